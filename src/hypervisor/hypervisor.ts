@@ -1,0 +1,130 @@
+import type { GuestDefinition } from "./definition.ts";
+
+/** QAPI `RunState`; the values that decide something are named, others pass through. */
+export type RunState =
+  | "running"
+  | "paused"
+  | "inmigrate"
+  | "prelaunch"
+  | "finish-migrate"
+  | "postmigrate"
+  | "shutdown"
+  | (string & {});
+
+/** QAPI `MigrationStatus`. */
+export type MigrationStatus =
+  | "none"
+  | "setup"
+  | "active"
+  | "pre-switchover"
+  | "device"
+  | "completed"
+  | "failed"
+  | "cancelling"
+  | "cancelled"
+  | (string & {});
+
+/** One reading of `query-migrate`. */
+export interface MigrationProgress {
+  status: MigrationStatus;
+  transferredBytes: number;
+  remainingBytes: number;
+  totalBytes: number;
+  /** Dirtied by the guest, as QEMU last measured it; null before the first measurement. */
+  dirtyBytesPerSecond: number | null;
+  bandwidthMbps: number;
+  dirtySyncCount: number;
+  /** QEMU's own words when the status is `failed`. */
+  errorText: string | null;
+}
+
+/** A QMP event. `timestampMs` is the host's wall clock as QEMU stamped it, `receivedMs` our monotonic clock. */
+export interface GuestEvent {
+  name: string;
+  data: Record<string, unknown>;
+  timestampMs: number;
+  receivedMs: number;
+}
+
+/** Where a guest's NIC is plugged in: an existing tap, one per NIC of the definition, in order. */
+export interface NicAttachment {
+  tapName: string;
+}
+
+export interface OutgoingParameters {
+  downtimeLimitMs: number;
+  /** 0 means unlimited. */
+  maxBandwidthBytesPerSecond: number;
+}
+
+/**
+ * One hypervisor process that holds (or will receive) a guest. It survives this daemon.
+ * Every method throws `SojournError` `SOJ_HYPERVISOR_…`; after the process died, `SOJ_HYPERVISOR_GONE`.
+ * Disposing closes the monitor connection only; it never ends the process.
+ */
+export interface GuestInstance extends AsyncDisposable {
+  readonly guest: string;
+  /** Distinguishes two processes of one guest on one host. */
+  readonly instanceId: string;
+  readonly pid: number;
+  /** File that receives the guest's serial console. */
+  readonly consolePath: string;
+
+  runState(): Promise<RunState>;
+  /** Resolves when the process has ended, however it ended. */
+  readonly ended: Promise<void>;
+  isAlive(): boolean;
+
+  /**
+   * Waits for the first event from now on (registered synchronously, before anything is sent) that `matches`.
+   * @throws SojournError `SOJ_EVENT_TIMEOUT` naming `description`, or `SOJ_HYPERVISOR_GONE`.
+   */
+  waitForEvent(
+    description: string,
+    matches: (event: GuestEvent) => boolean,
+    options: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<GuestEvent>;
+  /** Calls back for every event until the returned function is called. */
+  onEvent(listener: (event: GuestEvent) => void): () => void;
+
+  /** QMP `stop`. The caller checks `runState()`. */
+  stop(): Promise<void>;
+  /** QMP `cont`. */
+  cont(): Promise<void>;
+  /** Asks for an orderly shutdown (`system_powerdown`). */
+  powerDown(): Promise<void>;
+  /** QMP `quit`, then, after `graceMs`, SIGKILL to this process only. Resolves when it has ended. */
+  quit(graceMs?: number): Promise<void>;
+
+  /** Destination: opens the incoming port (`migrate-incoming`), returns the port QEMU listens on. */
+  listenForMigration(address: string): Promise<{ port: number }>;
+  /** Source: sets capabilities and parameters (`events`, `return-path`, `pause-before-switchover`). */
+  prepareOutgoing(parameters: OutgoingParameters): Promise<void>;
+  setOutgoingParameters(parameters: Partial<OutgoingParameters>): Promise<void>;
+  migrateTo(address: string, port: number): Promise<void>;
+  migrationProgress(): Promise<MigrationProgress>;
+  /** `migrate-continue` from `pre-switchover`. */
+  continueMigration(): Promise<void>;
+  cancelMigration(): Promise<void>;
+  /** QEMU's self-announcement (RARP), `announce-self`. */
+  announceSelf(): Promise<void>;
+}
+
+export interface HypervisorCapabilities {
+  version: string;
+  accelerator: "kvm" | "tcg";
+}
+
+export interface Hypervisor {
+  /** @throws SojournError when QEMU is missing or too old for the accelerator (DESIGN 9, REFERENCES 2). */
+  capabilities(): Promise<HypervisorCapabilities>;
+  /** Boots the guest. */
+  start(definition: GuestDefinition, nics: readonly NicAttachment[]): Promise<GuestInstance>;
+  /** Starts an empty process that waits paused (`-S -incoming defer`) for the guest's state. */
+  startIncoming(
+    definition: GuestDefinition,
+    nics: readonly NicAttachment[],
+  ): Promise<GuestInstance>;
+  /** Finds the processes that earlier daemons started and connects to them; forgets records of dead ones. */
+  findInstances(): Promise<GuestInstance[]>;
+}

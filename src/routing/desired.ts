@@ -1,0 +1,166 @@
+/** Route protocol number (RTA_PROTOCOL, FRA_PROTOCOL, NDA_PROTOCOL) that marks every object as ours. */
+export const ourProtocol = 183;
+/** Protocol number of short-lived objects (the readiness barrier), which `apply` leaves alone. */
+export const temporaryProtocol = 184;
+/** Rules of ours have priorities in this band (`main` is 32766). */
+export const rulePriorities = { barrier: 18300, incoming: 18310, source: 18320 } as const;
+/** Table that only `iif TUNNEL` reaches: routes to guests that are prepared but do not run here yet. */
+export const incomingTable = 18300;
+/** Source-routing tables of guests that are away from home are `sourceTableBase + index`. */
+export const sourceTableBase = 18310;
+export const mainTable = 254;
+/** nftables tables of ours, in families `ip` and `bridge`. */
+export const nftTable = "sojourn";
+
+export interface Bridge {
+  name: string;
+}
+
+export interface Tap {
+  name: string;
+  bridge: string;
+  /** Packets the tap holds while QEMU does not read it. */
+  txQueueLength: number;
+}
+
+export interface Route {
+  table: number;
+  /** `10.1.0.10/32` or `default`. */
+  prefix: string;
+  type: "unicast" | "throw";
+  /** Null only for `throw`. */
+  device: string | null;
+  /** Gateway, always with `onlink`; null for none. */
+  via: string | null;
+  /** Route MTU in bytes (`mtu` metric); null for the device's. */
+  mtu: number | null;
+}
+
+export interface Rule {
+  priority: number;
+  table: number;
+  iif: string | null;
+  /** CIDR or null. */
+  from: string | null;
+  to: string | null;
+}
+
+/** `permanent`: NUD_PERMANENT with `mac`. `proxy`: we answer ARP for `address` on `device`. */
+export type Neighbour =
+  | { kind: "permanent"; device: string; address: string; mac: string }
+  | { kind: "proxy"; device: string; address: string };
+
+/** A static entry of the bridge's table: `mac` is behind `device` (a port of ours). */
+export interface FdbEntry {
+  device: string;
+  mac: string;
+}
+
+/** `/proc/sys/…` path with dots or slashes resolved by name, e.g. `net/ipv4/conf/sjb0/proxy_arp`. */
+export interface Sysctl {
+  path: string;
+  value: string;
+}
+
+/** Content of our nftables tables. */
+export interface Filter {
+  /** From `device` only packets from or to one of `guests` (IPv4) pass; the rest is dropped and counted. */
+  tunnelGuests: { device: string; guests: string[] }[];
+  /**
+   * Frames that the guest behind `tap` sends to any unicast MAC (its old gateway's, its neighbours') are
+   * given `bridge`'s MAC and packet type host, so that this host routes them (DESIGN 4).
+   */
+  gatewayFrames: { tap: string; bridge: string }[];
+  /**
+   * Prepared copies (DESIGN 2.4): once `address` is armed, each packet to it that leaves this host is also
+   * sent through `device` (`nft dup` in postrouting, priority 150).
+   */
+  copies: { address: string; device: string; gateway: string }[];
+}
+
+/** Everything of ours that should be in this host's kernel, tunnels apart. Order does not matter. */
+export interface DesiredState {
+  bridges: Bridge[];
+  taps: Tap[];
+  routes: Route[];
+  rules: Rule[];
+  neighbours: Neighbour[];
+  fdb: FdbEntry[];
+  sysctls: Sysctl[];
+  filter: Filter;
+}
+
+export const emptyDesiredState: DesiredState = {
+  bridges: [],
+  taps: [],
+  routes: [],
+  rules: [],
+  neighbours: [],
+  fdb: [],
+  sysctls: [],
+  filter: { tunnelGuests: [], gatewayFrames: [], copies: [] },
+};
+
+/** One line a person can read and the line that takes it back. */
+export interface PlanLine {
+  command: string;
+  undo: string | null;
+}
+
+/** The readiness barrier's end on one host (DESIGN 2.2). Disposing removes all of it. */
+export interface BarrierEnd extends AsyncDisposable {
+  namespace: string;
+}
+
+/** The room's door: this host's kernel state, kept as desired. */
+export interface RoutingPlane extends AsyncDisposable {
+  /** Reads the kernel, makes what is missing (adds before deletes), removes what is ours and not desired, re-reads. */
+  apply(desired: DesiredState): Promise<{ made: string[]; removed: string[] }>;
+  /** What `apply` would do, changing nothing. */
+  plan(desired: DesiredState): Promise<PlanLine[]>;
+  /** Adds or replaces one route over the warm netlink socket; for the switchover (no process start). */
+  replaceRoute(route: Route): Promise<void>;
+  /** Removes one route over the warm netlink socket; nothing when it is not there. */
+  deleteRoute(route: Route): Promise<void>;
+  /** Resolves device names in advance so that `replaceRoute` needs one request only. */
+  warm(devices: readonly string[]): Promise<void>;
+  /** Starts copying packets for `address` (must be in `filter.copies`). */
+  arm(address: string): Promise<void>;
+  disarm(address: string): Promise<void>;
+  /** The IPv4 address and prefix lengths on a device, e.g. to find the underlay MTU. */
+  linkMtu(device: string): Promise<number | null>;
+  /** The local address and device that this host uses to reach `address`. */
+  routeTo(address: string): Promise<{ device: string; sourceAddress: string }>;
+  /** MAC address of a link; null when there is none. */
+  linkMac(device: string): Promise<string | null>;
+
+  /**
+   * Barrier, replying end: a namespace with the guest's address and MAC on a port of `bridge`, reached by the
+   * final routes; answers ICMP echo by itself. `returnRoute` (temporary) leads replies into the tunnel when the
+   * final source routing would not (return home).
+   */
+  openBarrierResponder(options: {
+    id: string;
+    guestAddress: string;
+    guestMac: string;
+    bridge: string;
+    /** The guest's subnet prefix length is irrelevant: the namespace has only a default route on this link. */
+    returnRoute: { barrierAddress: string; device: string; via: string | null } | null;
+  }): Promise<BarrierEnd>;
+  /** Barrier, asking end: a namespace with `barrierAddress` whose packets to the guest are forwarded into the tunnel. */
+  openBarrierProber(options: {
+    id: string;
+    barrierAddress: string;
+    guestAddress: string;
+    tunnelDevice: string;
+    via: string | null;
+  }): Promise<BarrierEnd>;
+  /**
+   * Sends echo requests of exactly `packetBytes` (IP length, DF set) carrying `nonceHex` (≤ 16 bytes) from the
+   * prober's namespace; true when at least one came back whole.
+   */
+  probeThroughBarrier(
+    end: BarrierEnd,
+    options: { guestAddress: string; packetBytes: number; nonceHex: string; timeoutMs: number },
+  ): Promise<boolean>;
+}

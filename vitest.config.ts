@@ -1,0 +1,25 @@
+import { defineConfig } from "vitest/config";
+
+/** Tests that touch the kernel, QEMU or whole labs share two cores: one file at a time, in this order. */
+const group = (name: string, order: number, timeoutMs: number, parallel: boolean) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: timeoutMs,
+    hookTimeout: timeoutMs,
+    fileParallelism: parallel,
+    sequence: { groupOrder: order },
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      group("unit", 0, 20_000, true),
+      group("namespaces", 1, 60_000, false),
+      group("guests", 2, 240_000, false),
+      group("faults", 3, 240_000, false),
+    ],
+    reporters: ["default"],
+  },
+});
