@@ -1,0 +1,108 @@
+import { parse, TomlError } from "smol-toml";
+import type { z } from "zod";
+import { type SojournError, usageError } from "./errors.ts";
+
+/** Longest text that is parsed at all. */
+const maxTomlBytes = 1024 * 1024;
+
+/**
+ * Parses TOML and checks it against a (strict) schema. Errors name the file, the line and the key's path.
+ * @throws SojournError with `code`, one message line per fault, for anything that is not right.
+ */
+export function readToml<Schema extends z.ZodType>(
+  schema: Schema,
+  text: string,
+  fileName: string,
+  code: `SOJ_${string}`,
+): z.output<Schema> {
+  const fail = (faults: string[]) => invalid(fileName, faults, code);
+  if (Buffer.byteLength(text) > maxTomlBytes) throw fail([`longer than ${maxTomlBytes} bytes`]);
+  let table: unknown;
+  try {
+    table = parse(text, { maxDepth: 20, unsafeKeyBehaviour: "throw" });
+  } catch (error) {
+    throw fail([syntaxFault(error)]);
+  }
+  const checked = schema.safeParse(table);
+  if (checked.success) return checked.data;
+  throw fail(checked.error.issues.flatMap((issue) => issueFaults(issue, text)));
+}
+
+/**
+ * Line (from 1) on which `path` is defined, or that of its nearest enclosing table; null when there is none.
+ * Understands table headers, arrays of tables and dotted or quoted keys; not keys inside inline tables.
+ */
+export function lineOfKey(text: string, path: readonly PropertyKey[]): number | null {
+  const wanted = path.map(String);
+  let best: { line: number; depth: number } | null = null;
+  for (const { line, keys } of definedKeys(text)) {
+    const depth = keys.length;
+    const matches = depth <= wanted.length && keys.every((key, index) => key === wanted[index]);
+    if (matches && (best === null || depth > best.depth)) best = { line, depth };
+  }
+  return best?.line ?? null;
+}
+
+function* definedKeys(text: string): Generator<{ line: number; keys: string[] }> {
+  const arrayCounts = new Map<string, number>();
+  let table: string[] = [];
+  for (const [index, content] of text.split("\n").entries()) {
+    const array = /^\s*\[\[(.+?)\]\]/.exec(content);
+    const header = array ?? /^\s*\[([^[\]].*?)\]/.exec(content);
+    if (header?.[1] !== undefined) {
+      table = splitKey(header[1]);
+      if (array !== null) {
+        const name = table.join("\0");
+        const count = arrayCounts.get(name) ?? 0;
+        arrayCounts.set(name, count + 1);
+        table = [...table, String(count)];
+      }
+      yield { line: index + 1, keys: table };
+      continue;
+    }
+    const assignment = /^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+|\s*\.\s*)+?)\s*=/.exec(content);
+    if (assignment?.[1] !== undefined) {
+      yield { line: index + 1, keys: [...table, ...splitKey(assignment[1])] };
+    }
+  }
+}
+
+function splitKey(text: string): string[] {
+  const parts = text.match(/"[^"]*"|'[^']*'|[^.\s"']+/g) ?? [];
+  return parts.map((part) => part.replace(/^(["'])(.*)\1$/, "$2"));
+}
+
+function issueFaults(issue: z.core.$ZodIssue, text: string): string[] {
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => {
+      const path = [...issue.path, key];
+      return `${where(text, path)}unknown key ${shown(path)}`;
+    });
+  }
+  const path = issue.path.length === 0 ? "" : `${shown(issue.path)}: `;
+  return [`${where(text, issue.path)}${path}${issue.message}`];
+}
+
+function where(text: string, path: readonly PropertyKey[]): string {
+  const line = lineOfKey(text, path);
+  return line === null ? "" : `line ${line}: `;
+}
+
+function shown(path: readonly PropertyKey[]): string {
+  const parts = path.map((part, index) =>
+    typeof part === "number" ? `[${part}]` : `${index === 0 ? "" : "."}${String(part)}`,
+  );
+  return JSON.stringify(parts.join("").slice(0, 200)).slice(1, -1);
+}
+
+function syntaxFault(error: unknown): string {
+  if (!(error instanceof TomlError)) return error instanceof Error ? error.message : String(error);
+  const reason = error.message.split("\n")[0] ?? "not TOML";
+  return `line ${error.line}: ${reason}`;
+}
+
+function invalid(fileName: string, faults: string[], code: `SOJ_${string}`): SojournError {
+  const listed = faults.slice(0, 10).map((fault) => `${fileName}: ${fault}`);
+  if (faults.length > listed.length) listed.push(`and ${faults.length - listed.length} more`);
+  return usageError(listed.join("\n"), "correct the file; nothing was changed", code);
+}
