@@ -39,6 +39,4 @@ export interface MigrationReport {
   flows: { established: number; survived: number } | null;
   budget_ms: number | null;
   within_budget: boolean | null;
-  /** Why it did not complete; null when it did. */
-  error: { code: string; message: string; hint: string | null; step: string } | null;
 }

@@ -1,7 +1,13 @@
 import { readdir, readFile, stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { GuestEvent } from "../../src/hypervisor/hypervisor.ts";
+import { createQemuHypervisor } from "../../src/hypervisor/qemu/qemu-hypervisor.ts";
+import { runCommand } from "../../src/platform/command.ts";
 import { eventNamed, firmwareGuest, QemuHost } from "../support/qemu-host.ts";
+
+const guestOnTap = fileURLToPath(new URL("../support/guest-on-tap.ts", import.meta.url));
 
 describe("a guest in QEMU", () => {
   let host: QemuHost;
@@ -73,14 +79,31 @@ describe("a guest in QEMU", () => {
     expect(await host.hypervisor.findInstances()).toEqual([]);
   });
 
-  test("a tap that is not there fails the start", async () => {
+  test("each NIC needs a tap with a proper name that exists", async () => {
     const definition = firmwareGuest({ nics: [{ mac: "52:54:00:00:00:01" }] });
-    await expect(host.hypervisor.start(definition, [])).rejects.toMatchObject({
-      code: "SOJ_USAGE",
+    const start = (...taps: string[]) =>
+      host.hypervisor.start(
+        definition,
+        taps.map((tapName) => ({ tapName })),
+      );
+    await expect(start()).rejects.toMatchObject({ code: "SOJ_USAGE" });
+    await expect(start("x,script=/bin/sh")).rejects.toMatchObject({ code: "SOJ_BAD_NAME" });
+    await expect(start("sjt-none")).rejects.toMatchObject({ code: "SOJ_TAP_MISSING" });
+  });
+
+  test("is plugged into its tap", async () => {
+    const definition = JSON.stringify(firmwareGuest({ nics: [{ mac: "52:54:00:00:00:01" }] }));
+    const { stdout } = await runCommand(
+      "unshare",
+      ["--net", process.execPath, guestOnTap, host.runDir, definition],
+      { timeoutMs: 20_000 },
+    );
+    expect(JSON.parse(stdout)).toEqual({
+      before: "NO-CARRIER",
+      during: "LOWER_UP",
+      state: "running",
+      after: "NO-CARRIER",
     });
-    await expect(
-      host.hypervisor.start(definition, [{ tapName: "x,script=/bin/sh" }]),
-    ).rejects.toMatchObject({ code: "SOJ_BAD_NAME" });
   });
 
   test("a process that does not obey is killed after its grace", async () => {
@@ -107,14 +130,13 @@ describe("a guest in QEMU", () => {
     expect(["kvm", "tcg"]).toContain(accelerator);
   });
 
-  test("another start of the machine's first program: QEMU that is not there", async () => {
-    const { createQemuHypervisor } = await import("../../src/hypervisor/qemu/qemu-hypervisor.ts");
-    const { pino } = await import("pino");
-    const hypervisor = createQemuHypervisor({
-      runDir: host.runDir,
-      logger: pino({ level: "silent" }),
-      qemuBinary: "/usr/bin/no-such-qemu",
+  test("a QEMU that is not there is an error that names it", async () => {
+    const logger = pino({ level: "silent" });
+    const qemuBinary = "/usr/bin/no-such-qemu";
+    const hypervisor = createQemuHypervisor({ runDir: host.runDir, logger, qemuBinary });
+    await expect(hypervisor.capabilities()).rejects.toMatchObject({
+      code: "SOJ_COMMAND_FAILED",
+      message: expect.stringContaining(qemuBinary),
     });
-    await expect(hypervisor.capabilities()).rejects.toMatchObject({ code: "SOJ_COMMAND_FAILED" });
   });
 });

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { GuestInstance } from "../../src/hypervisor/hypervisor.ts";
@@ -79,7 +79,9 @@ describe("after a restart of the daemon", () => {
     const [broken, whole] = [await orphan("db1"), await orphan("web1")];
     const text = await readFile(recordOf(broken, "db1"), "utf8");
     await writeFile(recordOf(broken, "db1"), text.slice(0, 50));
-    expect((await findAll()).map(({ guest }) => guest)).toEqual(["web1"]);
+    const [found, ...others] = await findAll();
+    expect([found?.guest, others]).toEqual(["web1", []]);
+    await found?.[Symbol.asyncDispose]();
     await writeFile(recordOf(broken, "db1"), text);
     expect((await findAll()).map(({ pid }) => pid).sort()).toEqual([broken.pid, whole.pid].sort());
   });
@@ -99,7 +101,6 @@ describe("after a restart of the daemon", () => {
     const [web, db] = [await orphan("web1"), await orphan("db1")];
     const folder = (name: string, { instanceId }: { instanceId: string }) =>
       `${host.runDir}/guests/${name}/${instanceId}`;
-    const { rename, symlink } = await import("node:fs/promises");
     const webSocket = `${folder("web1", web)}/qmp.sock`;
     const dbSocket = `${folder("db1", db)}/qmp.sock`;
     await rename(webSocket, `${webSocket}.aside`);

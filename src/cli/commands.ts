@@ -1,0 +1,18 @@
+import type { Command } from "commander";
+
+type Loader = () => Promise<Command>;
+
+/** Every command by its name, loaded when it is needed. */
+export const commandLoaders = {
+  daemon: async () => (await import("./commands/daemon.ts")).daemonCommand(),
+  migrate: async () => (await import("./commands/migrate.ts")).migrateCommand(),
+  status: async () => (await import("./commands/status.ts")).statusCommand(),
+  watch: async () => (await import("./commands/watch.ts")).watchCommand(),
+  cancel: async () => (await import("./commands/cancel.ts")).cancelCommand(),
+  report: async () => (await import("./commands/report.ts")).reportCommand(),
+  guest: async () => (await import("./commands/guest.ts")).guestCommand(),
+  probe: async () => (await import("./commands/probe.ts")).probeCommand(),
+  doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
+  pki: async () => (await import("./commands/pki.ts")).pkiCommand(),
+  lab: async () => (await import("./commands/lab.ts")).labCommand(),
+} satisfies Record<string, Loader>;

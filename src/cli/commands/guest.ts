@@ -1,0 +1,57 @@
+import { Command } from "commander";
+import type { DaemonClient } from "../../daemon/client.ts";
+import type { GuestSummary } from "../../daemon/services.ts";
+import { createOutput } from "../output.ts";
+import { formatTable } from "../table.ts";
+
+interface GuestOptions {
+  json?: boolean;
+}
+
+export function guestCommand(): Command {
+  const guest = new Command("guest").description("the guests that this host knows");
+  guest
+    .command("ls")
+    .description("list them")
+    .option("--json")
+    .action(async (options: GuestOptions) => {
+      const guests = await (await connect()).listGuests();
+      createOutput(options.json ?? false).result(guests, () => describe(guests));
+    });
+  addNamed(guest, "show", "state of one guest", (client, name) => client.showGuest(name));
+  addNamed(guest, "start", "boot a guest at its home", (client, name) => client.startGuest(name));
+  addNamed(guest, "stop", "shut a guest down", (client, name) => client.stopGuest(name));
+  return guest;
+}
+
+function addNamed(
+  parent: Command,
+  action: string,
+  description: string,
+  call: (client: DaemonClient, name: string) => Promise<GuestSummary>,
+): void {
+  parent
+    .command(`${action} <guest>`)
+    .description(description)
+    .option("--json")
+    .action(async (name: string, options: GuestOptions) => {
+      const summary = await call(await connect(), name);
+      createOutput(options.json ?? false).result(summary, () => describe([summary]));
+    });
+}
+
+function describe(guests: readonly GuestSummary[]): string {
+  const rows = guests.map((guest) => [
+    guest.name,
+    guest.state,
+    guest.host ?? "-",
+    guest.home,
+    guest.addresses.join(","),
+    `${guest.memory_mib} MiB`,
+  ]);
+  return formatTable(["GUEST", "STATE", "HOST", "HOME", "ADDRESSES", "MEMORY"], rows);
+}
+
+async function connect(): Promise<DaemonClient> {
+  return (await import("../../daemon/client.ts")).createDaemonClient();
+}

@@ -1,0 +1,56 @@
+import { Command, Option } from "commander";
+import type { MigrationRequest } from "../../daemon/services.ts";
+import { usageError } from "../../platform/errors.ts";
+import { checkName } from "../../platform/names.ts";
+import { tunnelKinds } from "../../tunnels/tunnel.ts";
+import { collect, parseMilliseconds, parseSeconds } from "../arguments.ts";
+import { createOutput } from "../output.ts";
+
+interface MigrateOptions {
+  to: string;
+  tunnel?: NonNullable<MigrationRequest["tunnel"]>;
+  maxOutage?: number;
+  timeout?: number;
+  probe?: string[] | boolean;
+  dryRun?: boolean;
+  detach?: boolean;
+  json?: boolean;
+}
+
+export function migrateCommand(): Command {
+  return new Command("migrate")
+    .description("move a guest to another host and report how long it was gone")
+    .argument("<guest>", "guest")
+    .requiredOption("--to <host>", "destination")
+    .addOption(new Option("--tunnel <kind>", "tunnel").choices(["auto", ...tunnelKinds]))
+    .option("--max-outage <ms>", "longest outage that is within budget", parseMilliseconds)
+    .option("--timeout <s>", "give up and roll back after this time", parseSeconds)
+    .option("--probe <kind[:port][@node]>", "measure from NODE; may be repeated", collect)
+    .option("--no-probe", "measure nothing (in the lab, client measures unless told otherwise)")
+    .option("--dry-run", "print what would be done, with its undo, and change nothing")
+    .option("--detach", "print the migration's id and do not wait")
+    .option("--json", "one JSON value a line; the last is the report or an error")
+    .action(migrate);
+}
+
+async function migrate(guest: string, options: MigrateOptions): Promise<void> {
+  const request: MigrationRequest = {
+    guest: checkName("guest", guest),
+    to: checkName("host", options.to),
+    ...(options.tunnel === undefined ? {} : { tunnel: options.tunnel }),
+    ...(options.maxOutage === undefined ? {} : { max_outage_ms: options.maxOutage }),
+    ...(options.timeout === undefined ? {} : { timeout_s: options.timeout }),
+  };
+  const output = createOutput(options.json ?? false);
+  const { printPlan, runMigration, startDetached } = await import("../migrate/run.ts");
+  if (options.dryRun) return printPlan(request, output);
+  if (options.detach) {
+    if (options.probe) throw usageError("--probe needs somebody who waits; --detach does not");
+    return startDetached(request, output);
+  }
+  const { chosenProbes } = await import("../migrate/probe-spec.ts");
+  const inLab = (process.env.SOJOURN_LAB ?? "") !== "";
+  // Commander puts `true` there because a `--no-` form exists.
+  const probe = typeof options.probe === "boolean" && options.probe ? undefined : options.probe;
+  return runMigration(request, chosenProbes(probe, inLab), output);
+}

@@ -1,0 +1,57 @@
+import { Command, CommanderError } from "commander";
+import { usageError } from "../platform/errors.ts";
+import { commandLoaders } from "./commands.ts";
+import { printError, surviveClosedPipes, wantsJson } from "./output.ts";
+
+/**
+ * Runs the command line and sets the process's exit code (DESIGN 8); never throws.
+ * @param args without the program's name.
+ */
+export async function runCli(args: readonly string[]): Promise<void> {
+  surviveClosedPipes();
+  const json = wantsJson(args);
+  try {
+    const program = await programFor(args, json);
+    await program.parseAsync([...args], { from: "user" });
+  } catch (thrown) {
+    const isHelp = thrown instanceof CommanderError && thrown.exitCode === 0;
+    if (!isHelp) printError(asUsageError(thrown), json);
+  }
+}
+
+/** Only the command that is asked for is loaded; all of them when help or an unknown one is. */
+async function programFor(args: readonly string[], json: boolean): Promise<Command> {
+  const program = new Command("sojourn")
+    .description("Moves a running guest to a host in another subnet and keeps its TCP sessions.")
+    .enablePositionalOptions()
+    .helpCommand(false);
+  const wanted = args[0];
+  const names = Object.keys(commandLoaders);
+  const loaded = wanted !== undefined && names.includes(wanted) ? [wanted] : names;
+  for (const name of loaded) {
+    const command = await commandLoaders[name as keyof typeof commandLoaders]();
+    program.addCommand(command);
+  }
+  throwInsteadOfExit(program, json);
+  return program;
+}
+
+/** Commander would print and exit by itself; this error handling must hold for every level of commands. */
+function throwInsteadOfExit(command: Command, json: boolean): void {
+  command.exitOverride().configureOutput({
+    outputError: () => {},
+    ...(json ? { writeErr: () => {} } : {}),
+  });
+  for (const child of command.commands) throwInsteadOfExit(child, json);
+}
+
+function asUsageError(thrown: unknown): unknown {
+  if (!(thrown instanceof CommanderError)) return thrown;
+  const isMissingCommand = thrown.code === "commander.help";
+  const message = isMissingCommand
+    ? "a command is missing"
+    : thrown.message.replace(/^error: /, "");
+  return usageError(message, "sojourn --help");
+}
+
+if (import.meta.main) await runCli(process.argv.slice(2));

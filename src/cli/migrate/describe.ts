@@ -1,0 +1,39 @@
+import type { MigrationPlan, PhaseEvent, ProgressEvent } from "../../daemon/services.ts";
+
+/** `  +612.0 ms  armed          host-a`. */
+export function describePhase(event: PhaseEvent): string {
+  const at = `+${event.at_ms.toFixed(1)} ms`.padStart(12);
+  return `${at}  ${event.phase.padEnd(14)} ${event.host}`;
+}
+
+/** Transferred and remaining memory, rates and the predicted blackout in one line. */
+export function describeProgress(event: ProgressEvent): string {
+  const parts = [
+    `${mebibytes(event.transferred_bytes)} sent`,
+    `${mebibytes(event.remaining_bytes)} of ${mebibytes(event.total_bytes)} remaining`,
+    `${event.bandwidth_mbps.toFixed(0)} Mbit/s`,
+  ];
+  if (event.dirty_mbps !== null) parts.push(`dirtied at ${event.dirty_mbps.toFixed(0)} Mbit/s`);
+  if (event.predicted_blackout_ms !== null) {
+    parts.push(`blackout would be ${event.predicted_blackout_ms.toFixed(0)} ms`);
+  }
+  return parts.join(", ");
+}
+
+/** The plan as lines that a shell understands, each with its undo as a comment. */
+export function describePlan(plan: MigrationPlan): string {
+  const lines = [`# ${plan.guest}: ${plan.from} -> ${plan.to} through ${plan.tunnel}`];
+  for (const { host, lines: steps } of plan.hosts) {
+    lines.push("", `# on ${host}`);
+    for (const { command, undo } of steps) {
+      lines.push(command, ...(undo === null ? [] : [`#   undo: ${undo}`]));
+    }
+  }
+  if (plan.warnings.length > 0)
+    lines.push("", ...plan.warnings.map((text) => `# warning: ${text}`));
+  return lines.join("\n");
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}

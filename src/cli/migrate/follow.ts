@@ -1,0 +1,38 @@
+import type { DaemonClient } from "../../daemon/client.ts";
+import { errorFromJson } from "../../daemon/error-record.ts";
+import type { MigrationReport } from "../../migrator/report.ts";
+import { monotonicMs } from "../../platform/clock.ts";
+import { EventClock } from "./event-clock.ts";
+import type { MigrationView } from "./view.ts";
+
+export interface Followed {
+  report: MigrationReport;
+  clock: EventClock;
+}
+
+/**
+ * Shows a migration's events until its report comes; null when `signal` fired first.
+ * @throws SojournError what the daemon reports instead, or `SOJ_DAEMON_UNREACHABLE`.
+ */
+export async function followMigration(
+  client: DaemonClient,
+  id: string,
+  view: MigrationView,
+  signal: AbortSignal,
+): Promise<Followed | null> {
+  const clock = new EventClock();
+  try {
+    for await (const event of client.migrationEvents(id, signal)) {
+      if (event.type === "report") return { report: event, clock };
+      if (event.type === "error") throw errorFromJson(event, 500);
+      if (event.type === "phase") clock.see(event.phase, event.at_ms, monotonicMs());
+      view.show(event);
+    }
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
+  } finally {
+    view.close();
+  }
+  return null;
+}

@@ -1,0 +1,90 @@
+import { createDaemonClient, type DaemonClient } from "../../daemon/client.ts";
+import type { MigrationRequest } from "../../daemon/services.ts";
+import { delay, monotonicMs } from "../../platform/clock.ts";
+import { preconditionError } from "../../platform/errors.ts";
+import { createLogger } from "../../platform/log.ts";
+import type { Output } from "../output.ts";
+import { printReport } from "../print-report.ts";
+import { describePlan } from "./describe.ts";
+import { type Followed, followMigration } from "./follow.ts";
+import { catchInterruption, detached } from "./interruption.ts";
+import type { ProbeSpec } from "./probe-spec.ts";
+import type { Measurement, Probers } from "./probers.ts";
+import { createView } from "./view.ts";
+
+const floorMs = 1_200;
+/** How long the sessions are watched after the outcome is known. */
+const settleMs = 1_500;
+
+/** `migrate --dry-run`: what would be done, host by host. */
+export async function printPlan(request: MigrationRequest, output: Output): Promise<void> {
+  const plan = await createDaemonClient().planMigration(request);
+  output.result(plan, () => describePlan(plan));
+}
+
+/** `migrate --detach`: starts it and prints the id. */
+export async function startDetached(request: MigrationRequest, output: Output): Promise<void> {
+  const started = await createDaemonClient().startMigration(request);
+  output.result({ type: "started", ...started }, () => started.id);
+}
+
+/**
+ * `migrate`: probes, moves, follows, and prints the report; sets the exit code by the outcome.
+ * @throws SojournError before anything was changed (exit code 3), or what the daemon reports.
+ */
+export async function runMigration(
+  request: MigrationRequest,
+  specs: readonly ProbeSpec[],
+  output: Output,
+): Promise<void> {
+  using interruption = catchInterruption();
+  const { signal } = interruption;
+  const client = createDaemonClient();
+  // Whatever is wrong with the request is told before a prober disturbs anybody.
+  await client.planMigration(request);
+  await using probers = await openProbers(client, request.guest, specs, signal);
+  await probers?.measureFloor(floorMs, signal);
+  const startMs = monotonicMs();
+  const { id } = await client.startMigration(request);
+  output.line(`migration ${id}: ${request.guest} to ${request.to}`);
+  const followed = await followMigration(client, id, createView(output), signal);
+  if (followed === null) throw detached(id);
+  if (probers === null) {
+    await printReport(followed.report, output, null);
+    return;
+  }
+  const measurement = await measure(probers, followed, startMs);
+  const report = await client.addProbeResults(id, measurement.probes, measurement.flows);
+  const stream = measurement.series.find((one) => one.kind === "tcp-stream") ?? null;
+  await printReport(report, output, stream, followed.clock.originMs ?? startMs);
+}
+
+async function measure(
+  probers: Probers,
+  { clock }: Followed,
+  startMs: number,
+): Promise<Measurement> {
+  await delay(settleMs);
+  return probers.finish({
+    startMs,
+    resumedMs: clock.timeOf("resumed") ?? clock.timeOf("resume"),
+    settledMs: monotonicMs(),
+  });
+}
+
+async function openProbers(
+  client: DaemonClient,
+  guest: string,
+  specs: readonly ProbeSpec[],
+  signal: AbortSignal,
+): Promise<Probers | null> {
+  if (specs.length === 0) return null;
+  const [address] = (await client.showGuest(guest)).addresses;
+  if (address === undefined) {
+    throw preconditionError("SOJ_NO_ADDRESS", `${guest} has no address that could be probed`, {
+      hint: "--no-probe moves it without a measurement",
+    });
+  }
+  const { startProbers } = await import("./probers.ts");
+  return startProbers(specs, address.split("/")[0] ?? address, createLogger("warn"), signal);
+}

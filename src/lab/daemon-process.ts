@@ -1,0 +1,109 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, rmSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { delay, monotonicMs } from "../platform/clock.ts";
+import { SojournError, usageError } from "../platform/errors.ts";
+import { readRecord, tailOf, writeFileAtomically } from "./files.ts";
+import { hostConfigPath } from "./host-files.ts";
+import { labPaths } from "./layout.ts";
+import { checkNode, holderOf, labNodePrefix } from "./nodes.ts";
+import {
+  identify,
+  isAlive,
+  type ProcessIdentity,
+  sendSignal,
+  waitUntilGone,
+} from "./process-identity.ts";
+
+const readyWithinMs = 20_000;
+const endWithinMs = 10_000;
+
+/** The daemon that the lab started on a host and that still runs, or null. */
+export function findDaemon(lab: string, host: string): ProcessIdentity | null {
+  const recorded = readRecord<ProcessIdentity>(labPaths(lab).node(host).daemon);
+  return recorded !== null && isAlive(recorded) ? recorded : null;
+}
+
+/**
+ * Starts the host's daemon, outliving the caller, and waits until its local API answers.
+ * @throws SojournError `SOJ_LAB_DAEMON_START` with the end of its log.
+ */
+export async function startDaemon(lab: string, host: string): Promise<ProcessIdentity> {
+  const paths = labPaths(lab).node(host);
+  const [program, ...prefix] = labNodePrefix(lab, host) as [string, ...string[]];
+  const log = openSync(paths.daemonLog, "a", 0o600);
+  const sojourn = join(labPaths(lab).bin, "sojourn");
+  const child = spawn(program, [...prefix, sojourn, "daemon", "--config", hostConfigPath], {
+    cwd: "/",
+    detached: true,
+    stdio: ["ignore", log, log],
+  });
+  closeSync(log);
+  await once(child, "spawn");
+  child.unref();
+  const identity = identify(child.pid as number);
+  writeFileAtomically(paths.daemon, JSON.stringify(identity));
+  await waitUntilReady(lab, host, identity);
+  return identity;
+}
+
+/** SIGKILL to the host's daemon and to nothing else. Returns false when none was running. */
+export async function killDaemon(lab: string, host: string): Promise<boolean> {
+  const daemon = findDaemon(lab, checkHost(lab, host));
+  if (daemon === null || !sendSignal(daemon, "SIGKILL")) return false;
+  await waitUntilGone(daemon, endWithinMs);
+  return true;
+}
+
+/** Ends the host's daemon if it runs (asked first, then killed) and starts it. */
+export async function restartDaemon(lab: string, host: string): Promise<ProcessIdentity> {
+  const daemon = findDaemon(lab, checkHost(lab, host));
+  if (daemon !== null) {
+    sendSignal(daemon, "SIGTERM");
+    if (!(await waitUntilGone(daemon, endWithinMs))) await killDaemon(lab, host);
+  }
+  return startDaemon(lab, host);
+}
+
+/** @throws SojournError `SOJ_USAGE` for a node without a daemon, otherwise as `checkNode`. */
+export function checkHost(lab: string, node: string): string {
+  if (checkNode(lab, node).startsWith("host-")) return node;
+  throw usageError(`${node} runs no daemon`, "only host-a, host-b, … do");
+}
+
+async function waitUntilReady(lab: string, host: string, daemon: ProcessIdentity): Promise<void> {
+  const deadline = monotonicMs() + readyWithinMs;
+  while (!(await answers(healthSocket(lab, host)))) {
+    const ended = !isAlive(daemon);
+    if (!ended && monotonicMs() < deadline) {
+      await delay(25);
+      continue;
+    }
+    const paths = labPaths(lab).node(host);
+    if (ended) rmSync(paths.daemon, { force: true });
+    throw new SojournError(
+      "SOJ_LAB_DAEMON_START",
+      `the daemon of ${host} ${ended ? "ended at once" : `did not answer within ${readyWithinMs} ms`}: ${tailOf(paths.daemonLog) || "its log is empty"}`,
+      { hint: `its log is ${paths.daemonLog}` },
+    );
+  }
+}
+
+/** The host's /run is reached through its holder; a socket's path knows no network namespace. */
+function healthSocket(lab: string, host: string): string {
+  return `/proc/${holderOf(lab, host).pid}/root/run/sojourn/sojourn.sock`;
+}
+
+function answers(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const asked = request({ socketPath, path: "/healthz", timeout: 2_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    });
+    asked.on("timeout", () => asked.destroy());
+    asked.on("error", () => resolve(false));
+    asked.end();
+  });
+}

@@ -1,0 +1,64 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "smol-toml";
+import { initCertificateAuthority, issueHostCertificate } from "../daemon/pki.ts";
+import { readIfThere, writeFileAtomically } from "./files.ts";
+import { guestBridge, hostAddresses, hostNames, labPaths, peerPort } from "./layout.ts";
+
+/** Where a host finds its configuration, in its own view of the file system. */
+export const hostConfigPath = "/etc/sojourn/sojourn.toml";
+
+/**
+ * Writes each host's certificates and configuration into its private /etc/sojourn.
+ * Returns the hosts whose configuration is not what it was: a running daemon has to read it again.
+ */
+export async function writeHostFiles(lab: string, hosts: number): Promise<string[]> {
+  const paths = labPaths(lab);
+  await initCertificateAuthority(paths.pki);
+  const changed: string[] = [];
+  for (const host of hostNames(hosts)) {
+    const { etc } = paths.node(host);
+    mkdirSync(join(etc, "guests"), { recursive: true, mode: 0o700 });
+    await ensureCertificate(lab, host);
+    if (writeIfDifferent(join(etc, "sojourn.toml"), hostConfig(host, hosts))) changed.push(host);
+  }
+  return changed;
+}
+
+/** Writes the file unless it holds just that; returns whether it did. */
+export function writeIfDifferent(path: string, text: string): boolean {
+  if (readIfThere(path) === text) return false;
+  writeFileAtomically(path, text, 0o600);
+  return true;
+}
+
+async function ensureCertificate(lab: string, host: string): Promise<void> {
+  const paths = labPaths(lab);
+  const outDir = join(paths.node(host).etc, "pki");
+  const files = ["ca.crt", "host.crt", "host.key"].map((name) => join(outDir, name));
+  if (files.every((file) => existsSync(file))) return;
+  const addresses = [hostAddresses(host).underlayAddress];
+  await issueHostCertificate(paths.pki, { name: host, addresses, outDir });
+}
+
+function hostConfig(host: string, hosts: number): string {
+  const { underlayAddress, guestSubnet, guestGateway } = hostAddresses(host);
+  const peers = hostNames(hosts).filter((name) => name !== host);
+  return stringify({
+    host: { name: host, underlay_address: underlayAddress },
+    guest_networks: [{ subnet: guestSubnet, gateway: guestGateway, bridge: guestBridge }],
+    peer_api: {
+      listen: `${underlayAddress}:${peerPort}`,
+      ca: "/etc/sojourn/pki/ca.crt",
+      certificate: "/etc/sojourn/pki/host.crt",
+      key: "/etc/sojourn/pki/host.key",
+    },
+    peers: Object.fromEntries(
+      peers.map((name) => [
+        name,
+        { address: `${hostAddresses(name).underlayAddress}:${peerPort}` },
+      ]),
+    ),
+    log: { level: "info" },
+  });
+}

@@ -1,0 +1,6 @@
+export { killDaemon, restartDaemon } from "./daemon-process.ts";
+export { type DemoOptions, demoLab } from "./demo.ts";
+export { type DownSummary, downLab } from "./down.ts";
+export { execInNode } from "./exec.ts";
+export { chosenLab, labNodePrefix, nodesOfLab } from "./nodes.ts";
+export { type LabSummary, type UpOptions, upLab } from "./up.ts";

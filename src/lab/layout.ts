@@ -1,0 +1,112 @@
+import { join } from "node:path";
+import { preconditionError, usageError } from "../platform/errors.ts";
+import { checkName, derivedMac } from "../platform/names.ts";
+
+/** Name of the lab when neither `--lab` nor `SOJOURN_LAB` says otherwise. */
+export const defaultLabName = "sojourn";
+/** Hosts get one letter and one subnet number each; more than this many are refused. */
+export const maxHosts = 8;
+
+/** Folders that exist on the machine itself while any lab is up. */
+export const labsFolder = "/run/sojourn-lab";
+export const labDisksFolder = "/var/lib/sojourn-lab";
+
+/** Root of the checkout (or installation) this file belongs to. */
+export const installationRoot = join(import.meta.dirname, "..", "..");
+
+const hostLetters = "abcdefgh";
+
+/** `host-a`, `host-b`, … for a lab of `count` hosts. @throws SojournError `SOJ_USAGE` unless 1 ≤ count ≤ 8. */
+export function hostNames(count: number): string[] {
+  if (!Number.isInteger(count) || count < 1 || count > maxHosts) {
+    throw usageError(`a lab has 1 to ${maxHosts} hosts, not ${count}`);
+  }
+  return [...hostLetters.slice(0, count)].map((letter) => `host-${letter}`);
+}
+
+/** Every node of a lab of `count` hosts, in the order in which they are built. */
+export function nodeNames(count: number): string[] {
+  return ["router", "client", ...hostNames(count)];
+}
+
+/** Every name a node can have in any lab: what `down` looks for when nothing is recorded. */
+export const possibleNodes = nodeNames(maxHosts);
+
+/** Number N of a host in 172.16.N.0/24 and 10.N.0.0/24: 1 for host-a. @throws SojournError for other nodes. */
+export function hostNumber(host: string): number {
+  const letter = /^host-([a-h])$/.exec(host)?.[1];
+  if (letter === undefined) {
+    throw preconditionError("SOJ_LAB_NODE_UNKNOWN", `${host} is not a host of a lab`);
+  }
+  return hostLetters.indexOf(letter) + 1;
+}
+
+export interface HostAddresses {
+  underlayAddress: string;
+  routerAddress: string;
+  guestSubnet: string;
+  guestGateway: string;
+}
+
+export function hostAddresses(host: string): HostAddresses {
+  const number = hostNumber(host);
+  return {
+    underlayAddress: `172.16.${number}.2`,
+    routerAddress: `172.16.${number}.1`,
+    guestSubnet: `10.${number}.0.0/24`,
+    guestGateway: `10.${number}.0.1`,
+  };
+}
+
+export const clientAddress = "192.0.2.2";
+export const clientRouterAddress = "192.0.2.1";
+export const guestBridge = "guests0";
+export const peerPort = 7707;
+
+/** Different on every host, as the MAC of a real gateway is. */
+export function bridgeMac(lab: string, host: string): string {
+  return derivedMac(`lab ${lab} bridge ${host}`);
+}
+
+/** Name of a node's network namespace, as `ip netns` lists it. */
+export function namespaceName(lab: string, node: string): string {
+  return `${lab}-${node}`;
+}
+
+/** Mark on the loopback device of each of the lab's namespaces, and start of the source of its mounts. */
+export function labMark(lab: string): string {
+  return `sojourn-lab:${lab}`;
+}
+
+/** @throws SojournError `SOJ_BAD_NAME`. */
+export function checkLabName(lab: string): string {
+  return checkName("lab", lab);
+}
+
+/** Files of a lab. They have the same paths on the machine and inside each node. */
+export function labPaths(lab: string) {
+  const state = join(labsFolder, lab);
+  const disks = join(labDisksFolder, lab);
+  return {
+    state,
+    disks,
+    record: join(state, "lab.json"),
+    pki: join(state, "pki"),
+    bin: join(state, "bin"),
+    overlayImage: join(disks, "initramfs-overlay.cpio.gz"),
+    node: (node: string) => {
+      const folder = join(state, "nodes", node);
+      return {
+        folder,
+        /** What the node sees as /etc/sojourn. */
+        etc: join(folder, "etc"),
+        /** What the node sees as /var/lib/sojourn; on the disk, so that fsync costs what it costs. */
+        disk: join(disks, node),
+        holder: join(folder, "holder.json"),
+        daemon: join(folder, "daemon.json"),
+        daemonLog: join(folder, "daemon.log"),
+        initLog: join(folder, "init.log"),
+      };
+    },
+  };
+}

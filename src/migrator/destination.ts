@@ -1,0 +1,338 @@
+import type { z } from "zod";
+import type { GuestInstance } from "../hypervisor/hypervisor.ts";
+import { preconditionError } from "../platform/errors.ts";
+import type { Logger } from "../platform/log.ts";
+import type { BarrierEnd } from "../routing/desired.ts";
+import { checkEpoch } from "./epochs.ts";
+import type { Guests } from "./guests.ts";
+import type { HostNetwork } from "./host-network.ts";
+import type { Journal } from "./journal.ts";
+import { attachmentOf, deliveryRoute, type HostFacts, redirectRoute } from "./network.ts";
+import type { DestinationState, migrationProcedures } from "./procedures.ts";
+import type { RecordStore } from "./record-store.ts";
+import type { GuestRecord } from "./records.ts";
+
+type Preparation = z.output<(typeof migrationProcedures)["prepare"]["request"]>;
+type Identity = { id: string; guest: string; epoch: number };
+
+/** What the destination must be able to reach; the same for all its migrations. */
+export interface DestinationContext {
+  host: HostFacts;
+  guests: Guests;
+  network: HostNetwork;
+  records: RecordStore;
+  journal: Journal;
+  logger: Logger;
+}
+
+/**
+ * The destination's side of one migration. Its QEMU starts paused and runs the guest only through `#takeOver`,
+ * which a written abort excludes (DESIGN 3).
+ */
+export class DestinationMigration {
+  readonly identity: Identity;
+  readonly #context: DestinationContext;
+  readonly #logger: Logger;
+  readonly #before: GuestRecord | undefined;
+  #phase: DestinationState["state"] = "incoming";
+  #aborting = false;
+  #takeoverMs: number | null = null;
+  #resumeMs: number | null = null;
+  #instance: GuestInstance | null = null;
+  #barrier: BarrierEnd | null = null;
+  #settled: Promise<void> = Promise.resolve();
+  #changed = Promise.withResolvers<void>();
+
+  constructor(context: DestinationContext, identity: Identity, before: GuestRecord | undefined) {
+    this.#context = context;
+    this.identity = { id: identity.id, guest: identity.guest, epoch: identity.epoch };
+    this.#logger = context.logger.child({ migration: identity.id, guest: identity.guest });
+    this.#before = before;
+  }
+
+  /** Network, then an empty QEMU that listens. What was made is taken back when a later part fails. */
+  async prepare(request: Preparation, peer: string): Promise<number> {
+    this.#record("prepared");
+    try {
+      await this.#context.network.change(incomingRecord(this.#context, request, peer));
+      return await this.#startIncoming();
+    } catch (error) {
+      await this.abort();
+      throw error;
+    }
+  }
+
+  /** Replaces the incoming process by a new, empty one. */
+  async renew(): Promise<number> {
+    const old = this.#instance;
+    if (this.#phase !== "incoming" || this.#aborting) throw this.#over();
+    this.#instance = null;
+    if (old !== null) {
+      this.#context.guests.release(old);
+      await old.quit(0);
+      await old[Symbol.asyncDispose]();
+    }
+    return await this.#startIncoming();
+  }
+
+  async openBarrier(barrierAddress: string): Promise<void> {
+    const record = this.#current();
+    const { address, mac, bridge, atHome } = attachmentOf(this.#context.host, record);
+    const tunnel = this.#sourceTunnel(record);
+    this.#barrier = await this.#context.network.routing.openBarrierResponder({
+      id: this.identity.id,
+      guestAddress: address,
+      guestMac: mac,
+      bridge,
+      returnRoute: atHome
+        ? { barrierAddress, device: tunnel.interfaceName, via: tunnel.nextHop }
+        : null,
+    });
+  }
+
+  /** From here on packets for the guest wait in its tap. */
+  async closeBarrier(): Promise<void> {
+    await this.#closeBarrier();
+    const record = this.#current();
+    if (record.hosting === null) throw this.#over();
+    await this.#context.network.change({
+      ...record,
+      hosting: { ...record.hosting, stage: "incoming" },
+    });
+  }
+
+  state(): DestinationState {
+    return { state: this.#phase, takeover_ms: this.#takeoverMs, resume_ms: this.#resumeMs };
+  }
+
+  /** Resolves when the state is no longer `incoming`, or after `waitMs`. */
+  async waitForChange(waitMs: number): Promise<DestinationState> {
+    if (this.#phase !== "incoming" || waitMs === 0) return this.state();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, waitMs);
+    await Promise.race([this.#changed.promise, promise]);
+    clearTimeout(timer);
+    return this.state();
+  }
+
+  /** Takes over if the stream arrived whole within `graceMs`; otherwise aborts. The answer is final. */
+  async settle(graceMs: number): Promise<DestinationState> {
+    if (this.#phase === "incoming" && (await this.#isLoaded())) await this.#takeOver();
+    const state = await this.waitForChange(graceMs);
+    return state.state === "incoming" ? await this.abort() : state;
+  }
+
+  /**
+   * Ends the incoming process, then writes the abort, then removes what was prepared. After a takeover nothing
+   * happens; the returned state says so.
+   */
+  async abort(): Promise<DestinationState> {
+    if (this.#phase !== "incoming" || this.#aborting) {
+      if (this.#aborting) await this.#changed.promise;
+      return this.state();
+    }
+    this.#aborting = true;
+    const instance = this.#instance;
+    if (instance !== null) {
+      await instance.quit(0);
+      this.#context.guests.release(instance);
+      await instance[Symbol.asyncDispose]();
+    }
+    this.#record("abort");
+    await this.#closeBarrier();
+    if (this.#before === undefined) await this.#context.network.forget(this.identity.guest);
+    else await this.#context.network.change({ ...this.#before, epoch: this.identity.epoch });
+    this.#become("aborted");
+    this.#logger.info("incoming guest aborted");
+    return this.state();
+  }
+
+  /** Resolves once this host's network follows the guest. */
+  async networkSettled(): Promise<void> {
+    await this.#settled;
+  }
+
+  /** The source is retired. */
+  async finish(): Promise<void> {
+    await this.#settled;
+    const record = this.#current();
+    if (record.hosting === null || this.#phase !== "taken-over") throw this.#over();
+    await this.#context.network.change({
+      ...record,
+      hosting: { ...record.hosting, stage: "running", sourceTunnel: null },
+      migration: null,
+    });
+    this.#record("finished");
+  }
+
+  /** Goes on with a process that an earlier daemon prepared: takes over what is loaded, aborts the rest. */
+  async recover(instance: GuestInstance | undefined, takenOver: boolean): Promise<void> {
+    if (instance === undefined && !takenOver) {
+      await this.abort();
+      return;
+    }
+    if (instance === undefined) {
+      this.#become("taken-over");
+      return;
+    }
+    this.#attach(instance);
+    if (takenOver || (await this.#isLoaded())) await this.#takeOver();
+    else await this.abort();
+  }
+
+  async #startIncoming(): Promise<number> {
+    const record = this.#current();
+    const { tap } = attachmentOf(this.#context.host, record);
+    const instance = await this.#context.guests.hypervisor.startIncoming(record.definition, [
+      { tapName: tap },
+    ]);
+    this.#attach(instance);
+    const { port } = await instance.listenForMigration(this.#context.host.underlayAddress);
+    return port;
+  }
+
+  #attach(instance: GuestInstance): void {
+    this.#instance = instance;
+    this.#context.guests.adopt(instance);
+    instance.onEvent((event) => {
+      if (event.name === "RESUME") this.#resumeMs ??= event.timestampMs;
+      if (event.name === "MIGRATION" && event.data.status === "completed") {
+        this.#takeOver().catch((error: unknown) =>
+          this.#logger.error({ err: error }, "takeover failed"),
+        );
+      }
+    });
+    void instance.ended.then(async () => {
+      if (this.#instance === instance && this.#phase === "incoming" && !this.#aborting) {
+        this.#logger.warn("the incoming process ended before it held the guest");
+        await this.abort();
+      }
+    });
+  }
+
+  async #takeOver(): Promise<void> {
+    const instance = this.#instance;
+    if (instance === null || this.#phase !== "incoming" || this.#aborting) return;
+    const record = this.#current();
+    if (!this.#context.journal.has(this.identity.id, "takeover")) this.#record("takeover");
+    this.#phase = "taken-over";
+    this.#takeoverMs = performance.timeOrigin + performance.now();
+    this.#settled = this.#land(record);
+    this.#settled.catch((error: unknown) =>
+      this.#logger.error({ err: error }, "the network does not follow the guest"),
+    );
+    if (record.migration.resume) {
+      const resumed = instance.waitForEvent("RESUME", (event) => event.name === "RESUME", {
+        timeoutMs: 5_000,
+      });
+      await Promise.all([instance.cont(), resumed]);
+      await instance.announceSelf();
+    }
+    this.#changed.resolve();
+    this.#logger.info("guest taken over");
+  }
+
+  /** Leads this host's own traffic to the guest, first over the warm socket, then for good. */
+  async #land(record: GuestRecord): Promise<void> {
+    const { host, network } = this.#context;
+    const { address, bridge, atHome } = attachmentOf(host, record);
+    if (record.hosting === null) throw this.#over();
+    if (!atHome) await network.routing.replaceRoute(deliveryRoute(address, bridge));
+    else if (record.redirect !== null) {
+      await network.routing.deleteRoute(
+        redirectRoute(address, network.tunnelInterface(record.redirect.tunnel)),
+      );
+    }
+    await network.change({
+      ...record,
+      redirect: null,
+      hosting: { ...record.hosting, stage: "landed" },
+    });
+  }
+
+  async #isLoaded(): Promise<boolean> {
+    if (this.#instance === null || !this.#instance.isAlive()) return false;
+    return (await this.#instance.migrationProgress()).status === "completed";
+  }
+
+  async #closeBarrier(): Promise<void> {
+    const barrier = this.#barrier;
+    this.#barrier = null;
+    await barrier?.[Symbol.asyncDispose]();
+  }
+
+  #sourceTunnel(record: GuestRecord) {
+    const spec = record.hosting?.sourceTunnel;
+    if (!spec) throw this.#over();
+    return this.#context.network.tunnelInterface(spec);
+  }
+
+  #current() {
+    const record = this.#context.records.get(this.identity.guest);
+    checkEpoch(record, this.identity, "destination");
+    return record;
+  }
+
+  #become(phase: DestinationState["state"]): void {
+    this.#phase = phase;
+    this.#changed.resolve();
+  }
+
+  #record(step: "prepared" | "takeover" | "abort" | "finished"): void {
+    const { id, guest, epoch } = this.identity;
+    this.#context.journal.append({ step, migration: id, guest, epoch, role: "destination" });
+  }
+
+  #over(): Error {
+    return preconditionError(
+      "SOJ_MIGRATION_OVER",
+      `migration ${this.identity.id} is ${this.#phase} at ${this.#context.host.name}`,
+    );
+  }
+}
+
+/** The record of a guest that is about to arrive. */
+export function incomingRecord(
+  context: Pick<DestinationContext, "host" | "records">,
+  request: Preparation,
+  peer: string,
+): GuestRecord {
+  const { host, records } = context;
+  const atHome = request.home.host === host.name;
+  const tunnelTo = (remoteAddress: string) => ({
+    kind: request.tunnel_kind,
+    localAddress: host.underlayAddress,
+    remoteAddress,
+  });
+  return {
+    guest: request.guest,
+    definition: request.definition,
+    epoch: request.epoch,
+    home: request.home,
+    hosting: {
+      stage: "barrier",
+      tableIndex: freeTableIndex(records.all(), request.guest),
+      homeTunnel: atHome ? null : tunnelTo(request.home.underlayAddress),
+      sourceTunnel: tunnelTo(request.source_underlay_address),
+    },
+    redirect: records.get(request.guest)?.redirect ?? null,
+    outgoing: null,
+    migration: {
+      id: request.id,
+      epoch: request.epoch,
+      role: "destination",
+      peer,
+      resume: request.resume,
+      handedOver: false,
+    },
+  };
+}
+
+function freeTableIndex(records: readonly GuestRecord[], guest: string): number {
+  const used = new Set(
+    records.filter((record) => record.guest !== guest).map((record) => record.hosting?.tableIndex),
+  );
+  let index = 0;
+  while (used.has(index)) index += 1;
+  return index;
+}

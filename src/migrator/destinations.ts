@@ -1,0 +1,217 @@
+import { preconditionError } from "../platform/errors.ts";
+import { AsyncLock } from "../platform/lock.ts";
+import type { ProcedureHandlers } from "../platform/procedures.ts";
+import { type DestinationContext, DestinationMigration, incomingRecord } from "./destination.ts";
+import { checkEpoch } from "./epochs.ts";
+import { placeOf } from "./guests.ts";
+import { guestNetworkOf } from "./network.ts";
+import type { DestinationState, migrationProcedures } from "./procedures.ts";
+
+/** How long the stream's end may take to load once the source asks for a final word. */
+const settleGraceMs = 2_000;
+
+/** Without a word from the source for this long, a destination that holds nothing gives up. */
+const leaseMs = 30_000;
+
+interface Entry {
+  migration: DestinationMigration;
+  /** One step at a time: an abort waits for the preparation it interrupts. */
+  lock: AsyncLock;
+  lease: NodeJS.Timeout | null;
+}
+
+type Identity = { id: string; guest: string; epoch: number };
+
+/** The migrations that arrive at this host, and what their sources may ask. */
+export class Destinations {
+  readonly #context: DestinationContext;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(context: DestinationContext) {
+    this.#context = context;
+  }
+
+  /** The serving side of `migrationProcedures`. */
+  handlers(): ProcedureHandlers<typeof migrationProcedures> {
+    const { network } = this.#context;
+    return {
+      "plan-incoming": async (request, { peer }) => {
+        this.#checkAdmissible(request);
+        return { lines: await network.plan(incomingRecord(this.#context, request, peer)) };
+      },
+      prepare: async (request, { peer }) => {
+        this.#checkAdmissible(request);
+        const before = this.#context.records.get(request.guest);
+        const entry = this.#add(new DestinationMigration(this.#context, request, before));
+        const migration_port = await entry.lock.run(() => entry.migration.prepare(request, peer));
+        const spec = this.#context.records.get(request.guest)?.hosting?.sourceTunnel;
+        if (!spec) throw new Error("prepared without a tunnel");
+        const { datapath, mtu } = network.tunnelInterface(spec);
+        return { migration_port, tunnel: { kind: spec.kind, datapath, mtu } };
+      },
+      "open-barrier": (request) =>
+        this.#locked(request, async (migration) => {
+          await migration.openBarrier(request.barrier_address);
+          return {};
+        }),
+      "close-barrier": (request) =>
+        this.#locked(request, async (migration) => {
+          await migration.closeBarrier();
+          return {};
+        }),
+      "renew-incoming": (request) =>
+        this.#locked(request, async (migration) => ({ migration_port: await migration.renew() })),
+      state: async (request) =>
+        (await this.#find(request)?.migration.waitForChange(request.wait_ms)) ??
+        this.#journaled(request),
+      settle: async (request) => {
+        const entry = this.#find(request);
+        if (entry === undefined) return this.#journaled(request);
+        return await entry.lock.run(() => entry.migration.settle(settleGraceMs));
+      },
+      abort: async (request) => {
+        const entry = this.#find(request);
+        if (entry === undefined) return this.#journaled(request);
+        return await entry.lock.run(() => entry.migration.abort());
+      },
+      verify: async (request) => {
+        const { migration } = this.#demand(request);
+        await migration.networkSettled();
+        const instance = this.#context.guests.instance(request.guest);
+        return { run_state: (await instance?.runState()) ?? "gone", network_settled: true };
+      },
+      finish: (request) =>
+        this.#locked(request, async (migration) => {
+          await migration.finish();
+          this.#drop(request.id);
+          return {};
+        }),
+      "guest-ended": async (request, { peer }) => {
+        const record = this.#context.records.get(request.guest);
+        if (record?.redirect?.host === peer && record.hosting === null) {
+          await network.forget(request.guest);
+        }
+        return {};
+      },
+    };
+  }
+
+  /** Goes on with what an earlier daemon prepared here. */
+  async recover(): Promise<void> {
+    for (const record of this.#context.records.all()) {
+      if (record.migration?.role !== "destination") continue;
+      const { id, epoch } = record.migration;
+      const identity = { id, guest: record.guest, epoch };
+      const before =
+        record.redirect === null ? undefined : { ...record, hosting: null, migration: null };
+      const entry = this.#add(new DestinationMigration(this.#context, identity, before));
+      await entry.migration.recover(
+        this.#context.guests.instance(record.guest),
+        this.#context.journal.has(id, "takeover"),
+      );
+    }
+  }
+
+  /** Lets go of timers; nothing in the kernel or in QEMU changes. */
+  [Symbol.dispose](): void {
+    for (const id of [...this.#entries.keys()]) this.#drop(id);
+  }
+
+  #add(migration: DestinationMigration): Entry {
+    const entry: Entry = { migration, lock: new AsyncLock(), lease: null };
+    this.#entries.set(migration.identity.id, entry);
+    this.#renewLease(entry);
+    return entry;
+  }
+
+  #drop(id: string): void {
+    clearTimeout(this.#entries.get(id)?.lease ?? undefined);
+    this.#entries.delete(id);
+  }
+
+  #renewLease(entry: Entry): void {
+    clearTimeout(entry.lease ?? undefined);
+    entry.lease = setTimeout(() => {
+      if (entry.migration.state().state !== "incoming") return;
+      this.#context.logger.warn(entry.migration.identity, "the source has fallen silent");
+      void entry.lock.run(() => entry.migration.settle(0));
+    }, leaseMs);
+    entry.lease.unref();
+  }
+
+  #find(identity: Identity): Entry | undefined {
+    const entry = this.#entries.get(identity.id);
+    if (entry === undefined) return undefined;
+    if (entry.migration.identity.epoch !== identity.epoch) {
+      checkEpoch(undefined, identity, "destination");
+    }
+    this.#renewLease(entry);
+    return entry;
+  }
+
+  #demand(identity: Identity): Entry {
+    const entry = this.#find(identity);
+    if (entry === undefined) {
+      checkEpoch(this.#context.records.get(identity.guest), identity, "destination");
+      throw new Error("a record without its migration");
+    }
+    return entry;
+  }
+
+  async #locked<Result>(
+    identity: Identity,
+    work: (migration: DestinationMigration) => Promise<Result>,
+  ): Promise<Result> {
+    const entry = this.#demand(identity);
+    return await entry.lock.run(() => work(entry.migration));
+  }
+
+  /**
+   * The answer about a migration that is not under way here any more. One that was never heard of is aborted
+   * in writing, so that a delayed `prepare` of it cannot begin afterwards.
+   */
+  #journaled(identity: Identity): DestinationState {
+    const { journal } = this.#context;
+    if (journal.has(identity.id, "takeover")) {
+      return { state: "taken-over", takeover_ms: null, resume_ms: null };
+    }
+    if (!journal.has(identity.id, "abort")) {
+      journal.append({
+        step: "abort",
+        migration: identity.id,
+        guest: identity.guest,
+        epoch: identity.epoch,
+        role: "destination",
+      });
+    }
+    return { state: "aborted", takeover_ms: null, resume_ms: null };
+  }
+
+  #checkAdmissible(
+    request: Identity & { home: { host: string }; definition: { nics: unknown[] } },
+  ) {
+    const { host, journal, records } = this.#context;
+    const record = records.get(request.guest);
+    if (journal.has(request.id, "abort") || (record?.epoch ?? 0) >= request.epoch) {
+      checkEpoch(undefined, request, "destination");
+    }
+    if (record?.hosting || record?.migration) {
+      throw preconditionError(
+        "SOJ_GUEST_BUSY",
+        `${request.guest} ${placeOf(record, host.name)} or about to arrive there`,
+      );
+    }
+    const nic = request.definition.nics[0] as { addresses: string[] } | undefined;
+    const address = nic?.addresses[0]?.split("/")[0];
+    if (address === undefined) {
+      throw preconditionError("SOJ_GUEST_ADDRESS", `${request.guest} has no NIC with an address`);
+    }
+    const isHome = guestNetworkOf(host, address) !== undefined;
+    if (isHome !== (request.home.host === host.name)) {
+      throw preconditionError(
+        "SOJ_GUEST_HOME",
+        `${address} is ${isHome ? "" : "not "}in a guest network of ${host.name}, but ${request.home.host} is said to be home`,
+      );
+    }
+  }
+}

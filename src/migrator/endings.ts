@@ -1,0 +1,58 @@
+import { ExitCode, type GuestState, SojournError } from "../platform/errors.ts";
+import type { Outcome } from "./report.ts";
+import type { Failure } from "./transition.ts";
+
+/** The error a user is shown for a migration that did not complete: what happened, where the guest is, what to do. */
+export function endingError(
+  outcome: Outcome,
+  failure: Failure,
+  task: { id: string; guest: string; to: string },
+): SojournError {
+  const { exitCode, guestState, sentence } = endings[outcome];
+  return new SojournError(
+    failure.code as `SOJ_${string}`,
+    `${task.guest} was not moved to ${task.to}: step ${failure.step}: ${failure.message}. ${sentence}`,
+    {
+      exitCode,
+      guestState,
+      httpStatus: 409,
+      retryable: outcome === "rolled-back",
+      hint: failure.hint ?? hintFor(outcome, task.id),
+    },
+  );
+}
+
+const endings: Record<Outcome, { exitCode: ExitCode; guestState: GuestState; sentence: string }> = {
+  completed: {
+    exitCode: ExitCode.done,
+    guestState: "running-at-destination",
+    sentence: "The guest runs at the destination, but cleaning up at the source did not finish",
+  },
+  "rolled-back": {
+    exitCode: ExitCode.rolledBack,
+    guestState: "running-at-source",
+    sentence: "The guest runs at the source and what was prepared is removed",
+  },
+  cancelled: {
+    exitCode: ExitCode.cancelled,
+    guestState: "running-at-source",
+    sentence: "The guest runs at the source and what was prepared is removed",
+  },
+  "in-doubt": {
+    exitCode: ExitCode.inDoubt,
+    guestState: "unknown",
+    sentence:
+      "The source keeps the guest stopped, because the destination may run it and does not answer",
+  },
+  "guest-lost": {
+    exitCode: ExitCode.guestLost,
+    guestState: "lost",
+    sentence: "What was prepared is removed",
+  },
+};
+
+function hintFor(outcome: Outcome, id: string): string {
+  return outcome === "in-doubt"
+    ? "bring the destination back and restart this host's daemon: it asks again"
+    : `sojourn report ${id}`;
+}

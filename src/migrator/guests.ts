@@ -1,0 +1,201 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type GuestDefinition, parseGuestDefinition } from "../hypervisor/definition.ts";
+import type { GuestInstance, Hypervisor } from "../hypervisor/hypervisor.ts";
+import { preconditionError } from "../platform/errors.ts";
+import type { Logger } from "../platform/log.ts";
+import { checkName } from "../platform/names.ts";
+import type { HostNetwork } from "./host-network.ts";
+import { attachmentOf, guestNetworkOf, type HostFacts } from "./network.ts";
+import type { RecordStore } from "./record-store.ts";
+import type { GuestRecord } from "./records.ts";
+
+/** The guests' processes on this host, by guest name. */
+export class Guests {
+  readonly #instances = new Map<string, GuestInstance>();
+  readonly #host: HostFacts;
+  readonly #hypervisor: Hypervisor;
+  readonly #network: HostNetwork;
+  readonly #records: RecordStore;
+  readonly #definitionsFolder: string;
+  readonly #logger: Logger;
+  readonly #starting = new Set<string>();
+  /** Called when a guest that no migration concerns has ended by itself or was stopped. */
+  onEnded: (record: GuestRecord) => Promise<void> = async () => {};
+
+  constructor(options: {
+    host: HostFacts;
+    hypervisor: Hypervisor;
+    network: HostNetwork;
+    records: RecordStore;
+    definitionsFolder: string;
+    logger: Logger;
+  }) {
+    this.#host = options.host;
+    this.#hypervisor = options.hypervisor;
+    this.#network = options.network;
+    this.#records = options.records;
+    this.#definitionsFolder = options.definitionsFolder;
+    this.#logger = options.logger;
+  }
+
+  get hypervisor(): Hypervisor {
+    return this.#hypervisor;
+  }
+
+  instance(guest: string): GuestInstance | undefined {
+    return this.#instances.get(guest);
+  }
+
+  /** Makes `instance` the guest's process on this host and follows its end. */
+  adopt(instance: GuestInstance): void {
+    this.#instances.set(instance.guest, instance);
+    void instance.ended.then(() => this.noteEnded(instance));
+  }
+
+  /** The process is no longer the guest's (a source that was retired, a destination that aborted). */
+  release(instance: GuestInstance): void {
+    if (this.#instances.get(instance.guest) === instance) this.#instances.delete(instance.guest);
+  }
+
+  /**
+   * Boots a defined guest.
+   * @throws SojournError `SOJ_GUEST_UNKNOWN`, `SOJ_GUEST_BUSY` (it runs already), or what QEMU and the kernel refuse.
+   */
+  async start(name: string): Promise<void> {
+    const known = this.#records.get(name);
+    if (known !== undefined || this.#starting.has(name)) {
+      throw preconditionError("SOJ_GUEST_BUSY", `${name} ${placeOf(known, this.#host.name)}`, {
+        hint: `sojourn guest show ${name}`,
+      });
+    }
+    this.#starting.add(name);
+    try {
+      await this.#boot(this.definition(name));
+    } finally {
+      this.#starting.delete(name);
+    }
+  }
+
+  /**
+   * Shuts a guest down in an orderly way, then, after `graceMs`, by ending its process.
+   * @throws SojournError `SOJ_GUEST_NOT_HERE`, `SOJ_GUEST_BUSY` during a migration.
+   */
+  async stop(name: string, graceMs = 5_000): Promise<void> {
+    const record = this.#records.get(name);
+    const instance = this.#instances.get(name);
+    if (record !== undefined && record.migration !== null) {
+      throw preconditionError(
+        "SOJ_GUEST_BUSY",
+        `${name} is being migrated (${record.migration.id})`,
+        {
+          hint: `sojourn cancel ${record.migration.id}`,
+        },
+      );
+    }
+    if (instance === undefined) {
+      if (record === undefined) this.definition(name);
+      throw preconditionError("SOJ_GUEST_NOT_HERE", `${name} ${placeOf(record, this.#host.name)}`);
+    }
+    await instance.powerDown();
+    await Promise.race([
+      instance.ended,
+      new Promise((resolve) => setTimeout(resolve, graceMs).unref()),
+    ]);
+    await instance.quit();
+    await this.noteEnded(instance);
+  }
+
+  /** @throws SojournError `SOJ_GUEST_UNKNOWN` (404) when there is neither a definition nor a record. */
+  definition(name: string): GuestDefinition {
+    checkName("guest", name);
+    const record = this.#records.get(name);
+    if (record !== undefined) return record.definition;
+    const path = join(this.#definitionsFolder, `${name}.toml`);
+    if (!existsSync(path)) {
+      throw preconditionError(
+        "SOJ_GUEST_UNKNOWN",
+        `there is no guest ${name} on ${this.#host.name}`,
+        {
+          httpStatus: 404,
+          hint: "sojourn guest ls",
+        },
+      );
+    }
+    const definition = parseGuestDefinition(readFileSync(path, "utf8"), path);
+    if (definition.name !== name) {
+      throw preconditionError(
+        "SOJ_GUEST_UNKNOWN",
+        `${path} defines ${definition.name}, not ${name}`,
+      );
+    }
+    return definition;
+  }
+
+  /** Names of all guests that are defined here or that this host knows a place of. */
+  names(): string[] {
+    const defined = existsSync(this.#definitionsFolder)
+      ? readdirSync(this.#definitionsFolder)
+          .filter((file) => file.endsWith(".toml"))
+          .map((file) => file.slice(0, -".toml".length))
+      : [];
+    return [...new Set([...defined, ...this.#records.all().map((record) => record.guest)])].sort();
+  }
+
+  async #boot(definition: GuestDefinition): Promise<void> {
+    const record = this.#recordAtHome(definition);
+    await this.#network.change(record);
+    try {
+      const { tap } = attachmentOf(this.#host, record);
+      this.adopt(await this.#hypervisor.start(definition, [{ tapName: tap }]));
+    } catch (error) {
+      await this.#network.forget(definition.name);
+      throw error;
+    }
+  }
+
+  #recordAtHome(definition: GuestDefinition): GuestRecord {
+    const address = definition.nics[0]?.addresses[0]?.split("/")[0];
+    if (address === undefined || guestNetworkOf(this.#host, address) === undefined) {
+      throw preconditionError(
+        "SOJ_GUEST_ADDRESS",
+        `${definition.name}'s address ${address ?? "(none)"} is in none of ${this.#host.name}'s guest networks`,
+        { hint: "give its first NIC an address of a [[guest_networks]] subnet" },
+      );
+    }
+    return {
+      guest: definition.name,
+      definition,
+      epoch: 0,
+      home: { host: this.#host.name, underlayAddress: this.#host.underlayAddress },
+      hosting: { stage: "running", tableIndex: 0, homeTunnel: null, sourceTunnel: null },
+      redirect: null,
+      outgoing: null,
+      migration: null,
+    };
+  }
+
+  /** Cleans up after a process that ended; nothing while a migration owns the guest. */
+  async noteEnded(instance: GuestInstance): Promise<void> {
+    if (this.#instances.get(instance.guest) !== instance) return;
+    const record = this.#records.get(instance.guest);
+    if (record?.migration) return;
+    this.#instances.delete(instance.guest);
+    this.#logger.info({ guest: instance.guest, pid: instance.pid }, "guest has ended");
+    if (record === undefined) return;
+    await this.#network.forget(instance.guest);
+    await this.onEnded(record).catch((error: unknown) =>
+      this.#logger.warn(
+        { guest: instance.guest, err: error },
+        "home was not told of the guest's end",
+      ),
+    );
+  }
+}
+
+/** Where the record says that the guest is, as the end of a sentence. */
+export function placeOf(record: GuestRecord | undefined, host: string): string {
+  if (record?.hosting) return `is on ${host} already`;
+  if (record?.redirect) return `is away at ${record.redirect.host}`;
+  return `does not run on ${host}`;
+}

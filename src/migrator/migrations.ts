@@ -1,0 +1,243 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { MigrationProgress } from "../hypervisor/hypervisor.ts";
+import { wallClockMs } from "../platform/clock.ts";
+import { type ErrorRecord, preconditionError } from "../platform/errors.ts";
+import { replaceFileDurably } from "../platform/files.ts";
+import { endingError } from "./endings.ts";
+import { EventLog } from "./event-log.ts";
+import { type PhaseEvent, type ProgressEvent, progressEvent } from "./events.ts";
+import type { Phase } from "./phases.ts";
+import type { GuestRecord } from "./records.ts";
+import type { MigrationReport } from "./report.ts";
+import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { SourceMigration } from "./source-migration.ts";
+import { round, Timeline } from "./timeline.ts";
+import type { MigrationState, MigrationEvent as StateEvent } from "./transition.ts";
+
+export type StreamEvent = PhaseEvent | ProgressEvent | MigrationReport | ErrorRecord;
+
+export interface StoredMigration {
+  id: string;
+  guest: string;
+  from: string;
+  to: string;
+  state: Phase;
+  startedMs: number;
+  endedMs: number | null;
+  report: MigrationReport | null;
+  error: ErrorRecord | null;
+}
+
+interface Running {
+  migration: SourceMigration;
+  events: EventLog<StreamEvent>;
+  stored: StoredMigration;
+}
+
+/** The migrations that leave this host: those under way, and the stored ends of earlier ones. */
+export class Migrations {
+  readonly #context: SourceContext;
+  readonly #folder: string;
+  readonly #running = new Map<string, Running>();
+  readonly #stored = new Map<string, StoredMigration>();
+
+  constructor(context: SourceContext, folder: string) {
+    this.#context = context;
+    this.#folder = folder;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const file of readdirSync(folder).filter((name) => name.endsWith(".json"))) {
+      const stored: StoredMigration = JSON.parse(readFileSync(join(folder, file), "utf8"));
+      this.#stored.set(stored.id, stored);
+    }
+  }
+
+  /** Starts a checked task; the migration goes on whatever becomes of the caller. */
+  start(
+    task: MigrationTask,
+    before: GuestRecord,
+    resume: boolean,
+    budgetMs: number | null,
+  ): string {
+    return this.#launch(task, before, resume, budgetMs, { name: "planned" }, { type: "started" });
+  }
+
+  /** Goes on with a migration that an earlier daemon left between two records (recovery.ts). */
+  resume(
+    task: MigrationTask,
+    before: GuestRecord,
+    resume: boolean,
+    state: MigrationState,
+    event: StateEvent,
+  ): string {
+    return this.#launch(task, before, resume, null, state, event);
+  }
+
+  list(): StoredMigration[] {
+    return [...this.#stored.values()].toSorted((left, right) => left.startedMs - right.startedMs);
+  }
+
+  has(id: string): boolean {
+    return this.#stored.has(id);
+  }
+
+  /** @throws SojournError `SOJ_MIGRATION_UNKNOWN` (404). */
+  get(id: string): StoredMigration {
+    const stored = this.#stored.get(id);
+    if (stored !== undefined) return stored;
+    throw preconditionError("SOJ_MIGRATION_UNKNOWN", `there is no migration ${id} on this host`, {
+      httpStatus: 404,
+      hint: "sojourn status",
+    });
+  }
+
+  /** Past events, then live ones; the report or an error record is the last. */
+  events(id: string): EventLog<StreamEvent> {
+    const running = this.#running.get(id);
+    if (running !== undefined) return running.events;
+    const stored = this.get(id);
+    const log = new EventLog<StreamEvent>();
+    if (stored.error !== null) log.push(stored.error);
+    else if (stored.report !== null) log.push(stored.report);
+    log.end();
+    return log;
+  }
+
+  /** @throws SojournError `SOJ_TOO_LATE` once the promise is given or the migration has ended. */
+  cancel(id: string): StoredMigration {
+    const stored = this.get(id);
+    if (this.#running.get(id)?.migration.cancel()) return stored;
+    throw preconditionError(
+      "SOJ_TOO_LATE",
+      `migration ${id} can no longer be cancelled: ${stored.state}`,
+      {
+        hint: `sojourn watch ${id}`,
+      },
+    );
+  }
+
+  /** Stores a report with what probers measured. */
+  putReport(id: string, report: MigrationReport): void {
+    const stored = { ...this.get(id), report };
+    this.#store(stored);
+  }
+
+  #launch(
+    task: MigrationTask,
+    before: GuestRecord,
+    resume: boolean,
+    budgetMs: number | null,
+    state: MigrationState,
+    event: StateEvent,
+  ): string {
+    const instance = this.#context.guests.instance(task.guest);
+    if (instance === undefined) throw new Error(`${task.guest} has no process here`);
+    const events = new EventLog<StreamEvent>();
+    const stored: StoredMigration = {
+      id: task.id,
+      guest: task.guest,
+      from: this.#context.host.name,
+      to: task.to,
+      state: "planned",
+      startedMs: wallClockMs(),
+      endedMs: null,
+      report: null,
+      error: null,
+    };
+    const timeline = new Timeline((entry, wallMs) => {
+      events.push({ type: "phase", id: task.id, ...entry, wall_clock_ms: wallMs });
+    });
+    const facts: MigrationFacts = {
+      instance,
+      before,
+      resume,
+      timeline,
+      onProgress: (progress: MigrationProgress, predictedMs: number | null) =>
+        events.push(progressEvent(task.id, progress, predictedMs)),
+      migrationPort: null,
+      tunnel: null,
+      tunnelInterface: null,
+      clockOffsetMs: 0,
+      attempts: 0,
+      stoppedMs: null,
+      resumedMs: null,
+      preSwitchover: null,
+      networkHold: null,
+      finalProgress: null,
+    };
+    const migration = new SourceMigration(this.#context, task, facts, state);
+    this.#running.set(task.id, { migration, events, stored });
+    this.#store(stored);
+    void this.#follow(migration, events, budgetMs, event);
+    return task.id;
+  }
+
+  async #follow(
+    migration: SourceMigration,
+    events: EventLog<StreamEvent>,
+    budgetMs: number | null,
+    event: StateEvent,
+  ): Promise<void> {
+    const { task, facts } = migration;
+    const end = await migration.run(event);
+    const report = reportOf(this.#context.host.name, task, facts, end.outcome, budgetMs);
+    const error = end.failure === null ? null : endingError(end.outcome, end.failure, task);
+    const failed = end.outcome === "completed" ? null : (error?.toRecord() ?? null);
+    if (end.outcome === "completed" && error !== null) {
+      this.#context.logger.error(
+        { migration: task.id, err: error },
+        "completed, but not cleaned up",
+      );
+    }
+    this.#store({
+      ...this.get(task.id),
+      state: end.outcome,
+      endedMs: wallClockMs(),
+      report,
+      error: failed,
+    });
+    events.push(failed ?? report);
+    events.end();
+    this.#running.delete(task.id);
+  }
+
+  #store(stored: StoredMigration): void {
+    this.#stored.set(stored.id, stored);
+    replaceFileDurably(join(this.#folder, `${stored.id}.json`), `${JSON.stringify(stored)}\n`);
+  }
+}
+
+/** A new migration's id: short, unguessable, allowed as a name. */
+export function newMigrationId(): string {
+  return `m${randomBytes(6).toString("hex")}`;
+}
+
+function reportOf(
+  host: string,
+  task: MigrationTask,
+  facts: MigrationFacts,
+  outcome: MigrationReport["outcome"],
+  budgetMs: number | null,
+): MigrationReport {
+  const { stoppedMs, resumedMs, timeline } = facts;
+  const completed = outcome === "completed";
+  return {
+    type: "report",
+    id: task.id,
+    guest: task.guest,
+    from: host,
+    to: task.to,
+    outcome,
+    tunnel: facts.tunnel,
+    timeline: timeline.sorted(),
+    blackout_ms:
+      completed && stoppedMs !== null && resumedMs !== null ? round(resumedMs - stoppedMs) : null,
+    total_ms: timeline.elapsedMs(),
+    transferred_bytes: facts.finalProgress?.transferredBytes ?? null,
+    probes: {},
+    flows: null,
+    budget_ms: budgetMs,
+    within_budget: null,
+  };
+}

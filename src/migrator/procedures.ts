@@ -1,0 +1,124 @@
+import { z } from "zod";
+import { guestDefinitionSchema } from "../hypervisor/definition.ts";
+import { namePattern } from "../platform/names.ts";
+import { definePeerProcedures } from "../platform/procedures.ts";
+import { tunnelKinds } from "../tunnels/tunnel.ts";
+import { homeSchema } from "./records.ts";
+
+const name = z.string().regex(namePattern);
+/** Every message about a migration carries its id and fencing epoch (DESIGN 3). */
+const identity = { id: name, guest: name, epoch: z.int().nonnegative() };
+const planLine = z.object({ command: z.string(), undo: z.string().nullable() });
+const tunnel = z.object({
+  kind: z.enum(tunnelKinds),
+  datapath: z.enum(["kernel", "bpf"]),
+  mtu: z.int().positive(),
+});
+
+const preparation = z.strictObject({
+  ...identity,
+  definition: guestDefinitionSchema,
+  home: homeSchema,
+  source_underlay_address: z.ipv4(),
+  tunnel_kind: z.enum(tunnelKinds),
+  /** False for a guest that its user had paused. */
+  resume: z.boolean(),
+});
+
+/** What a destination knows of a migration. Times are its wall clock; null for what did not happen. */
+const destinationState = z.object({
+  state: z.enum(["unknown", "incoming", "taken-over", "aborted"]),
+  takeover_ms: z.number().nullable(),
+  resume_ms: z.number().nullable(),
+});
+
+export type DestinationState = z.output<typeof destinationState>;
+
+/** What a source asks of a destination, in the order of a migration. */
+export const migrationProcedures = definePeerProcedures({
+  "plan-incoming": {
+    request: preparation,
+    response: z.object({ lines: z.array(planLine).max(1000) }),
+    timeoutMs: 20_000,
+  },
+  prepare: {
+    request: preparation,
+    response: z.object({ migration_port: z.int().min(1).max(65_535), tunnel }),
+    timeoutMs: 60_000,
+  },
+  "open-barrier": {
+    request: z.strictObject({ ...identity, barrier_address: z.ipv4() }),
+    response: z.object({}),
+    timeoutMs: 20_000,
+  },
+  "close-barrier": {
+    request: z.strictObject(identity),
+    response: z.object({}),
+    timeoutMs: 20_000,
+  },
+  /** A new, empty incoming process after a stream was given up before the promise. */
+  "renew-incoming": {
+    request: z.strictObject(identity),
+    response: z.object({ migration_port: z.int().min(1).max(65_535) }),
+    timeoutMs: 30_000,
+  },
+  /** Answers at once unless the state is `incoming`; then when that changes, or after `wait_ms`. */
+  state: {
+    request: z.strictObject({ ...identity, wait_ms: z.int().min(0).max(30_000) }),
+    response: destinationState,
+    timeoutMs: 35_000,
+  },
+  /** Takes over if the whole stream is loaded, aborts in writing otherwise; either way the answer is final. */
+  settle: { request: z.strictObject(identity), response: destinationState, timeoutMs: 20_000 },
+  /** Aborts in writing unless it has taken over; the answer says which. */
+  abort: { request: z.strictObject(identity), response: destinationState, timeoutMs: 30_000 },
+  /** Resolves once this host's network follows the guest; counts packets its tap carried. */
+  verify: {
+    request: z.strictObject({ ...identity, wait_ms: z.int().min(0).max(10_000) }),
+    response: z.object({ run_state: z.string(), network_settled: z.boolean() }),
+    timeoutMs: 30_000,
+  },
+  /** The source is retired: what served it may go. */
+  finish: { request: z.strictObject(identity), response: z.object({}), timeoutMs: 30_000 },
+  /** To home: the guest has ended at the asking host. */
+  "guest-ended": {
+    request: z.strictObject({ guest: name }),
+    response: z.object({}),
+    timeoutMs: 20_000,
+  },
+});
+
+/** Requests that a home host passes on to the host where its guest is. */
+export const delegationProcedures = definePeerProcedures({
+  "delegate-migration": {
+    request: z.strictObject({
+      guest: name,
+      to: name,
+      tunnel: z.enum(["auto", ...tunnelKinds]),
+      timeout_s: z.int().positive().nullable(),
+      max_outage_ms: z.number().positive().nullable(),
+    }),
+    response: z.object({ id: name, state: z.string() }),
+    timeoutMs: 30_000,
+  },
+  "delegate-plan": {
+    request: z.strictObject({ guest: name, to: name, tunnel: z.enum(["auto", ...tunnelKinds]) }),
+    response: z.object({ plan: z.unknown() }),
+    timeoutMs: 30_000,
+  },
+  /** Events of a delegated migration from number `from` on; waits up to `wait_ms` for the first. */
+  "delegated-events": {
+    request: z.strictObject({
+      id: name,
+      from: z.int().nonnegative(),
+      wait_ms: z.int().min(0).max(30_000),
+    }),
+    response: z.object({ events: z.array(z.unknown()).max(10_000), ended: z.boolean() }),
+    timeoutMs: 35_000,
+  },
+  "delegated-cancel": {
+    request: z.strictObject({ id: name }),
+    response: z.object({}),
+    timeoutMs: 10_000,
+  },
+});

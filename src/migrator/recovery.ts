@@ -1,0 +1,70 @@
+import type { Logger } from "../platform/log.ts";
+import type { Journal } from "./journal.ts";
+import type { Migrations } from "./migrations.ts";
+import type { GuestRecord } from "./records.ts";
+import type { MigrationTask, SourceContext } from "./source-context.ts";
+import type { Failure, MigrationEvent, MigrationState } from "./transition.ts";
+
+const restarted: Failure = {
+  step: "daemon",
+  code: "SOJ_DAEMON_RESTARTED",
+  message: "the source's daemon ended in the middle of the migration",
+  hint: "start the migration again",
+};
+
+/**
+ * What an unfinished migration goes on with at its source after a restart, told by the journal alone (DESIGN 3):
+ * before the promise back, after it whatever the destination says. Pure.
+ */
+export function resumptionOf(
+  journal: Pick<Journal, "has">,
+  id: string,
+): { state: MigrationState; event: MigrationEvent } {
+  if (journal.has(id, "taken-over-by-destination")) {
+    return { state: { name: "switchover" }, event: { type: "destination-resumed" } };
+  }
+  if (journal.has(id, "promise")) {
+    return { state: { name: "switchover" }, event: { type: "failed", failure: restarted } };
+  }
+  return { state: { name: "armed" }, event: { type: "failed", failure: restarted } };
+}
+
+/** Finishes, in the background, what an earlier daemon left at the source. Frozen guests come first. */
+export function recoverSources(
+  context: SourceContext,
+  migrations: Migrations,
+  logger: Logger,
+): string[] {
+  const unfinished = context.records.all().filter((record) => record.migration?.role === "source");
+  return unfinished.flatMap((record) => {
+    const task = taskOf(record);
+    if (task === null || context.guests.instance(record.guest) === undefined) {
+      logger.error(
+        { guest: record.guest },
+        "a migration was under way, and the guest's process is gone",
+      );
+      return [];
+    }
+    const { state, event } = resumptionOf(context.journal, task.id);
+    logger.warn(
+      { migration: task.id, guest: task.guest, state: state.name },
+      "going on after a restart",
+    );
+    const before: GuestRecord = { ...record, outgoing: null, migration: null };
+    return [migrations.resume(task, before, record.migration?.resume ?? true, state, event)];
+  });
+}
+
+function taskOf(record: GuestRecord): MigrationTask | null {
+  const { migration, outgoing } = record;
+  if (migration === null || outgoing === null) return null;
+  return {
+    id: migration.id,
+    guest: record.guest,
+    epoch: migration.epoch,
+    to: migration.peer,
+    toUnderlayAddress: outgoing.tunnel.remoteAddress,
+    tunnelKind: outgoing.tunnel.kind,
+    deadlineMs: 0,
+  };
+}

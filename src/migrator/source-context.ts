@@ -1,0 +1,71 @@
+import type { GuestEvent, GuestInstance, MigrationProgress } from "../hypervisor/hypervisor.ts";
+import type { Logger } from "../platform/log.ts";
+import type { PeerCaller } from "../platform/procedures.ts";
+import type { TunnelInterface, TunnelKind } from "../tunnels/tunnel.ts";
+import type { Guests } from "./guests.ts";
+import type { HostNetwork } from "./host-network.ts";
+import type { Journal } from "./journal.ts";
+import type { HostFacts } from "./network.ts";
+import type { migrationProcedures } from "./procedures.ts";
+import type { RecordStore } from "./record-store.ts";
+import type { GuestRecord } from "./records.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** What this host brings to every migration that leaves it. */
+export interface SourceContext {
+  host: HostFacts;
+  guests: Guests;
+  network: HostNetwork;
+  records: RecordStore;
+  journal: Journal;
+  logger: Logger;
+  /** @throws SojournError when no such peer is configured. */
+  peer(host: string): PeerCaller<typeof migrationProcedures & ClockProcedure>;
+  policy: MigrationPolicy;
+}
+
+type ClockProcedure = typeof import("./clock-procedure.ts").clockProcedure;
+
+export interface MigrationPolicy {
+  /** Longest time that a guest is stopped before the promise (DESIGN 3). */
+  frozenDeadlineMs: number;
+  downtimeLimitMs: number;
+  /** 0 means as fast as the link takes it. */
+  maxBandwidthBytesPerSecond: number;
+  minimumPasses: number;
+  /** How long after the promise the source asks an unreachable destination before it is in doubt. */
+  settleDeadlineMs: number;
+}
+
+/** What one migration is about; fixed from its start. */
+export interface MigrationTask {
+  id: string;
+  guest: string;
+  epoch: number;
+  to: string;
+  toUnderlayAddress: string;
+  tunnelKind: TunnelKind;
+  deadlineMs: number;
+}
+
+/** What the steps of one migration find out and hand to later steps. */
+export interface MigrationFacts {
+  instance: GuestInstance;
+  /** The guest's record from before the migration: what a roll-back restores. */
+  before: GuestRecord;
+  resume: boolean;
+  timeline: Timeline;
+  onProgress(progress: MigrationProgress, predictedMs: number | null): void;
+  migrationPort: number | null;
+  tunnel: { kind: TunnelKind; datapath: "kernel" | "bpf"; mtu: number } | null;
+  tunnelInterface: TunnelInterface | null;
+  /** The destination's wall clock minus ours. */
+  clockOffsetMs: number;
+  attempts: number;
+  /** Wall clock of the source's STOP and the destination's RESUME, on the source's clock. */
+  stoppedMs: number | null;
+  resumedMs: number | null;
+  preSwitchover: Promise<GuestEvent> | null;
+  networkHold: Disposable | null;
+  finalProgress: MigrationProgress | null;
+}

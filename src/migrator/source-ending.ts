@@ -1,0 +1,142 @@
+import { delay, monotonicMs } from "../platform/clock.ts";
+import { SojournError } from "../platform/errors.ts";
+import { attachmentOf, deliveryRoute } from "./network.ts";
+import type { GuestRecord } from "./records.ts";
+import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+
+/** The guest's process is gone while it was still ours. */
+export class GuestGone extends Error {}
+
+/**
+ * Gives the guest back to the source: ends the stream, continues the guest if we paused it, and takes back
+ * what was prepared. Allowed before the promise, and after it once the destination has aborted in writing.
+ * @throws GuestGone when the guest's process has ended; what was prepared is removed all the same.
+ */
+export async function undoAtSource(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+): Promise<void> {
+  const { instance } = facts;
+  const { address, bridge } = attachmentOf(context.host, facts.before);
+  if (context.records.get(task.guest)?.outgoing?.switched) {
+    await context.network.routing.replaceRoute(deliveryRoute(address, bridge));
+  }
+  if (instance.isAlive())
+    await giveBack(facts).catch((error: unknown) => {
+      if (instance.isAlive()) throw error;
+    });
+  const restored: GuestRecord = { ...facts.before, epoch: task.epoch, migration: null };
+  const held = facts.networkHold;
+  facts.networkHold = null;
+  if (held === null) await context.network.change(restored);
+  else {
+    using _held = held;
+    await context.network.routing.disarm(address);
+    await context.network.changeWhileHeld(restored);
+  }
+  if (instance.isAlive()) return;
+  await context.guests.noteEnded(instance);
+  throw new GuestGone();
+}
+
+/**
+ * Tells the destination to give up. An unreachable one gives up by itself when its lease expires: it was
+ * promised nothing.
+ */
+export async function undoAtDestination(
+  context: SourceContext,
+  task: MigrationTask,
+): Promise<void> {
+  try {
+    await context
+      .peer(task.to)
+      .call("abort", { id: task.id, guest: task.guest, epoch: task.epoch }, { timeoutMs: 15_000 });
+  } catch (error) {
+    context.logger.warn(
+      { migration: task.id, err: error },
+      "the destination could not be told of the roll-back; its lease will expire",
+    );
+  }
+}
+
+/** What the destination says after the promise, asked until it answers or the deadline passes. */
+export async function settleWithDestination(
+  context: SourceContext,
+  task: MigrationTask,
+): Promise<{ state: string; takeover_ms: number | null; resume_ms: number | null }> {
+  const deadline = monotonicMs() + context.policy.settleDeadlineMs;
+  for (;;) {
+    try {
+      const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
+      return await context.peer(task.to).call("settle", identity, { timeoutMs: 10_000 });
+    } catch (error) {
+      const unreachable = error instanceof SojournError && error.retryable;
+      if (!unreachable || monotonicMs() > deadline) throw error;
+      await delay(500);
+    }
+  }
+}
+
+/** The destination runs the guest: its network is settled before ours is taken away. */
+export async function verifyTraffic(context: SourceContext, task: MigrationTask): Promise<void> {
+  const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
+  const answer = await context
+    .peer(task.to)
+    .call("verify", { ...identity, wait_ms: 5_000 }, { timeoutMs: 20_000 });
+  context.logger.info({ migration: task.id, ...answer }, "guest verified at the destination");
+}
+
+/** Ends the source's process and what only the migration needed; at home the redirect stays. */
+export async function retireSource(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+): Promise<void> {
+  const { instance } = facts;
+  if (instance.isAlive())
+    facts.finalProgress = await instance.migrationProgress().catch(() => null);
+  await instance.quit();
+  context.guests.release(instance);
+  await instance[Symbol.asyncDispose]();
+  const record = context.records.get(task.guest);
+  if (record?.outgoing) await keepRedirect(context, task, record, facts);
+  await context
+    .peer(task.to)
+    .call("finish", { id: task.id, guest: task.guest, epoch: task.epoch }, { timeoutMs: 20_000 });
+}
+
+async function keepRedirect(
+  context: SourceContext,
+  task: MigrationTask,
+  record: GuestRecord,
+  facts: MigrationFacts,
+): Promise<void> {
+  facts.networkHold?.[Symbol.dispose]();
+  facts.networkHold = null;
+  if (record.home.host !== context.host.name || record.outgoing === null) {
+    await context.network.forget(task.guest);
+    return;
+  }
+  await context.network.change({
+    ...record,
+    hosting: null,
+    outgoing: null,
+    redirect: { host: task.to, tunnel: record.outgoing.tunnel },
+    migration: null,
+  });
+}
+
+async function giveBack(facts: MigrationFacts): Promise<void> {
+  const { instance } = facts;
+  const moving = ["setup", "active", "pre-switchover", "device", "cancelling"];
+  if (moving.includes((await instance.migrationProgress()).status)) {
+    await instance.cancelMigration();
+    const deadline = monotonicMs() + 5_000;
+    while (moving.includes((await instance.migrationProgress()).status)) {
+      if (monotonicMs() > deadline) break;
+      await delay(5);
+    }
+  }
+  if (facts.resume && (await instance.runState()) !== "running") await instance.cont();
+}

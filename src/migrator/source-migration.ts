@@ -1,0 +1,310 @@
+import { delay } from "../platform/clock.ts";
+import { asSojournError } from "../platform/errors.ts";
+import { StoppedByHypervisor } from "./convergence.ts";
+import type { JournalStep } from "./journal.ts";
+import type { Phase } from "./phases.ts";
+import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import {
+  GuestGone,
+  retireSource,
+  settleWithDestination,
+  undoAtDestination,
+  undoAtSource,
+  verifyTraffic,
+} from "./source-ending.ts";
+import { passBarrier, prepareDestination, prepareSource } from "./source-preparation.ts";
+import {
+  armCopy,
+  awaitPreSwitchover,
+  awaitTakeover,
+  changeRoute,
+  converge,
+  noteTakeover,
+  startPrecopy,
+  stopGuest,
+} from "./source-switchover.ts";
+import {
+  type Effect,
+  type Failure,
+  isEnded,
+  isPromised,
+  type MigrationEvent,
+  type MigrationState,
+  transition,
+} from "./transition.ts";
+
+/** Streams that QEMU ended by stopping the guest itself before we give up. */
+const maximumAttempts = 4;
+
+/** How often the destination hears from us before the promise; far below its lease. */
+const leaseRenewalMs = 5_000;
+
+/** Runs one migration at its source: `transition` decides, this carries out. */
+export class SourceMigration {
+  readonly task: MigrationTask;
+  readonly facts: MigrationFacts;
+  readonly #context: SourceContext;
+  #state: MigrationState;
+  #interrupt = new AbortController();
+
+  constructor(
+    context: SourceContext,
+    task: MigrationTask,
+    facts: MigrationFacts,
+    state: MigrationState = { name: "planned" },
+  ) {
+    this.#context = context;
+    this.task = task;
+    this.facts = facts;
+    this.#state = state;
+  }
+
+  get state(): MigrationState {
+    return this.#state;
+  }
+
+  /** Asks for cancellation; false once the promise was given or nothing is left to cancel. */
+  cancel(): boolean {
+    if (isEnded(this.#state) || isPromised(this.#state) || this.#state.name === "rolling-back") {
+      return false;
+    }
+    this.#interrupt.abort(new Interruption({ type: "cancel-requested" }));
+    return true;
+  }
+
+  /** Carries the migration from `event` to its end. Never throws: the end says what happened. */
+  async run(event: MigrationEvent): Promise<Extract<MigrationState, { name: "ended" }>> {
+    const { instance } = this.facts;
+    void instance.ended.then(() =>
+      this.#interrupt.abort(
+        new Interruption({ type: "guest-gone", failure: guestGone(this.task.guest) }),
+      ),
+    );
+    const lease = setInterval(() => void this.#renewLease(), leaseRenewalMs);
+    try {
+      let next = this.#enter(event);
+      while (!isEnded(this.#state)) next = this.#enter(await this.#carryOut(next));
+      if (next.length > 0) await this.#carryOut(next);
+      return this.#state;
+    } finally {
+      clearInterval(lease);
+      this.facts.networkHold?.[Symbol.dispose]();
+    }
+  }
+
+  #enter(event: MigrationEvent): readonly Effect[] {
+    const before = this.#state;
+    const { state, effects } = transition(before, event);
+    this.#state = state;
+    if (state.name !== before.name) this.#mark(state);
+    this.#context.logger.info(
+      { migration: this.task.id, guest: this.task.guest, event: event.type, phase: state.name },
+      "migration step",
+    );
+    return effects;
+  }
+
+  #mark(state: MigrationState): void {
+    const { timeline } = this.facts;
+    const mark = (phase: Phase) => timeline.mark(phase, this.#context.host.name);
+    switch (state.name) {
+      case "settling":
+        return;
+      case "verifying":
+        mark("resumed");
+        mark("verifying");
+        return;
+      case "ended":
+        mark(state.outcome);
+        return;
+      default:
+        mark(state.name);
+    }
+  }
+
+  /** Runs the effects in order; what the last one, or a failing one, leads to. */
+  async #carryOut(effects: readonly Effect[]): Promise<MigrationEvent> {
+    const revocable = !isPromised(this.#state) && this.#state.name !== "rolling-back";
+    let effect: Effect | null = null;
+    try {
+      let outcome: MigrationEvent | undefined;
+      for (effect of effects) {
+        if (revocable) this.#interrupt.signal.throwIfAborted();
+        outcome = (await this.#perform(effect)) ?? outcome;
+      }
+      if (outcome === undefined) throw new Error(`nothing follows ${effect}`);
+      return outcome;
+    } catch (error) {
+      if (revocable && this.#interrupt.signal.reason instanceof Interruption) {
+        return this.#interrupt.signal.reason.event;
+      }
+      return this.#eventOf(error, effect ?? "start-precopy");
+    }
+  }
+
+  #eventOf(error: unknown, effect: Effect): MigrationEvent {
+    if (error instanceof GuestGone) {
+      return { type: "guest-gone", failure: guestGone(this.task.guest) };
+    }
+    if (error instanceof StoppedByHypervisor && this.facts.attempts < maximumAttempts) {
+      this.facts.attempts += 1;
+      return { type: "stopped-by-hypervisor" };
+    }
+    const failure = failureOf(error, effect);
+    this.#context.logger.warn({ migration: this.task.id, step: effect, err: error }, "step failed");
+    if (effect === "settle-with-destination") return { type: "destination-unreachable", failure };
+    return { type: "failed", failure };
+  }
+
+  /** Carries out one effect. The last of a state returns the event that ends it. */
+  async #perform(effect: Effect): Promise<MigrationEvent | undefined> {
+    const { task, facts } = this;
+    const context = this.#context;
+    const { signal } = this.#interrupt;
+    switch (effect) {
+      case "record-begin":
+        this.#record("begin");
+        return;
+      case "prepare-destination":
+        await prepareDestination(context, task, facts, signal);
+        return;
+      case "prepare-source":
+        await prepareSource(context, task, facts);
+        return;
+      case "pass-barrier":
+        await passBarrier(context, task, facts, signal);
+        return { type: "prepared" };
+      case "renew-destination":
+        await this.#renewDestination();
+        return;
+      case "start-precopy":
+        await startPrecopy(context, task, facts);
+        return { type: "precopy-started" };
+      case "await-convergence":
+        await converge(context, task, facts, signal);
+        return { type: "converging" };
+      case "arm-copy":
+        await armCopy(context, facts, signal);
+        return;
+      case "record-pausing":
+        this.#record("pausing");
+        return;
+      case "stop-guest":
+        await stopGuest(context, facts);
+        return;
+      case "await-pre-switchover":
+        await awaitPreSwitchover(context, facts, signal);
+        return { type: "pre-switchover" };
+      case "record-promise":
+        this.#record("promise");
+        facts.timeline.mark("promise", context.host.name);
+        return;
+      case "change-route":
+        await changeRoute(context, facts);
+        return;
+      case "continue-migration":
+        await facts.instance.continueMigration();
+        facts.timeline.mark("continue", context.host.name);
+        return;
+      case "await-takeover":
+        return this.#answer(await awaitTakeover(context, task, facts));
+      case "settle-with-destination":
+        return await this.#settle();
+      case "verify-traffic":
+        await verifyTraffic(context, task);
+        return;
+      case "retire-source":
+        await retireSource(context, task, facts);
+        return;
+      case "record-completed":
+        this.#record("completed");
+        return { type: "retired" };
+      case "undo-at-source":
+        await undoAtSource(context, task, facts);
+        return;
+      case "undo-at-destination":
+        await undoAtDestination(context, task);
+        return;
+      case "record-undone":
+        this.#record("undone");
+        return { type: "rolled-back" };
+      case "record-in-doubt":
+        this.#record("in-doubt");
+        return { type: "retired" };
+    }
+  }
+
+  async #settle(): Promise<MigrationEvent> {
+    const answer = await settleWithDestination(this.#context, this.task);
+    if (answer.state === "taken-over") noteTakeover(this.task, this.facts, answer);
+    return this.#answer(answer.state);
+  }
+
+  #answer(state: string): MigrationEvent {
+    if (state === "taken-over") {
+      this.#record("taken-over-by-destination");
+      return { type: "destination-resumed" };
+    }
+    const failure =
+      this.#state.name === "settling"
+        ? this.#state.failure
+        : failureOf(new Error("the destination aborted after the promise"), "await-takeover");
+    return { type: "destination-aborted", failure };
+  }
+
+  /** Gives up a stream whose guest QEMU has stopped by itself, and gets an empty destination for the next. */
+  async #renewDestination(): Promise<void> {
+    const { task, facts } = this;
+    const address = facts.before.definition.nics[0]?.addresses[0]?.split("/")[0] ?? "";
+    await this.#context.network.routing.disarm(address);
+    facts.networkHold?.[Symbol.dispose]();
+    facts.networkHold = null;
+    await facts.instance.cancelMigration();
+    while (!["cancelled", "failed"].includes((await facts.instance.migrationProgress()).status)) {
+      await delay(5, this.#interrupt.signal);
+    }
+    if (facts.resume && (await facts.instance.runState()) !== "running") {
+      await facts.instance.cont();
+    }
+    const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
+    const renewed = await this.#context.peer(task.to).call("renew-incoming", identity);
+    facts.migrationPort = renewed.migration_port;
+  }
+
+  async #renewLease(): Promise<void> {
+    if (isPromised(this.#state) || isEnded(this.#state)) return;
+    const identity = { id: this.task.id, guest: this.task.guest, epoch: this.task.epoch };
+    await this.#context
+      .peer(this.task.to)
+      .call("state", { ...identity, wait_ms: 0 })
+      .catch(() => {});
+  }
+
+  #record(step: JournalStep): void {
+    const { id, guest, epoch } = this.task;
+    this.#context.journal.append({ step, migration: id, guest, epoch, role: "source" });
+  }
+}
+
+class Interruption extends Error {
+  readonly event: MigrationEvent;
+
+  constructor(event: MigrationEvent) {
+    super(event.type);
+    this.event = event;
+  }
+}
+
+function failureOf(error: unknown, step: string): Failure {
+  const { code, message, hint } = asSojournError(error);
+  return { step, code, message, hint };
+}
+
+function guestGone(guest: string): Failure {
+  return {
+    step: "guest",
+    code: "SOJ_GUEST_GONE",
+    message: `${guest}'s process at the source ended during the migration`,
+    hint: "look at its console and log; start it again with sojourn guest start",
+  };
+}

@@ -1,0 +1,153 @@
+import { randomBytes } from "node:crypto";
+import { wallClockMs } from "../platform/clock.ts";
+import { SojournError } from "../platform/errors.ts";
+import type { BarrierEnd } from "../routing/desired.ts";
+import { estimateClockOffset } from "./clock-offset.ts";
+import { attachmentOf } from "./network.ts";
+import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+
+/** Phases `preparing` and `prepared` at the source: the guest and its traffic are not touched (DESIGN 2.2). */
+export async function prepareDestination(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  const peer = context.peer(task.to);
+  const offset = await estimateClockOffset(
+    async () => (await peer.call("clock", {}, { signal })).wall_clock_ms,
+    wallClockMs,
+  );
+  facts.clockOffsetMs = offset.offsetMs;
+  context.logger.info({ migration: task.id, ...offset }, "clock offset to the destination");
+  const prepared = await peer.call("prepare", preparationOf(context, task, facts), { signal });
+  facts.migrationPort = prepared.migration_port;
+}
+
+/** The body of `prepare` and `plan-incoming`. */
+export function preparationOf(
+  context: Pick<SourceContext, "host">,
+  task: MigrationTask,
+  facts: Pick<MigrationFacts, "before" | "resume">,
+) {
+  return {
+    id: task.id,
+    guest: task.guest,
+    epoch: task.epoch,
+    definition: facts.before.definition,
+    home: facts.before.home,
+    source_underlay_address: context.host.underlayAddress,
+    tunnel_kind: task.tunnelKind,
+    resume: facts.resume,
+  };
+}
+
+/** The record of a guest whose move away from here is prepared. */
+export function outgoingRecord(
+  context: Pick<SourceContext, "host">,
+  task: MigrationTask,
+  facts: Pick<MigrationFacts, "before" | "resume">,
+) {
+  return {
+    ...facts.before,
+    epoch: task.epoch,
+    outgoing: {
+      switched: false,
+      tunnel: {
+        kind: task.tunnelKind,
+        localAddress: context.host.underlayAddress,
+        remoteAddress: task.toUnderlayAddress,
+      },
+    },
+    migration: {
+      id: task.id,
+      epoch: task.epoch,
+      role: "source" as const,
+      peer: task.to,
+      resume: facts.resume,
+      handedOver: false,
+    },
+  };
+}
+
+export async function prepareSource(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+): Promise<void> {
+  const record = outgoingRecord(context, task, facts);
+  await context.network.change(record);
+  facts.tunnelInterface = context.network.tunnelInterface(record.outgoing.tunnel);
+  const { kind } = facts.tunnelInterface.spec;
+  facts.tunnel = {
+    kind,
+    datapath: facts.tunnelInterface.datapath,
+    mtu: facts.tunnelInterface.mtu,
+  };
+}
+
+/**
+ * The readiness barrier: full-size echo requests with a nonce, forwarded at both hosts through the final
+ * tunnel, rules and filters, never into the guest's tap.
+ * @throws SojournError `SOJ_BARRIER_MTU` when only small packets come through, `SOJ_BARRIER_SILENT` when none does.
+ */
+export async function passBarrier(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  const peer = context.peer(task.to);
+  const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
+  const tunnel = facts.tunnelInterface;
+  if (tunnel === null) throw new Error("the barrier needs the tunnel");
+  const { address } = attachmentOf(context.host, facts.before);
+  const barrierAddress = barrierAddressOf(task.id);
+  await peer.call("open-barrier", { ...identity, barrier_address: barrierAddress }, { signal });
+  await using prober = await context.network.routing.openBarrierProber({
+    id: task.id,
+    barrierAddress,
+    guestAddress: address,
+    tunnelDevice: tunnel.interfaceName,
+    via: tunnel.nextHop,
+  });
+  await probeSizes(context, prober, address, tunnel.mtu);
+  await peer.call("close-barrier", identity, { signal });
+}
+
+async function probeSizes(
+  context: SourceContext,
+  prober: BarrierEnd,
+  guestAddress: string,
+  mtu: number,
+): Promise<void> {
+  const answered = (packetBytes: number) =>
+    context.network.routing.probeThroughBarrier(prober, {
+      guestAddress,
+      packetBytes,
+      nonceHex: randomBytes(16).toString("hex"),
+      timeoutMs: 3_000,
+    });
+  if (await answered(mtu)) return;
+  if (await answered(576)) {
+    throw new SojournError(
+      "SOJ_BARRIER_MTU",
+      `packets of ${mtu} bytes do not pass the tunnel, packets of 576 bytes do: the path's MTU is smaller than the tunnel expects`,
+      { hint: "raise the MTU between the hosts, or lower that of the underlay interfaces" },
+    );
+  }
+  throw new SojournError(
+    "SOJ_BARRIER_SILENT",
+    "no packet comes through the tunnel and back: it is blocked on the way, or one host does not forward",
+    {
+      hint: "sojourn doctor --peer HOST on both; is IP protocol 4 (or UDP 4789 for vxlan) let through?",
+    },
+  );
+}
+
+/** An address of the benchmarking range (RFC 2544) that differs between migrations. */
+function barrierAddressOf(id: string): string {
+  let hash = 0;
+  for (const character of id) hash = (hash * 31 + character.charCodeAt(0)) >>> 0;
+  return `198.${18 + (hash & 1)}.${(hash >>> 1) & 0xff}.${1 + ((hash >>> 9) % 254)}`;
+}

@@ -1,0 +1,142 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { tunnelName } from "../../src/tunnels/identity.ts";
+import { capture, innerPacket } from "./tunnels-capture.ts";
+import { createTunnelBed, ping, snapshot, specOf, type TunnelBed } from "./tunnels-support.ts";
+
+let bed: TunnelBed;
+
+beforeEach(async () => {
+  bed = await createTunnelBed();
+});
+
+afterEach(() => bed[Symbol.asyncDispose]());
+
+describe.each([
+  { kind: "ipip", mtu: 1480 },
+  { kind: "vxlan", mtu: 1450 },
+] as const)("$kind", ({ kind, mtu }) => {
+  test("carries packets up to its MTU and TCP both ways, also segmented on the underlay", async () => {
+    const [a, b] = bed.hosts;
+    await bed.connect(kind, a, b);
+    expect(await a.tunnels.ensure(specOf(kind, a, b))).toMatchObject({ mtu });
+    await ping(a, b, 84);
+    await ping(a, b, mtu);
+    await expect(ping(a, b, mtu + 1)).rejects.toThrow();
+
+    await bed.serve(b, 7000);
+    await bed.serve(a, 7000);
+    expect(await bed.send(a, b, 7000, 32 << 20)).toBe("same");
+    expect(await bed.send(b, a, 7000, 32 << 20)).toBe("same");
+
+    // A device that takes no large packets: the kernel segments behind the tunnel's header.
+    await a.run("ip", ["link", "set", "dev", "eth0", "gso_max_size", "1600"]);
+    const packets = await capture(bed.wireOfFirst, () => bed.send(a, b, 7000, 1 << 20));
+    const outward = packets.filter(({ source }) => source === a.underlayAddress);
+    expect(outward.length).toBeGreaterThan(700);
+    expect(Math.max(...outward.map(({ totalLength }) => totalLength))).toBe(1500);
+    expect(outward.filter(({ checksumRight }) => !checksumRight)).toEqual([]);
+  });
+
+  test("ensure changes nothing the second time and remove leaves the host as it was", async () => {
+    const [a, b] = bed.hosts;
+    const spec = specOf(kind, a, b);
+    const before = await snapshot(a);
+    const planned = await a.tunnels.plan(spec);
+    expect(planned.length).toBeGreaterThan(3);
+    expect(await snapshot(a)).toEqual(before);
+
+    const described = await a.tunnels.describe(spec);
+    expect(await a.tunnels.ensure(spec)).toEqual(described);
+    const made = await snapshot(a);
+    expect(made).not.toEqual(before);
+    expect(await a.tunnels.plan(spec)).toEqual([]);
+    expect(await a.tunnels.ensure(spec)).toEqual(described);
+    expect(await snapshot(a)).toEqual(made);
+    expect(await a.tunnels.list()).toEqual([described.interfaceName]);
+
+    await a.tunnels.removeByName(described.interfaceName);
+    expect(await snapshot(a)).toEqual(before);
+    await a.tunnels.remove(spec);
+    expect(await a.tunnels.list()).toEqual([]);
+    expect(await snapshot(a)).toEqual(before);
+  });
+
+  test("repairs what was changed: MTU, state, a lost device", async () => {
+    const [a, b] = bed.hosts;
+    const spec = specOf(kind, a, b);
+    await bed.connect(kind, a, b);
+    const name = tunnelName(spec);
+    await a.run("ip", ["link", "set", "dev", name, "mtu", "1400"]);
+    await a.run("ip", ["link", "set", "dev", name, "down"]);
+    await bed.connect(kind, a, b);
+    await ping(a, b, mtu);
+    await a.run("ip", ["link", "del", "dev", name]);
+    await bed.connect(kind, a, b);
+    await ping(a, b, mtu);
+  });
+
+  test("two tunnels at once share the underlay, and removing one leaves the other", async () => {
+    const [a, b, c] = bed.hosts;
+    const before = await snapshot(a);
+    await Promise.all([bed.connect(kind, a, b), bed.connect(kind, a, c)]);
+    await ping(a, b, mtu);
+    await ping(a, c, mtu);
+    await a.tunnels.remove(specOf(kind, a, b));
+    await ping(a, c, mtu);
+    await a.tunnels.remove(specOf(kind, a, c));
+    expect(await snapshot(a)).toEqual(before);
+  });
+
+  test("a device that is not ours under the tunnel's name is refused and left alone", async () => {
+    const [a, b] = bed.hosts;
+    const spec = specOf(kind, a, b);
+    const name = tunnelName(spec);
+    await a.run("ip", ["link", "add", "name", name, "type", "bridge"]);
+    const before = await snapshot(a);
+    for (const attempt of [a.tunnels.ensure(spec), a.tunnels.remove(spec)]) {
+      await expect(attempt).rejects.toMatchObject({
+        code: "SOJ_TUNNEL_FOREIGN",
+        message: expect.stringContaining(name),
+      });
+    }
+    expect(await snapshot(a)).toEqual(before);
+  });
+
+  test("no route, a route into itself and bad addresses are typed refusals", async () => {
+    const [a, b] = bed.hosts;
+    const spec = specOf(kind, a, b);
+    const refused = async (change: Partial<typeof spec>, code: string) =>
+      expect(a.tunnels.ensure({ ...spec, ...change })).rejects.toMatchObject({ code });
+    await refused({ localAddress: "203.0.113.9" }, "SOJ_TUNNEL_UNDERLAY");
+    await refused({ remoteAddress: "10.1.0.1" }, "SOJ_TUNNEL_UNDERLAY");
+    await refused({ remoteAddress: spec.localAddress }, "SOJ_TUNNEL_SPEC");
+    await refused({ remoteAddress: "10.1.0.1; reboot" }, "SOJ_BAD_ADDRESS");
+    const { interfaceName } = await a.tunnels.ensure(spec);
+    await a.run("ip", ["route", "add", "172.16.2.2/32", "dev", interfaceName]);
+    await refused({}, "SOJ_TUNNEL_UNDERLAY");
+  });
+});
+
+test("ipip: the wire has protocol 4 with right headers and no inner packet in clear", async () => {
+  const [a, b] = bed.hosts;
+  await bed.connect("ipip", a, b);
+  const packets = await capture(bed.wireOfFirst, () => ping(a, b, 500));
+  const tunnelled = packets.filter(({ protocol }) => protocol === 4);
+  expect(tunnelled).toHaveLength(6);
+  expect(packets.filter(({ protocol }) => protocol !== 4)).toEqual([]);
+  const pairs = new Set(tunnelled.map(({ source, destination }) => `${source} ${destination}`));
+  expect([...pairs].sort()).toEqual(["172.16.1.2 172.16.2.2", "172.16.2.2 172.16.1.2"]);
+  for (const packet of tunnelled) {
+    // TTL 64 at the sender; the router has taken one off what comes from the other side.
+    const ttl = packet.source === a.underlayAddress ? 64 : 63;
+    expect(packet).toMatchObject({
+      ttl,
+      dontFragment: true,
+      totalLength: 520,
+      checksumRight: true,
+    });
+    const inner = innerPacket(packet);
+    expect(inner).toMatchObject({ protocol: 1, totalLength: 500, tos: packet.tos });
+  }
+  expect(new Set(tunnelled.map(({ identification }) => identification)).size).toBeGreaterThan(3);
+});

@@ -1,0 +1,70 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { pino } from "pino";
+import { type GuestDefinition, guestDefinitionFromJson } from "../../src/hypervisor/definition.ts";
+import type { GuestEvent, GuestInstance, Hypervisor } from "../../src/hypervisor/hypervisor.ts";
+import { createQemuHypervisor } from "../../src/hypervisor/qemu/qemu-hypervisor.ts";
+
+/** A guest without a kernel: its firmware finds nothing to boot and idles. */
+export function firmwareGuest(overrides: Record<string, unknown> = {}): GuestDefinition {
+  return guestDefinitionFromJson({ name: "web1", memory_mib: 64, ...overrides });
+}
+
+/** A run folder of its own with a hypervisor; what was started here ends with it. */
+export class QemuHost implements AsyncDisposable {
+  readonly runDir: string;
+  hypervisor: Hypervisor;
+  readonly #owned: GuestInstance[] = [];
+
+  static async create(): Promise<QemuHost> {
+    return new QemuHost(await mkdtemp("/tmp/qemu-host-"));
+  }
+
+  private constructor(runDir: string) {
+    this.runDir = runDir;
+    this.hypervisor = this.newHypervisor();
+  }
+
+  /** As a daemon that was started again would have. */
+  newHypervisor(): Hypervisor {
+    return createQemuHypervisor({ runDir: this.runDir, logger: pino({ level: "silent" }) });
+  }
+
+  async start(definition = firmwareGuest()): Promise<GuestInstance> {
+    return this.own(await this.hypervisor.start(definition, []));
+  }
+
+  async startIncoming(definition = firmwareGuest()): Promise<GuestInstance> {
+    return this.own(await this.hypervisor.startIncoming(definition, []));
+  }
+
+  own(instance: GuestInstance): GuestInstance {
+    this.#owned.push(instance);
+    return instance;
+  }
+
+  pathOf(instance: GuestInstance, file: string): string {
+    return join(this.runDir, "guests", instance.guest, instance.instanceId, file);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const instance of this.#owned) {
+      await instance.quit(0);
+      await instance[Symbol.asyncDispose]();
+    }
+    await rm(this.runDir, { recursive: true, force: true });
+  }
+}
+
+/** Waits for a status of the migration as one side's events tell it. */
+export function migrationStatus(instance: GuestInstance, status: string): Promise<GuestEvent> {
+  return instance.waitForEvent(
+    `migration status ${status}`,
+    ({ name, data }) => name === "MIGRATION" && data.status === status,
+    { timeoutMs: 20_000 },
+  );
+}
+
+export function eventNamed(instance: GuestInstance, wanted: string): Promise<GuestEvent> {
+  return instance.waitForEvent(wanted, ({ name }) => name === wanted, { timeoutMs: 20_000 });
+}

@@ -1,0 +1,102 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseConfig } from "../../../src/daemon/config.ts";
+import { SojournError } from "../../../src/platform/errors.ts";
+
+const complete = `[host]
+name = "host-a"
+underlay_address = "172.16.1.2"
+
+[[guest_networks]]
+subnet = "10.1.0.0/24"
+gateway = "10.1.0.1"
+bridge = "guests0"
+
+[peer_api]
+listen = "172.16.1.2:7707"
+ca = "/etc/sojourn/pki/ca.crt"
+certificate = "/etc/sojourn/pki/host.crt"
+key = "/etc/sojourn/pki/host.key"
+
+[peers.host-b]
+address = "172.16.2.2:7707"
+`;
+
+function errorOf(text: string): SojournError {
+  try {
+    parseConfig(text, "sojourn.toml");
+  } catch (error) {
+    if (error instanceof SojournError) return error;
+    throw error;
+  }
+  throw new Error("was accepted");
+}
+
+describe("parseConfig", () => {
+  it("fills in what is optional", () => {
+    const config = parseConfig(complete, "sojourn.toml");
+    expect(config.peers.get("host-b")).toEqual({ address: "172.16.2.2", port: 7707 });
+    expect(config.migration).toEqual({
+      tunnel: "auto",
+      frozenDeadlineMs: 2000,
+      downtimeLimitMs: 300,
+      maxBandwidthMbps: 0,
+      timeoutS: 600,
+    });
+    expect(config.paths.state).toBe("/var/lib/sojourn");
+    expect(config.log.level).toBe("info");
+  });
+
+  it.each([
+    ['[host]\nname = "host-a"\ncolour = 1\n', "line 3: unknown key host.colour"],
+    [`${complete}\n[migration]\ntimeout = 3\n`, "line 20: unknown key migration.timeout"],
+    [`${complete.replace("bridge =", "brigde =")}`, "line 8: unknown key guest_networks[0].brigde"],
+    [`${complete}[extra]\n`, "line 18: unknown key extra"],
+    [`${complete}adress = "x"\n`, "line 18: unknown key peers.host-b.adress"],
+  ])("names line and path of an unknown key", (text, expected) => {
+    expect(errorOf(text).message).toContain(expected);
+  });
+
+  it.each([
+    ["10.1.0.0/24", "10.1.0.5/24", "line 6: guest_networks[0].subnet"],
+    ['gateway = "10.1.0.1"', 'gateway = "10.2.0.1"', "line 7: guest_networks[0].gateway"],
+    ["172.16.1.2:7707", "172.16.1.2", "line 11: peer_api.listen"],
+    ["172.16.1.2:7707", "172.16.1.2:70000", "line 11: peer_api.listen"],
+    ['"guests0"', '"a-very-long-interface"', "line 8: guest_networks[0].bridge"],
+    ['name = "host-a"', 'name = "../x"', "line 2: host.name"],
+    ["[peers.host-b]", "[peers.host-a]", "peers.host-a: is this host itself"],
+    ["172.16.2.2:7707", "host-b:7707", "line 17: peers.host-b.address"],
+    ['"/etc/sojourn/pki/ca.crt"', '"pki/ca.crt"', "line 12: peer_api.ca"],
+    ['name = "host-a"', 'name = "host-a', "line 2: "],
+  ])("refuses %s → %s", (from, to, expected) => {
+    const error = errorOf(complete.replace(from, to));
+    expect(error.code).toBe("SOJ_CONFIG_INVALID");
+    expect(error.exitCode).toBe(2);
+    expect(error.message).toContain(expected);
+  });
+
+  it("refuses overlapping guest networks", () => {
+    const second =
+      '[[guest_networks]]\nsubnet = "10.1.0.128/25"\ngateway = "10.1.0.129"\nbridge = "g1"\n';
+    expect(errorOf(complete + second).message).toContain("line 19: guest_networks[1].subnet");
+  });
+
+  it("answers any text with a configuration or a typed error", () => {
+    const fragments = fc.constantFrom(...complete.split("\n"), "[", "]]", "= =", '"""', "\u0000");
+    const texts = fc.oneof(
+      fc.string({ unit: "binary", maxLength: 300 }),
+      fc.array(fragments, { maxLength: 30 }).map((lines) => lines.join("\n")),
+    );
+    fc.assert(
+      fc.property(texts, (text) => {
+        try {
+          parseConfig(text, "sojourn.toml");
+        } catch (error) {
+          expect(error).toBeInstanceOf(SojournError);
+          expect((error as SojournError).message.length).toBeLessThan(8_000);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
