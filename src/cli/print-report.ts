@@ -5,28 +5,24 @@ import type { Output } from "./output.ts";
 import { renderReport } from "./render/report.ts";
 import { terminalForm } from "./render/terminal.ts";
 
-/**
- * Prints a migration's report as its command's result and sets the exit code by its outcome.
- * @param stream the download that the chart shows; null for no chart.
- * @param originMs the migration's start on the stream's clock.
- */
-export async function printReport(
+/** A download that ran across the move, and the move's start on its clock. */
+export interface ChartSource {
+  stream: StreamSeries;
+  originMs: number;
+}
+
+/** Prints a migration's report as its command's result and sets the exit code by its outcome. */
+export function printReport(
   report: MigrationReport,
   output: Output,
-  stream: StreamSeries | null,
-  originMs = 0,
-): Promise<void> {
-  output.result(report, () => describeReport(report, stream, originMs));
+  chart: ChartSource | null = null,
+): void {
+  output.result(report, () => describeReport(report, chart));
   process.exitCode = exitCodeOf(report);
 }
 
-export function describeReport(
-  report: MigrationReport,
-  stream: StreamSeries | null,
-  originMs: number,
-): string {
-  return renderReport(report, {
-    ...terminalForm(process.stdout.columns, process.env),
-    throughput: stream === null ? null : throughputSince(stream, originMs),
-  });
+/** The report for people, with a chart where there is a download. */
+export function describeReport(report: MigrationReport, chart: ChartSource | null = null): string {
+  const throughput = chart === null ? null : throughputSince(chart.stream, chart.originMs);
+  return renderReport(report, { ...terminalForm(process.stdout.columns, process.env), throughput });
 }

@@ -59,7 +59,10 @@ export interface OutgoingParameters {
 
 /**
  * One hypervisor process that holds (or will receive) a guest. It survives this daemon.
- * Every method throws `SojournError` `SOJ_HYPERVISOR_…`; after the process died, `SOJ_HYPERVISOR_GONE`.
+ * Every method throws `SojournError` `SOJ_HYPERVISOR_…`: `_GONE` once the process has died; `_DISCONNECTED`
+ * (retryable) while it lives but its monitor does not answer, which proves nothing about the guest;
+ * `_WRONG_GUEST` when the monitor is another's; `_REFUSED` with QEMU's own words; `_TIMEOUT` when the
+ * outcome is unknown.
  * Disposing closes the monitor connection only; it never ends the process.
  */
 export interface GuestInstance extends AsyncDisposable {
@@ -67,6 +70,10 @@ export interface GuestInstance extends AsyncDisposable {
   /** Distinguishes two processes of one guest on one host. */
   readonly instanceId: string;
   readonly pid: number;
+  readonly definition: GuestDefinition;
+  readonly nics: readonly NicAttachment[];
+  /** Started by `startIncoming`; stays true after the guest has arrived. */
+  readonly incoming: boolean;
   /** File that receives the guest's serial console. */
   readonly consolePath: string;
 
@@ -89,7 +96,7 @@ export interface GuestInstance extends AsyncDisposable {
 
   /** QMP `stop`. The caller checks `runState()`. */
   stop(): Promise<void>;
-  /** QMP `cont`. */
+  /** QMP `cont`; refused (`SOJ_HYPERVISOR_REFUSED`) while the guest's state has not arrived. */
   cont(): Promise<void>;
   /** Asks for an orderly shutdown (`system_powerdown`). */
   powerDown(): Promise<void>;

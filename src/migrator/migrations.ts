@@ -8,7 +8,7 @@ import { replaceFileDurably } from "../platform/files.ts";
 import { endingError } from "./endings.ts";
 import { EventLog } from "./event-log.ts";
 import { type PhaseEvent, type ProgressEvent, progressEvent } from "./events.ts";
-import type { Phase } from "./phases.ts";
+import { type Phase, phases } from "./phases.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationReport } from "./report.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
@@ -31,9 +31,9 @@ export interface StoredMigration {
 }
 
 interface Running {
-  migration: SourceMigration;
+  /** Null for one that another host carries out for us. */
+  migration: SourceMigration | null;
   events: EventLog<StreamEvent>;
-  stored: StoredMigration;
 }
 
 /** The migrations that leave this host: those under way, and the stored ends of earlier ones. */
@@ -107,7 +107,7 @@ export class Migrations {
   /** @throws SojournError `SOJ_TOO_LATE` once the promise is given or the migration has ended. */
   cancel(id: string): StoredMigration {
     const stored = this.get(id);
-    if (this.#running.get(id)?.migration.cancel()) return stored;
+    if (this.#running.get(id)?.migration?.cancel()) return stored;
     throw preconditionError(
       "SOJ_TOO_LATE",
       `migration ${id} can no longer be cancelled: ${stored.state}`,
@@ -121,6 +121,35 @@ export class Migrations {
   putReport(id: string, report: MigrationReport): void {
     const stored = { ...this.get(id), report };
     this.#store(stored);
+  }
+
+  /** Keeps a migration that another host carries out for us; `feed` is called for each of its events. */
+  mirror(
+    summary: Pick<StoredMigration, "id" | "guest" | "from" | "to">,
+  ): (event: StreamEvent, ended: boolean) => void {
+    const events = new EventLog<StreamEvent>();
+    const { id } = summary;
+    this.#running.set(id, { migration: null, events });
+    this.#store({
+      ...summary,
+      state: "planned",
+      startedMs: wallClockMs(),
+      endedMs: null,
+      report: null,
+      error: null,
+    });
+    return (event, ended) => {
+      if (event.type === "report") this.#store({ ...this.get(id), report: event });
+      if (event.type === "error") this.#store({ ...this.get(id), error: event });
+      if (event.type === "phase" && isPhase(event.phase)) {
+        this.#stored.set(id, { ...this.get(id), state: event.phase });
+      }
+      events.push(event);
+      if (!ended) return;
+      this.#store({ ...this.get(id), endedMs: wallClockMs() });
+      events.end();
+      this.#running.delete(id);
+    };
   }
 
   #launch(
@@ -147,6 +176,9 @@ export class Migrations {
     };
     const timeline = new Timeline((entry, wallMs) => {
       events.push({ type: "phase", id: task.id, ...entry, wall_clock_ms: wallMs });
+      if (isPhase(entry.phase)) {
+        this.#stored.set(task.id, { ...this.get(task.id), state: entry.phase });
+      }
     });
     const facts: MigrationFacts = {
       instance,
@@ -167,7 +199,7 @@ export class Migrations {
       finalProgress: null,
     };
     const migration = new SourceMigration(this.#context, task, facts, state);
-    this.#running.set(task.id, { migration, events, stored });
+    this.#running.set(task.id, { migration, events });
     this.#store(stored);
     void this.#follow(migration, events, budgetMs, event);
     return task.id;
@@ -206,6 +238,10 @@ export class Migrations {
     this.#stored.set(stored.id, stored);
     replaceFileDurably(join(this.#folder, `${stored.id}.json`), `${JSON.stringify(stored)}\n`);
   }
+}
+
+function isPhase(text: string): text is Phase {
+  return (phases as readonly string[]).includes(text);
 }
 
 /** A new migration's id: short, unguessable, allowed as a name. */

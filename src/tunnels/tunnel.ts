@@ -37,6 +37,8 @@ export interface TunnelDriver {
   probe(): Promise<{ supported: boolean; reason: string | null }>;
   /** Pure apart from reading routes/links: what `ensure` would do. */
   plan(spec: TunnelSpec): Promise<PlanLine[]>;
+  /** The interface that `ensure` would return, without making it. */
+  describe(spec: TunnelSpec): Promise<TunnelInterface>;
   /**
    * Makes the tunnel, or adopts it when it is ours and right. Half-made objects are removed on failure.
    * @throws SojournError `SOJ_TUNNEL_…`; a foreign object in the way is refused, never touched.
@@ -51,6 +53,8 @@ export interface Tunnels {
   /** @throws SojournError `SOJ_TUNNEL_UNSUPPORTED` naming each kind's reason. */
   choose(kind: TunnelKind | "auto"): Promise<{ kind: TunnelKind; datapath: TunnelDatapath }>;
   plan(spec: TunnelSpec): Promise<PlanLine[]>;
+  /** The interface that `ensure` would return, without making it. */
+  describe(spec: TunnelSpec): Promise<TunnelInterface>;
   ensure(spec: TunnelSpec): Promise<TunnelInterface>;
   remove(spec: TunnelSpec): Promise<void>;
   /** Names of the interfaces on this host that carry our mark for tunnels. */

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { GuestInstance } from "../../src/hypervisor/hypervisor.ts";
 import { eventNamed, firmwareGuest, migrationStatus, QemuHost } from "../support/qemu-host.ts";
@@ -188,6 +190,25 @@ describe("a guest moves between two QEMU processes", () => {
     await failed;
     expect(await source.runState()).toBe("running");
     await destination.ended;
+  });
+
+  test("a shared disk belongs to the destination once it runs, then the source cannot", async () => {
+    const path = join(here.runDir, "disk.img");
+    await writeFile(path, Buffer.alloc(1024 * 1024));
+    const definition = firmwareGuest({ disks: [{ path, format: "raw" }] });
+    await Promise.all([source.quit(), destination.quit()]);
+    source = await here.start(definition);
+    destination = await there.startIncoming(definition);
+    await begin();
+    await stopFirst();
+    const loaded = migrationStatus(destination, "completed");
+    const sent = migrationStatus(source, "completed");
+    await source.continueMigration();
+    await Promise.all([loaded, sent]);
+    await destination.cont();
+    expect(await destination.runState()).toBe("running");
+    await expect(source.cont()).rejects.toMatchObject({ code: "SOJ_HYPERVISOR_REFUSED" });
+    expect(await source.runState()).not.toBe("running");
   });
 
   test("an address that is not this machine's cannot be listened on", async () => {

@@ -18,6 +18,8 @@ export interface TunnelHost {
   innerSubnet: string;
   tunnels: Tunnels;
   run: Run;
+  /** Packets that the host's stack has put together from fragments so far. */
+  reassembled(): Promise<number>;
 }
 
 /** Three hosts in different subnets around a router, each with a subnet of its own behind it. */
@@ -26,6 +28,9 @@ export interface TunnelBed extends AsyncDisposable {
   wireOfFirst: { namespace: string; device: string; neighbour: string };
   hosts: [TunnelHost, TunnelHost, TunnelHost];
   runtimeFolder: string;
+  setRouterMtu(device: string, mtu: number): Promise<void>;
+  /** Loads nftables rules on the router, in a chain that sees what arrives. */
+  arrivalRule(...rule: string[]): Promise<void>;
   /** Makes the tunnel at both ends and routes each end's inner subnet through it. */
   connect(kind: TunnelSpec["kind"], from: TunnelHost, to: TunnelHost): Promise<void>;
   /** Starts the echo server of `tunnels-stream.ts` behind a host. */
@@ -61,6 +66,15 @@ export async function createTunnelBed(): Promise<TunnelBed> {
       wireOfFirst: { namespace: router, device: "eth1", neighbour: first.underlayAddress },
       hosts: [first, second, third],
       runtimeFolder,
+      setRouterMtu: (device, mtu) =>
+        ip("-n", router, "link", "set", "dev", device, "mtu", `${mtu}`),
+      arrivalRule: async (...rule) => {
+        const hook = "{ type filter hook prerouting priority 0; }";
+        const nft = (...words: string[]) => runIn(router)("nft", words);
+        await nft("add", "table", "ip", "t");
+        await nft("add", "chain", "ip", "t", "f", hook);
+        await nft("add", "rule", "ip", "t", "f", ...rule);
+      },
       connect: async (kind, from, to) => {
         await connectEnd(kind, from, to);
         await connectEnd(kind, to, from);
@@ -109,10 +123,15 @@ export async function snapshot({ run }: TunnelHost): Promise<unknown> {
   };
 }
 
-/** Echo requests of exactly `bytes` (IP length), DF set; rejects when one is missing. */
-export async function ping(from: TunnelHost, to: TunnelHost, bytes: number): Promise<void> {
-  const size = ["-s", `${bytes - 28}`, "-M", "do"];
-  await runIn(from.behind)("ping", ["-c", "3", "-i", "0.05", "-W", "2", ...size, to.innerAddress]);
+/** Three echo requests of exactly `bytes` (IP length), DF set; rejects unless one comes back. */
+export async function ping(
+  from: TunnelHost,
+  to: TunnelHost,
+  bytes: number,
+  ...options: string[]
+): Promise<void> {
+  const size = ["-s", `${bytes - 28}`, "-M", "do", ...options];
+  await runIn(from.behind)("ping", ["-c", "3", "-i", "0.05", "-W", "1", ...size, to.innerAddress]);
 }
 
 async function addHost(options: {
@@ -147,8 +166,13 @@ async function addHost(options: {
   await ip("-n", namespace, "route", "add", "default", "via", `172.16.${number}.1`);
   await ip("-n", behind, "route", "add", "default", "via", `10.${number}.0.1`);
   const run = runIn(namespace);
-  const tunnels = createTunnels({ run, runtimeFolder });
-  return { namespace, behind, underlayAddress, innerAddress, innerSubnet, tunnels, run };
+  const tunnels = createTunnels({ run, runtimeFolder, ipipDatapath: "bpf" });
+  const reassembled = async () => {
+    const [names, values] = (await run("grep", ["^Ip:", "/proc/net/snmp"])).stdout.split("\n");
+    return Number(values?.split(" ")[names?.split(" ").indexOf("ReasmOKs") ?? -1]);
+  };
+  const addresses = { underlayAddress, innerAddress, innerSubnet };
+  return { namespace, behind, ...addresses, tunnels, run, reassembled };
 }
 
 async function connectEnd(kind: TunnelSpec["kind"], from: TunnelHost, to: TunnelHost) {

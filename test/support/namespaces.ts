@@ -77,7 +77,7 @@ export async function describeNamespace(namespace: Namespace): Promise<Record<st
   return {
     links: withoutIndexes(await read("ip", "-d link")),
     addresses: withoutIndexes(await read("ip", "address")),
-    routes: await read("ip", "-d route show table all"),
+    routes: (await read("ip", "-d route show table all")).replaceAll(" linkdown", ""),
     rules: await read("ip", "-d rule"),
     neighbours: await read("ip", "-d neigh show nud permanent"),
     proxies: await read("ip", "-d neigh show proxy"),
@@ -103,5 +103,6 @@ function withoutIndexes(text: string): string {
     .replaceAll(/^\d+: /gm, "")
     .replaceAll(/@if\d+/g, "@")
     .replaceAll(/ \w+_timer +\S+/g, "")
-    .replaceAll(/ (carrier|state) \S+/g, "");
+    .replaceAll(/ (state|tso_max_size) \S+/g, "")
+    .replaceAll(/NO-CARRIER,|,LOWER_UP/g, "");
 }

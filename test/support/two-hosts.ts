@@ -166,7 +166,7 @@ async function addVxlan(a: Namespace, b: Namespace): Promise<void> {
     [a, tunnelEnds.b],
     [b, tunnelEnds.a],
   ] as const) {
-    await node.ip(`link set dev ${tunnel} up`);
+    await node.ip(`link set dev ${tunnel} mtu 1450 up`);
     await node.ip(neighbour(peer));
   }
 }

@@ -11,6 +11,6 @@ export function reportCommand(): Command {
       const { describeReport } = await import("../print-report.ts");
       const report = await createDaemonClient().getReport(id);
       const output = createOutput(options.json ?? false);
-      output.result(report, () => describeReport(report, null, 0));
+      output.result(report, () => describeReport(report));
     });
 }

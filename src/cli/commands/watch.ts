@@ -17,6 +17,6 @@ export function watchCommand(): Command {
       const view = createView(output);
       const followed = await followMigration(createDaemonClient(), id, view, interruption.signal);
       if (followed === null) throw detached(id);
-      await printReport(followed.report, output, null);
+      printReport(followed.report, output);
     });
 }

@@ -2,6 +2,7 @@ import type { DaemonClient } from "../../daemon/client.ts";
 import { errorFromJson } from "../../daemon/error-record.ts";
 import type { MigrationReport } from "../../migrator/report.ts";
 import { monotonicMs } from "../../platform/clock.ts";
+import { SojournError } from "../../platform/errors.ts";
 import { EventClock } from "./event-clock.ts";
 import type { MigrationView } from "./view.ts";
 
@@ -24,7 +25,7 @@ export async function followMigration(
   try {
     for await (const event of client.migrationEvents(id, signal)) {
       if (event.type === "report") return { report: event, clock };
-      if (event.type === "error") throw errorFromJson(event, 500);
+      if (event.type === "error") throw errorFromJson(event, 500) ?? notAnError(id);
       if (event.type === "phase") clock.see(event.phase, event.at_ms, monotonicMs());
       view.show(event);
     }
@@ -35,4 +36,10 @@ export async function followMigration(
     view.close();
   }
   return null;
+}
+
+function notAnError(id: string): SojournError {
+  return new SojournError("SOJ_DAEMON_PROTOCOL", `how migration ${id} ended is not understood`, {
+    hint: "restart the daemon if it is older than this command",
+  });
 }

@@ -50,13 +50,14 @@ export async function runMigration(
   const followed = await followMigration(client, id, createView(output), signal);
   if (followed === null) throw detached(id);
   if (probers === null) {
-    await printReport(followed.report, output, null);
+    printReport(followed.report, output);
     return;
   }
   const measurement = await measure(probers, followed, startMs);
   const report = await client.addProbeResults(id, measurement.probes, measurement.flows);
-  const stream = measurement.series.find((one) => one.kind === "tcp-stream") ?? null;
-  await printReport(report, output, stream, followed.clock.originMs ?? startMs);
+  const stream = measurement.series.find((one) => one.kind === "tcp-stream");
+  const originMs = followed.clock.originMs ?? startMs;
+  printReport(report, output, stream === undefined ? null : { stream, originMs });
 }
 
 async function measure(

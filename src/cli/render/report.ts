@@ -65,12 +65,8 @@ function sessionsOf({ probes }: MigrationReport): string[] {
 }
 
 function details(report: MigrationReport): string[] {
-  const { error, tunnel, flows } = report;
+  const { tunnel, flows } = report;
   const lines: string[] = [];
-  if (error !== null) {
-    lines.push(`  ${error.step}: ${error.message} (${error.code})`);
-    if (error.hint !== null) lines.push(`  ${error.hint}`);
-  }
   const facts = [`id ${report.id}`];
   if (tunnel !== null) facts.push(`tunnel ${tunnel.kind} (${tunnel.datapath}), MTU ${tunnel.mtu}`);
   if (report.transferred_bytes !== null) {

@@ -41,7 +41,6 @@ const completed: MigrationReport = {
   flows: { established: 3, survived: 3 },
   budget_ms: 100,
   within_budget: true,
-  error: null,
 };
 
 describe("report", () => {

@@ -1,0 +1,122 @@
+import { join } from "node:path";
+import { createQemuHypervisor } from "../hypervisor/qemu/qemu-hypervisor.ts";
+import { Destinations } from "../migrator/destinations.ts";
+import { Guests } from "../migrator/guests.ts";
+import { HostNetwork } from "../migrator/host-network.ts";
+import { Journal } from "../migrator/journal.ts";
+import { Migrations } from "../migrator/migrations.ts";
+import type { HostFacts } from "../migrator/network.ts";
+import { delegationProcedures, migrationProcedures } from "../migrator/procedures.ts";
+import { RecordStore } from "../migrator/record-store.ts";
+import { recoverSources } from "../migrator/recovery.ts";
+import type { MigrationPolicy, SourceContext } from "../migrator/source-context.ts";
+import { preconditionError } from "../platform/errors.ts";
+import type { Logger } from "../platform/log.ts";
+import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
+import { openRoutingPlane } from "../routing/plane.ts";
+import { createTunnels } from "../tunnels/tunnels.ts";
+import type { DaemonConfig } from "./config.ts";
+import { delegationHandlers } from "./delegation.ts";
+import { createHostServices } from "./host-services.ts";
+import { MigrationStarter } from "./migration-starter.ts";
+import { baseHandlers, baseProcedures } from "./procedures.ts";
+import type { DaemonServices } from "./services.ts";
+
+/** All procedures between hosts. */
+export const procedures = { ...baseProcedures, ...migrationProcedures, ...delegationProcedures };
+
+export interface DaemonContext {
+  config: DaemonConfig;
+  logger: Logger;
+  peers: ReadonlyMap<string, PeerCaller<typeof procedures>>;
+}
+
+export interface ComposedDaemon extends AsyncDisposable {
+  services: DaemonServices;
+  handlers: ProcedureHandlers<typeof procedures>;
+}
+
+/** After the promise, a destination that stays silent for this long leaves the migration in doubt. */
+const settleDeadlineMs = 15_000;
+
+/**
+ * Puts the rooms together for one host. Called once, when the addresses are taken and before anybody is
+ * answered, so that what an earlier daemon left unfinished is looked at first. Disposing lets go; guests are not touched.
+ */
+export async function composeDaemon(context: DaemonContext): Promise<ComposedDaemon> {
+  const { config, logger } = context;
+  await using stack = new AsyncDisposableStack();
+  const host: HostFacts = {
+    name: config.host.name,
+    underlayAddress: config.host.underlayAddress,
+    guestNetworks: config.guestNetworks,
+  };
+  const peer = peerLookup(context);
+  const journal = stack.use(new Journal(join(config.paths.state, "journal.jsonl")));
+  const records = new RecordStore(join(config.paths.state, "guests"));
+  const tunnels = createTunnels();
+  const routing = stack.use(await openRoutingPlane({ logger, stateFolder: config.paths.state }));
+  const network = new HostNetwork(host, tunnels, routing, records, logger);
+  const hypervisor = createQemuHypervisor({ runDir: config.paths.run, logger });
+  const guests = new Guests({
+    host,
+    hypervisor,
+    network,
+    records,
+    definitionsFolder: config.paths.guests,
+    logger,
+  });
+  guests.onEnded = async (record) => {
+    if (record.home.host === host.name) return;
+    await peer(record.home.host).call("guest-ended", { guest: record.guest });
+  };
+  const shared = { host, guests, network, records, journal, logger };
+  const source: SourceContext = { ...shared, peer, policy: policyOf(config) };
+  const destinations = stack.use(new Destinations(shared));
+  const migrations = new Migrations(source, join(config.paths.state, "migrations"));
+  const starter = new MigrationStarter({ config, context: source, migrations, tunnels, peer });
+
+  for (const instance of await hypervisor.findInstances()) guests.adopt(instance);
+  recoverSources(source, migrations, logger);
+  await network.reconcile();
+  await destinations.recover();
+
+  const services = createHostServices({
+    hostName: host.name,
+    guests,
+    records,
+    migrations,
+    starter,
+    peer,
+    doctor: async () => [],
+  });
+  const handlers = {
+    ...baseHandlers(config),
+    ...destinations.handlers(),
+    ...delegationHandlers(starter, migrations, records),
+  };
+  const owned = stack.move();
+  return { services, handlers, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function peerLookup(context: DaemonContext) {
+  return (name: string) => {
+    const found = context.peers.get(name);
+    if (found !== undefined) return found;
+    throw preconditionError("SOJ_HOST_UNKNOWN", `${context.config.host.name} has no peer ${name}`, {
+      httpStatus: 404,
+      hint: `peers: ${[...context.peers.keys()].join(", ") || "none"}; add it to [peers] in sojourn.toml`,
+    });
+  };
+}
+
+function policyOf(config: DaemonConfig): MigrationPolicy {
+  const { migration } = config;
+  return {
+    frozenDeadlineMs: migration.frozenDeadlineMs,
+    downtimeLimitMs: migration.downtimeLimitMs,
+    maxBandwidthBytesPerSecond: Math.round((migration.maxBandwidthMbps * 1e6) / 8),
+    minimumPasses: migration.minimumPasses,
+    settleDeadlineMs,
+  };
+}

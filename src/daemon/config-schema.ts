@@ -1,0 +1,122 @@
+import { z } from "zod";
+import { namePattern } from "../platform/names.ts";
+
+const name = z
+  .string()
+  .regex(namePattern, "not a name (letters, digits, '.', '_', '-', at most 63)");
+const ipv4 = z.ipv4("not an IPv4 address");
+const absolutePath = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\0]*$/, "not an absolute path");
+const interfaceName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/, "not an interface name");
+const endpoint = z.string().refine(isEndpoint, "not ADDRESS:PORT with an IPv4 address");
+const subnet = z.string().refine(isSubnet, "not a subnet (ADDRESS/LENGTH, host bits zero)");
+
+const guestNetwork = z
+  .strictObject({ subnet, gateway: ipv4, bridge: interfaceName })
+  .refine(gatewayInSubnet, { path: ["gateway"], message: "not an address of the subnet" });
+
+const paths = z.strictObject({
+  state: absolutePath.default("/var/lib/sojourn"),
+  run: absolutePath.max(90, "too long for a socket's path").default("/run/sojourn"),
+  guests: absolutePath.default("/etc/sojourn/guests"),
+});
+
+const migration = z.strictObject({
+  tunnel: z.enum(["auto", "ipip", "vxlan"]).default("auto"),
+  frozen_deadline_ms: z.int().min(50).max(600_000).default(2000),
+  downtime_limit_ms: z.int().min(1).max(60_000).default(300),
+  max_bandwidth_mbps: z.number().min(0).max(1_000_000).default(0),
+  minimum_passes: z.int().min(2).max(1000).default(2),
+  timeout_s: z.int().min(1).max(86_400).default(600),
+});
+
+const logSection = z.strictObject({
+  level: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
+});
+
+/** The configuration file. Strict: an unknown key is a fault. */
+export const configSchema = z
+  .strictObject({
+    host: z.strictObject({ name, underlay_address: ipv4 }),
+    guest_networks: z.array(guestNetwork).max(256).default([]),
+    peer_api: z.strictObject({
+      listen: endpoint,
+      ca: absolutePath,
+      certificate: absolutePath,
+      key: absolutePath,
+    }),
+    peers: z.record(name, z.strictObject({ address: endpoint })).default({}),
+    migration: migration.prefault({}),
+    paths: paths.prefault({}),
+    log: logSection.prefault({}),
+  })
+  .superRefine((file, context) => {
+    if (Object.hasOwn(file.peers, file.host.name)) {
+      context.addIssue({
+        code: "custom",
+        path: ["peers", file.host.name],
+        message: "is this host itself",
+      });
+    }
+    for (const [later, earlier] of overlappingSubnets(file.guest_networks)) {
+      context.addIssue({
+        code: "custom",
+        path: ["guest_networks", later, "subnet"],
+        message: `overlaps ${file.guest_networks[earlier]?.subnet}`,
+      });
+    }
+  });
+
+export type ConfigFile = z.output<typeof configSchema>;
+
+function isEndpoint(text: string): boolean {
+  const match = /^([0-9.]+):([0-9]{1,5})$/.exec(text);
+  if (match === null) return false;
+  const port = Number(match[2]);
+  return ipv4.safeParse(match[1]).success && port >= 1 && port <= 65_535;
+}
+
+function isSubnet(text: string): boolean {
+  const range = rangeOf(text);
+  return range !== null && range.first === range.address;
+}
+
+function gatewayInSubnet(network: { subnet: string; gateway: string }): boolean {
+  const range = rangeOf(network.subnet);
+  if (range === null || !ipv4.safeParse(network.gateway).success) return true;
+  const gateway = toNumber(network.gateway);
+  return gateway >= range.first && gateway <= range.last;
+}
+
+function overlappingSubnets(networks: readonly { subnet: string }[]): [number, number][] {
+  const ranges = networks.map((network) => rangeOf(network.subnet));
+  return ranges.flatMap((later, index) => {
+    const clash = ranges.findIndex(
+      (earlier, other) =>
+        other < index &&
+        later !== null &&
+        earlier !== null &&
+        later.first <= earlier.last &&
+        earlier.first <= later.last,
+    );
+    return clash === -1 ? [] : [[index, clash] as [number, number]];
+  });
+}
+
+function rangeOf(subnetText: string): { address: number; first: number; last: number } | null {
+  const match = /^([0-9.]+)\/([0-9]{1,2})$/.exec(subnetText);
+  const length = Number(match?.[2]);
+  if (match?.[1] === undefined || !ipv4.safeParse(match[1]).success || length > 32) return null;
+  const address = toNumber(match[1]);
+  const size = 2 ** (32 - length);
+  const first = Math.floor(address / size) * size;
+  return { address, first, last: first + size - 1 };
+}
+
+function toNumber(address: string): number {
+  return address.split(".").reduce((value, octet) => value * 256 + Number(octet), 0);
+}

@@ -1,0 +1,103 @@
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import { preconditionError } from "../platform/errors.ts";
+import { readToml } from "../platform/toml.ts";
+import { type ConfigFile, configSchema } from "./config-schema.ts";
+
+export const defaultConfigPath = "/etc/sojourn/sojourn.toml";
+
+export interface Endpoint {
+  address: string;
+  port: number;
+}
+
+/** A guest subnet that this host is home of. */
+export interface GuestNetwork {
+  /** CIDR. */
+  subnet: string;
+  gateway: string;
+  bridge: string;
+}
+
+export interface DaemonConfig {
+  host: { name: string; underlayAddress: string };
+  guestNetworks: GuestNetwork[];
+  peerApi: { listen: Endpoint; caPath: string; certificatePath: string; keyPath: string };
+  peers: ReadonlyMap<string, Endpoint>;
+  migration: {
+    tunnel: "auto" | "ipip" | "vxlan";
+    /** Longest time the guest may be stopped before the promise. */
+    frozenDeadlineMs: number;
+    downtimeLimitMs: number;
+    /** 0 means unlimited. */
+    maxBandwidthMbps: number;
+    /** QEMU's dirty syncs before the guest may be stopped. */
+    minimumPasses: number;
+    timeoutS: number;
+  };
+  paths: { state: string; run: string; guests: string };
+  log: { level: string };
+}
+
+/**
+ * Reads and checks the daemon's configuration.
+ * @throws SojournError `SOJ_CONFIG_MISSING` when the file cannot be read, `SOJ_CONFIG_INVALID` naming key path and line.
+ */
+export async function loadConfig(path: string): Promise<DaemonConfig> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (cause) {
+    throw preconditionError("SOJ_CONFIG_MISSING", `cannot read ${path}: ${reasonOf(cause)}`, {
+      cause,
+      hint: "name the file with --config FILE",
+    });
+  }
+  return parseConfig(text, path);
+}
+
+/** @throws SojournError `SOJ_CONFIG_INVALID` for anything but a complete, consistent configuration. */
+export function parseConfig(text: string, fileName: string): DaemonConfig {
+  return fromFile(readToml(configSchema, text, fileName, "SOJ_CONFIG_INVALID"));
+}
+
+/** Path of the local API's socket. */
+export function socketPath(config: Pick<DaemonConfig, "paths">): string {
+  return `${config.paths.run}/sojourn.sock`;
+}
+
+/** Splits a checked `ADDRESS:PORT`. */
+export function parseEndpoint(text: string): Endpoint {
+  const [address = "", port = ""] = text.split(":");
+  return { address: z.ipv4().parse(address), port: Number(port) };
+}
+
+function fromFile(file: ConfigFile): DaemonConfig {
+  return {
+    host: { name: file.host.name, underlayAddress: file.host.underlay_address },
+    guestNetworks: file.guest_networks,
+    peerApi: {
+      listen: parseEndpoint(file.peer_api.listen),
+      caPath: file.peer_api.ca,
+      certificatePath: file.peer_api.certificate,
+      keyPath: file.peer_api.key,
+    },
+    peers: new Map(
+      Object.entries(file.peers).map(([name, peer]) => [name, parseEndpoint(peer.address)]),
+    ),
+    migration: {
+      tunnel: file.migration.tunnel,
+      frozenDeadlineMs: file.migration.frozen_deadline_ms,
+      downtimeLimitMs: file.migration.downtime_limit_ms,
+      maxBandwidthMbps: file.migration.max_bandwidth_mbps,
+      minimumPasses: file.migration.minimum_passes,
+      timeoutS: file.migration.timeout_s,
+    },
+    paths: file.paths,
+    log: file.log,
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

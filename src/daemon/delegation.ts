@@ -1,0 +1,112 @@
+import type { Migrations, StreamEvent } from "../migrator/migrations.ts";
+import type { delegationProcedures } from "../migrator/procedures.ts";
+import type { RecordStore } from "../migrator/record-store.ts";
+import { delay } from "../platform/clock.ts";
+import { asSojournError, preconditionError, SojournError } from "../platform/errors.ts";
+import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
+import type { procedures } from "./compose.ts";
+import type { MigrationStarter } from "./migration-starter.ts";
+import type { MigrationPlan, MigrationRequest } from "./services.ts";
+
+type Peer = PeerCaller<typeof procedures>;
+
+/** Passes a request on to the host where the guest is, and keeps a copy of what happens there. */
+export async function delegateMigration(
+  peer: Peer,
+  here: string,
+  request: MigrationRequest,
+  migrations: Migrations,
+): Promise<string> {
+  const { id } = await peer.call("delegate-migration", {
+    guest: request.guest,
+    to: request.to,
+    tunnel: request.tunnel ?? "auto",
+    timeout_s: request.timeout_s ?? null,
+    max_outage_ms: request.max_outage_ms ?? null,
+  });
+  const feed = migrations.mirror({ id, guest: request.guest, from: peer.peer, to: request.to });
+  void copyEvents(peer, here, id, feed);
+  return id;
+}
+
+export async function delegatePlan(peer: Peer, request: MigrationRequest): Promise<MigrationPlan> {
+  const { plan } = await peer.call("delegate-plan", {
+    guest: request.guest,
+    to: request.to,
+    tunnel: request.tunnel ?? "auto",
+  });
+  return plan as MigrationPlan;
+}
+
+/** The serving side. Only a guest's home may ask for it. */
+export function delegationHandlers(
+  starter: MigrationStarter,
+  migrations: Migrations,
+  records: RecordStore,
+): ProcedureHandlers<typeof delegationProcedures> {
+  return {
+    "delegate-migration": async (request, { peer }) => {
+      checkHome(records, request.guest, peer);
+      const id = await starter.start({
+        guest: request.guest,
+        to: request.to,
+        tunnel: request.tunnel,
+        ...(request.timeout_s === null ? {} : { timeout_s: request.timeout_s }),
+        ...(request.max_outage_ms === null ? {} : { max_outage_ms: request.max_outage_ms }),
+      });
+      return { id, state: migrations.get(id).state };
+    },
+    "delegate-plan": async (request, { peer }) => {
+      checkHome(records, request.guest, peer);
+      return { plan: await starter.plan(request) };
+    },
+    "delegated-events": async ({ id, from, wait_ms }) => {
+      const log = migrations.events(id);
+      await log.wait(from, wait_ms);
+      const events = log.events.slice(from, from + 1_000);
+      return { events, ended: log.ended && from + events.length === log.events.length };
+    },
+    "delegated-cancel": async ({ id }) => {
+      migrations.cancel(id);
+      return {};
+    },
+  };
+}
+
+function checkHome(records: RecordStore, guest: string, peer: string): void {
+  if (records.get(guest)?.home.host === peer) return;
+  throw preconditionError("SOJ_NOT_HOME", `${peer} is not the home of ${guest}`, {
+    httpStatus: 403,
+  });
+}
+
+/** Follows until the end; a host that stays silent for a minute ends the copy with what is known. */
+async function copyEvents(
+  peer: Peer,
+  here: string,
+  id: string,
+  feed: (event: StreamEvent, ended: boolean) => void,
+): Promise<void> {
+  let from = 0;
+  let failures = 0;
+  while (failures < 60) {
+    try {
+      const answer = await peer.call("delegated-events", { id, from, wait_ms: 10_000 });
+      failures = 0;
+      for (const [index, event] of answer.events.entries()) {
+        feed(event as StreamEvent, answer.ended && index === answer.events.length - 1);
+      }
+      from += answer.events.length;
+      if (answer.ended) return;
+    } catch (error) {
+      failures += asSojournError(error).retryable ? 1 : 60;
+      await delay(1_000);
+    }
+  }
+  const unknown = new SojournError(
+    "SOJ_PEER_UNREACHABLE",
+    `${here} has lost sight of migration ${id}, which ${peer.peer} carries out`,
+    { exitCode: 7, hint: `on ${peer.peer}: sojourn watch ${id}`, guestState: "unknown" },
+  );
+  feed(unknown.toRecord(), true);
+}

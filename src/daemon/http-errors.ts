@@ -1,0 +1,45 @@
+import type { FastifyError, FastifyInstance } from "fastify";
+import { asSojournError, SojournError, usageError } from "../platform/errors.ts";
+import type { Logger } from "../platform/log.ts";
+
+/** Largest request body that any of the daemon's APIs reads. */
+export const maxBodyBytes = 50 * 1024;
+
+/** Makes every failure of the server an `ErrorRecord` body with the error's own HTTP status. */
+export function replyWithErrorRecords(
+  // biome-ignore lint/suspicious/noExplicitAny: serves instances over any kind of raw server
+  app: FastifyInstance<any, any, any, any>,
+  logger: Logger,
+): void {
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = typedError(thrown);
+    if (error.code === "SOJ_INTERNAL") {
+      logger.error({ err: thrown, route: request.url }, "request failed");
+    }
+    return reply.status(error.httpStatus).send(error.toRecord());
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.slice(0, 120);
+    const error = new SojournError("SOJ_UNKNOWN_ROUTE", `there is no ${request.method} ${path}`, {
+      exitCode: 2,
+      httpStatus: 404,
+    });
+    return reply.status(404).send(error.toRecord());
+  });
+}
+
+function typedError(thrown: unknown): SojournError {
+  if (thrown instanceof SojournError) return thrown;
+  const status = (thrown as Partial<FastifyError>).statusCode;
+  const message = (thrown as Partial<FastifyError>).message ?? "bad request";
+  if (status === 413) return tooLarge();
+  if (status !== undefined && status >= 400 && status < 500) return usageError(message);
+  return asSojournError(thrown);
+}
+
+function tooLarge(): SojournError {
+  return new SojournError("SOJ_BODY_TOO_LARGE", `the body exceeds ${maxBodyBytes} bytes`, {
+    exitCode: 2,
+    httpStatus: 413,
+  });
+}

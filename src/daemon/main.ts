@@ -1,0 +1,81 @@
+import { mkdir } from "node:fs/promises";
+import { SojournError } from "../platform/errors.ts";
+import { createLogger, type Logger } from "../platform/log.ts";
+import type { PeerCaller } from "../platform/procedures.ts";
+import { type ComposedDaemon, composeDaemon, procedures } from "./compose.ts";
+import { type DaemonConfig, loadConfig, socketPath } from "./config.ts";
+import { startLocalApi } from "./local-api.ts";
+import { lockFile } from "./lock.ts";
+import { createPeerClient } from "./peer-client.ts";
+import { startPeerServer } from "./peer-server.ts";
+
+/**
+ * Runs the daemon until SIGTERM or SIGINT; guests go on when it ends.
+ * @throws SojournError when it cannot start: configuration, a second daemon, an address in use, certificates.
+ */
+export async function runDaemon(configPath: string): Promise<void> {
+  const config = await loadConfig(configPath);
+  const logger = createLogger(config.log.level).child({ host: config.host.name });
+  await using stack = new AsyncDisposableStack();
+  await startDaemon(config, logger, stack);
+  const signal = await terminationSignal();
+  logger.info({ signal }, "stopping; guests go on");
+}
+
+/** Starts everything; what was started is owned by `stack` and ends in reverse. */
+export async function startDaemon(
+  config: DaemonConfig,
+  logger: Logger,
+  stack: AsyncDisposableStack,
+): Promise<void> {
+  await mkdir(config.paths.state, { recursive: true, mode: 0o700 });
+  await mkdir(config.paths.run, { recursive: true, mode: 0o750 });
+  stack.use(await lockFile(`${config.paths.state}/daemon.lock`));
+  stack.use(await lockFile(`${config.paths.run}/daemon.lock`));
+  const peers = await connectPeers(config, stack);
+  // The addresses are taken first: a daemon that cannot have them must not have changed anything.
+  let composed: ComposedDaemon | null = null;
+  const ready = () => composed ?? stillStarting();
+  const peerServer = stack.use(
+    await startPeerServer({
+      tls: config.peerApi,
+      listen: config.peerApi.listen,
+      peers: new Set(config.peers.keys()),
+      procedures,
+      handlers: () => ready().handlers,
+      logger,
+    }),
+  );
+  const path = socketPath(config);
+  const hostName = config.host.name;
+  const services = () => ready().services;
+  stack.use(await startLocalApi({ socketPath: path, hostName, services, logger }));
+  composed = stack.use(await composeDaemon({ config, logger, peers }));
+  logger.info({ socket: path, peerPort: peerServer.port, pid: process.pid }, "ready");
+}
+
+async function connectPeers(
+  config: DaemonConfig,
+  stack: AsyncDisposableStack,
+): Promise<Map<string, PeerCaller<typeof procedures>>> {
+  const peers = new Map<string, PeerCaller<typeof procedures>>();
+  for (const [peer, address] of config.peers) {
+    const client = await createPeerClient({ peer, address, tls: config.peerApi, procedures });
+    peers.set(peer, stack.use(client));
+  }
+  return peers;
+}
+
+function stillStarting(): never {
+  throw new SojournError("SOJ_NOT_READY", "the daemon is still starting", {
+    exitCode: 7,
+    httpStatus: 503,
+    retryable: true,
+  });
+}
+
+function terminationSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
+  });
+}

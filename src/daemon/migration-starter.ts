@@ -1,0 +1,142 @@
+import { placeOf } from "../migrator/guests.ts";
+import { type Migrations, newMigrationId } from "../migrator/migrations.ts";
+import { guestNetworkOf } from "../migrator/network.ts";
+import type { GuestRecord } from "../migrator/records.ts";
+import type { MigrationTask, SourceContext } from "../migrator/source-context.ts";
+import { outgoingRecord, preparationOf } from "../migrator/source-preparation.ts";
+import { preconditionError } from "../platform/errors.ts";
+import type { PeerCaller } from "../platform/procedures.ts";
+import type { Tunnels } from "../tunnels/tunnel.ts";
+import type { procedures } from "./compose.ts";
+import type { DaemonConfig } from "./config.ts";
+import { protocolVersion } from "./procedures.ts";
+import type { MigrationPlan, MigrationRequest } from "./services.ts";
+
+/** Checks a request for a guest that runs here, and starts or plans its migration. */
+export class MigrationStarter {
+  readonly #config: DaemonConfig;
+  readonly #context: SourceContext;
+  readonly #migrations: Migrations;
+  readonly #tunnels: Tunnels;
+  readonly #peer: (host: string) => PeerCaller<typeof procedures>;
+  readonly #reserved = new Set<string>();
+
+  constructor(options: {
+    config: DaemonConfig;
+    context: SourceContext;
+    migrations: Migrations;
+    tunnels: Tunnels;
+    peer: (host: string) => PeerCaller<typeof procedures>;
+  }) {
+    this.#config = options.config;
+    this.#context = options.context;
+    this.#migrations = options.migrations;
+    this.#tunnels = options.tunnels;
+    this.#peer = options.peer;
+  }
+
+  /**
+   * @throws SojournError with exit code 3 and nothing changed: unknown guest or host, a guest that is busy or
+   * does not run here, a peer that does not answer, a tunnel kind that this kernel cannot do.
+   */
+  async start(request: MigrationRequest): Promise<string> {
+    const record = this.#check(request);
+    this.#reserved.add(request.guest);
+    try {
+      const task = await this.#taskFor(request, record);
+      const resume = await this.#runs(request.guest);
+      return this.#migrations.start(task, record, resume, request.max_outage_ms ?? null);
+    } finally {
+      this.#reserved.delete(request.guest);
+    }
+  }
+
+  /** What `start` would do on both hosts; changes nothing. */
+  async plan(request: MigrationRequest): Promise<MigrationPlan> {
+    const before = this.#check(request);
+    const task = await this.#taskFor(request, before);
+    const facts = { before, resume: await this.#runs(request.guest) };
+    const peer = this.#peer(request.to);
+    const theirs = await peer.call("plan-incoming", preparationOf(this.#context, task, facts));
+    const ours = await this.#context.network.plan(outgoingRecord(this.#context, task, facts));
+    return {
+      type: "plan",
+      guest: request.guest,
+      from: this.#config.host.name,
+      to: request.to,
+      tunnel: task.tunnelKind,
+      hosts: [
+        { host: request.to, lines: theirs.lines },
+        { host: this.#config.host.name, lines: ours },
+      ],
+      warnings: [],
+    };
+  }
+
+  #check(request: MigrationRequest): GuestRecord {
+    const { guest, to } = request;
+    const here = this.#config.host.name;
+    const { guests, records } = this.#context;
+    const record = records.get(guest);
+    guests.definition(guest);
+    if (this.#reserved.has(guest) || record?.migration) {
+      const id = record?.migration?.id;
+      throw preconditionError("SOJ_GUEST_BUSY", `${guest} is being migrated already`, {
+        hint: id === undefined ? "sojourn status" : `sojourn watch ${id}`,
+      });
+    }
+    if (!record?.hosting || guests.instance(guest) === undefined) {
+      throw preconditionError("SOJ_GUEST_NOT_RUNNING", `${guest} ${placeOf(record, here)}`, {
+        hint: `sojourn guest start ${guest}`,
+      });
+    }
+    if (to === here) {
+      throw preconditionError("SOJ_GUEST_BUSY", `${guest} is on ${here} already`);
+    }
+    if (record.home.host !== here && record.home.host !== to) {
+      throw preconditionError(
+        "SOJ_NOT_HOME",
+        `${guest} is away from its home ${record.home.host}, and can go back there only`,
+        { hint: `sojourn migrate ${guest} --to ${record.home.host}` },
+      );
+    }
+    if (record.definition.nics.length !== 1 || record.definition.nics[0]?.addresses.length !== 1) {
+      throw preconditionError(
+        "SOJ_GUEST_ADDRESS",
+        `${guest} needs one NIC with one address to move`,
+      );
+    }
+    return record;
+  }
+
+  async #taskFor(request: MigrationRequest, record: GuestRecord): Promise<MigrationTask> {
+    const { host, migration } = this.#config;
+    const greeting = { protocol_version: protocolVersion, host: host.name };
+    const peer = await this.#peer(request.to).call("hello", greeting);
+    const [address = ""] = record.definition.nics[0]?.addresses[0]?.split("/") ?? [];
+    const subnets = peer.guest_subnets.map((subnet) => ({ subnet, gateway: "", bridge: "" }));
+    const ownsAddress = guestNetworkOf({ ...this.#context.host, guestNetworks: subnets }, address);
+    if (ownsAddress !== undefined && record.home.host !== request.to) {
+      throw preconditionError(
+        "SOJ_GUEST_HOME",
+        `${address} is in a guest network of ${request.to} too: two homes for one address`,
+      );
+    }
+    const { kind } = await this.#tunnels.choose(request.tunnel ?? migration.tunnel);
+    return {
+      id: newMigrationId(),
+      guest: request.guest,
+      epoch: record.epoch + 1,
+      to: request.to,
+      toUnderlayAddress: peer.underlay_address,
+      tunnelKind: kind,
+      deadlineMs: (request.timeout_s ?? migration.timeoutS) * 1000,
+    };
+  }
+
+  async #runs(guest: string): Promise<boolean> {
+    const state = await this.#context.guests.instance(guest)?.runState();
+    if (state === "running" || state === "paused") return state === "running";
+    throw preconditionError("SOJ_GUEST_NOT_RUNNING", `${guest} is ${state ?? "gone"}`);
+  }
+}

@@ -1,0 +1,227 @@
+import { randomBytes } from "node:crypto";
+import { chmod, copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { runCommand } from "../platform/command.ts";
+import { preconditionError } from "../platform/errors.ts";
+import { checkIPv4, checkName } from "../platform/names.ts";
+
+export interface CertificateAuthority {
+  caPath: string;
+  keyPath: string;
+}
+
+export interface HostCertificate {
+  caPath: string;
+  certificatePath: string;
+  keyPath: string;
+}
+
+export interface HostIdentity {
+  /** Becomes the URI SAN `sojourn://host/NAME`. */
+  name: string;
+  /** IPv4 addresses for the IP SANs. */
+  addresses: readonly string[];
+  /** Where the three files go; by default `DIR/hosts/NAME`. */
+  outDir?: string;
+  validityDays?: number;
+}
+
+/** The URI SAN that names a host (RFC 5280, 4.2.1.6). */
+export function hostIdentityUri(name: string): string {
+  return `sojourn://host/${name}`;
+}
+
+/**
+ * Makes a certificate authority (EC P-256) in `dir`: `ca.crt` and `ca.key` (0600). An existing one is kept.
+ * @throws SojournError `SOJ_PKI_INCOMPLETE` when only one of the two files is there.
+ */
+export async function initCertificateAuthority(dir: string): Promise<CertificateAuthority> {
+  const authority = { caPath: join(dir, "ca.crt"), keyPath: join(dir, "ca.key") };
+  const present = await Promise.all([exists(authority.caPath), exists(authority.keyPath)]);
+  if (present.every(Boolean)) return authority;
+  if (present.some(Boolean)) {
+    throw preconditionError("SOJ_PKI_INCOMPLETE", `${dir} holds only one of ca.crt and ca.key`, {
+      hint: "restore the missing file, or begin with an empty folder",
+    });
+  }
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await inScratchFolder(dir, async (scratch) => {
+    const key = await generateKey(scratch);
+    const certificate = join(scratch, "ca.crt");
+    await openssl([
+      "req",
+      "-x509",
+      "-new",
+      "-config",
+      await authorityProfile(scratch),
+      "-key",
+      key,
+      "-sha256",
+      "-days",
+      "3650",
+      "-out",
+      certificate,
+    ]);
+    await publish(key, authority.keyPath, 0o600);
+    await publish(certificate, authority.caPath, 0o644);
+  });
+  return authority;
+}
+
+/**
+ * Issues a host's key and certificate, signed by the authority in `dir`, for both ends of TLS.
+ * The authority's key stays where it is; the host needs the three returned files only.
+ * @throws SojournError `SOJ_PKI_NO_AUTHORITY`, `SOJ_BAD_NAME`, `SOJ_BAD_ADDRESS`.
+ */
+export async function issueHostCertificate(
+  dir: string,
+  identity: HostIdentity,
+): Promise<HostCertificate> {
+  const name = checkName("host", identity.name);
+  const addresses = identity.addresses.map((address) => checkIPv4("certificate", address));
+  const authority = await existingAuthority(dir);
+  const outDir = identity.outDir ?? join(dir, "hosts", name);
+  const result = {
+    caPath: join(outDir, "ca.crt"),
+    certificatePath: join(outDir, "host.crt"),
+    keyPath: join(outDir, "host.key"),
+  };
+  await mkdir(outDir, { recursive: true, mode: 0o700 });
+  await inScratchFolder(outDir, async (scratch) => {
+    const key = await generateKey(scratch);
+    const request = join(scratch, "host.csr");
+    const certificate = join(scratch, "host.crt");
+    const ca = join(scratch, "ca.crt");
+    await openssl([
+      "req",
+      "-new",
+      "-config",
+      await hostProfile(scratch, name, addresses),
+      "-key",
+      key,
+      "-sha256",
+      "-out",
+      request,
+    ]);
+    await openssl([
+      "x509",
+      "-req",
+      "-in",
+      request,
+      "-CA",
+      authority.caPath,
+      "-CAkey",
+      authority.keyPath,
+      "-set_serial",
+      `0x${serialNumber()}`,
+      "-days",
+      String(identity.validityDays ?? 825),
+      "-sha256",
+      "-extfile",
+      join(scratch, "profile.cnf"),
+      "-extensions",
+      "extensions",
+      "-out",
+      certificate,
+    ]);
+    await copyFile(authority.caPath, ca);
+    await publish(key, result.keyPath, 0o600);
+    await publish(certificate, result.certificatePath, 0o644);
+    await publish(ca, result.caPath, 0o644);
+  });
+  return result;
+}
+
+async function existingAuthority(dir: string): Promise<CertificateAuthority> {
+  const authority = { caPath: join(dir, "ca.crt"), keyPath: join(dir, "ca.key") };
+  if ((await exists(authority.caPath)) && (await exists(authority.keyPath))) return authority;
+  throw preconditionError("SOJ_PKI_NO_AUTHORITY", `${dir} holds no certificate authority`, {
+    hint: `sojourn pki init --dir ${dir}`,
+  });
+}
+
+async function generateKey(scratch: string): Promise<string> {
+  const path = join(scratch, "new.key");
+  await openssl([
+    "genpkey",
+    "-algorithm",
+    "EC",
+    "-pkeyopt",
+    "ec_paramgen_curve:P-256",
+    "-out",
+    path,
+  ]);
+  return path;
+}
+
+function authorityProfile(scratch: string): Promise<string> {
+  return writeProfile(scratch, "Sojourn certificate authority", [
+    "basicConstraints = critical, CA:TRUE, pathlen:0",
+    "keyUsage = critical, keyCertSign, cRLSign",
+    "subjectKeyIdentifier = hash",
+  ]);
+}
+
+function hostProfile(scratch: string, name: string, addresses: readonly string[]): Promise<string> {
+  const names = [`URI:${hostIdentityUri(name)}`, ...addresses.map((address) => `IP:${address}`)];
+  return writeProfile(scratch, name, [
+    "basicConstraints = critical, CA:FALSE",
+    "keyUsage = critical, digitalSignature",
+    "extendedKeyUsage = serverAuth, clientAuth",
+    "subjectKeyIdentifier = hash",
+    `subjectAltName = ${names.join(", ")}`,
+  ]);
+}
+
+async function writeProfile(
+  scratch: string,
+  commonName: string,
+  extensions: readonly string[],
+): Promise<string> {
+  const path = join(scratch, "profile.cnf");
+  const lines = [
+    "[req]",
+    "prompt = no",
+    "distinguished_name = subject",
+    "x509_extensions = extensions",
+    "[subject]",
+    `commonName = ${commonName}`,
+    "[extensions]",
+    ...extensions,
+  ];
+  await writeFile(path, `${lines.join("\n")}\n`);
+  return path;
+}
+
+/** Positive and at most 20 octets (RFC 5280, 4.1.2.2). */
+function serialNumber(): string {
+  const octets = randomBytes(16);
+  octets[0] = ((octets[0] ?? 0) & 0x7f) | 0x40;
+  return octets.toString("hex");
+}
+
+/** Half-made files, keys above all, are only ever in a private folder that is removed again. */
+async function inScratchFolder(dir: string, work: (scratch: string) => Promise<void>) {
+  const scratch = await mkdtemp(join(dir, ".new-"));
+  try {
+    await work(scratch);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function publish(from: string, to: string, mode: number): Promise<void> {
+  await chmod(from, mode);
+  await rename(from, to);
+}
+
+async function openssl(args: readonly string[]): Promise<void> {
+  await runCommand("openssl", args, { timeoutMs: 20_000 });
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { clockProcedure } from "../migrator/clock-procedure.ts";
+import { monotonicMs, wallClockMs } from "../platform/clock.ts";
+import { preconditionError } from "../platform/errors.ts";
+import { definePeerProcedures, type ProcedureHandlers } from "../platform/procedures.ts";
+import type { DaemonConfig } from "./config.ts";
+
+/** Hosts that speak different versions refuse one another in `hello`. */
+export const protocolVersion = 1;
+
+/** Procedures that every pair of hosts needs before anything else. */
+export const baseProcedures = definePeerProcedures({
+  ...clockProcedure,
+  hello: {
+    request: z.strictObject({ protocol_version: z.number().int(), host: z.string() }),
+    response: z.object({
+      protocol_version: z.number().int(),
+      host: z.string(),
+      underlay_address: z.ipv4(),
+      guest_subnets: z.array(z.string()).max(256),
+    }),
+    timeoutMs: 5_000,
+  },
+});
+
+export function baseHandlers(config: DaemonConfig): ProcedureHandlers<typeof baseProcedures> {
+  return {
+    clock: async () => ({ monotonic_ms: monotonicMs(), wall_clock_ms: wallClockMs() }),
+    hello: async (request) => {
+      if (request.protocol_version !== protocolVersion) {
+        throw preconditionError(
+          "SOJ_PROTOCOL_VERSION",
+          `${config.host.name} speaks peer protocol ${protocolVersion}, ${request.host.slice(0, 63)} speaks ${request.protocol_version}`,
+          { hint: "run the same Sojourn version on both hosts" },
+        );
+      }
+      return {
+        protocol_version: protocolVersion,
+        host: config.host.name,
+        underlay_address: config.host.underlayAddress,
+        guest_subnets: config.guestNetworks.map((network) => network.subnet),
+      };
+    },
+  };
+}

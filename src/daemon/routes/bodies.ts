@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { namePattern } from "../../platform/names.ts";
+import { tunnelKinds } from "../../tunnels/tunnel.ts";
+import type { MigrationRequest, ProbeResults } from "../services.ts";
+
+const name = z.string().regex(namePattern);
+const duration = z.number().min(0).nullable();
+const count = z.int().min(0);
+
+const echoResult = z.strictObject({
+  outage_ms: duration,
+  floor_ms: duration,
+  sessions: count,
+  broken: count,
+});
+
+const streamResult = echoResult.extend({
+  before_mbps: duration,
+  after_mbps: duration,
+  recovery_ms: duration,
+});
+
+/** Body of `PUT /v1/migrations/:id/report`. */
+export const probeResultsBody = z.strictObject({
+  probes: z
+    .strictObject({ tcp_echo: echoResult.optional(), tcp_stream: streamResult.optional() })
+    .transform(
+      ({ tcp_echo, tcp_stream }): ProbeResults => ({
+        ...(tcp_echo === undefined ? {} : { tcp_echo }),
+        ...(tcp_stream === undefined ? {} : { tcp_stream }),
+      }),
+    ),
+  flows: z.strictObject({ established: count, survived: count }).nullable().default(null),
+});
+
+/** Body of `POST /v1/migrations`. */
+export const migrationBody = z
+  .strictObject({
+    guest: name,
+    to: name,
+    tunnel: z.enum(["auto", ...tunnelKinds]).optional(),
+    max_outage_ms: z.number().positive().max(3_600_000).optional(),
+    timeout_s: z.number().positive().max(86_400).optional(),
+    dry_run: z.boolean().default(false),
+  })
+  .transform(
+    ({ tunnel, max_outage_ms, timeout_s, ...rest }): MigrationRequest & { dry_run: boolean } => ({
+      ...rest,
+      ...(tunnel === undefined ? {} : { tunnel }),
+      ...(max_outage_ms === undefined ? {} : { max_outage_ms }),
+      ...(timeout_s === undefined ? {} : { timeout_s }),
+    }),
+  );

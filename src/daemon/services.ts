@@ -1,0 +1,88 @@
+import type { PhaseEvent, ProgressEvent } from "../migrator/events.ts";
+import type { Phase } from "../migrator/phases.ts";
+import type { MigrationReport } from "../migrator/report.ts";
+import type { ErrorRecord } from "../platform/errors.ts";
+import type { PlanLine, TunnelKind } from "../tunnels/tunnel.ts";
+
+export type { PhaseEvent, ProgressEvent };
+
+export interface GuestSummary {
+  name: string;
+  /** `away`: this host is its home, another one runs it. */
+  state: "running" | "paused" | "stopped" | "away";
+  /** Where it is; null when stopped. */
+  host: string | null;
+  home: string;
+  addresses: string[];
+  memory_mib: number;
+}
+
+export interface MigrationRequest {
+  guest: string;
+  to: string;
+  tunnel?: TunnelKind | "auto";
+  /** Budget for the outage that probes measure; only judged, never enforced. */
+  max_outage_ms?: number;
+  timeout_s?: number;
+}
+
+/** What a migration would do, host by host, in order. */
+export interface MigrationPlan {
+  type: "plan";
+  guest: string;
+  from: string;
+  to: string;
+  tunnel: string;
+  hosts: { host: string; lines: PlanLine[] }[];
+  warnings: string[];
+}
+
+export interface MigrationStatus {
+  id: string;
+  guest: string;
+  from: string;
+  to: string;
+  state: Phase;
+  /** Wall clock, milliseconds since 1970. */
+  started_ms: number;
+  ended_ms: number | null;
+}
+
+export type MigrationEvent = PhaseEvent | ProgressEvent | MigrationReport | ErrorRecord;
+
+export type ProbeResults = MigrationReport["probes"];
+export type FlowResults = MigrationReport["flows"];
+
+/** One check of `doctor`. */
+export interface DoctorCheck {
+  name: string;
+  result: "ok" | "warn" | "fail";
+  detail: string;
+  hint: string | null;
+}
+
+/**
+ * What the local API serves. Unknown guests and ids are `SojournError`s with exit code 3 and HTTP status 404,
+ * a guest that is busy one with status 409.
+ */
+export interface DaemonServices {
+  listGuests(): Promise<GuestSummary[]>;
+  showGuest(name: string): Promise<GuestSummary>;
+  startGuest(name: string): Promise<GuestSummary>;
+  stopGuest(name: string): Promise<GuestSummary>;
+
+  /** Checks everything that can be checked without changing anything, on both hosts. */
+  planMigration(request: MigrationRequest): Promise<MigrationPlan>;
+  startMigration(request: MigrationRequest): Promise<{ id: string; state: Phase }>;
+  listMigrations(): Promise<MigrationStatus[]>;
+  getMigration(id: string): Promise<MigrationStatus>;
+  /** Past events first, then live ones; the report or an error record is the last. Ends early when `signal` fires. */
+  migrationEvents(id: string, signal: AbortSignal): AsyncIterable<MigrationEvent>;
+  cancelMigration(id: string): Promise<MigrationStatus>;
+  getReport(id: string): Promise<MigrationReport>;
+  /** Puts what the CLI's probers measured into the stored report and judges the budget. */
+  addProbeResults(id: string, probes: ProbeResults, flows: FlowResults): Promise<MigrationReport>;
+
+  /** The checks that only the running daemon can make. */
+  doctor(): Promise<DoctorCheck[]>;
+}

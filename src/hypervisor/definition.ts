@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { usageError } from "../platform/errors.ts";
+import { namePattern } from "../platform/names.ts";
+import { readToml } from "../platform/toml.ts";
+import { reservedOption } from "./reserved-options.ts";
+
+const absolutePath = z
+  .string()
+  .max(4096)
+  .regex(/^\/[^\p{Cc}]*$/u, "not an absolute path");
+
+const disk = z.strictObject({
+  path: absolutePath,
+  format: z.enum(["raw", "qcow2"]),
+  read_only: z.boolean().default(false),
+});
+
+const nic = z.strictObject({
+  mac: z
+    .string()
+    .toLowerCase()
+    .regex(
+      /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/,
+      "not a unicast MAC address (aa:bb:cc:dd:ee:ff)",
+    ),
+  addresses: z.array(z.cidrv4("not an IPv4 address with a prefix length")).max(16).default([]),
+  gateway: z.ipv4("not an IPv4 address").optional(),
+});
+
+/**
+ * What a guest is made of, as its TOML file and the messages between daemons hold it.
+ * Strict: an unknown key is a fault.
+ */
+export const guestDefinitionSchema = z
+  .strictObject({
+    name: z.string().regex(namePattern, "not a name (letters, digits, '.', '_', '-', at most 63)"),
+    /** Without it, derived from the name and the first MAC address; see `guestUuid`. */
+    uuid: z.guid("not a UUID").toLowerCase().optional(),
+    memory_mib: z.int().min(16).max(1_048_576),
+    vcpus: z.int().min(1).max(255).default(1),
+    machine: z.enum(["pc", "q35"]).default("pc"),
+    accelerator: z.enum(["auto", "kvm", "tcg"]).default("auto"),
+    cpu: z
+      .string()
+      .max(200)
+      .regex(/^[A-Za-z0-9][A-Za-z0-9._,=+-]*$/, "not a CPU model")
+      .optional(),
+    kernel: absolutePath.optional(),
+    initrd: absolutePath.optional(),
+    append: z
+      .string()
+      .max(2000)
+      .regex(/^[^\p{Cc}]*$/u, "control characters in it")
+      .optional(),
+    disks: z.array(disk).max(16).default([]),
+    nics: z.array(nic).max(8).default([]),
+    extra_arguments: z
+      .array(
+        z
+          .string()
+          .max(1000)
+          .regex(/^[^\p{Cc}]*$/u, "control characters in it"),
+      )
+      .max(64)
+      .default([]),
+  })
+  .superRefine((guest, context) => {
+    const fault = (path: (string | number)[], message: string) =>
+      context.addIssue({ code: "custom", path, message });
+    for (const key of ["initrd", "append"] as const) {
+      if (guest[key] !== undefined && guest.kernel === undefined) fault([key], "needs a kernel");
+    }
+    for (const [index, argument] of guest.extra_arguments.entries()) {
+      const reserved = reservedOption(argument);
+      if (reserved !== null) fault(["extra_arguments", index], `${reserved} is set by Sojourn`);
+    }
+    for (const index of repeated(guest.nics.map(({ mac }) => mac))) {
+      fault(["nics", index, "mac"], "used by another NIC of this guest");
+    }
+  });
+
+/** A checked guest definition; the keys are those of the file. */
+export type GuestDefinition = z.output<typeof guestDefinitionSchema>;
+
+/**
+ * Reads a guest definition from TOML text.
+ * @throws SojournError `SOJ_GUEST_DEFINITION_INVALID` naming file, line and key path.
+ */
+export function parseGuestDefinition(tomlText: string, fileName: string): GuestDefinition {
+  return readToml(guestDefinitionSchema, tomlText, fileName, "SOJ_GUEST_DEFINITION_INVALID");
+}
+
+/**
+ * Checks a guest definition that arrived as JSON.
+ * @throws SojournError `SOJ_GUEST_DEFINITION_INVALID` naming the key path.
+ */
+export function guestDefinitionFromJson(value: unknown): GuestDefinition {
+  const checked = guestDefinitionSchema.safeParse(value);
+  if (checked.success) return checked.data;
+  const faults = checked.error.issues
+    .slice(0, 10)
+    .map(({ path, message }) => `${path.join(".").slice(0, 200)}: ${message.slice(0, 300)}`);
+  throw usageError(
+    `not a guest definition: ${faults.join("; ")}`,
+    undefined,
+    "SOJ_GUEST_DEFINITION_INVALID",
+  );
+}
+
+/** The guest's UUID: its own, or one derived from its name and first MAC (RFC 9562, version 8). */
+export function guestUuid(guest: GuestDefinition): string {
+  if (guest.uuid !== undefined) return guest.uuid;
+  const bytes = createHash("sha256")
+    .update(`sojourn guest\0${guest.name}\0${guest.nics[0]?.mac ?? ""}`)
+    .digest()
+    .subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+function repeated(values: readonly string[]): number[] {
+  return values.flatMap((value, index) => (values.indexOf(value) < index ? [index] : []));
+}

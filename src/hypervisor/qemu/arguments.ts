@@ -1,0 +1,86 @@
+import { type GuestDefinition, guestUuid } from "../definition.ts";
+import type { NicAttachment } from "../hypervisor.ts";
+import type { InstancePaths } from "./instance-paths.ts";
+
+export interface QemuArgumentsOptions {
+  definition: GuestDefinition;
+  nics: readonly NicAttachment[];
+  accelerator: "kvm" | "tcg";
+  instanceId: string;
+  paths: InstancePaths;
+  /** Wait for another host's migration stream instead of booting. */
+  incoming: boolean;
+}
+
+/**
+ * QEMU's command line (qemu-system-x86_64(1)). The hardware depends on the definition alone, so that
+ * source and destination agree; the guest never runs before it is told to (`-S`).
+ */
+export function qemuArguments(options: QemuArgumentsOptions): string[] {
+  const { definition, accelerator, incoming } = options;
+  return [
+    ["-nodefaults", "-no-user-config", "-display", "none", "-S"],
+    ["-name", `guest=${definition.name},debug-threads=on`, "-uuid", guestUuid(definition)],
+    ["-machine", definition.machine, "-accel", accelerator],
+    definition.cpu === undefined ? [] : ["-cpu", definition.cpu],
+    ["-m", `${definition.memory_mib}M`, "-smp", String(definition.vcpus)],
+    monitorArguments(options),
+    bootArguments(definition),
+    definition.disks.flatMap(diskArguments),
+    options.nics.flatMap(({ tapName }, index) =>
+      nicArguments(tapName, definition.nics[index]?.mac ?? "", index),
+    ),
+    ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    incoming ? ["-incoming", "defer"] : [],
+    definition.extra_arguments,
+  ].flat();
+}
+
+/** Label of the monitor's character device; tells the monitors of one guest's processes apart. */
+export function monitorLabel(instanceId: string): string {
+  return `qmp-${instanceId}`;
+}
+
+function monitorArguments({ instanceId, paths }: QemuArgumentsOptions): string[] {
+  const label = monitorLabel(instanceId);
+  return [
+    ...["-chardev", `socket,id=${label},path=${escaped(paths.monitor)},server=on,wait=off`],
+    ...["-mon", `chardev=${label},mode=control`],
+    ...["-chardev", `file,id=console,path=${escaped(paths.console)},append=on`],
+    ...["-serial", "chardev:console"],
+    ...["-pidfile", paths.pidFile, "-msg", "timestamp=on"],
+  ];
+}
+
+function bootArguments({ kernel, initrd, append }: GuestDefinition): string[] {
+  if (kernel === undefined) return [];
+  return [
+    ...["-kernel", kernel],
+    ...(initrd === undefined ? [] : ["-initrd", initrd]),
+    ...(append === undefined ? [] : ["-append", append]),
+  ];
+}
+
+function diskArguments(disk: GuestDefinition["disks"][number], index: number): string[] {
+  const id = `disk${index}`;
+  const readOnly = disk.read_only ? "on" : "off";
+  const file = `file.driver=file,file.filename=${escaped(disk.path)}`;
+  return [
+    ...["-blockdev", `driver=${disk.format},node-name=${id},read-only=${readOnly},${file}`],
+    ...["-device", `virtio-blk-pci,drive=${id},id=virtio-${id}`],
+  ];
+}
+
+function nicArguments(tapName: string, mac: string, index: number): string[] {
+  const id = `net${index}`;
+  return [
+    ...["-netdev", `tap,id=${id},ifname=${tapName},script=no,downscript=no`],
+    // Without a boot ROM there is nothing to load at the destination and nothing to boot from.
+    ...["-device", `virtio-net-pci,netdev=${id},id=nic${index},mac=${mac},romfile=`],
+  ];
+}
+
+/** In QEMU's option lists a comma is written twice. */
+function escaped(value: string): string {
+  return value.replaceAll(",", ",,");
+}

@@ -1,0 +1,142 @@
+import { SojournError } from "../../platform/errors.ts";
+import type { GuestDefinition } from "../definition.ts";
+import type {
+  GuestEvent,
+  GuestInstance,
+  MigrationProgress,
+  NicAttachment,
+  OutgoingParameters,
+  RunState,
+} from "../hypervisor.ts";
+import type { StoredRecord } from "./instance-record.ts";
+import * as migration from "./migration.ts";
+import type { QemuProcess } from "./qemu-process.ts";
+import type { WaitOptions } from "./qmp/event-hub.ts";
+import { isObject } from "./qmp/messages.ts";
+import type { QmpSession } from "./qmp/session.ts";
+
+/** A guest in a QEMU process, spoken to through its monitor. */
+export class QemuInstance implements GuestInstance {
+  readonly guest: string;
+  readonly instanceId: string;
+  readonly pid: number;
+  readonly consolePath: string;
+  readonly definition: GuestDefinition;
+  readonly nics: readonly NicAttachment[];
+  readonly incoming: boolean;
+  readonly ended: Promise<void>;
+  readonly #process: QemuProcess;
+  readonly #session: QmpSession;
+  readonly #onDispose: () => void;
+  readonly #execute: migration.Execute;
+  #mayBeLoading: boolean;
+
+  constructor(
+    { record, paths }: StoredRecord,
+    process: QemuProcess,
+    session: QmpSession,
+    onDispose: () => void,
+  ) {
+    this.guest = record.definition.name;
+    this.instanceId = record.instance_id;
+    this.pid = process.pid;
+    this.consolePath = paths.console;
+    this.definition = record.definition;
+    this.nics = record.taps.map((tapName) => ({ tapName }));
+    this.incoming = record.incoming;
+    this.ended = process.ended;
+    this.#process = process;
+    this.#session = session;
+    this.#onDispose = onDispose;
+    this.#execute = (command, args) => session.execute(command, args);
+    this.#mayBeLoading = record.incoming;
+    session.events.listen(({ name, data }) => {
+      if (name === "MIGRATION" && data.status === "completed") this.#mayBeLoading = false;
+    });
+  }
+
+  async runState(): Promise<RunState> {
+    const reply = await this.#execute("query-status");
+    if (isObject(reply) && typeof reply.status === "string") return reply.status;
+    throw new SojournError("SOJ_QMP_PROTOCOL", "QEMU's query-status holds no status");
+  }
+
+  isAlive(): boolean {
+    return this.#process.isAlive();
+  }
+
+  waitForEvent(
+    description: string,
+    matches: (event: GuestEvent) => boolean,
+    options: WaitOptions,
+  ): Promise<GuestEvent> {
+    return this.#session.wait(description, matches, options);
+  }
+
+  onEvent(listener: (event: GuestEvent) => void): () => void {
+    return this.#session.events.listen(listener);
+  }
+
+  async stop(): Promise<void> {
+    await this.#execute("stop");
+  }
+
+  async cont(): Promise<void> {
+    // QEMU takes `cont` before the state has arrived as "run as soon as it has", which nobody decided.
+    if (this.#mayBeLoading && (await this.runState()) === "inmigrate") {
+      throw new SojournError(
+        "SOJ_HYPERVISOR_REFUSED",
+        `guest ${this.guest} has not arrived in QEMU process ${this.pid}; it was not started`,
+      );
+    }
+    await this.#execute("cont");
+  }
+
+  async powerDown(): Promise<void> {
+    await this.#execute("system_powerdown");
+  }
+
+  async quit(graceMs = 2000): Promise<void> {
+    if (!this.isAlive()) return;
+    // Whether QEMU obeys shows in the end of its process, not in its answer.
+    this.#session.execute("quit", undefined, Math.max(1, graceMs)).catch(() => {});
+    if (!(await this.#process.waitForEnd(graceMs))) await this.#process.kill();
+  }
+
+  listenForMigration(address: string): Promise<{ port: number }> {
+    return migration.listenForMigration(this.#execute, address, this.definition.disks.length > 0);
+  }
+
+  prepareOutgoing(parameters: OutgoingParameters): Promise<void> {
+    return migration.prepareOutgoing(this.#execute, parameters);
+  }
+
+  setOutgoingParameters(parameters: Partial<OutgoingParameters>): Promise<void> {
+    return migration.setOutgoingParameters(this.#execute, parameters);
+  }
+
+  migrateTo(address: string, port: number): Promise<void> {
+    return migration.migrateTo(this.#execute, address, port);
+  }
+
+  migrationProgress(): Promise<MigrationProgress> {
+    return migration.migrationProgress(this.#execute);
+  }
+
+  async continueMigration(): Promise<void> {
+    await this.#execute("migrate-continue", { state: "pre-switchover" });
+  }
+
+  async cancelMigration(): Promise<void> {
+    await this.#execute("migrate_cancel");
+  }
+
+  async announceSelf(): Promise<void> {
+    await this.#execute("announce-self", { initial: 50, max: 550, rounds: 5, step: 100 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#session.dispose();
+    this.#onDispose();
+  }
+}

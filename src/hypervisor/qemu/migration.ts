@@ -1,0 +1,107 @@
+import { isIP } from "node:net";
+import { delay } from "../../platform/clock.ts";
+import { SojournError, usageError } from "../../platform/errors.ts";
+import type { MigrationProgress, OutgoingParameters } from "../hypervisor.ts";
+import { migrationPort, progressFromReply } from "./migration-replies.ts";
+import { isObject } from "./qmp/messages.ts";
+
+export type Execute = (command: string, args?: Record<string, unknown>) => Promise<unknown>;
+
+/** Longest downtime QEMU takes: MAX_MIGRATE_DOWNTIME. */
+const maxDowntimeMs = 2_000_000;
+const outgoingCapabilities = ["events", "return-path", "pause-before-switchover"];
+const incomingCapabilities = ["events", "return-path"];
+
+/** `migrate-incoming` on a free port of `address`; gives the port. */
+export async function listenForMigration(
+  execute: Execute,
+  address: string,
+  hasDisks: boolean,
+): Promise<{ port: number }> {
+  const host = uriHost(address);
+  // The image's lock must stay with the source until the destination runs.
+  const wanted = hasDisks ? [...incomingCapabilities, "late-block-activate"] : incomingCapabilities;
+  await setCapabilities(execute, wanted);
+  await execute("migrate-incoming", { uri: `tcp:${host}:0` });
+  const port = migrationPort(await execute("query-migrate"));
+  if (port !== null) return { port };
+  throw new SojournError(
+    "SOJ_HYPERVISOR_REFUSED",
+    `QEMU listens for a migration on ${address} but does not say on which port`,
+  );
+}
+
+/** Capabilities and parameters of the sending side. */
+export async function prepareOutgoing(
+  execute: Execute,
+  parameters: OutgoingParameters,
+): Promise<void> {
+  await setCapabilities(execute, outgoingCapabilities);
+  await setOutgoingParameters(execute, parameters);
+}
+
+/** @throws SojournError `SOJ_USAGE` for values QEMU would not take. */
+export async function setOutgoingParameters(
+  execute: Execute,
+  { downtimeLimitMs, maxBandwidthBytesPerSecond }: Partial<OutgoingParameters>,
+): Promise<void> {
+  const parameters: Record<string, number> = {};
+  if (downtimeLimitMs !== undefined) {
+    parameters["downtime-limit"] = wholeNumber("downtime limit", downtimeLimitMs, maxDowntimeMs);
+  }
+  if (maxBandwidthBytesPerSecond !== undefined) {
+    parameters["max-bandwidth"] = wholeNumber(
+      "bandwidth",
+      maxBandwidthBytesPerSecond,
+      Number.MAX_SAFE_INTEGER,
+    );
+  }
+  await execute("migrate-set-parameters", parameters);
+}
+
+/** QMP `migrate` over TCP. */
+export async function migrateTo(execute: Execute, address: string, port: number): Promise<void> {
+  await execute("migrate", { uri: `tcp:${uriHost(address)}:${wholeNumber("port", port, 65_535)}` });
+}
+
+/** One reading of `query-migrate`; read again where QEMU has not yet filled in a completed one. */
+export async function migrationProgress(execute: Execute): Promise<MigrationProgress> {
+  for (let attempt = 0; ; attempt++) {
+    const { progress, isFilled } = progressFromReply(await execute("query-migrate"));
+    if (isFilled || attempt === 5) return progress;
+    await delay(5);
+  }
+}
+
+/** Sets `wanted`, and `validate-uuid` where there is one: both sides then compare the guest's UUID. */
+async function setCapabilities(execute: Execute, wanted: readonly string[]): Promise<void> {
+  const reply = await execute("query-migrate-capabilities");
+  const known = new Set(
+    (Array.isArray(reply) ? reply : []).filter(isObject).map(({ capability }) => capability),
+  );
+  const missing = wanted.filter((capability) => !known.has(capability));
+  if (missing.length > 0) {
+    throw new SojournError(
+      "SOJ_HYPERVISOR_REFUSED",
+      `this QEMU cannot migrate safely: it lacks ${missing.join(", ")}`,
+    );
+  }
+  const set = known.has("validate-uuid") ? [...wanted, "validate-uuid"] : wanted;
+  await execute("migrate-set-capabilities", {
+    capabilities: set.map((capability) => ({ capability, state: true })),
+  });
+}
+
+function uriHost(address: string): string {
+  const family = isIP(address);
+  if (family === 0 || address.includes("%")) {
+    throw usageError(`${JSON.stringify(address.slice(0, 80))} is not an IP address`);
+  }
+  return family === 6 ? `[${address}]` : address;
+}
+
+function wholeNumber(what: string, value: number, largest: number): number {
+  const rounded = Math.round(value);
+  if (rounded >= 0 && rounded <= largest) return rounded;
+  throw usageError(`${what} ${value} is not between 0 and ${largest}`);
+}

@@ -1,0 +1,213 @@
+import { mkdir, rm } from "node:fs/promises";
+import { preconditionError } from "../../platform/errors.ts";
+import type { Logger } from "../../platform/log.ts";
+import type { GuestDefinition } from "../definition.ts";
+import type {
+  GuestInstance,
+  Hypervisor,
+  HypervisorCapabilities,
+  NicAttachment,
+} from "../hypervisor.ts";
+import { chooseAccelerator } from "./accelerator.ts";
+import { qemuArguments } from "./arguments.ts";
+import { checkAttachments } from "./attachments.ts";
+import { QemuInstance } from "./instance.ts";
+import { instancePaths, newInstanceId } from "./instance-paths.ts";
+import {
+  findRecordedProcess,
+  forgetRecord,
+  pruneEnded,
+  readRecords,
+  type StoredRecord,
+  writeRecord,
+} from "./instance-record.ts";
+import { awaitMonitor, launchQemu } from "./launch.ts";
+import { identifyProcess } from "./process-identity.ts";
+import { type QemuFacts, qemuFacts } from "./qemu-facts.ts";
+import { QemuProcess } from "./qemu-process.ts";
+import { QmpSession } from "./qmp/session.ts";
+import { verifyGuest } from "./verify-guest.ts";
+
+export interface QemuHypervisorOptions {
+  /** Folder for sockets, records, consoles and logs of the processes; survives the daemon, not the machine. */
+  runDir: string;
+  logger: Logger;
+  /** Absolute path; by default the system's `qemu-system-x86_64`. */
+  qemuBinary?: string;
+  /** How long QEMU may take until its monitor answers. */
+  startTimeoutMs?: number;
+}
+
+/** Folders of ended processes that are kept per guest, for their consoles and logs. */
+const keptEnded = 3;
+
+/** Guests in QEMU processes of this machine. One such object per run folder: a monitor has one client. */
+export function createQemuHypervisor(options: QemuHypervisorOptions): Hypervisor {
+  return new QemuHypervisor(options);
+}
+
+class QemuHypervisor implements Hypervisor {
+  readonly #options: QemuHypervisorOptions;
+  readonly #instances = new Map<string, QemuInstance>();
+  readonly #starting = new Set<string>();
+  readonly #facts: () => Promise<QemuFacts>;
+
+  constructor(options: QemuHypervisorOptions) {
+    this.#options = options;
+    this.#facts = qemuFacts(options.qemuBinary);
+  }
+
+  async capabilities(): Promise<HypervisorCapabilities> {
+    const { version, kvm } = await this.#facts();
+    return { version: version.text, accelerator: chooseAccelerator("auto", kvm, version) };
+  }
+
+  async start(definition: GuestDefinition, nics: readonly NicAttachment[]): Promise<GuestInstance> {
+    for (const stored of await this.#records()) {
+      if (stored.record.definition.name !== definition.name) continue;
+      const found = findRecordedProcess(stored);
+      if (found === null) continue;
+      throw preconditionError(
+        "SOJ_GUEST_RUNNING",
+        `guest ${definition.name} already has QEMU process ${found.pid} on this host`,
+      );
+    }
+    const instance = await this.#launch(definition, nics, false);
+    try {
+      await instance.cont();
+      return instance;
+    } catch (error) {
+      await instance.quit(0);
+      throw error;
+    }
+  }
+
+  startIncoming(
+    definition: GuestDefinition,
+    nics: readonly NicAttachment[],
+  ): Promise<GuestInstance> {
+    return this.#launch(definition, nics, true);
+  }
+
+  async findInstances(): Promise<GuestInstance[]> {
+    const found: Promise<GuestInstance>[] = [];
+    for (const stored of await this.#records()) {
+      const { instance_id: instanceId } = stored.record;
+      if (this.#starting.has(instanceId)) continue;
+      const known = this.#instances.get(instanceId);
+      const identity = findRecordedProcess(stored);
+      if (identity === null) await this.#forget(stored);
+      else if (known !== undefined) found.push(Promise.resolve(known));
+      else found.push(this.#attach(stored, new QemuProcess(identity)));
+    }
+    return Promise.all(found);
+  }
+
+  async #forget({ record, paths }: StoredRecord): Promise<void> {
+    const guest = record.definition.name;
+    this.#options.logger.warn(
+      { guest, instance: record.instance_id, log: paths.log },
+      "a QEMU process that was left running has ended",
+    );
+    await forgetRecord(paths);
+    await pruneEnded(this.#options.runDir, guest, keptEnded);
+  }
+
+  async #launch(
+    definition: GuestDefinition,
+    nics: readonly NicAttachment[],
+    incoming: boolean,
+  ): Promise<QemuInstance> {
+    await checkAttachments(definition, nics);
+    const { binary, kvm, version } = await this.#facts();
+    const accelerator = chooseAccelerator(definition.accelerator, kvm, version);
+    const instanceId = newInstanceId();
+    const paths = instancePaths(this.#options.runDir, definition.name, instanceId);
+    const taps = nics.map(({ tapName }) => tapName);
+    const stored: StoredRecord = {
+      record: { version: 1, instance_id: instanceId, process: null, definition, taps, incoming },
+      paths,
+    };
+    const args = qemuArguments({ definition, nics, accelerator, instanceId, paths, incoming });
+    this.#starting.add(instanceId);
+    try {
+      await pruneEnded(this.#options.runDir, definition.name, keptEnded);
+      await mkdir(paths.folder, { recursive: true, mode: 0o700 });
+      return await this.#launchRecorded(stored, binary, args);
+    } catch (error) {
+      await rm(paths.folder, { recursive: true, force: true });
+      throw error;
+    } finally {
+      this.#starting.delete(instanceId);
+    }
+  }
+
+  /** Written down before it exists, so that no crash of ours can leave an unknown process. */
+  async #launchRecorded(
+    { record, paths }: StoredRecord,
+    binary: string,
+    args: readonly string[],
+  ): Promise<QemuInstance> {
+    await writeRecord(paths, record);
+    const child = await launchQemu(binary, args, paths.log);
+    const identity = identifyProcess(child.pid ?? 0) ?? { pid: child.pid ?? 0, startTicks: 0 };
+    const process = new QemuProcess(identity, child);
+    const stored: StoredRecord = {
+      record: { ...record, process: { pid: identity.pid, start_ticks: identity.startTicks } },
+      paths,
+    };
+    const session = this.#session(stored, process);
+    try {
+      await writeRecord(paths, stored.record);
+      await awaitMonitor(session, process, paths.log, this.#options.startTimeoutMs ?? 20_000);
+      return this.#adopt(stored, process, session);
+    } catch (error) {
+      session.dispose();
+      await process.kill();
+      throw error;
+    }
+  }
+
+  /** A process whose monitor does not answer is still a guest: it is handed out, and tried again. */
+  async #attach(stored: StoredRecord, process: QemuProcess): Promise<QemuInstance> {
+    const session = this.#session(stored, process);
+    const instance = this.#adopt(stored, process, session);
+    try {
+      await session.connect();
+    } catch {
+      void session.reconnect();
+    }
+    return instance;
+  }
+
+  #adopt(stored: StoredRecord, process: QemuProcess, session: QmpSession): QemuInstance {
+    const { instance_id: instanceId } = stored.record;
+    const release = () => void this.#instances.delete(instanceId);
+    const instance = new QemuInstance(stored, process, session, release);
+    this.#instances.set(instanceId, instance);
+    process.ended
+      .then(() => {
+        release();
+        return forgetRecord(stored.paths);
+      })
+      .catch((error) => this.#options.logger.warn({ err: error }, "record not removed"));
+    return instance;
+  }
+
+  #session({ record, paths }: StoredRecord, process: QemuProcess): QmpSession {
+    const { definition, instance_id: instanceId } = record;
+    return new QmpSession({
+      guest: definition.name,
+      socketPath: paths.monitor,
+      process,
+      logger: this.#options.logger,
+      verify: (connection) => verifyGuest(connection, definition, instanceId),
+    });
+  }
+
+  #records(): Promise<StoredRecord[]> {
+    return readRecords(this.#options.runDir, (path, error) =>
+      this.#options.logger.error({ path, err: error }, "damaged record of a QEMU process"),
+    );
+  }
+}

@@ -1,0 +1,144 @@
+import { connect as connectSocket, type Socket } from "node:net";
+import { monotonicMs } from "../../../platform/clock.ts";
+import type { Logger } from "../../../platform/log.ts";
+import type { GuestEvent } from "../../hypervisor.ts";
+import { QmpCommandError, qmpClosedError, qmpProtocolError, qmpTimeoutError } from "./errors.ts";
+import { LineSplitter } from "./line-splitter.ts";
+import { parseMessage, type QmpMessage } from "./messages.ts";
+
+export interface QmpConnectionOptions {
+  logger: Logger;
+  onEvent: (event: GuestEvent) => void;
+  /** Time for connecting, greeting and capabilities together. */
+  timeoutMs?: number;
+}
+
+interface PendingCommand {
+  command: string;
+  resolve: (value: unknown) => void;
+  reject: (error: Error) => void;
+}
+
+/**
+ * One connection to a QMP monitor (QMP specification, `docs/interop/qmp-spec.rst`). Commands may run
+ * concurrently; each has its own id. When the connection ends, everything pending fails.
+ */
+export class QmpConnection {
+  readonly path: string;
+  /** Resolves, never rejects, with the reason once the connection has ended. */
+  readonly closed: Promise<Error>;
+  readonly #socket: Socket;
+  readonly #options: QmpConnectionOptions;
+  readonly #lines = new LineSplitter();
+  readonly #pending = new Map<number, PendingCommand>();
+  readonly #greeting = Promise.withResolvers<void>();
+  readonly #closed = Promise.withResolvers<Error>();
+  #nextId = 1;
+  #closeReason: Error | null = null;
+
+  /**
+   * Connects, awaits the greeting and leaves negotiation mode (`qmp_capabilities`).
+   * @throws SojournError `SOJ_QMP_CLOSED`, `SOJ_QMP_PROTOCOL`, `SOJ_HYPERVISOR_TIMEOUT`
+   */
+  static async open(path: string, options: QmpConnectionOptions): Promise<QmpConnection> {
+    const connection = new QmpConnection(path, options);
+    const timeoutMs = options.timeoutMs ?? 5000;
+    const timer = setTimeout(
+      () => connection.close(qmpTimeoutError("the connection", timeoutMs)),
+      timeoutMs,
+    );
+    try {
+      await connection.#greeting.promise;
+      await connection.execute("qmp_capabilities");
+      return connection;
+    } catch (error) {
+      connection.close();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private constructor(path: string, options: QmpConnectionOptions) {
+    this.path = path;
+    this.#options = options;
+    this.closed = this.#closed.promise;
+    this.#socket = connectSocket({ path });
+    this.#socket.on("data", (chunk) => this.#receive(chunk));
+    this.#socket.on("error", (error) => this.close(qmpClosedError(path, error)));
+    this.#socket.on("close", () => this.close());
+  }
+
+  /**
+   * Sends a command and awaits its reply.
+   * @throws QmpCommandError when QEMU refuses it
+   * @throws SojournError `SOJ_QMP_CLOSED`, `SOJ_QMP_PROTOCOL`, `SOJ_HYPERVISOR_TIMEOUT`
+   */
+  execute(command: string, args?: Record<string, unknown>, timeoutMs = 10_000): Promise<unknown> {
+    if (this.#closeReason !== null) return Promise.reject(this.#closeReason);
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const timer = setTimeout(() => {
+      this.#pending.delete(id);
+      reject(qmpTimeoutError(command, timeoutMs));
+    }, timeoutMs);
+    this.#pending.set(id, { command, resolve, reject });
+    const message = { execute: command, ...(args === undefined ? {} : { arguments: args }), id };
+    this.#socket.write(`${JSON.stringify(message)}\r\n`);
+    return promise.finally(() => clearTimeout(timer));
+  }
+
+  /** Ends the connection; what is pending fails with `reason`. */
+  close(reason: Error = qmpClosedError(this.path)): void {
+    if (this.#closeReason !== null) return;
+    this.#closeReason = reason;
+    this.#socket.destroy();
+    for (const { reject } of this.#pending.values()) reject(reason);
+    this.#pending.clear();
+    this.#greeting.promise.catch(() => {});
+    this.#greeting.reject(reason);
+    this.#closed.resolve(reason);
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      for (const line of this.#lines.push(chunk)) {
+        if (this.#closeReason !== null) return;
+        if (line !== "") this.#dispatch(parseMessage(line));
+      }
+    } catch (error) {
+      this.close(error as Error);
+    }
+  }
+
+  #dispatch(message: QmpMessage): void {
+    if (message.kind === "event") {
+      const { name, data, timestampMs } = message;
+      this.#options.onEvent({ name, data, timestampMs, receivedMs: monotonicMs() });
+    } else if (message.kind === "greeting") {
+      this.#greeting.resolve();
+    } else {
+      this.#settle(message);
+    }
+  }
+
+  #settle(message: Extract<QmpMessage, { kind: "return" | "error" }>): void {
+    const { id } = message;
+    if (typeof id !== "number") {
+      const what = message.kind === "error" ? `: ${message.description}` : "";
+      throw qmpProtocolError(`a reply without a command's id${what}`);
+    }
+    const pending = this.#pending.get(id);
+    if (pending === undefined) {
+      if (id >= this.#nextId || id < 1) throw qmpProtocolError(`a reply to unknown command ${id}`);
+      this.#options.logger.warn({ qmp_id: id }, "late reply of the monitor ignored");
+      return;
+    }
+    this.#pending.delete(id);
+    if (message.kind === "return") pending.resolve(message.value);
+    else {
+      const { errorClass, description } = message;
+      pending.reject(new QmpCommandError(pending.command, errorClass, description));
+    }
+  }
+}

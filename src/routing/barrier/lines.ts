@@ -1,0 +1,78 @@
+import { findTool } from "../../platform/command.ts";
+import { temporaryProtocol } from "../desired.ts";
+import type { Step } from "./steps.ts";
+
+/** Next hop inside a barrier namespace; it exists there only. */
+export const insideGateway = "169.254.0.1";
+/** The veth's name inside. */
+export const insideLink = "barrier0";
+export const mark = String(temporaryProtocol);
+
+/** A namespace without IPv6, so that nothing is said on the link that was not asked for. */
+export function namespaceSteps(namespace: string): Step[] {
+  const tee = findTool("tee");
+  const ipv6Switch = (scope: string) => `/proc/sys/net/ipv6/conf/${scope}/disable_ipv6`;
+  return [
+    { run: ["ip", "netns", "add", namespace], undo: ["ip", "netns", "del", namespace] },
+    {
+      run: ["ip", "netns", "exec", namespace, tee, ipv6Switch("all"), ipv6Switch("default")],
+      input: "1",
+    },
+  ];
+}
+
+/** A veth between the host (`link`) and the namespace, both ends down; the host's end is unknown to IPv6. */
+export function vethSteps(options: {
+  namespace: string;
+  link: string;
+  linkMac: string;
+  insideMac: string;
+  mtu: number;
+}): Step[] {
+  const { namespace, link } = options;
+  const mtu = String(options.mtu);
+  return [
+    {
+      run: [
+        ...["ip", "link", "add", "name", link, "address", options.linkMac, "mtu", mtu],
+        ...["type", "veth", "peer", "name", insideLink, "address", options.insideMac, "mtu", mtu],
+        ...["netns", namespace],
+      ],
+      undo: ["ip", "link", "del", "dev", link],
+    },
+    { run: ["ip", "link", "set", "dev", link, "addrgenmode", "none"] },
+  ];
+}
+
+/** Inside: the address, no ARP at all, everything by way of `gatewayMac`. */
+export function insideSteps(options: {
+  namespace: string;
+  address: string;
+  gatewayMac: string;
+}): Step[] {
+  const inside = ["ip", "-n", options.namespace];
+  const { gatewayMac } = options;
+  return [
+    { run: [...inside, "link", "set", "dev", insideLink, "arp", "off", "up"] },
+    { run: [...inside, "address", "add", `${options.address}/32`, "dev", insideLink] },
+    {
+      run: [
+        ...[...inside, "neigh", "replace", insideGateway, "lladdr", gatewayMac],
+        ...["dev", insideLink, "nud", "permanent"],
+      ],
+    },
+    {
+      run: [
+        ...inside,
+        "route",
+        "add",
+        "default",
+        "via",
+        insideGateway,
+        "dev",
+        insideLink,
+        "onlink",
+      ],
+    },
+  ];
+}

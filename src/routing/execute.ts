@@ -1,0 +1,91 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { runCommand } from "../platform/command.ts";
+import { type Action, describe, type Operation } from "./actions.ts";
+import { applyFailed } from "./failures.ts";
+import type { SysctlMemory, SysctlMemoryEntry, SysctlStore } from "./sysctl-memory.ts";
+import { isMissing, writeSysctl } from "./sysctls.ts";
+
+/**
+ * Executes the actions in order. When one fails, those before it are undone in reverse.
+ * @throws SojournError `SOJ_ROUTING_APPLY_FAILED` naming the line that failed.
+ */
+export async function executeAll(actions: readonly Action[], store: SysctlStore): Promise<void> {
+  const before = await store.read();
+  const after = memoryAfter(before, actions);
+  const done: Action[] = [];
+  if (actions.some(touchesMemory)) await store.write(new Map([...before, ...after]));
+  for (const action of actions) {
+    try {
+      if (action.run !== null) await execute(action.run);
+      done.push(action);
+    } catch (cause) {
+      const notUndone = await undoAll(done);
+      if (actions.some(touchesMemory)) await store.write(before);
+      throw applyFailed(
+        action.run === null ? action.change.kind : describe(action.run),
+        cause,
+        done.filter(({ run }) => run !== null).length,
+        notUndone,
+      );
+    }
+  }
+  if (actions.some(touchesMemory)) await store.write(after);
+}
+
+/** Executes one operation. */
+export async function execute(operation: Operation): Promise<void> {
+  switch (operation.kind) {
+    case "command": {
+      const [program, ...args] = operation.argv;
+      await runCommand(program, args);
+      return;
+    }
+    case "sysctl":
+      await writeSysctl(operation.path, operation.value);
+      return;
+    case "ruleset":
+      await loadRuleset(operation.text);
+      return;
+  }
+}
+
+/** nft cannot read what Node pipes to it, so the text goes through a file. */
+async function loadRuleset(text: string): Promise<void> {
+  const folder = await mkdtemp(`${tmpdir()}/sojourn-nft-`);
+  try {
+    await writeFile(`${folder}/ruleset`, text, { mode: 0o600 });
+    await runCommand("nft", ["-f", `${folder}/ruleset`]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function undoAll(done: readonly Action[]): Promise<string[]> {
+  const failed: string[] = [];
+  for (const action of done.toReversed()) {
+    for (const operation of action.undo) {
+      try {
+        await execute(operation);
+      } catch (error) {
+        if (!isMissing(error)) failed.push(describe(operation));
+      }
+    }
+  }
+  return failed;
+}
+
+function memoryAfter(before: SysctlMemory, actions: readonly Action[]): SysctlMemory {
+  const after = new Map<string, SysctlMemoryEntry>(before);
+  for (const { change } of actions) {
+    if (change.kind === "forget-sysctl") after.delete(change.path);
+    if (change.kind !== "set-sysctl") continue;
+    if (change.remember === null) after.delete(change.path);
+    else after.set(change.path, change.remember);
+  }
+  return after;
+}
+
+function touchesMemory({ change }: Action): boolean {
+  return change.kind === "set-sysctl" || change.kind === "forget-sysctl";
+}

@@ -1,0 +1,45 @@
+import { ExitCode, preconditionError, SojournError, usageError } from "../platform/errors.ts";
+
+/** Something that is not ours is where an object of ours has to go; nothing was changed. */
+export function foreignObject(what: string): SojournError {
+  return preconditionError(
+    "SOJ_ROUTING_FOREIGN",
+    `${what} is in the way and was not made by Sojourn; nothing was changed`,
+    { hint: "remove it, or move it to another name, table or priority" },
+  );
+}
+
+/** A device that the desired state names is not there; nothing was changed. */
+export function missingDevice(name: string, purpose: string): SojournError {
+  return preconditionError(
+    "SOJ_ROUTING_NO_DEVICE",
+    `there is no ${purpose} named ${name}; nothing was changed`,
+  );
+}
+
+/** Copies are to go to a next hop whose MAC address is not configured; nothing was changed. */
+export function missingNextHop(address: string, device: string): SojournError {
+  return preconditionError(
+    "SOJ_ROUTING_NO_NEXT_HOP",
+    `there is no permanent neighbour ${address} on ${device} to copy packets to; nothing was changed`,
+  );
+}
+
+/** A desired state that cannot be meant. */
+export function badDesiredState(what: string): SojournError {
+  return usageError(what, undefined, "SOJ_ROUTING_BAD_STATE");
+}
+
+/** A line failed half-way; `notUndone` are undo lines that failed as well. */
+export function applyFailed(line: string, cause: unknown, undone: number, notUndone: string[]) {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const state =
+    notUndone.length === 0
+      ? `the ${undone} changes before it were taken back`
+      : `these changes could not be taken back: ${notUndone.join("; ")}`;
+  return new SojournError("SOJ_ROUTING_APPLY_FAILED", `${line} failed (${reason}); ${state}`, {
+    cause,
+    exitCode: notUndone.length === 0 ? ExitCode.precondition : ExitCode.internal,
+    hint: "run the line by hand to see why, and `sojourn doctor` for what this kernel can do",
+  });
+}

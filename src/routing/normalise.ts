@@ -1,0 +1,139 @@
+import { isIPv4 } from "node:net";
+import { isOurInterface } from "../platform/names.ts";
+import type { DesiredState, Route, Rule } from "./desired.ts";
+import { badDesiredState } from "./failures.ts";
+
+/**
+ * The desired state in the kernel's spelling: prefixes masked, `/32` written out, doubles dropped, sysctl
+ * paths with slashes.
+ * @throws SojournError `SOJ_ROUTING_BAD_STATE` for names, addresses or values that cannot be meant.
+ */
+export function normalise(desired: DesiredState): DesiredState {
+  for (const { name } of desired.bridges) checkOwnName(name, "b");
+  for (const tap of desired.taps) {
+    checkOwnName(tap.name, "p");
+    checkDevice(tap.bridge);
+    checkNumber("tap queue length", tap.txQueueLength, 1, 1_000_000);
+  }
+  for (const neighbour of desired.neighbours) {
+    checkDevice(neighbour.device);
+    checkAddress(neighbour.address);
+    if (neighbour.kind === "permanent") checkMac(neighbour.mac);
+  }
+  for (const entry of desired.fdb) {
+    checkOwnName(entry.device, "p");
+    checkMac(entry.mac);
+  }
+  checkFilter(desired);
+  return {
+    bridges: unique(desired.bridges),
+    taps: unique(desired.taps),
+    routes: unique(desired.routes.map(normaliseRoute)),
+    rules: unique(desired.rules.map(normaliseRule)),
+    neighbours: unique(
+      desired.neighbours.map((n) =>
+        n.kind === "permanent" ? { ...n, mac: n.mac.toLowerCase() } : { ...n },
+      ),
+    ),
+    fdb: unique(desired.fdb.map((entry) => ({ ...entry, mac: entry.mac.toLowerCase() }))),
+    sysctls: unique(desired.sysctls.map((s) => ({ ...s, path: normaliseSysctlPath(s.path) }))),
+    filter: desired.filter,
+  };
+}
+
+/** @throws SojournError `SOJ_ROUTING_BAD_STATE`. */
+export function normaliseRoute(route: Route): Route {
+  checkNumber("routing table", route.table, 1, 0xffffffff);
+  if (route.device === null ? route.type !== "throw" : route.type === "throw") {
+    throw badDesiredState(`route ${route.prefix} needs a device, or is throw and has none`);
+  }
+  if (route.device !== null) checkDevice(route.device);
+  if (route.via !== null) checkAddress(route.via);
+  if (route.mtu !== null) checkNumber("route MTU", route.mtu, 68, 65535);
+  return { ...route, prefix: normalisePrefix(route.prefix) };
+}
+
+/** @throws SojournError `SOJ_ROUTING_BAD_STATE` for what is not IPv4 in CIDR notation, an address or `default`. */
+export function normalisePrefix(prefix: string): string {
+  if (prefix === "default") return prefix;
+  const [address = "", lengthText = "32", ...rest] = prefix.split("/");
+  const length = /^\d{1,2}$/.test(lengthText) ? Number(lengthText) : 33;
+  if (!isIPv4(address) || length > 32 || rest.length > 0) {
+    throw badDesiredState(`${JSON.stringify(prefix.slice(0, 40))} is not an IPv4 prefix`);
+  }
+  if (length === 0) return "default";
+  const bits = address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
+  const masked = Math.floor(bits / 2 ** (32 - length)) * 2 ** (32 - length);
+  const octets = [24, 16, 8, 0].map((shift) => Math.floor(masked / 2 ** shift) % 256);
+  return `${octets.join(".")}/${length}`;
+}
+
+/** @throws SojournError `SOJ_ROUTING_BAD_STATE` for anything outside `net/`. */
+export function normaliseSysctlPath(path: string): string {
+  const slashed = path.includes("/") ? path : path.replaceAll(".", "/");
+  const parts = slashed.split("/");
+  const isFine = parts.every((part) => /^[A-Za-z0-9._-]+$/.test(part) && !/^\.+$/.test(part));
+  if (parts[0] !== "net" || !isFine) {
+    throw badDesiredState(`${JSON.stringify(path.slice(0, 80))} is not a sysctl below net/`);
+  }
+  return slashed;
+}
+
+/** @throws SojournError `SOJ_ROUTING_BAD_STATE` unless it can be an interface's name (at most 15 bytes). */
+export function checkDevice(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/.test(name)) return name;
+  throw badDesiredState(`${JSON.stringify(name.slice(0, 40))} is not an interface name`);
+}
+
+/** @throws SojournError `SOJ_ROUTING_BAD_STATE`. */
+export function checkAddress(address: string): string {
+  if (isIPv4(address)) return address;
+  throw badDesiredState(`${JSON.stringify(address.slice(0, 40))} is not an IPv4 address`);
+}
+
+/** @throws SojournError `SOJ_ROUTING_BAD_STATE` unless it is a unicast MAC address. */
+export function checkMac(mac: string): string {
+  if (/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/i.test(mac)) return mac;
+  throw badDesiredState(`${JSON.stringify(mac.slice(0, 40))} is not a unicast MAC address`);
+}
+
+function normaliseRule(rule: Rule): Rule {
+  checkNumber("rule priority", rule.priority, 1, 32765);
+  checkNumber("routing table", rule.table, 1, 0xffffffff);
+  if (rule.iif !== null) checkDevice(rule.iif);
+  const selector = (cidr: string | null) => {
+    const prefix = cidr === null ? "default" : normalisePrefix(cidr);
+    return prefix === "default" ? null : prefix;
+  };
+  return { ...rule, from: selector(rule.from), to: selector(rule.to) };
+}
+
+function checkFilter({ filter }: DesiredState): void {
+  for (const { device, guests } of filter.tunnelGuests) {
+    checkDevice(device);
+    guests.forEach(checkAddress);
+  }
+  for (const { tap, bridge } of filter.gatewayFrames) {
+    checkDevice(tap);
+    checkDevice(bridge);
+  }
+  for (const { address, device, gateway } of filter.copies) {
+    checkAddress(address);
+    checkDevice(device);
+    checkAddress(gateway);
+  }
+}
+
+function checkOwnName(name: string, letter: "b" | "p"): void {
+  if (isOurInterface(name) && name[2] === letter) return;
+  throw badDesiredState(`${JSON.stringify(name.slice(0, 40))} does not have the form sj${letter}…`);
+}
+
+function checkNumber(what: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw badDesiredState(`${what} ${value} is not between ${least} and ${most}`);
+}
+
+function unique<Value>(values: readonly Value[]): Value[] {
+  return [...new Map(values.map((value) => [JSON.stringify(value), value])).values()];
+}

@@ -1,0 +1,152 @@
+import { runCommand } from "../platform/command.ts";
+import { preconditionError, SojournError } from "../platform/errors.ts";
+import type { Logger } from "../platform/log.ts";
+import { type Action, describe, planLines } from "./actions.ts";
+import { openBarrierProber, openBarrierResponder, probeThroughBarrier } from "./barrier/index.ts";
+import { type DesiredState, emptyDesiredState, nftTable, type RoutingPlane } from "./desired.ts";
+import { diff } from "./diff.ts";
+import { executeAll } from "./execute.ts";
+import { FastRoutes } from "./fast-routes.ts";
+import type { KernelState } from "./kernel-state.ts";
+import { LoadedTables } from "./loaded-tables.ts";
+import { Mutex } from "./mutex.ts";
+import { lookUpRoute, readLink, readSnapshot } from "./netlink/reader.ts";
+import { RouteNetlink } from "./netlink/socket.ts";
+import { checkAddress, checkDevice, normalise } from "./normalise.ts";
+import { copySetName } from "./ruleset.ts";
+import { type SysctlMemory, SysctlStore } from "./sysctl-memory.ts";
+import { readSysctl } from "./sysctls.ts";
+
+export interface RoutingPlaneOptions {
+  logger: Logger;
+  /** Where the sysctl values from before our changes are kept (`sysctls.json`); null or absent: in memory. */
+  stateFolder?: string | null;
+}
+
+const mostPasses = 3;
+
+/**
+ * Opens the kernel state of this process's network namespace. Disposing closes the sockets and leaves the
+ * kernel state as it is.
+ */
+export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<RoutingPlane> {
+  const { logger } = options;
+  const store = new SysctlStore(options.stateFolder ?? null);
+  const netlink = new RouteNetlink();
+  const fastRoutes = new FastRoutes();
+  const loadedTables = new LoadedTables();
+  const mutex = new Mutex();
+  const armed = new Set<string>();
+  let copies = emptyDesiredState.filter.copies;
+
+  const findActions = async (wanted: DesiredState): Promise<Action[]> => {
+    const memory = await store.read();
+    const kernel = await readKernel(netlink, loadedTables, wanted, memory);
+    return diff(kernel, wanted, memory, armed);
+  };
+
+  const apply = async (desired: DesiredState) => {
+    const wanted = normalise(desired);
+    const outcome = { made: [] as string[], removed: [] as string[] };
+    for (let pass = 1; ; pass++) {
+      const actions = await findActions(wanted);
+      if (actions.length === 0) break;
+      if (pass > mostPasses) throw unsettled(actions);
+      await executeAll(actions, store);
+      if (actions.some(({ change }) => change.kind === "load-tables")) loadedTables.forget();
+      for (const { effect, run } of actions) {
+        if (run === null) continue;
+        logger.debug({ command: describe(run) }, "kernel state changed");
+        outcome[effect === "make" ? "made" : "removed"].push(describe(run));
+      }
+    }
+    copies = wanted.filter.copies;
+    for (const address of armed) {
+      if (!copies.some((copy) => copy.address === address)) armed.delete(address);
+    }
+    return outcome;
+  };
+
+  const setsOf = (address: string): string[] => {
+    const sets = copies.filter((copy) => copy.address === address).map(copySetName);
+    if (sets.length > 0) return sets;
+    throw preconditionError(
+      "SOJ_ROUTING_NOT_PREPARED",
+      `copying of packets for ${address} was not prepared on this host`,
+    );
+  };
+
+  return {
+    apply: (desired) => mutex.run(() => apply(desired)),
+    plan: (desired) => mutex.run(async () => planLines(await findActions(normalise(desired)))),
+    replaceRoute: (route) => fastRoutes.replace(route),
+    deleteRoute: (route) => fastRoutes.remove(route),
+    warm: (devices) => fastRoutes.warm(devices),
+    arm: (address) =>
+      mutex.run(async () => {
+        for (const set of setsOf(checkAddress(address))) {
+          await runCommand("nft", ["add", "element", "ip", nftTable, set, `{ ${address} }`]);
+        }
+        armed.add(address);
+      }),
+    disarm: (address) =>
+      mutex.run(async () => {
+        const sets = copies.filter((copy) => copy.address === address).map(copySetName);
+        for (const set of sets) await runCommand("nft", ["flush", "set", "ip", nftTable, set]);
+        armed.delete(address);
+      }),
+    linkMtu: async (device) => (await readLink(netlink, checkDevice(device)))?.mtu ?? null,
+    linkMac: async (device) => (await readLink(netlink, checkDevice(device)))?.mac ?? null,
+    routeTo: (address) => routeTo(netlink, checkAddress(address)),
+    openBarrierResponder: (end) => openBarrierResponder(end),
+    openBarrierProber: (end) => openBarrierProber(end),
+    probeThroughBarrier: (end, probe) => probeThroughBarrier(end, probe),
+    async [Symbol.asyncDispose]() {
+      await mutex.run(async () => undefined);
+      netlink[Symbol.dispose]();
+      fastRoutes[Symbol.dispose]();
+    },
+  };
+}
+
+async function readKernel(
+  netlink: RouteNetlink,
+  loadedTables: LoadedTables,
+  wanted: DesiredState,
+  memory: SysctlMemory,
+): Promise<KernelState> {
+  const paths = new Set([...wanted.sysctls.map(({ path }) => path), ...memory.keys()]);
+  const values = [...paths].map(async (path) => [path, await readSysctl(path)] as const);
+  const [snapshot, tables, sysctls] = await Promise.all([
+    readSnapshot(netlink),
+    loadedTables.read(),
+    Promise.all(values),
+  ]);
+  return { ...snapshot, tables, sysctls: new Map(sysctls) };
+}
+
+async function routeTo(netlink: RouteNetlink, address: string) {
+  const found = await lookUpRoute(netlink, address).catch((cause) => {
+    throw noRoute(address, cause);
+  });
+  const { links } = await readSnapshot(netlink);
+  const link = links.find(({ index }) => index === found?.linkIndex);
+  if (!found?.sourceAddress || link === undefined) throw noRoute(address, undefined);
+  return { device: link.name, sourceAddress: found.sourceAddress };
+}
+
+function noRoute(address: string, cause: unknown): SojournError {
+  return preconditionError("SOJ_ROUTING_NO_ROUTE", `this host has no route to ${address}`, {
+    cause,
+    hint: `ip route get ${address}`,
+  });
+}
+
+function unsettled(actions: readonly Action[]): SojournError {
+  const lines = actions.flatMap(({ run }) => (run === null ? [] : [describe(run)]));
+  return new SojournError(
+    "SOJ_ROUTING_UNSETTLED",
+    `after ${mostPasses} passes the kernel still differs from what is wanted: ${lines.slice(0, 5).join("; ")}`,
+    { retryable: true, hint: "something else may be changing the same objects" },
+  );
+}

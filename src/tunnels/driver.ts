@@ -1,0 +1,121 @@
+import { noUnderlay } from "./errors.ts";
+import { checkSpec, linkGroup, tunnelName } from "./identity.ts";
+import { type Link, readLinks } from "./inspect.ts";
+import { markText, readMark } from "./mark.ts";
+import { probeKernel } from "./probe.ts";
+import type { Recipe, RecipeContext } from "./recipe.ts";
+import { refuseForeign, removalSteps, removeTunnel } from "./removal.ts";
+import { type Action, command, performSteps, planLines, type Run, type Step } from "./steps.ts";
+import type { TunnelDriver, TunnelInterface, TunnelSpec } from "./tunnel.ts";
+import { findUnderlay, innerMtu } from "./underlay.ts";
+
+/** The driver of one recipe: reads the kernel, makes only what is missing. */
+export function createDriver(run: Run, recipe: Recipe): TunnelDriver {
+  return {
+    kind: recipe.kind,
+    datapath: recipe.datapath,
+    probe: () => probeKernel(run, recipe),
+    plan: async (spec) => {
+      const { leftovers, steps } = await missingSteps(run, recipe, spec);
+      return planLines([...leftovers, ...steps]);
+    },
+    describe: async (spec) => (await missingSteps(run, recipe, spec)).tunnel,
+    ensure: async (spec) => {
+      const what = `tunnel ${spec.kind} to ${spec.remoteAddress}`;
+      const { leftovers } = await missingSteps(run, recipe, spec);
+      await performSteps(what, leftovers);
+      const { steps, tunnel } = await missingSteps(run, recipe, spec);
+      await performSteps(what, steps);
+      return tunnel;
+    },
+    remove: (spec) => removeTunnel(run, tunnelName(checkSpec(spec))),
+  };
+}
+
+/** The steps from what the kernel has to what the tunnel needs; none when all is there. `leftovers` go first. */
+async function missingSteps(
+  run: Run,
+  recipe: Recipe,
+  spec: TunnelSpec,
+): Promise<{ leftovers: Step[]; steps: Step[]; tunnel: TunnelInterface }> {
+  const name = tunnelName(checkSpec(spec));
+  const links = await readLinks(run);
+  const underlay = await findUnderlay(run, spec, links);
+  const mtu = innerMtu(underlay, recipe.overheadBytes);
+  const found = links.find((link) => link.name === name) ?? null;
+  if (found !== null) refuseForeign(found);
+  const link = found !== null && fits(found, recipe, underlay) ? found : null;
+  const context: RecipeContext = { spec, name, underlay, mtu, links, link };
+  recipe.check?.(context);
+
+  const leftovers = link === null ? await removalSteps(run, name) : [];
+  const steps = [
+    ...(link === null ? createSteps(run, recipe, context) : []),
+    ...(await settingSteps(run, recipe, context)),
+    ...((await recipe.attach?.(context)) ?? []),
+    ...(link?.up ? [] : [{ action: setLink(run, name, "up"), undo: null }]),
+  ];
+  const { datapath } = recipe;
+  const tunnel = { spec, interfaceName: name, datapath, mtu, nextHop: recipe.nextHop(spec) };
+  return { leftovers: leftovers.map((action) => ({ action, undo: null })), steps, tunnel };
+}
+
+/** A device of ours that only needs settings; any other difference means making it anew. */
+function fits(link: Link, recipe: Recipe, underlay: Link): boolean {
+  const mark = readMark(link);
+  if (mark === null || link.kind !== recipe.linkKind) return false;
+  return mark.underlay === underlay.name && mark.underlayIndex === underlay.index;
+}
+
+function createSteps(run: Run, recipe: Recipe, context: RecipeContext): Step[] {
+  const { name, mtu, underlay } = context;
+  if (recipe.linkKind === "veth" && underlay.mac === null) {
+    throw noUnderlay(`${underlay.name} has no MAC address`);
+  }
+  const common = ["name", name, "group", `${linkGroup}`, "mtu", `${mtu}`];
+  return [
+    {
+      action: command(run, "ip", "link", "add", ...common, ...recipe.linkArguments(context)),
+      undo: command(run, "ip", "link", "del", "dev", name),
+    },
+  ];
+}
+
+/** Settings that every tunnel device has, whatever carries it. */
+async function settingSteps(run: Run, recipe: Recipe, context: RecipeContext): Promise<Step[]> {
+  const { spec, name, underlay, mtu, link } = context;
+  const ownsClsact = (await recipe.ownsClsact?.(context)) ?? false;
+  const alias = markText(spec, {
+    underlay: underlay.name,
+    underlayIndex: underlay.index,
+    ownsClsact,
+  });
+  const actions: Action[] = [];
+  if (link?.alias !== alias) actions.push(setLink(run, name, "alias", alias));
+  if (link !== null && link.mtu !== mtu) actions.push(setLink(run, name, "mtu", `${mtu}`));
+  if (link?.addressGeneration !== "none") {
+    const arp = recipe.linkKind === "veth" ? ["arp", "off"] : [];
+    actions.push(setLink(run, name, ...arp, "addrgenmode", "none"));
+  }
+  const wanted = sysctls(name);
+  if (link === null || !(await haveValues(run, wanted))) {
+    actions.push(command(run, "sysctl", "-q", "-w", ...wanted));
+  }
+  return actions.map((action) => ({ action, undo: null }));
+}
+
+/** Loose reverse-path filtering (the larger of `all` and the device counts): replies leave by other devices. */
+function sysctls(name: string): string[] {
+  const folder = `net.ipv4.conf.${name}`;
+  return [`${folder}.rp_filter=2`, `${folder}.send_redirects=0`];
+}
+
+async function haveValues(run: Run, wanted: readonly string[]): Promise<boolean> {
+  const names = wanted.map((setting) => setting.split("=")[0] ?? "");
+  const { stdout } = await run("sysctl", names);
+  return stdout.replaceAll(" = ", "=").trim() === wanted.join("\n");
+}
+
+function setLink(run: Run, name: string, ...settings: string[]): Action {
+  return command(run, "ip", "link", "set", "dev", name, ...settings);
+}

@@ -1,0 +1,32 @@
+import { CommandError } from "../platform/command.ts";
+import { linkGroup, probeNames } from "./identity.ts";
+import type { Recipe } from "./recipe.ts";
+import type { Run } from "./steps.ts";
+
+/** Asks the kernel by making the recipe's device and removing it again; never by version. */
+export async function probeKernel(
+  run: Run,
+  recipe: Recipe,
+): Promise<{ supported: boolean; reason: string | null }> {
+  const [name, peer] = probeNames();
+  const device = ["name", name, "group", `${linkGroup}`, ...recipe.probeArguments(peer)];
+  try {
+    await run("ip", ["link", "add", ...device]);
+  } catch (error) {
+    return { supported: false, reason: reasonOf(recipe, error) };
+  }
+  try {
+    await recipe.probeFurther?.(name);
+    return { supported: true, reason: null };
+  } catch (error) {
+    return { supported: false, reason: reasonOf(recipe, error) };
+  } finally {
+    await run("ip", ["link", "del", "dev", name]);
+  }
+}
+
+function reasonOf(recipe: Recipe, error: unknown): string {
+  const said = error instanceof CommandError ? error.stderr.trim().split("\n")[0] : undefined;
+  const message = said || (error instanceof Error ? error.message : String(error));
+  return `${recipe.kind} (${recipe.datapath}): ${message}`;
+}

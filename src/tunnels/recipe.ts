@@ -1,0 +1,49 @@
+import type { Link } from "./inspect.ts";
+import type { Step } from "./steps.ts";
+import type { TunnelDatapath, TunnelKind, TunnelSpec } from "./tunnel.ts";
+
+/** What a recipe may look at. `links` are all of this host, `underlay` the one that carries the outer packets. */
+export interface RecipeContext {
+  spec: TunnelSpec;
+  name: string;
+  underlay: Link;
+  mtu: number;
+  links: readonly Link[];
+  /** The tunnel's own device when it is there already and right; null when it will be made. */
+  link: Link | null;
+}
+
+/** What differs from one kind of tunnel to another; driver.ts does what is common. */
+export interface Recipe {
+  kind: TunnelKind;
+  datapath: TunnelDatapath;
+  /** Bytes that the outer headers take of each packet. */
+  overheadBytes: number;
+  /** Device kind as `ip link` names it. */
+  linkKind: "ipip" | "veth" | "vxlan";
+  /** What follows `ip link add name NAME group … mtu …`. */
+  linkArguments(context: RecipeContext): string[];
+  /** The same for a device that is made only to ask the kernel; `peer` is a free name for a second one. */
+  probeArguments(peer: string): string[];
+  /** Further questions to the kernel, with the probe device there. */
+  probeFurther?(name: string): Promise<void>;
+  /** @throws SojournError when the underlay or another object does not allow this tunnel. */
+  check?(context: RecipeContext): void;
+  /** Steps between the device's creation and its being set up; none for what is there. */
+  attach?(context: RecipeContext): Promise<Step[]>;
+  /** Whether the underlay's clsact qdisc is, or will be, there on our account. */
+  ownsClsact?(context: RecipeContext): Promise<boolean>;
+  nextHop(spec: TunnelSpec): string | null;
+}
+
+/** Another device, not ours, with the same endpoints; the kernel would answer EEXIST without naming it. */
+export function sameEndpoints(context: RecipeContext, kind: string): Link | undefined {
+  const { localAddress, remoteAddress } = context.spec;
+  return context.links.find(
+    ({ name, kind: linkKind, info }) =>
+      name !== context.name &&
+      linkKind === kind &&
+      info.local === localAddress &&
+      info.remote === remoteAddress,
+  );
+}

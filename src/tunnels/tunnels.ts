@@ -1,0 +1,86 @@
+import { runCommand } from "../platform/command.ts";
+import type { ObjectOptions } from "./bpf/install.ts";
+import { createDriver } from "./driver.ts";
+import { unsupported } from "./errors.ts";
+import { checkSpec, tunnelName } from "./identity.ts";
+import { readLinks } from "./inspect.ts";
+import { ipipBpfRecipe } from "./ipip-bpf.ts";
+import { ipipKernelRecipe } from "./ipip-kernel.ts";
+import { listTunnels, removeTunnel } from "./removal.ts";
+import type { Run } from "./steps.ts";
+import type { TunnelDatapath, TunnelDriver, TunnelKind, TunnelSpec, Tunnels } from "./tunnel.ts";
+import { vxlanRecipe } from "./vxlan.ts";
+
+export interface TunnelsOptions extends ObjectOptions {
+  /** Runs every command; by default `runCommand` in this process's network namespace. */
+  run?: Run;
+  /** Only this data path for `ipip`; by default the kernel's device, then BPF. */
+  ipipDatapath?: TunnelDatapath;
+}
+
+/** This host's tunnels. Changes are made one at a time; they share the underlay's qdisc. */
+export function createTunnels(options: TunnelsOptions = {}): Tunnels {
+  const run = options.run ?? runCommand;
+  const { ipipDatapath } = options;
+  // In order of preference for `auto`.
+  const recipes = [ipipKernelRecipe(), ipipBpfRecipe(run, options), vxlanRecipe(run)].filter(
+    ({ kind, datapath }) => kind !== "ipip" || (ipipDatapath ?? datapath) === datapath,
+  );
+  const drivers = recipes.map((recipe) => createDriver(run, recipe));
+  const exclusively = createQueue();
+
+  return {
+    choose: async (kind) => {
+      const { kind: chosen, datapath } = await firstSupported(drivers, kind);
+      return { kind: chosen, datapath };
+    },
+    plan: async (spec) => (await driverFor(spec)).plan(spec),
+    describe: async (spec) => (await driverFor(spec)).describe(spec),
+    ensure: (spec) => exclusively(async () => (await driverFor(spec)).ensure(spec)),
+    remove: (spec) => exclusively(() => removeTunnel(run, tunnelName(checkSpec(spec)))),
+    list: () => listTunnels(run),
+    removeByName: (name) => exclusively(() => removeTunnel(run, name)),
+    support: async () => {
+      const answers = [];
+      for (const driver of drivers) {
+        const { kind, datapath } = driver;
+        answers.push({ kind, datapath, ...(await driver.probe()) });
+      }
+      return answers;
+    },
+  };
+
+  /** A tunnel that is there keeps its data path, even if a better one has become possible. */
+  async function driverFor(spec: TunnelSpec): Promise<TunnelDriver> {
+    const name = tunnelName(checkSpec(spec));
+    const link = (await readLinks(run)).find((candidate) => candidate.name === name);
+    const present = recipes.findIndex(
+      ({ kind, linkKind }) => kind === spec.kind && linkKind === link?.kind,
+    );
+    return drivers[present] ?? firstSupported(drivers, spec.kind);
+  }
+}
+
+/** @throws SojournError `SOJ_TUNNEL_UNSUPPORTED` naming each reason. */
+async function firstSupported(
+  drivers: readonly TunnelDriver[],
+  kind: TunnelKind | "auto",
+): Promise<TunnelDriver> {
+  const reasons: string[] = [];
+  for (const driver of drivers) {
+    if (kind !== "auto" && driver.kind !== kind) continue;
+    const { supported, reason } = await driver.probe();
+    if (supported) return driver;
+    reasons.push(reason ?? `${driver.kind}: unknown reason`);
+  }
+  throw unsupported(kind, reasons);
+}
+
+function createQueue() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(task: () => Promise<T>): Promise<T> => {
+    const result = last.then(task, task);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}

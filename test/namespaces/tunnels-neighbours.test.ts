@@ -1,0 +1,161 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { CommandError, runCommand } from "../../src/platform/command.ts";
+import { tunnelName } from "../../src/tunnels/identity.ts";
+import type { Run } from "../../src/tunnels/steps.ts";
+import { createTunnels } from "../../src/tunnels/tunnels.ts";
+import {
+  createTunnelBed,
+  ping,
+  snapshot,
+  specOf,
+  type TunnelBed,
+  type TunnelHost,
+} from "./tunnels-support.ts";
+
+let bed: TunnelBed;
+
+beforeEach(async () => {
+  bed = await createTunnelBed();
+});
+
+afterEach(() => bed[Symbol.asyncDispose]());
+
+const foreignFilter = (side: string, preference: number) =>
+  `filter add dev eth0 ${side} protocol ip pref ${preference} u32 match u32 0 0 classid 1:1`.split(
+    " ",
+  );
+
+describe("what others have on the underlay", () => {
+  test("their qdiscs and filters are there before, during and after a tunnel", async () => {
+    const [a, b] = bed.hosts;
+    await a.run("tc", "qdisc add dev eth0 root handle 1: htb default 1".split(" "));
+    await a.run("tc", ["qdisc", "add", "dev", "eth0", "clsact"]);
+    await a.run("tc", foreignFilter("ingress", 9000));
+    await a.run("tc", foreignFilter("egress", 9000));
+    const before = await snapshot(a);
+    await bed.connect("ipip", a, b);
+    await ping(a, b, 1480);
+    expect((await a.run("tc", ["filter", "show", "dev", "eth0", "ingress"])).stdout).toContain(
+      "pref 9000",
+    );
+    await a.tunnels.remove(specOf("ipip", a, b));
+    expect(await snapshot(a)).toEqual(before);
+  });
+
+  test("a clsact qdisc that was there without filters stays", async () => {
+    const [a, b] = bed.hosts;
+    await a.run("tc", ["qdisc", "add", "dev", "eth0", "clsact"]);
+    const before = await snapshot(a);
+    await bed.connect("ipip", a, b);
+    await a.tunnels.remove(specOf("ipip", a, b));
+    expect(await snapshot(a)).toEqual(before);
+  });
+
+  test("an ingress qdisc serves as well as clsact", async () => {
+    const [a, b] = bed.hosts;
+    await a.run("tc", ["qdisc", "add", "dev", "eth0", "ingress"]);
+    const before = await snapshot(a);
+    await bed.connect("ipip", a, b);
+    await ping(a, b, 1480);
+    await a.tunnels.remove(specOf("ipip", a, b));
+    expect(await snapshot(a)).toEqual(before);
+  });
+
+  test("our clsact qdisc stays while a filter of somebody else is on it", async () => {
+    const [a, b] = bed.hosts;
+    await bed.connect("ipip", a, b);
+    await a.run("tc", foreignFilter("egress", 9000));
+    await a.tunnels.remove(specOf("ipip", a, b));
+    expect((await a.run("tc", ["filter", "show", "dev", "eth0", "egress"])).stdout).toContain(
+      "pref 9000",
+    );
+  });
+
+  test("a filter of somebody else in our place is refused and left alone", async () => {
+    const [a, b] = bed.hosts;
+    await a.run("tc", ["qdisc", "add", "dev", "eth0", "clsact"]);
+    await a.run("tc", foreignFilter("ingress", 183));
+    const before = await snapshot(a);
+    await expect(a.tunnels.ensure(specOf("ipip", a, b))).rejects.toMatchObject({
+      code: "SOJ_TUNNEL_FOREIGN",
+      message: expect.stringContaining("eth0"),
+    });
+    expect(await snapshot(a)).toEqual(before);
+  });
+
+  test("a vxlan device with the same network is refused by name and left alone", async () => {
+    const [a, b] = bed.hosts;
+    const spec = specOf("vxlan", a, b);
+    const create = (await a.tunnels.plan(spec)).find(({ command }) => command.includes("link add"));
+    const words = create?.command.replace(tunnelName(spec), "theirs").split(" ").slice(1);
+    await a.run("ip", words ?? []);
+    const before = await snapshot(a);
+    await expect(a.tunnels.ensure(spec)).rejects.toMatchObject({
+      code: "SOJ_TUNNEL_FOREIGN",
+      message: expect.stringContaining("theirs"),
+    });
+    expect(await snapshot(a)).toEqual(before);
+  });
+});
+
+describe.each(["ipip", "vxlan"] as const)("%s", (kind) => {
+  test("whichever command fails half-way, nothing is left", async () => {
+    const [a, b] = bed.hosts;
+    const spec = specOf(kind, a, b);
+    const before = await snapshot(a);
+    const commands = (await a.tunnels.plan(spec))
+      .map(({ command }) => command)
+      .filter((command) => !/^(install|rm) /.test(command));
+    expect(commands.length).toBeGreaterThan(4);
+    for (const command of commands) {
+      const tunnels = failingTunnels(a, command);
+      const failure = await tunnels.ensure(spec).catch((error) => error);
+      expect(failure, command).toMatchObject({
+        code: "SOJ_TUNNEL_FAILED",
+        message: expect.stringMatching(/made to fail.*nothing of it is left/),
+      });
+      expect(await snapshot(a), command).toEqual(before);
+    }
+  });
+});
+
+test("what a kernel cannot do is told with each reason, and asking leaves nothing", async () => {
+  const [a] = bed.hosts;
+  const before = await snapshot(a);
+  const tunnels = createTunnels({ run: a.run, objectPath: "/nowhere.o", ipipDatapath: "bpf" });
+  await expect(tunnels.choose("ipip")).rejects.toMatchObject({
+    code: "SOJ_TUNNEL_UNSUPPORTED",
+    message: expect.stringContaining("/nowhere.o"),
+  });
+  expect(await tunnels.choose("auto")).toEqual({ kind: "vxlan", datapath: "kernel" });
+  expect(await a.tunnels.choose("auto")).toEqual({ kind: "ipip", datapath: "bpf" });
+  const support = await createTunnels({ run: a.run, runtimeFolder: bed.runtimeFolder }).support();
+  expect(support.map(({ kind, datapath }) => `${kind} ${datapath}`)).toEqual([
+    "ipip kernel",
+    "ipip bpf",
+    "vxlan kernel",
+  ]);
+  for (const { supported, reason } of support) expect(reason === null).toBe(supported);
+  const own = (state: unknown) => JSON.stringify(state).match(/"sj[a-z0-9]*"/g);
+  expect(own(await snapshot(a))).toEqual(own(before));
+});
+
+test("no file system is mounted and no file is left by loading programs", async () => {
+  const [a, b] = bed.hosts;
+  const mounts = async () => (await runCommand("cat", ["/proc/self/mounts"])).stdout;
+  const before = await mounts();
+  await bed.connect("ipip", a, b);
+  expect(await mounts()).toBe(before);
+  expect((await runCommand("ls", [bed.runtimeFolder])).stdout).toBe("");
+});
+
+/** Tunnels whose one command fails; the rest goes to the real kernel. */
+function failingTunnels({ run }: TunnelHost, failing: string) {
+  const failingRun: Run = (program, args, options) => {
+    const line = [program, ...args].join(" ");
+    if (line === failing) throw new CommandError(line, 1, "made to fail", "");
+    return run(program, args, options);
+  };
+  const { runtimeFolder } = bed;
+  return createTunnels({ run: async (...call) => failingRun(...call), runtimeFolder });
+}

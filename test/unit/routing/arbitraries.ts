@@ -1,0 +1,128 @@
+import fc from "fast-check";
+import type { DesiredState } from "../../../src/routing/desired.ts";
+import type { KernelState } from "../../../src/routing/kernel-state.ts";
+
+const bridges = ["sjb000000001", "sjb000000002"];
+const taps = ["sjp000000001", "sjp000000002", "sjp000000003"];
+const devices = ["tun0", "tun1"];
+const addresses = ["10.1.0.10", "10.1.0.11", "10.2.0.10"];
+const macs = ["52:54:00:00:00:0a", "52:54:00:00:00:0b"];
+const tables = [254, 18300, 18310, 18311];
+
+/** Few names and addresses, so that two states often share objects; keys are unique as in a kernel. */
+export const anyDesired: fc.Arbitrary<DesiredState> = fc.record({
+  bridges: fc.subarray(bridges).map((names) => names.map((name) => ({ name }))),
+  taps: fc.uniqueArray(
+    fc.record({
+      name: fc.constantFrom(...taps),
+      bridge: fc.constant("guests0"),
+      txQueueLength: fc.constantFrom(500, 5000),
+    }),
+    { selector: ({ name }) => name },
+  ),
+  routes: fc.uniqueArray(
+    fc.oneof(
+      fc.record({
+        table: fc.constantFrom(...tables),
+        prefix: fc.constantFrom(...addresses, "10.0.0.0/8", "default"),
+        type: fc.constant("unicast" as const),
+        device: fc.constantFrom(...devices),
+        via: fc.constantFrom(null, "192.168.0.1"),
+        mtu: fc.constantFrom(null, 1480),
+      }),
+      fc.record({
+        table: fc.constantFrom(...tables),
+        prefix: fc.constantFrom("10.5.0.0/16", "10.0.0.0/8"),
+        type: fc.constant("throw" as const),
+        device: fc.constant(null),
+        via: fc.constant(null),
+        mtu: fc.constant(null),
+      }),
+    ),
+    { selector: ({ table, prefix }) => `${table} ${prefix}` },
+  ),
+  rules: fc.uniqueArray(
+    fc.record({
+      priority: fc.constantFrom(18310, 18320),
+      table: fc.constantFrom(...tables),
+      iif: fc.constantFrom(null, ...bridges),
+      from: fc.constantFrom(null, ...addresses),
+      to: fc.constantFrom(null, "10.0.0.0/8"),
+    }),
+    { selector: ({ table: _table, ...key }) => JSON.stringify(key) },
+  ),
+  neighbours: fc.uniqueArray(
+    fc.oneof(
+      fc.record({
+        kind: fc.constant("permanent" as const),
+        device: fc.constantFrom(...devices),
+        address: fc.constantFrom(...addresses),
+        mac: fc.constantFrom(...macs),
+      }),
+      fc.record({
+        kind: fc.constant("proxy" as const),
+        device: fc.constantFrom(...devices),
+        address: fc.constantFrom(...addresses),
+      }),
+    ),
+    { selector: ({ kind, device, address }) => `${kind} ${device} ${address}` },
+  ),
+  fdb: fc.uniqueArray(
+    fc.record({ device: fc.constantFrom(...taps), mac: fc.constantFrom(...macs) }),
+    { selector: ({ mac }) => mac, maxLength: 2 },
+  ),
+  sysctls: fc.uniqueArray(
+    fc.record({
+      path: fc.constantFrom("net/ipv4/conf/tun0/rp_filter", "net.ipv4.conf.tun1.rp_filter"),
+      value: fc.constantFrom("0", "1", "2"),
+    }),
+    { selector: ({ path }) => path },
+  ),
+  filter: fc.record({
+    tunnelGuests: fc.subarray([
+      { device: "tun0", guests: ["10.1.0.10", "10.1.0.11"] },
+      { device: "tun1", guests: ["10.2.0.10"] },
+    ]),
+    gatewayFrames: fc.subarray([{ tap: "sjp000000001", bridge: "guests0" }]),
+    copies: fc.subarray([{ address: "10.1.0.10", device: "tun0", gateway: "10.1.0.10" }]),
+  }),
+});
+
+/** Objects of others that are in nobody's way: other keys, or other marks. */
+export const anyForeign: fc.Arbitrary<Partial<KernelState>> = fc.record({
+  routes: fc.uniqueArray(
+    fc.record({
+      table: fc.constantFrom(...tables, 77),
+      prefix: fc.constantFrom(...addresses.map((address) => `${address}/32`), "default"),
+      type: fc.constant("unicast" as const),
+      device: fc.constantFrom("tun0", "eth0"),
+      via: fc.constant(null),
+      mtu: fc.constant(null),
+      protocol: fc.constantFrom(2, 3, 4, 184),
+      metric: fc.constantFrom(100, 1024),
+      unusual: fc.boolean(),
+    }),
+    { selector: ({ table, prefix, metric }) => `${table} ${prefix} ${metric}` },
+  ),
+  rules: fc.array(
+    fc.record({
+      priority: fc.constantFrom(100, 18300, 32766),
+      table: fc.constantFrom(...tables),
+      iif: fc.constant(null),
+      from: fc.constantFrom(null, "10.1.0.10/32"),
+      to: fc.constant(null),
+      protocol: fc.constantFrom(0, 2, 184),
+      unusual: fc.boolean(),
+    }),
+  ),
+  neighbours: fc.array(
+    fc.record({
+      device: fc.constantFrom("eth0", "sjv000000001"),
+      address: fc.constantFrom(...addresses),
+      mac: fc.constantFrom(...macs),
+      proxy: fc.boolean(),
+      permanent: fc.boolean(),
+      protocol: fc.constantFrom(0, 3, 184),
+    }),
+  ),
+});
