@@ -2,7 +2,7 @@ import { chmod, lstat, unlink } from "node:fs/promises";
 import { connect } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { preconditionError } from "../platform/errors.ts";
-import { alreadyRunning } from "./lock.ts";
+import { alreadyRunning } from "./lock-file.ts";
 
 /**
  * Listens on a unix socket (0660). A socket that nobody answers on is replaced; one that answers is not.

@@ -5,7 +5,7 @@ import type { PeerCaller } from "../platform/procedures.ts";
 import { type ComposedDaemon, composeDaemon, procedures } from "./compose.ts";
 import { type DaemonConfig, loadConfig, socketPath } from "./config.ts";
 import { startLocalApi } from "./local-api.ts";
-import { lockFile } from "./lock.ts";
+import { lockFile } from "./lock-file.ts";
 import { createPeerClient } from "./peer-client.ts";
 import { startPeerServer } from "./peer-server.ts";
 

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { GuestInstance } from "../hypervisor/hypervisor.ts";
+import { wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import type { BarrierEnd } from "../routing/desired.ts";
@@ -36,6 +37,8 @@ export class DestinationMigration {
   readonly #before: GuestRecord | undefined;
   #phase: DestinationState["state"] = "incoming";
   #aborting = false;
+  /** The takeover is recorded, or about to be: no abort any more, though the guest may not run yet. */
+  #takingOver = false;
   #takeoverMs: number | null = null;
   #resumeMs: number | null = null;
   #instance: GuestInstance | null = null;
@@ -127,8 +130,8 @@ export class DestinationMigration {
    * happens; the returned state says so.
    */
   async abort(): Promise<DestinationState> {
-    if (this.#phase !== "incoming" || this.#aborting) {
-      if (this.#aborting) await this.#changed.promise;
+    if (this.#phase !== "incoming" || this.#aborting || this.#takingOver) {
+      await this.#changed.promise;
       return this.state();
     }
     this.#aborting = true;
@@ -176,7 +179,8 @@ export class DestinationMigration {
       return;
     }
     this.#attach(instance);
-    if (takenOver || (await this.#isLoaded())) await this.#takeOver();
+    const runs = (await instance.runState()) === "running";
+    if (takenOver || (await this.#isLoaded())) await this.#takeOver({ runs });
     else await this.abort();
   }
 
@@ -210,26 +214,25 @@ export class DestinationMigration {
     });
   }
 
-  async #takeOver(): Promise<void> {
+  async #takeOver({ runs = false } = {}): Promise<void> {
     const instance = this.#instance;
     if (instance === null || this.#phase !== "incoming" || this.#aborting) return;
+    if (this.#takingOver) return await this.#changed.promise;
     const record = this.#current();
+    this.#takingOver = true;
     if (!this.#context.journal.has(this.identity.id, "takeover")) this.#record("takeover");
-    this.#phase = "taken-over";
-    this.#takeoverMs = performance.timeOrigin + performance.now();
-    this.#settled = this.#land(record);
-    this.#settled.catch((error: unknown) =>
-      this.#logger.error({ err: error }, "the network does not follow the guest"),
-    );
-    if (record.migration.resume) {
-      const resumed = instance.waitForEvent("RESUME", (event) => event.name === "RESUME", {
-        timeoutMs: 5_000,
-      });
-      await Promise.all([instance.cont(), resumed]);
-      await instance.announceSelf();
+    this.#takeoverMs = wallClockMs();
+    try {
+      if (record.migration.resume && !runs) await resume(instance);
+    } finally {
+      this.#settled = this.#land(record);
+      this.#settled.catch((error: unknown) =>
+        this.#logger.error({ err: error }, "the network does not follow the guest"),
+      );
+      this.#become("taken-over");
     }
-    this.#changed.resolve();
     this.#logger.info("guest taken over");
+    await instance.announceSelf();
   }
 
   /** Leads this host's own traffic to the guest, first over the warm socket, then for good. */
@@ -289,6 +292,14 @@ export class DestinationMigration {
       `migration ${this.identity.id} is ${this.#phase} at ${this.#context.host.name}`,
     );
   }
+}
+
+/** Resolves when QEMU has reported that the guest runs. */
+async function resume(instance: GuestInstance): Promise<void> {
+  const resumed = instance.waitForEvent("RESUME", (event) => event.name === "RESUME", {
+    timeoutMs: 5_000,
+  });
+  await Promise.all([instance.cont(), resumed]);
 }
 
 /** The record of a guest that is about to arrive. */

@@ -6,7 +6,7 @@ import type { KernelLink, KernelState } from "./kernel-state.ts";
 
 const bridgeName = /^sjb[0-9a-f]{9}$/;
 const tapName = /^sjp[0-9a-f]{9}$/;
-const tapDefaults = { mtu: 1500, txQueueLength: 1000 } as const;
+const usualMtu = 1500;
 
 /** The MAC address of a bridge of ours; the same on every run. */
 export function bridgeMac(name: string): string {
@@ -32,12 +32,14 @@ export function isOurLink(link: Pick<KernelLink, "name" | "kind">): boolean {
 /** @throws SojournError `SOJ_ROUTING_FOREIGN`, `SOJ_ROUTING_NO_DEVICE`. */
 export function makeLinks(kernel: KernelState, desired: DesiredState): Action[] {
   const links = new Map(kernel.links.map((link) => [link.name, link]));
-  const bridges = desired.bridges.flatMap(({ name }) => makeBridge(name, links.get(name)));
+  const bridges = desired.bridges.flatMap(({ name }) =>
+    makeBridge(name, links.get(name), kernel.hasIpv6),
+  );
   const taps = desired.taps.flatMap((tap) => {
     const master = links.get(tap.bridge);
     const isDesired = desired.bridges.some(({ name }) => name === tap.bridge);
     if (!isDesired && master?.kind !== "bridge") throw missingDevice(tap.bridge, "bridge");
-    return makeTap(tap, links.get(tap.name), master?.mtu ?? tapDefaults.mtu);
+    return makeTap(tap, links.get(tap.name), master?.mtu ?? usualMtu, kernel.hasIpv6);
   });
   return [...bridges, ...taps];
 }
@@ -51,11 +53,13 @@ export function removeLinks(kernel: KernelState, desired: DesiredState): Action[
     effect: "remove",
     change: { kind: "remove-link", name: link.name },
     run: ip("link", "del", "dev", link.name),
-    undo: remake(link).flatMap((action) => (action.run === null ? [] : [action.run])),
+    undo: remake(link, kernel.hasIpv6).flatMap((action) =>
+      action.run === null ? [] : [action.run],
+    ),
   }));
 }
 
-function makeBridge(name: string, existing: KernelLink | undefined): Action[] {
+function makeBridge(name: string, existing: KernelLink | undefined, hasIpv6: boolean): Action[] {
   const mac = bridgeMac(name);
   if (existing === undefined) {
     const shape = ["type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0"];
@@ -66,7 +70,7 @@ function makeBridge(name: string, existing: KernelLink | undefined): Action[] {
         run: ip("link", "add", "name", name, "address", mac, ...shape),
         undo: [ip("link", "del", "dev", name)],
       },
-      noAddresses(name),
+      ...noAddresses(name, hasIpv6),
       setLink(name, { mac, up: true }, ["up"], null),
     ];
   }
@@ -79,11 +83,17 @@ function makeBridge(name: string, existing: KernelLink | undefined): Action[] {
   ];
 }
 
-function makeTap(tap: Tap, existing: KernelLink | undefined, mtu: number): Action[] {
+function makeTap(
+  tap: Tap,
+  existing: KernelLink | undefined,
+  mtu: number,
+  hasIpv6: boolean,
+): Action[] {
   const { name } = tap;
   const queue = String(tap.txQueueLength);
   if (existing === undefined) {
-    const { mac, line } = { mac: portMac(name), line: ["txqueuelen", queue, "mtu", String(mtu)] };
+    const mac = portMac(name);
+    const line = ["txqueuelen", queue, "mtu", String(mtu)];
     return [
       {
         effect: "make",
@@ -91,7 +101,7 @@ function makeTap(tap: Tap, existing: KernelLink | undefined, mtu: number): Actio
         run: ip("tuntap", "add", "dev", name, "mode", "tap"),
         undo: [ip("link", "del", "dev", name)],
       },
-      noAddresses(name),
+      ...noAddresses(name, hasIpv6),
       setLink(
         name,
         { mac, txQueueLength: tap.txQueueLength, master: tap.bridge },
@@ -123,10 +133,15 @@ function makeTap(tap: Tap, existing: KernelLink | undefined, mtu: number): Actio
   ];
 }
 
-function remake(link: KernelLink): Action[] {
-  if (link.kind === "bridge") return makeBridge(link.name, undefined);
+function remake(link: KernelLink, hasIpv6: boolean): Action[] {
+  if (link.kind === "bridge") return makeBridge(link.name, undefined, hasIpv6);
   const { name, txQueueLength, master } = link;
-  return makeTap({ name, bridge: master ?? "", txQueueLength }, undefined, link.mtu).filter(
+  return makeTap(
+    { name, bridge: master ?? "", txQueueLength },
+    undefined,
+    link.mtu,
+    hasIpv6,
+  ).filter(
     ({ change }) => master !== null || !(change.kind === "set-link" && "learning" in change.set),
   );
 }
@@ -141,8 +156,8 @@ function setLink(name: string, set: LinkSettings, args: string[], back: string[]
 }
 
 /** Without it the kernel would announce an IPv6 link-local address of its own. */
-function noAddresses(name: string): Action {
-  return setLink(name, {}, ["addrgenmode", "none"], null);
+function noAddresses(name: string, hasIpv6: boolean): Action[] {
+  return hasIpv6 ? [setLink(name, {}, ["addrgenmode", "none"], null)] : [];
 }
 
 /** The guest's MAC address is configured in the bridge, so a frame elsewhere that carries it moves nothing. */

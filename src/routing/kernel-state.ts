@@ -55,6 +55,8 @@ export interface LoadedTable {
 
 /** What this room reads of one network namespace. */
 export interface KernelState {
+  /** False where the kernel has no IPv6 or was started without it. */
+  hasIpv6: boolean;
   links: KernelLink[];
   routes: KernelRoute[];
   rules: KernelRule[];

@@ -23,6 +23,9 @@ export function normalise(desired: DesiredState): DesiredState {
   for (const entry of desired.fdb) {
     checkOwnName(entry.device, "p");
     checkMac(entry.mac);
+    if (!desired.taps.some(({ name }) => name === entry.device)) {
+      throw badDesiredState(`a bridge entry names ${entry.device}, which is not a wanted tap`);
+    }
   }
   checkFilter(desired);
   return {

@@ -15,7 +15,7 @@ import { RouteNetlink } from "./netlink/socket.ts";
 import { checkAddress, checkDevice, normalise } from "./normalise.ts";
 import { copySetName } from "./ruleset.ts";
 import { type SysctlMemory, SysctlStore } from "./sysctl-memory.ts";
-import { readSysctl } from "./sysctls.ts";
+import { hasIpv6, readSysctl } from "./sysctls.ts";
 
 export interface RoutingPlaneOptions {
   logger: Logger;
@@ -122,7 +122,7 @@ async function readKernel(
     loadedTables.read(),
     Promise.all(values),
   ]);
-  return { ...snapshot, tables, sysctls: new Map(sysctls) };
+  return { ...snapshot, hasIpv6: hasIpv6(), tables, sysctls: new Map(sysctls) };
 }
 
 async function routeTo(netlink: RouteNetlink, address: string) {

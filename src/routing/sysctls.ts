@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 
 const root = "/proc/sys";
@@ -10,6 +11,11 @@ export async function readSysctl(path: string): Promise<string | null> {
     if (isMissing(error)) return null;
     throw error;
   }
+}
+
+/** Whether this kernel speaks IPv6 at all. */
+export function hasIpv6(): boolean {
+  return existsSync(`${root}/net/ipv6`);
 }
 
 /** Writes a switch of this process's network namespace. */

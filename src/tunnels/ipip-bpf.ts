@@ -4,7 +4,7 @@ import { noUnderlay, tunnelFailed } from "./errors.ts";
 import { idlePeerName } from "./identity.ts";
 import { classifiedDevices, readLinks } from "./inspect.ts";
 import { readMark } from "./mark.ts";
-import type { Recipe, RecipeContext } from "./recipe.ts";
+import { type Recipe, type RecipeContext, refuseSameEndpoints } from "./recipe.ts";
 import { command, performSteps, type Run, type Step } from "./steps.ts";
 
 /** IP in IP (RFC 2003) with BPF programs on a veth and on the underlay's ingress; see bpf/ipip.bpf.c. */
@@ -20,7 +20,9 @@ export function ipipBpfRecipe(run: Run, options: ObjectOptions): Recipe {
     ],
     probeArguments: (peer) => ["type", "veth", "peer", "name", peer],
     probeFurther: (name) => loadForProbe(run, options, name),
-    check: ({ underlay }) => {
+    check: (context) => {
+      refuseSameEndpoints(context, "ipip");
+      const { underlay } = context;
       if (underlay.type === "ether") return;
       throw noUnderlay(`${underlay.name} is of type ${underlay.type}; the BPF path needs Ethernet`);
     },
@@ -39,9 +41,10 @@ async function attach(run: Run, options: ObjectOptions, context: RecipeContext):
   // Asked in any case, for the refusal of foreign filters; one of an earlier device is removed beforehand.
   const inwardThere = (await isAttached(run, inward)) && context.link !== null;
   const steps: Step[] = [];
-  if (context.link === null) {
-    const peer = command(run, "ip", "link", "set", "dev", idlePeerName(spec), ...peerState);
-    steps.push({ action: peer, undo: null });
+  const peer = idlePeerName(spec);
+  if (context.link === null || !context.links.some((link) => link.name === peer && link.up)) {
+    const start = command(run, "ip", "link", "set", "dev", peer, ...peerState);
+    steps.push({ action: start, undo: null });
   }
   if (outwardThere && inwardThere) return steps;
 

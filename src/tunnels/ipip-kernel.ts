@@ -1,5 +1,4 @@
-import { foreignObject } from "./errors.ts";
-import { type Recipe, sameEndpoints } from "./recipe.ts";
+import { type Recipe, refuseSameEndpoints } from "./recipe.ts";
 
 /** IP in IP (RFC 2003) with the kernel's `ipip` device. */
 export function ipipKernelRecipe(): Recipe {
@@ -14,12 +13,7 @@ export function ipipKernelRecipe(): Recipe {
     ],
     // Loopback addresses: no real tunnel has these endpoints.
     probeArguments: () => endpoints("127.83.0.1", "127.83.0.2"),
-    check: (context) => {
-      const other = sameEndpoints(context, "ipip");
-      if (other === undefined) return;
-      const { localAddress, remoteAddress } = context.spec;
-      throw foreignObject(`${other.name} is an ipip tunnel ${localAddress} to ${remoteAddress}`);
-    },
+    check: (context) => refuseSameEndpoints(context, "ipip"),
     nextHop: () => null,
   };
 }

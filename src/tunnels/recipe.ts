@@ -1,3 +1,4 @@
+import { foreignObject } from "./errors.ts";
 import type { Link } from "./inspect.ts";
 import type { Step } from "./steps.ts";
 import type { TunnelDatapath, TunnelKind, TunnelSpec } from "./tunnel.ts";
@@ -36,14 +37,19 @@ export interface Recipe {
   nextHop(spec: TunnelSpec): string | null;
 }
 
-/** Another device, not ours, with the same endpoints; the kernel would answer EEXIST without naming it. */
-export function sameEndpoints(context: RecipeContext, kind: string): Link | undefined {
+/**
+ * The kernel would answer EEXIST without a name, and the BPF path would take the other tunnel's packets.
+ * @throws SojournError `SOJ_TUNNEL_FOREIGN` when another device of this kind has the same endpoints.
+ */
+export function refuseSameEndpoints(context: RecipeContext, kind: string): void {
   const { localAddress, remoteAddress } = context.spec;
-  return context.links.find(
+  const other = context.links.find(
     ({ name, kind: linkKind, info }) =>
       name !== context.name &&
       linkKind === kind &&
       info.local === localAddress &&
       info.remote === remoteAddress,
   );
+  if (other === undefined) return;
+  throw foreignObject(`${other.name} is an ${kind} tunnel ${localAddress} to ${remoteAddress}`);
 }

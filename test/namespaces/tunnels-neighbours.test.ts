@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CommandError, runCommand } from "../../src/platform/command.ts";
 import { tunnelName } from "../../src/tunnels/identity.ts";
 import type { Run } from "../../src/tunnels/steps.ts";
+import type { TunnelSpec } from "../../src/tunnels/tunnel.ts";
 import { createTunnels } from "../../src/tunnels/tunnels.ts";
 import {
   createTunnelBed,
@@ -103,9 +104,7 @@ describe.each(["ipip", "vxlan"] as const)("%s", (kind) => {
     const [a, b] = bed.hosts;
     const spec = specOf(kind, a, b);
     const before = await snapshot(a);
-    const commands = (await a.tunnels.plan(spec))
-      .map(({ command }) => command)
-      .filter((command) => !/^(install|rm) /.test(command));
+    const commands = await plannedCommands(a, spec);
     expect(commands.length).toBeGreaterThan(4);
     for (const command of commands) {
       const tunnels = failingTunnels(a, command);
@@ -114,6 +113,22 @@ describe.each(["ipip", "vxlan"] as const)("%s", (kind) => {
         code: "SOJ_TUNNEL_FAILED",
         message: expect.stringMatching(/made to fail.*nothing of it is left/),
       });
+      expect(await snapshot(a), command).toEqual(before);
+    }
+  });
+
+  test("killed at whichever command, the next ensure completes the tunnel", async () => {
+    const [a, b] = bed.hosts;
+    const spec = specOf(kind, a, b);
+    await bed.connect(kind, b, a);
+    await a.tunnels.remove(spec);
+    const before = await snapshot(a);
+    for (const command of await plannedCommands(a, spec)) {
+      await expect(failingTunnels(a, command, "for ever").ensure(spec)).rejects.toThrow();
+      await bed.connect(kind, a, b);
+      expect(await a.tunnels.plan(spec), command).toEqual([]);
+      await ping(a, b, 1400);
+      await a.tunnels.remove(spec);
       expect(await snapshot(a), command).toEqual(before);
     }
   });
@@ -149,13 +164,22 @@ test("no file system is mounted and no file is left by loading programs", async 
   expect((await runCommand("ls", [bed.runtimeFolder])).stdout).toBe("");
 });
 
-/** Tunnels whose one command fails; the rest goes to the real kernel. */
-function failingTunnels({ run }: TunnelHost, failing: string) {
-  const failingRun: Run = (program, args, options) => {
+async function plannedCommands({ tunnels }: TunnelHost, spec: TunnelSpec): Promise<string[]> {
+  const lines = (await tunnels.plan(spec)).map(({ command }) => command);
+  return lines.filter((line) => !/^(install|rm) /.test(line));
+}
+
+/** Tunnels whose one command, or all from that one on, fail; the rest goes to the real kernel. */
+function failingTunnels({ run }: TunnelHost, failing: string, how: "once" | "for ever" = "once") {
+  let ended = false;
+  const failingRun: Run = async (program, args, options) => {
     const line = [program, ...args].join(" ");
-    if (line === failing) throw new CommandError(line, 1, "made to fail", "");
+    if (ended || line === failing) {
+      ended = how === "for ever";
+      throw new CommandError(line, 1, "made to fail", "");
+    }
     return run(program, args, options);
   };
   const { runtimeFolder } = bed;
-  return createTunnels({ run: async (...call) => failingRun(...call), runtimeFolder });
+  return createTunnels({ run: failingRun, runtimeFolder, ipipDatapath: "bpf" });
 }

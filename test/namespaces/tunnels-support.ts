@@ -117,7 +117,7 @@ export async function snapshot({ run }: TunnelHost): Promise<unknown> {
   }
   return {
     links: links.map((link) => ({ ...link, ifindex: undefined })),
-    qdiscs: (await run("tc", ["qdisc", "show"])).stdout,
+    qdiscs: (await run("tc", ["qdisc", "show"])).stdout.replace(/direct_packets_stat \d+ /, ""),
     classifiers,
     neighbours: (await run("ip", ["neigh", "show", "nud", "permanent"])).stdout,
   };

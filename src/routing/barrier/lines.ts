@@ -1,5 +1,6 @@
 import { findTool } from "../../platform/command.ts";
 import { temporaryProtocol } from "../desired.ts";
+import { hasIpv6 } from "../sysctls.ts";
 import type { Step } from "./steps.ts";
 
 /** Next hop inside a barrier namespace; it exists there only. */
@@ -10,15 +11,16 @@ export const mark = String(temporaryProtocol);
 
 /** A namespace without IPv6, so that nothing is said on the link that was not asked for. */
 export function namespaceSteps(namespace: string): Step[] {
-  const tee = findTool("tee");
-  const ipv6Switch = (scope: string) => `/proc/sys/net/ipv6/conf/${scope}/disable_ipv6`;
-  return [
-    { run: ["ip", "netns", "add", namespace], undo: ["ip", "netns", "del", namespace] },
-    {
-      run: ["ip", "netns", "exec", namespace, tee, ipv6Switch("all"), ipv6Switch("default")],
-      input: "1",
-    },
-  ];
+  const add: Step = {
+    run: ["ip", "netns", "add", namespace],
+    undo: ["ip", "netns", "del", namespace],
+  };
+  if (!hasIpv6()) return [add];
+  const switches = ["all", "default"].map(
+    (scope) => `/proc/sys/net/ipv6/conf/${scope}/disable_ipv6`,
+  );
+  const run = ["ip", "netns", "exec", namespace, findTool("tee"), ...switches];
+  return [add, { run, input: "1" }];
 }
 
 /** A veth between the host (`link`) and the namespace, both ends down; the host's end is unknown to IPv6. */
@@ -40,7 +42,7 @@ export function vethSteps(options: {
       ],
       undo: ["ip", "link", "del", "dev", link],
     },
-    { run: ["ip", "link", "set", "dev", link, "addrgenmode", "none"] },
+    ...(hasIpv6() ? [{ run: ["ip", "link", "set", "dev", link, "addrgenmode", "none"] }] : []),
   ];
 }
 

@@ -48,7 +48,7 @@ beforeEach(async () => {
       refuse: async () => {
         throw preconditionError("SOJ_GUEST_BUSY", "web1 is moving", { hint: "wait" });
       },
-      wait: () => new Promise(() => {}),
+      wait: () => new Promise<null>(() => {}),
       big: async () => "x".repeat(2 * 1024 * 1024),
     }),
   });

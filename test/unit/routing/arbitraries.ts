@@ -10,7 +10,7 @@ const macs = ["52:54:00:00:00:0a", "52:54:00:00:00:0b"];
 const tables = [254, 18300, 18310, 18311];
 
 /** Few names and addresses, so that two states often share objects; keys are unique as in a kernel. */
-export const anyDesired: fc.Arbitrary<DesiredState> = fc.record({
+const anyParts: fc.Arbitrary<DesiredState> = fc.record({
   bridges: fc.subarray(bridges).map((names) => names.map((name) => ({ name }))),
   taps: fc.uniqueArray(
     fc.record({
@@ -87,6 +87,11 @@ export const anyDesired: fc.Arbitrary<DesiredState> = fc.record({
     copies: fc.subarray([{ address: "10.1.0.10", device: "tun0", gateway: "10.1.0.10" }]),
   }),
 });
+
+export const anyDesired = anyParts.map((parts) => ({
+  ...parts,
+  fdb: parts.fdb.filter(({ device }) => parts.taps.some(({ name }) => name === device)),
+}));
 
 /** Objects of others that are in nobody's way: other keys, or other marks. */
 export const anyForeign: fc.Arbitrary<Partial<KernelState>> = fc.record({

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { planLines } from "../../../src/routing/actions.ts";
-import { ourProtocol, temporaryProtocol } from "../../../src/routing/desired.ts";
+import { ourProtocol, type Route, temporaryProtocol } from "../../../src/routing/desired.ts";
 import { diff } from "../../../src/routing/diff.ts";
 import { normalise } from "../../../src/routing/normalise.ts";
 import { desiredState } from "../../support/routing-plane.ts";
@@ -64,10 +64,10 @@ describe("diff", () => {
   });
 });
 
-const route = {
+const route: Route = {
   ...{ table: 254, prefix: "10.1.0.10/32", type: "unicast" },
   ...{ device: "tun0", via: null, mtu: null },
-} as const;
+};
 
 test.each([ourProtocol + 20, temporaryProtocol, 0])(
   "a route of protocol %i in the way is refused",

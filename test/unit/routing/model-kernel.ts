@@ -14,6 +14,7 @@ export class ModelKernel {
 
   constructor(foreign: Partial<KernelState> = {}) {
     this.#state = structuredClone({
+      hasIpv6: true,
       links: ["eth0", "tun0", "tun1", "sjv000000001", "guests0"].map(someLink),
       routes: [],
       rules: [],

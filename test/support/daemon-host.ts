@@ -1,0 +1,83 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { HostCertificate } from "../../src/daemon/pki.ts";
+import { createNamespace, type Namespace } from "./namespaces.ts";
+import { type FinishedProcess, finished, said } from "./sojourn-process.ts";
+
+const program = join(import.meta.dirname, "..", "..", "bin", "sojourn");
+
+/** A namespace with its own folders and configuration, in which daemons run as on a host. */
+export interface DaemonHost extends AsyncDisposable {
+  namespace: Namespace;
+  configPath: string;
+  socketPath: string;
+  /** Starts a daemon; `end` resolves when it has ended, whoever ended it. */
+  start(): { child: ChildProcess; ready: Promise<void>; end: Promise<FinishedProcess> };
+  /** Runs a command of the CLI there. */
+  run(...args: string[]): Promise<FinishedProcess>;
+}
+
+export interface DaemonHostOptions {
+  name: string;
+  address: string;
+  certificate: HostCertificate;
+  peers: Record<string, string>;
+}
+
+export async function createDaemonHost(options: DaemonHostOptions): Promise<DaemonHost> {
+  await using stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), "sojourn-host-"));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const namespace = stack.use(await createNamespace(options.name));
+  await namespace.sysctl("net/ipv4/ip_forward", "1");
+  await namespace.ip("link add guests0 type bridge");
+  await namespace.ip("link set dev guests0 up");
+  await mkdir(join(folder, "guests"));
+  const configPath = join(folder, "sojourn.toml");
+  await writeFile(configPath, configuration(options, folder));
+  const socketPath = join(folder, "run", "sojourn.sock");
+  const spawnThere = (args: readonly string[]) =>
+    spawn("/usr/sbin/ip", ["netns", "exec", namespace.name, program, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, SOJOURN_SOCKET: socketPath, SOJOURN_LAB: "" },
+    });
+  const owned = stack.move();
+  return {
+    namespace,
+    configPath,
+    socketPath,
+    start: () => {
+      const child = spawnThere(["daemon", "--config", configPath]);
+      const ready = said(child, '"msg":"ready"');
+      ready.catch(() => {});
+      return { child, ready, end: finished(child) };
+    },
+    run: (...args) => finished(spawnThere(args)),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function configuration({ name, address, certificate, peers }: DaemonHostOptions, folder: string) {
+  const peerTables = Object.entries(peers).map(
+    ([peer, peerAddress]) => `[peers.${peer}]\naddress = "${peerAddress}:7707"\n`,
+  );
+  return `[host]
+name = "${name}"
+underlay_address = "${address}"
+[[guest_networks]]
+subnet = "10.1.0.0/24"
+gateway = "10.1.0.1"
+bridge = "guests0"
+[peer_api]
+listen = "${address}:7707"
+ca = "${certificate.caPath}"
+certificate = "${certificate.certificatePath}"
+key = "${certificate.keyPath}"
+[paths]
+state = "${folder}/state"
+run = "${folder}/run"
+guests = "${folder}/guests"
+${peerTables.join("")}`;
+}

@@ -1,0 +1,93 @@
+import type { DaemonServices, MigrationEvent, MigrationStatus } from "../../src/daemon/services.ts";
+import type { MigrationReport } from "../../src/migrator/report.ts";
+import { preconditionError } from "../../src/platform/errors.ts";
+
+export const guest = {
+  name: "web1",
+  state: "running" as const,
+  host: "host-a",
+  home: "host-a",
+  addresses: ["127.0.0.1/24"],
+  memory_mib: 128,
+};
+
+export const status: MigrationStatus = {
+  id: "m1",
+  guest: "web1",
+  from: "host-a",
+  to: "host-b",
+  state: "precopy",
+  started_ms: 0,
+  ended_ms: null,
+};
+
+export function reportWith(change: Partial<MigrationReport>): MigrationReport {
+  return {
+    type: "report",
+    id: "m1",
+    guest: "web1",
+    from: "host-a",
+    to: "host-b",
+    outcome: "completed",
+    tunnel: { kind: "ipip", datapath: "kernel", mtu: 1480 },
+    timeline: [{ phase: "preparing", at_ms: 0, host: "host-b" }],
+    blackout_ms: 24.1,
+    total_ms: 612,
+    transferred_bytes: 73_000_000,
+    probes: {},
+    flows: null,
+    budget_ms: null,
+    within_budget: null,
+    ...change,
+  };
+}
+
+export const phaseEvent = {
+  type: "phase" as const,
+  id: "m1",
+  phase: "precopy" as const,
+  host: "host-a",
+  at_ms: 12,
+  wall_clock_ms: 1,
+};
+
+/** Services of a host with one guest and one migration, whose answers a test can replace. */
+export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServices {
+  return {
+    listGuests: async () => [guest],
+    showGuest: async (name) => (name === "web1" ? guest : unknownGuest(name)),
+    startGuest: async () => guest,
+    stopGuest: async () => ({ ...guest, state: "stopped", host: null }),
+    planMigration: async (request) => {
+      if (request.guest !== "web1") unknownGuest(request.guest);
+      const lines = [{ command: "ip link add x", undo: "ip link del x" }];
+      const plan = { type: "plan" as const, guest: "web1", from: "host-a", to: request.to };
+      return { ...plan, tunnel: "ipip", hosts: [{ host: "host-a", lines }], warnings: [] };
+    },
+    startMigration: async () => ({ id: "m1", state: "planned" }),
+    listMigrations: async () => [status],
+    getMigration: async (id) => (id === "m1" ? status : unknownId(id)),
+    migrationEvents: () => eventsOf(phaseEvent, reportWith({})),
+    cancelMigration: async () => status,
+    getReport: async () => reportWith({}),
+    addProbeResults: async (_id, probes, flows) => reportWith({ probes, flows }),
+    doctor: async () => [],
+    ...changes,
+  };
+}
+
+export async function* eventsOf(...events: MigrationEvent[]): AsyncGenerator<MigrationEvent> {
+  yield* events;
+}
+
+function unknownGuest(name: string): never {
+  throw preconditionError("SOJ_UNKNOWN_GUEST", `there is no guest ${name}`, {
+    httpStatus: 404,
+    hint: "sojourn guest ls",
+    guestState: "untouched",
+  });
+}
+
+function unknownId(id: string): never {
+  throw preconditionError("SOJ_MIGRATION_UNKNOWN", `there is no ${id}`, { httpStatus: 404 });
+}

@@ -1,0 +1,127 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { execa } from "execa";
+import type { MigrationEvent } from "../../src/daemon/services.ts";
+import { downLab } from "../../src/lab/index.ts";
+import type { MigrationReport } from "../../src/migrator/report.ts";
+import type { ErrorRecord } from "../../src/platform/errors.ts";
+
+const program = fileURLToPath(new URL("../../bin/sojourn", import.meta.url));
+
+export interface CommandOutcome {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface MigrateOutcome {
+  exitCode: number;
+  lines: MigrationEvent[];
+  /** The last line: a report, or an error record. */
+  report: MigrationReport | null;
+  error: ErrorRecord | null;
+}
+
+/** A real lab (namespaces, daemons, QEMU) of its own name; disposing removes it. */
+export class TestLab implements AsyncDisposable {
+  readonly name: string;
+
+  private constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Brings the lab up with the CLI; `options` are those of `sojourn lab up`. */
+  static async up(name: string, options: readonly string[] = []): Promise<TestLab> {
+    const lab = new TestLab(name);
+    await downLab(name);
+    const up = await lab.cli(["lab", "up", "--lab", name, ...options]);
+    if (up.exitCode === 0) return lab;
+    await downLab(name);
+    throw new Error(`lab up: ${up.stderr}`);
+  }
+
+  /** Runs the checkout's `sojourn` outside the lab. */
+  async cli(args: readonly string[], timeoutMs = 120_000): Promise<CommandOutcome> {
+    const result = await execa(program, args, {
+      reject: false,
+      timeout: timeoutMs,
+      stdin: "ignore",
+    });
+    return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  /** Runs a command in a node. */
+  exec(node: string, command: readonly string[], timeoutMs = 120_000): Promise<CommandOutcome> {
+    return this.cli(["lab", "exec", "--lab", this.name, node, "--", ...command], timeoutMs);
+  }
+
+  /** The same; throws what the command said when it fails. */
+  async run(node: string, command: readonly string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.exec(node, command);
+    if (exitCode === 0) return stdout;
+    throw new Error(`${node}: ${command.join(" ")}: exit ${exitCode}: ${stderr}`);
+  }
+
+  /** `sojourn migrate … --json` from a node. */
+  async migrate(
+    from: string,
+    guest: string,
+    to: string,
+    options: readonly string[] = [],
+  ): Promise<MigrateOutcome> {
+    const command = ["sojourn", "migrate", guest, "--to", to, "--json", ...options];
+    const { exitCode, stdout } = await this.exec(from, command);
+    const lines = stdout
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as MigrationEvent);
+    const last = lines.at(-1);
+    return {
+      exitCode,
+      lines,
+      report: last?.type === "report" ? last : null,
+      error: last?.type === "error" ? last : null,
+    };
+  }
+
+  /** Adds lines to a host's configuration and restarts its daemon (guests go on). */
+  async configure(host: string, toml: string): Promise<void> {
+    const path = `/run/sojourn-lab/${this.name}/nodes/${host}/etc/sojourn.toml`;
+    writeFileSync(path, `${readFileSync(path, "utf8")}\n${toml}\n`);
+    const restarted = await this.cli(["lab", "restart", "--lab", this.name, host]);
+    if (restarted.exitCode !== 0) throw new Error(restarted.stderr);
+  }
+
+  /** A host's daemon log. */
+  log(host: string): string {
+    return readFileSync(`/run/sojourn-lab/${this.name}/nodes/${host}/daemon.log`, "utf8");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await downLab(this.name);
+  }
+}
+
+/** All kernel state of a host that a migration may touch, in a form that compares: no indexes, ages or counters. */
+export async function kernelState(lab: TestLab, host: string): Promise<Record<string, string>> {
+  const read = async (command: string) => (await lab.run(host, command.split(" "))).trim();
+  const lines = (text: string) => text.split("\n").sort().join("\n");
+  return {
+    links: lines((await read("ip -br link")).replace(/@if\d+/g, "")),
+    addresses: lines((await read("ip -br address")).replace(/@if\d+/g, "")),
+    routes: lines(await read("ip route show table all")),
+    rules: lines(await read("ip rule")),
+    permanentNeighbours: lines(await read("ip neigh show nud permanent")),
+    proxies: lines(await read("ip neigh show proxy")),
+    fdb: lines((await read("bridge fdb show")).replace(/^.* master .*$/gm, "")),
+    nft: await read("nft list ruleset"),
+    qdiscs: lines(await read("tc qdisc show")),
+    filters: await read("tc filter show dev eth0 ingress"),
+    namespaces: await read("ip netns list"),
+    sysctls: lines(
+      await read(
+        "sysctl -a -r net.ipv4.(conf|neigh).(all|default|eth0|guests0).(rp_filter|proxy_arp|proxy_delay|forwarding|send_redirects)$",
+      ),
+    ),
+  };
+}
