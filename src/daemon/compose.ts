@@ -13,6 +13,7 @@ import type { MigrationPolicy, SourceContext } from "../migrator/source-context.
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
+import { removeBarrierLeftovers } from "../routing/barrier/index.ts";
 import { openRoutingPlane } from "../routing/plane.ts";
 import { createTunnels } from "../tunnels/tunnels.ts";
 import type { DaemonConfig } from "./config.ts";
@@ -76,6 +77,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const migrations = new Migrations(source, join(config.paths.state, "migrations"));
   const starter = new MigrationStarter({ config, context: source, migrations, tunnels, peer });
 
+  await removeBarrierLeftovers();
   for (const instance of await hypervisor.findInstances()) guests.adopt(instance);
   recoverSources(source, migrations, logger);
   await network.reconcile();

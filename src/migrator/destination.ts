@@ -5,26 +5,13 @@ import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import type { BarrierEnd } from "../routing/desired.ts";
 import { checkEpoch } from "./epochs.ts";
-import type { Guests } from "./guests.ts";
-import type { HostNetwork } from "./host-network.ts";
-import type { Journal } from "./journal.ts";
-import { attachmentOf, deliveryRoute, type HostFacts, redirectRoute } from "./network.ts";
+import type { HostContext } from "./host-context.ts";
+import { attachmentOf, deliveryRoute, redirectRoute } from "./network.ts";
 import type { DestinationState, migrationProcedures } from "./procedures.ts";
-import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
 
 type Preparation = z.output<(typeof migrationProcedures)["prepare"]["request"]>;
 type Identity = { id: string; guest: string; epoch: number };
-
-/** What the destination must be able to reach; the same for all its migrations. */
-export interface DestinationContext {
-  host: HostFacts;
-  guests: Guests;
-  network: HostNetwork;
-  records: RecordStore;
-  journal: Journal;
-  logger: Logger;
-}
 
 /**
  * The destination's side of one migration. Its QEMU starts paused and runs the guest only through `#takeOver`,
@@ -32,7 +19,7 @@ export interface DestinationContext {
  */
 export class DestinationMigration {
   readonly identity: Identity;
-  readonly #context: DestinationContext;
+  readonly #context: HostContext;
   readonly #logger: Logger;
   readonly #before: GuestRecord | undefined;
   #phase: DestinationState["state"] = "incoming";
@@ -46,7 +33,7 @@ export class DestinationMigration {
   #settled: Promise<void> = Promise.resolve();
   #changed = Promise.withResolvers<void>();
 
-  constructor(context: DestinationContext, identity: Identity, before: GuestRecord | undefined) {
+  constructor(context: HostContext, identity: Identity, before: GuestRecord | undefined) {
     this.#context = context;
     this.identity = { id: identity.id, guest: identity.guest, epoch: identity.epoch };
     this.#logger = context.logger.child({ migration: identity.id, guest: identity.guest });
@@ -304,7 +291,7 @@ async function resume(instance: GuestInstance): Promise<void> {
 
 /** The record of a guest that is about to arrive. */
 export function incomingRecord(
-  context: Pick<DestinationContext, "host" | "records">,
+  context: Pick<HostContext, "host" | "records">,
   request: Preparation,
   peer: string,
 ): GuestRecord {

@@ -1,9 +1,10 @@
 import { preconditionError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { ProcedureHandlers } from "../platform/procedures.ts";
-import { type DestinationContext, DestinationMigration, incomingRecord } from "./destination.ts";
+import { DestinationMigration, incomingRecord } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
 import { placeOf } from "./guests.ts";
+import type { HostContext } from "./host-context.ts";
 import { guestNetworkOf } from "./network.ts";
 import type { DestinationState, migrationProcedures } from "./procedures.ts";
 
@@ -24,10 +25,10 @@ type Identity = { id: string; guest: string; epoch: number };
 
 /** The migrations that arrive at this host, and what their sources may ask. */
 export class Destinations {
-  readonly #context: DestinationContext;
+  readonly #context: HostContext;
   readonly #entries = new Map<string, Entry>();
 
-  constructor(context: DestinationContext) {
+  constructor(context: HostContext) {
     this.#context = context;
   }
 

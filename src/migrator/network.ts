@@ -1,6 +1,7 @@
 import { interfaceName } from "../platform/names.ts";
 import {
   type DesiredState,
+  emptyDesiredState,
   incomingTable,
   mainTable,
   type Route,
@@ -84,7 +85,7 @@ function desiredForGuest(
   record: GuestRecord,
   tunnelOf: TunnelLookup,
 ): DesiredState {
-  const state = emptyState();
+  const state = structuredClone(emptyDesiredState);
   if (record.hosting !== null) addHosting(state, host, record, record.hosting, tunnelOf);
   if (record.redirect !== null) addRedirect(state, host, record, record.redirect.tunnel, tunnelOf);
   if (record.outgoing !== null) addOutgoing(state, host, record, record.outgoing, tunnelOf);
@@ -227,19 +228,6 @@ function throughTunnel(table: number, prefix: string, tunnel: TunnelInterface): 
 
 function sysctl(device: string, name: string, value: string) {
   return { path: `net/ipv4/conf/${device}/${name}`, value };
-}
-
-function emptyState(): DesiredState {
-  return {
-    bridges: [],
-    taps: [],
-    routes: [],
-    rules: [],
-    neighbours: [],
-    fdb: [],
-    sysctls: [],
-    filter: { tunnelGuests: [], gatewayFrames: [], copies: [] },
-  };
 }
 
 /** One state from several: equal objects once, the guests of one tunnel together. */

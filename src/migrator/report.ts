@@ -1,3 +1,4 @@
+import type { ProbeResults } from "../probe/results.ts";
 import type { Phase } from "./phases.ts";
 
 export type Outcome = "completed" | "rolled-back" | "cancelled" | "in-doubt" | "guest-lost";
@@ -7,19 +8,6 @@ export interface TimelineEntry {
   /** Since the migration's start, on the source's clock. */
   at_ms: number;
   host: string;
-}
-
-export interface TcpEchoResult {
-  outage_ms: number | null;
-  floor_ms: number | null;
-  sessions: number;
-  broken: number;
-}
-
-export interface TcpStreamResult extends TcpEchoResult {
-  before_mbps: number | null;
-  after_mbps: number | null;
-  recovery_ms: number | null;
 }
 
 /** The stable result of a migration (DESIGN 7). Figures that were not measured are null; absent probes did not run. */
@@ -35,7 +23,7 @@ export interface MigrationReport {
   blackout_ms: number | null;
   total_ms: number;
   transferred_bytes: number | null;
-  probes: { tcp_echo?: TcpEchoResult; tcp_stream?: TcpStreamResult };
+  probes: ProbeResults;
   flows: { established: number; survived: number } | null;
   budget_ms: number | null;
   within_budget: boolean | null;

@@ -1,24 +1,13 @@
 import type { GuestEvent, GuestInstance, MigrationProgress } from "../hypervisor/hypervisor.ts";
-import type { Logger } from "../platform/log.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import type { TunnelInterface, TunnelKind } from "../tunnels/tunnel.ts";
-import type { Guests } from "./guests.ts";
-import type { HostNetwork } from "./host-network.ts";
-import type { Journal } from "./journal.ts";
-import type { HostFacts } from "./network.ts";
+import type { HostContext } from "./host-context.ts";
 import type { migrationProcedures } from "./procedures.ts";
-import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What this host brings to every migration that leaves it. */
-export interface SourceContext {
-  host: HostFacts;
-  guests: Guests;
-  network: HostNetwork;
-  records: RecordStore;
-  journal: Journal;
-  logger: Logger;
+export interface SourceContext extends HostContext {
   /** @throws SojournError when no such peer is configured. */
   peer(host: string): PeerCaller<typeof migrationProcedures & ClockProcedure>;
   policy: MigrationPolicy;

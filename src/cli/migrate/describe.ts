@@ -8,16 +8,17 @@ export function describePhase(event: PhaseEvent): string {
 
 /** Transferred and remaining memory, rates and the predicted blackout in one line. */
 export function describeProgress(event: ProgressEvent): string {
+  const remaining = `${mebibytes(event.remaining_bytes)} of ${mebibytes(event.total_bytes)} MiB left`;
+  const dirty = event.dirty_mbps === null ? "" : ` (dirtied at ${event.dirty_mbps.toFixed(0)})`;
   const parts = [
+    remaining,
     `${mebibytes(event.transferred_bytes)} sent`,
-    `${mebibytes(event.remaining_bytes)} of ${mebibytes(event.total_bytes)} remaining`,
-    `${event.bandwidth_mbps.toFixed(0)} Mbit/s`,
+    `${event.bandwidth_mbps.toFixed(0)} Mbit/s${dirty}`,
   ];
-  if (event.dirty_mbps !== null) parts.push(`dirtied at ${event.dirty_mbps.toFixed(0)} Mbit/s`);
   if (event.predicted_blackout_ms !== null) {
-    parts.push(`blackout would be ${event.predicted_blackout_ms.toFixed(0)} ms`);
+    parts.push(`blackout ~${event.predicted_blackout_ms.toFixed(0)} ms`);
   }
-  return parts.join(", ");
+  return `  ${parts.join(", ")}`;
 }
 
 /** The plan as lines that a shell understands, each with its undo as a comment. */
@@ -35,5 +36,5 @@ export function describePlan(plan: MigrationPlan): string {
 }
 
 function mebibytes(bytes: number): string {
-  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+  return (bytes / 1024 / 1024).toFixed(1);
 }

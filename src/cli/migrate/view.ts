@@ -33,7 +33,7 @@ class PlainView implements MigrationView {
     const nowMs = performance.now();
     if (nowMs < this.#quietUntilMs) return;
     this.#quietUntilMs = nowMs + 2_000;
-    this.#output.line(`            ${describeProgress(event)}`);
+    this.#output.line(describeProgress(event));
   }
 
   close(): void {}
@@ -55,7 +55,7 @@ class LiveView implements MigrationView {
       return;
     }
     const width = (process.stdout.columns ?? 80) - 1;
-    this.#progress = `            ${describeProgress(event)}`.slice(0, width);
+    this.#progress = describeProgress(event).slice(0, width);
     process.stdout.write(this.#progress);
   }
 

@@ -1,4 +1,7 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DaemonServices } from "../../../src/daemon/services.ts";
 import { preconditionError, SojournError } from "../../../src/platform/errors.ts";
@@ -116,6 +119,23 @@ describe("commands", () => {
     expect((await run(...move, "--dry-run", "--json")).records).toMatchObject([{ type: "plan" }]);
   });
 
+  it("measure from before the move until it has settled", async () => {
+    await using echo = await startEchoServer();
+    const put: unknown[] = [];
+    services = fakeServices({
+      migrationEvents: () => eventsOf({ ...phaseEvent, phase: "resumed" }, reportWith({})),
+      addProbeResults: async (_id, probes, flows) => {
+        put.push(flows);
+        return reportWith({ probes, flows });
+      },
+    });
+    const result = await run(...move, "--probe", `tcp-echo:${echo.port}`, "--json");
+    expect(result.exitCode).toBe(0);
+    expect(put).toEqual([{ established: 1, survived: 1 }]);
+    const probes = { tcp_echo: { sessions: 1, broken: 0, floor_ms: expect.any(Number) } };
+    expect(result.records.at(-1)).toMatchObject({ type: "report", probes });
+  });
+
   it("detach with the id", async () => {
     expect((await run(...move, "--detach")).stdout).toBe("m1\n");
   });
@@ -152,6 +172,19 @@ describe("commands", () => {
     expect(stderr).toBe("");
   });
 });
+
+async function startEchoServer(): Promise<AsyncDisposable & { port: number }> {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.pipe(socket);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: () => promisify(server.close.bind(server))(),
+  };
+}
 
 async function run(...args: string[]) {
   const result = await runSojourn(args, { SOJOURN_SOCKET: daemon.socketPath });

@@ -36,7 +36,7 @@ describe("parseConfig", () => {
   it("fills in what is optional", () => {
     const config = parseConfig(complete, "sojourn.toml");
     expect(config.peers.get("host-b")).toEqual({ address: "172.16.2.2", port: 7707 });
-    expect(config.migration).toEqual({
+    expect(config.migration).toMatchObject({
       tunnel: "auto",
       frozenDeadlineMs: 2000,
       downtimeLimitMs: 300,

@@ -1,0 +1,16 @@
+import type { Logger } from "../platform/log.ts";
+import type { Guests } from "./guests.ts";
+import type { HostNetwork } from "./host-network.ts";
+import type { Journal } from "./journal.ts";
+import type { HostFacts } from "./network.ts";
+import type { RecordStore } from "./record-store.ts";
+
+/** What every migration on this host works with, whichever side it is. */
+export interface HostContext {
+  host: HostFacts;
+  guests: Guests;
+  network: HostNetwork;
+  records: RecordStore;
+  journal: Journal;
+  logger: Logger;
+}
