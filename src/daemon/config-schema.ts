@@ -27,6 +27,7 @@ const paths = z.strictObject({
 
 const migration = z.strictObject({
   tunnel: z.enum(["auto", "ipip", "vxlan"]).default("auto"),
+  tls: z.boolean().default(true),
   frozen_deadline_ms: z.int().min(50).max(600_000).default(2000),
   downtime_limit_ms: z.int().min(1).max(60_000).default(300),
   max_bandwidth_mbps: z.number().min(0).max(1_000_000).default(0),

@@ -26,6 +26,8 @@ export interface DaemonConfig {
   peers: ReadonlyMap<string, Endpoint>;
   migration: {
     tunnel: "auto" | "ipip" | "vxlan";
+    /** Guests travel between the hosts' QEMUs over mutual TLS 1.3; both hosts must agree. */
+    tls: boolean;
     /** Longest time the guest may be stopped before the promise. */
     frozenDeadlineMs: number;
     downtimeLimitMs: number;
@@ -87,6 +89,7 @@ function fromFile(file: ConfigFile): DaemonConfig {
     ),
     migration: {
       tunnel: file.migration.tunnel,
+      tls: file.migration.tls,
       frozenDeadlineMs: file.migration.frozen_deadline_ms,
       downtimeLimitMs: file.migration.downtime_limit_ms,
       maxBandwidthMbps: file.migration.max_bandwidth_mbps,

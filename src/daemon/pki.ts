@@ -163,10 +163,17 @@ function authorityProfile(scratch: string): Promise<string> {
 }
 
 function hostProfile(scratch: string, name: string, addresses: readonly string[]): Promise<string> {
-  const names = [`URI:${hostIdentityUri(name)}`, ...addresses.map((address) => `IP:${address}`)];
+  const names = [
+    `URI:${hostIdentityUri(name)}`,
+    // QEMU knows the host that it sends a guest to by this one.
+    `DNS:${name}`,
+    ...addresses.map((address) => `IP:${address}`),
+  ];
   return writeProfile(scratch, name, [
     "basicConstraints = critical, CA:FALSE",
-    "keyUsage = critical, digitalSignature",
+    // QEMU before 10.0.7 refuses a critical one without keyEncipherment, which a key on a curve must not have
+    // (RFC 8813, 3).
+    "keyUsage = digitalSignature",
     "extendedKeyUsage = serverAuth, clientAuth",
     "subjectKeyIdentifier = hash",
     `subjectAltName = ${names.join(", ")}`,

@@ -103,12 +103,16 @@ export interface GuestInstance extends AsyncDisposable {
   /** QMP `quit`, then, after `graceMs`, SIGKILL to this process only. Resolves when it has ended. */
   quit(graceMs?: number): Promise<void>;
 
-  /** Destination: opens the incoming port (`migrate-incoming`), returns the port QEMU listens on. */
-  listenForMigration(address: string): Promise<{ port: number }>;
+  /**
+   * Destination: opens the incoming port (`migrate-incoming`), returns the port QEMU listens on. With TLS it takes
+   * a stream from `sourceHost` only; who else connects is turned away and the port stays open.
+   */
+  listenForMigration(address: string, sourceHost: string): Promise<{ port: number }>;
   /** Source: sets capabilities and parameters (`events`, `return-path`, `pause-before-switchover`). */
   prepareOutgoing(parameters: OutgoingParameters): Promise<void>;
   setOutgoingParameters(parameters: Partial<OutgoingParameters>): Promise<void>;
-  migrateTo(address: string, port: number): Promise<void>;
+  /** Sends the guest; with TLS to nobody but `destinationHost`, or the migration fails and the guest runs on. */
+  migrateTo(address: string, port: number, destinationHost: string): Promise<void>;
   migrationProgress(): Promise<MigrationProgress>;
   /** `migrate-continue` from `pre-switchover`. */
   continueMigration(): Promise<void>;

@@ -13,6 +13,8 @@ export interface ConvergencePolicy {
   downtimeLimitMs: number;
   /** 0 means as fast as the link takes it. */
   maxBandwidthBytesPerSecond: number;
+  /** What the first pass was started with. */
+  firstPassBytesPerSecond: number;
   /** Dirty syncs (QEMU's passes) before arming, at least 2. */
   minimumPasses: number;
   deadlineMs: number;
@@ -34,7 +36,17 @@ export function firstPassBandwidth(
 
 /** Bandwidth at which `remainingBytes` last for `seconds`; never so little that nothing moves in a window. */
 export function holdingBandwidth(remainingBytes: number, seconds: number): number {
-  return Math.max(Math.round(remainingBytes / seconds), 8 * 4096 * (1000 / rateWindowMs));
+  return Math.max(Math.round(remainingBytes / seconds), 3 * 4096 * (1000 / rateWindowMs));
+}
+
+/**
+ * Bandwidth for the rest of the first pass, or null when the present one will do: each window takes at most
+ * half of what is left. QEMU sends a window's share in one burst, so a fast last window would carry everything
+ * that an idle guest dirtied as well, and QEMU would stop it. Pure.
+ */
+export function approachBandwidth(remainingBytes: number, presentBandwidth: number): number | null {
+  const slower = holdingBandwidth(remainingBytes, (2 * rateWindowMs) / 1000);
+  return slower < 0.75 * presentBandwidth ? slower : null;
 }
 
 /** Expected time from STOP to RESUME, from QEMU's own figures. */
@@ -71,6 +83,7 @@ export async function awaitConvergence(
   const deadline = monotonicMs() + policy.deadlineMs;
   let linkBytesPerSecond = 0;
   let previousPredictedMs: number | null = null;
+  let presentBandwidth = policy.firstPassBytesPerSecond;
   let handledPass = 1;
   let lastReport = 0;
   using passes = new PassCounter(instance);
@@ -84,6 +97,13 @@ export async function awaitConvergence(
     if (monotonicMs() - lastReport > 100) {
       lastReport = monotonicMs();
       onProgress(progress, predictedMs);
+    }
+    if (progress.dirtySyncCount === 1 && progress.remainingBytes > 0) {
+      const slower = approachBandwidth(progress.remainingBytes, presentBandwidth);
+      if (slower !== null) {
+        presentBandwidth = slower;
+        await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond: slower });
+      }
     }
     if (progress.dirtySyncCount > handledPass && predictedMs !== null) {
       handledPass = progress.dirtySyncCount;

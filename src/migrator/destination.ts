@@ -178,7 +178,8 @@ export class DestinationMigration {
       { tapName: tap },
     ]);
     this.#attach(instance);
-    const { port } = await instance.listenForMigration(this.#context.host.underlayAddress);
+    const { underlayAddress } = this.#context.host;
+    const { port } = await instance.listenForMigration(underlayAddress, record.migration.peer);
     return port;
   }
 

@@ -22,13 +22,11 @@ export async function startPrecopy(
   facts: MigrationFacts,
 ): Promise<void> {
   if (facts.migrationPort === null) throw new Error("the destination does not listen yet");
-  const memoryBytes = facts.before.definition.memory_mib * 1024 * 1024;
-  const bandwidth = firstPassBandwidth(memoryBytes, context.policy.maxBandwidthBytesPerSecond);
   await facts.instance.prepareOutgoing({
     downtimeLimitMs: precopyDowntimeLimitMs,
-    maxBandwidthBytesPerSecond: Math.round(bandwidth / 2 ** facts.attempts),
+    maxBandwidthBytesPerSecond: startBandwidth(context, facts),
   });
-  await facts.instance.migrateTo(task.toUnderlayAddress, facts.migrationPort);
+  await facts.instance.migrateTo(task.toUnderlayAddress, facts.migrationPort, task.to);
 }
 
 /** Rounds of precopy until arming is due. */
@@ -44,6 +42,7 @@ export async function converge(
     {
       downtimeLimitMs: policy.downtimeLimitMs,
       maxBandwidthBytesPerSecond: policy.maxBandwidthBytesPerSecond,
+      firstPassBytesPerSecond: startBandwidth(context, facts),
       minimumPasses: policy.minimumPasses,
       deadlineMs: task.deadlineMs,
     },
@@ -183,6 +182,13 @@ export function noteTakeover(
     facts.resumedMs = answer.resume_ms - facts.clockOffsetMs;
     facts.timeline.mark("resume", task.to, facts.resumedMs);
   }
+}
+
+/** Slower with every attempt that QEMU ended by stopping the guest itself. */
+function startBandwidth(context: SourceContext, facts: MigrationFacts): number {
+  const memoryBytes = facts.before.definition.memory_mib * 1024 * 1024;
+  const bandwidth = firstPassBandwidth(memoryBytes, context.policy.maxBandwidthBytesPerSecond);
+  return Math.round(bandwidth / 2 ** facts.attempts);
 }
 
 function leftPrecopy(event: GuestEvent): boolean {

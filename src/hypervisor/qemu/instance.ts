@@ -14,6 +14,7 @@ import type { QemuProcess } from "./qemu-process.ts";
 import type { WaitOptions } from "./qmp/event-hub.ts";
 import { isObject } from "./qmp/messages.ts";
 import type { QmpSession } from "./qmp/session.ts";
+import type { StreamTls } from "./stream-tls.ts";
 
 /** A guest in a QEMU process, spoken to through its monitor. */
 export class QemuInstance implements GuestInstance {
@@ -27,6 +28,7 @@ export class QemuInstance implements GuestInstance {
   readonly ended: Promise<void>;
   readonly #process: QemuProcess;
   readonly #session: QmpSession;
+  readonly #tls: StreamTls | null;
   readonly #onDispose: () => void;
   readonly #execute: migration.Execute;
   #mayBeLoading: boolean;
@@ -35,6 +37,7 @@ export class QemuInstance implements GuestInstance {
     { record, paths }: StoredRecord,
     process: QemuProcess,
     session: QmpSession,
+    tls: StreamTls | null,
     onDispose: () => void,
   ) {
     this.guest = record.definition.name;
@@ -47,6 +50,7 @@ export class QemuInstance implements GuestInstance {
     this.ended = process.ended;
     this.#process = process;
     this.#session = session;
+    this.#tls = tls;
     this.#onDispose = onDispose;
     this.#execute = (command, args) => session.execute(command, args);
     this.#mayBeLoading = record.incoming;
@@ -103,8 +107,10 @@ export class QemuInstance implements GuestInstance {
     if (!(await this.#process.waitForEnd(graceMs))) await this.#process.kill();
   }
 
-  listenForMigration(address: string): Promise<{ port: number }> {
-    return migration.listenForMigration(this.#execute, address, this.definition.disks.length > 0);
+  listenForMigration(address: string, sourceHost: string): Promise<{ port: number }> {
+    const hasDisks = this.definition.disks.length > 0;
+    const options = { sourceHost, tls: this.#tls, hasDisks };
+    return migration.listenForMigration(this.#execute, address, options);
   }
 
   prepareOutgoing(parameters: OutgoingParameters): Promise<void> {
@@ -115,8 +121,9 @@ export class QemuInstance implements GuestInstance {
     return migration.setOutgoingParameters(this.#execute, parameters);
   }
 
-  migrateTo(address: string, port: number): Promise<void> {
-    return migration.migrateTo(this.#execute, address, port);
+  migrateTo(address: string, port: number, destinationHost: string): Promise<void> {
+    const options = { destinationHost, tls: this.#tls };
+    return migration.migrateTo(this.#execute, address, port, options);
   }
 
   migrationProgress(): Promise<MigrationProgress> {

@@ -4,6 +4,7 @@ import { SojournError, usageError } from "../../platform/errors.ts";
 import type { MigrationProgress, OutgoingParameters } from "../hypervisor.ts";
 import { migrationPort, progressFromReply } from "./migration-replies.ts";
 import { isObject } from "./qmp/messages.ts";
+import { protectIncoming, protectOutgoing, type StreamTls } from "./stream-tls.ts";
 
 export type Execute = (command: string, args?: Record<string, unknown>) => Promise<unknown>;
 
@@ -12,16 +13,17 @@ const maxDowntimeMs = 2_000_000;
 const outgoingCapabilities = ["events", "return-path", "pause-before-switchover"];
 const incomingCapabilities = ["events", "return-path"];
 
-/** `migrate-incoming` on a free port of `address`; gives the port. */
+/** `migrate-incoming` on a free port of `address`, open to `sourceHost` only; gives the port. */
 export async function listenForMigration(
   execute: Execute,
   address: string,
-  hasDisks: boolean,
+  { sourceHost, tls, hasDisks }: { sourceHost: string; tls: StreamTls | null; hasDisks: boolean },
 ): Promise<{ port: number }> {
   const host = uriHost(address);
   // The image's lock must stay with the source until the destination runs.
   const wanted = hasDisks ? [...incomingCapabilities, "late-block-activate"] : incomingCapabilities;
   await setCapabilities(execute, wanted);
+  await protectIncoming(execute, tls, sourceHost);
   await execute("migrate-incoming", { uri: `tcp:${host}:0` });
   const port = migrationPort(await execute("query-migrate"));
   if (port !== null) return { port };
@@ -59,9 +61,16 @@ export async function setOutgoingParameters(
   await execute("migrate-set-parameters", parameters);
 }
 
-/** QMP `migrate` over TCP. */
-export async function migrateTo(execute: Execute, address: string, port: number): Promise<void> {
-  await execute("migrate", { uri: `tcp:${uriHost(address)}:${wholeNumber("port", port, 65_535)}` });
+/** QMP `migrate` over TCP, to nobody but `destinationHost`. */
+export async function migrateTo(
+  execute: Execute,
+  address: string,
+  port: number,
+  { destinationHost, tls }: { destinationHost: string; tls: StreamTls | null },
+): Promise<void> {
+  const uri = `tcp:${uriHost(address)}:${wholeNumber("port", port, 65_535)}`;
+  await protectOutgoing(execute, tls, destinationHost);
+  await execute("migrate", { uri });
 }
 
 /** One reading of `query-migrate`; read again where QEMU has not yet filled in a completed one. */

@@ -26,12 +26,15 @@ import { identifyProcess } from "./process-identity.ts";
 import { type QemuFacts, qemuFacts } from "./qemu-facts.ts";
 import { QemuProcess } from "./qemu-process.ts";
 import { QmpSession } from "./qmp/session.ts";
+import type { StreamTls } from "./stream-tls.ts";
 import { verifyGuest } from "./verify-guest.ts";
 
 export interface QemuHypervisorOptions {
   /** Folder for sockets, records, consoles and logs of the processes; survives the daemon, not the machine. */
   runDir: string;
   logger: Logger;
+  /** Migration streams are mutually authenticated and encrypted with these; without, they are in clear. */
+  tls?: StreamTls | null;
   /** Absolute path; by default the system's `qemu-system-x86_64`. */
   qemuBinary?: string;
   /** How long QEMU may take until its monitor answers. */
@@ -183,7 +186,13 @@ class QemuHypervisor implements Hypervisor {
   #adopt(stored: StoredRecord, process: QemuProcess, session: QmpSession): QemuInstance {
     const { instance_id: instanceId } = stored.record;
     const release = () => void this.#instances.delete(instanceId);
-    const instance = new QemuInstance(stored, process, session, release);
+    const instance = new QemuInstance(
+      stored,
+      process,
+      session,
+      this.#options.tls ?? null,
+      release,
+    );
     this.#instances.set(instanceId, instance);
     process.ended
       .then(() => {
