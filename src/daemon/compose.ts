@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { createQemuHypervisor } from "../hypervisor/qemu/qemu-hypervisor.ts";
+import type { StreamTls } from "../hypervisor/qemu/stream-tls.ts";
 import { Destinations } from "../migrator/destinations.ts";
 import { Guests } from "../migrator/guests.ts";
 import { HostNetwork } from "../migrator/host-network.ts";
@@ -22,6 +23,7 @@ import { createHostServices } from "./host-services.ts";
 import { MigrationStarter } from "./migration-starter.ts";
 import { baseHandlers, baseProcedures } from "./procedures.ts";
 import type { DaemonServices } from "./services.ts";
+import { layOutStreamCredentials } from "./stream-credentials.ts";
 
 /** All procedures between hosts. */
 export const procedures = { ...baseProcedures, ...migrationProcedures, ...delegationProcedures };
@@ -56,9 +58,14 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const journal = stack.use(new Journal(join(config.paths.state, "journal.jsonl")));
   const records = new RecordStore(join(config.paths.state, "guests"));
   const tunnels = createTunnels();
-  const routing = stack.use(await openRoutingPlane({ logger, stateFolder: config.paths.state }));
+  // Remembered kernel values mean nothing after a reboot: they live where a reboot clears them.
+  const routing = stack.use(await openRoutingPlane({ logger, stateFolder: config.paths.run }));
   const network = new HostNetwork(host, tunnels, routing, records, logger);
-  const hypervisor = createQemuHypervisor({ runDir: config.paths.run, logger });
+  const hypervisor = createQemuHypervisor({
+    runDir: config.paths.run,
+    logger,
+    tls: await streamTls(config),
+  });
   const guests = new Guests({
     host,
     hypervisor,
@@ -82,6 +89,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   recoverSources(source, migrations, logger);
   await network.reconcile();
   await destinations.recover();
+  await guests.forgetEnded();
 
   const services = createHostServices({
     hostName: host.name,
@@ -93,12 +101,19 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     doctor: async () => [],
   });
   const handlers = {
-    ...baseHandlers(config),
+    ...baseHandlers(config, () => hypervisor.capabilities()),
     ...destinations.handlers(),
     ...delegationHandlers(starter, migrations, records),
   };
   const owned = stack.move();
   return { services, handlers, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function streamTls(config: DaemonConfig): Promise<StreamTls | null> {
+  if (!config.migration.tls) return null;
+  const folder = join(config.paths.run, "stream-tls");
+  await layOutStreamCredentials(folder, config.peerApi);
+  return { folder };
 }
 
 function peerLookup(context: DaemonContext) {

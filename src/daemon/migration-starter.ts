@@ -9,6 +9,7 @@ import type { PeerCaller } from "../platform/procedures.ts";
 import type { Tunnels } from "../tunnels/tunnel.ts";
 import type { procedures } from "./compose.ts";
 import type { DaemonConfig } from "./config.ts";
+import { checkHypervisorsMatch } from "./hypervisor-match.ts";
 import { protocolVersion } from "./procedures.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
 
@@ -37,7 +38,8 @@ export class MigrationStarter {
 
   /**
    * @throws SojournError with exit code 3 and nothing changed: unknown guest or host, a guest that is busy or
-   * does not run here, a peer that does not answer, a tunnel kind that this kernel cannot do.
+   * does not run here, a peer that does not answer, a tunnel kind that this kernel cannot do,
+   * hypervisors between which the guest cannot go.
    */
   async start(request: MigrationRequest): Promise<string> {
     const record = this.#check(request);
@@ -122,6 +124,7 @@ export class MigrationStarter {
         `${address} is in a guest network of ${request.to} too: two homes for one address`,
       );
     }
+    await this.#checkHypervisors(request.to, record);
     const { kind } = await this.#tunnels.choose(request.tunnel ?? migration.tunnel);
     return {
       id: newMigrationId(),
@@ -132,6 +135,18 @@ export class MigrationStarter {
       tunnelKind: kind,
       deadlineMs: (request.timeout_s ?? migration.timeoutS) * 1000,
     };
+  }
+
+  async #checkHypervisors(to: string, record: GuestRecord): Promise<void> {
+    const theirs = await this.#peer(to).call("hypervisor", {});
+    const source = {
+      host: this.#config.host.name,
+      ...(await this.#context.guests.hypervisor.capabilities()),
+      streamTls: this.#config.migration.tls,
+    };
+    const destination = { host: to, ...theirs, streamTls: theirs.stream_tls };
+    this.#context.logger.info({ guest: record.guest, source, destination }, "hypervisors");
+    checkHypervisorsMatch(record.definition, source, destination);
   }
 
   async #runs(guest: string): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { HypervisorCapabilities } from "../hypervisor/hypervisor.ts";
 import { clockProcedure } from "../migrator/clock-procedure.ts";
 import { monotonicMs, wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
@@ -21,9 +22,22 @@ export const baseProcedures = definePeerProcedures({
     }),
     timeoutMs: 5_000,
   },
+  /** Fails as starting a guest would: no QEMU, or one too old. */
+  hypervisor: {
+    request: z.strictObject({}),
+    response: z.object({
+      version: z.string().max(200),
+      accelerator: z.enum(["kvm", "tcg"]),
+      stream_tls: z.boolean(),
+    }),
+    timeoutMs: 15_000,
+  },
 });
 
-export function baseHandlers(config: DaemonConfig): ProcedureHandlers<typeof baseProcedures> {
+export function baseHandlers(
+  config: DaemonConfig,
+  capabilities: () => Promise<HypervisorCapabilities>,
+): ProcedureHandlers<typeof baseProcedures> {
   return {
     clock: async () => ({ monotonic_ms: monotonicMs(), wall_clock_ms: wallClockMs() }),
     hello: async (request) => {
@@ -41,5 +55,6 @@ export function baseHandlers(config: DaemonConfig): ProcedureHandlers<typeof bas
         guest_subnets: config.guestNetworks.map((network) => network.subnet),
       };
     },
+    hypervisor: async () => ({ ...(await capabilities()), stream_tls: config.migration.tls }),
   };
 }

@@ -5,17 +5,12 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { delay, monotonicMs } from "../platform/clock.ts";
 import { SojournError, usageError } from "../platform/errors.ts";
+import { isSameProcess, type ProcessIdentity } from "../platform/process-identity.ts";
 import { readRecord, tailOf, writeFileAtomically } from "./files.ts";
 import { hostConfigPath } from "./host-files.ts";
 import { labPaths } from "./layout.ts";
 import { checkNode, holderOf, labNodePrefix } from "./nodes.ts";
-import {
-  identify,
-  isAlive,
-  type ProcessIdentity,
-  sendSignal,
-  waitUntilGone,
-} from "./process-identity.ts";
+import { identify, sendSignal, waitUntilGone } from "./process-control.ts";
 
 const readyWithinMs = 20_000;
 const endWithinMs = 10_000;
@@ -23,7 +18,7 @@ const endWithinMs = 10_000;
 /** The daemon that the lab started on a host and that still runs, or null. */
 export function findDaemon(lab: string, host: string): ProcessIdentity | null {
   const recorded = readRecord<ProcessIdentity>(labPaths(lab).node(host).daemon);
-  return recorded !== null && isAlive(recorded) ? recorded : null;
+  return recorded !== null && isSameProcess(recorded) ? recorded : null;
 }
 
 /**
@@ -76,7 +71,7 @@ export function checkHost(lab: string, node: string): string {
 async function waitUntilReady(lab: string, host: string, daemon: ProcessIdentity): Promise<void> {
   const deadline = monotonicMs() + readyWithinMs;
   while (!(await answers(healthSocket(lab, host)))) {
-    const ended = !isAlive(daemon);
+    const ended = !isSameProcess(daemon);
     if (!ended && monotonicMs() < deadline) {
       await delay(25);
       continue;

@@ -6,10 +6,11 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { findTool } from "../platform/command.ts";
 import { SojournError } from "../platform/errors.ts";
+import { isSameProcess, type ProcessIdentity } from "../platform/process-identity.ts";
 import { readRecord, tailOf, writeFileAtomically } from "./files.ts";
 import { installationRoot, labPaths } from "./layout.ts";
 import { namespaceInode, namespacePath } from "./namespaces.ts";
-import { identify, isAlive, type ProcessIdentity } from "./process-identity.ts";
+import { identify } from "./process-control.ts";
 import { killProcesses, labProcesses } from "./processes.ts";
 
 /**
@@ -28,7 +29,7 @@ export async function ensureHolder(lab: string, node: string): Promise<boolean> 
 /** The running holder of a node, or null. */
 export function findHolder(lab: string, node: string): ProcessIdentity | null {
   const recorded = readRecord<ProcessIdentity>(labPaths(lab).node(node).holder);
-  if (recorded === null || !isAlive(recorded)) return null;
+  if (recorded === null || !isSameProcess(recorded)) return null;
   return isInNamespace(recorded, lab, node) ? recorded : null;
 }
 

@@ -1,10 +1,10 @@
 import { statSync } from "node:fs";
 import { findTool } from "../platform/command.ts";
 import { preconditionError } from "../platform/errors.ts";
+import type { ProcessIdentity } from "../platform/process-identity.ts";
 import { readRecord } from "./files.ts";
 import { findHolder } from "./holder.ts";
 import { checkLabName, defaultLabName, labPaths, nodeNames } from "./layout.ts";
-import type { ProcessIdentity } from "./process-identity.ts";
 
 /** What `up` built, kept in the lab's folder. */
 export interface LabRecord {

@@ -1,9 +1,10 @@
 import { readdirSync, statSync } from "node:fs";
 import { delay } from "../platform/clock.ts";
+import type { ProcessIdentity } from "../platform/process-identity.ts";
 import { readIfThere } from "./files.ts";
 import { labMark } from "./layout.ts";
 import { existingNamespaces, namespaceInode } from "./namespaces.ts";
-import { identify, type ProcessIdentity, sendSignal, waitUntilGone } from "./process-identity.ts";
+import { identify, sendSignal, waitUntilGone } from "./process-control.ts";
 
 export interface LabProcess extends ProcessIdentity {
   node: string;

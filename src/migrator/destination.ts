@@ -153,6 +153,7 @@ export class DestinationMigration {
       migration: null,
     });
     this.#record("finished");
+    await this.#context.guests.forgetEnded();
   }
 
   /** Goes on with a process that an earlier daemon prepared: takes over what is loaded, aborts the rest. */

@@ -76,17 +76,20 @@ export class Destinations {
         return await entry.lock.run(() => entry.migration.abort());
       },
       verify: async (request) => {
-        const { migration } = this.#demand(request);
-        await migration.networkSettled();
+        if (!this.#isFinished(request)) {
+          await this.#demand(request).migration.networkSettled();
+        }
         const instance = this.#context.guests.instance(request.guest);
         return { run_state: (await instance?.runState()) ?? "gone", network_settled: true };
       },
-      finish: (request) =>
-        this.#locked(request, async (migration) => {
+      finish: async (request) => {
+        if (this.#isFinished(request)) return {};
+        return await this.#locked(request, async (migration) => {
           await migration.finish();
           this.#drop(request.id);
           return {};
-        }),
+        });
+      },
       "guest-ended": async (request, { peer }) => {
         const record = this.#context.records.get(request.guest);
         if (record?.redirect?.host === peer && record.hosting === null) {
@@ -157,6 +160,11 @@ export class Destinations {
       throw new Error("a record without its migration");
     }
     return entry;
+  }
+
+  /** True for a migration that is over here; a source that was restarted asks again. */
+  #isFinished({ id }: Identity): boolean {
+    return this.#context.journal.has(id, "finished");
   }
 
   async #locked<Result>(

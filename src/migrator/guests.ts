@@ -182,11 +182,25 @@ export class Guests {
     if (record?.migration) return;
     this.#instances.delete(instance.guest);
     this.#logger.info({ guest: instance.guest, pid: instance.pid }, "guest has ended");
-    if (record === undefined) return;
-    await this.#network.forget(instance.guest);
+    if (record !== undefined) await this.#forget(record);
+  }
+
+  /** Cleans up after guests whose processes ended while nobody watched: a reboot, a daemon that was down. */
+  async forgetEnded(): Promise<void> {
+    for (const record of this.#records.all()) {
+      const { guest, hosting, migration } = record;
+      if (hosting === null || migration !== null || this.#instances.get(guest)?.isAlive()) continue;
+      this.#logger.warn({ guest }, "guest has ended while nobody watched");
+      this.#instances.delete(guest);
+      await this.#forget(record);
+    }
+  }
+
+  async #forget(record: GuestRecord): Promise<void> {
+    await this.#network.forget(record.guest);
     await this.onEnded(record).catch((error: unknown) =>
       this.#logger.warn(
-        { guest: instance.guest, err: error },
+        { guest: record.guest, err: error },
         "home was not told of the guest's end",
       ),
     );

@@ -124,12 +124,19 @@ export class HostNetwork {
   }
 
   async #ensureTunnels(records: readonly GuestRecord[]): Promise<TunnelInterface[]> {
-    const made: TunnelInterface[] = [];
-    for (const spec of requiredTunnels(records)) {
-      const known = this.#interfaces.get(tunnelKey(spec));
-      made.push(known ?? (await this.#tunnels.ensure(spec)));
+    const needed: TunnelInterface[] = [];
+    const made: TunnelSpec[] = [];
+    try {
+      for (const spec of requiredTunnels(records)) {
+        const known = this.#interfaces.get(tunnelKey(spec));
+        needed.push(known ?? (await this.#tunnels.ensure(spec)));
+        if (known === undefined) made.push(spec);
+      }
+    } catch (error) {
+      for (const spec of made) await this.#tunnels.remove(spec);
+      throw error;
     }
-    return made;
+    return needed;
   }
 }
 

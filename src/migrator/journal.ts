@@ -1,41 +1,64 @@
-import { closeSync, existsSync, fdatasyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
+import { z } from "zod";
+import { preconditionError } from "../platform/errors.ts";
 import { syncFolder } from "../platform/files.ts";
 
 /** Steps whose record is durable before their effect (DESIGN 3). */
-export type JournalStep =
-  | "begin"
-  | "pausing"
-  | "promise"
-  | "taken-over-by-destination"
-  | "completed"
-  | "undone"
-  | "in-doubt"
-  | "prepared"
-  | "takeover"
-  | "abort"
-  | "finished";
+const steps = [
+  "begin",
+  "pausing",
+  "promise",
+  "taken-over-by-destination",
+  "completed",
+  "undone",
+  "in-doubt",
+  "prepared",
+  "takeover",
+  "abort",
+  "finished",
+] as const;
 
-export interface JournalRecord {
-  step: JournalStep;
-  migration: string;
-  guest: string;
-  epoch: number;
-  role: "source" | "destination";
+export type JournalStep = (typeof steps)[number];
+
+const journalRecord = z.object({
+  step: z.enum(steps),
+  migration: z.string(),
+  guest: z.string(),
+  epoch: z.int().nonnegative(),
+  role: z.enum(["source", "destination"]),
   /** Wall clock, informative. */
-  at: string;
-}
+  at: z.string(),
+});
+
+export type JournalRecord = z.output<typeof journalRecord>;
 
 /** This host's append-only journal: one JSON record a line, on disk before `append` returns. */
 export class Journal implements Disposable {
   readonly #file: number;
   readonly #records: JournalRecord[];
 
-  /** @throws when the file cannot be opened for appending (the daemon then refuses to start). */
+  /**
+   * Opens or begins the journal; a last line that a crash has torn is cut off, so that nothing is glued to it.
+   * @throws SojournError `SOJ_JOURNAL_DAMAGED`; the system's error when the file cannot be opened for appending.
+   */
   constructor(path: string) {
     const isNew = !existsSync(path);
-    this.#records = isNew ? [] : readRecords(readFileSync(path, "utf8"));
+    const text = isNew ? "" : readFileSync(path, "utf8");
+    this.#records = readRecords(text, path);
     this.#file = openSync(path, "a", 0o600);
+    if (!text.endsWith("\n")) {
+      ftruncateSync(this.#file, Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1)));
+      fdatasyncSync(this.#file);
+    }
     if (isNew) syncFolder(dirname(path));
   }
 
@@ -57,15 +80,26 @@ export class Journal implements Disposable {
   }
 }
 
-/** Whole records of a journal's text; an unfinished last line (torn by a crash) is not one. */
-export function readRecords(text: string): JournalRecord[] {
+/**
+ * Whole records of a journal's text; an unfinished last line is not one.
+ * @throws SojournError `SOJ_JOURNAL_DAMAGED` naming the line: what it said about a guest is not known any more.
+ */
+export function readRecords(text: string, path = "journal"): JournalRecord[] {
   const lines = text.split("\n");
   lines.pop();
   return lines.map((line, index) => {
-    try {
-      return JSON.parse(line) as JournalRecord;
-    } catch (error) {
-      throw new Error(`journal line ${index + 1} is damaged`, { cause: error });
-    }
+    const record = journalRecord.safeParse(parseJson(line));
+    if (record.success) return record.data;
+    throw preconditionError("SOJ_JOURNAL_DAMAGED", `${path}: line ${index + 1} is not a record`, {
+      hint: "guests go on as they are; find out which migration it was, and where its guest runs, before it is repaired",
+    });
   });
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }

@@ -14,7 +14,7 @@ import type { MigrationReport } from "./report.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { SourceMigration } from "./source-migration.ts";
 import { round, Timeline } from "./timeline.ts";
-import type { MigrationState, MigrationEvent as StateEvent } from "./transition.ts";
+import type { Failure, MigrationState, MigrationEvent as StateEvent } from "./transition.ts";
 
 export type StreamEvent = PhaseEvent | ProgressEvent | MigrationReport | ErrorRecord;
 
@@ -72,6 +72,16 @@ export class Migrations {
     event: StateEvent,
   ): string {
     return this.#launch(task, before, resume, null, state, event);
+  }
+
+  /** Ends those that an earlier daemon had begun, but not prepared at this host: nothing is left to resume. */
+  endAbandoned(failure: Failure): void {
+    for (const stored of this.#stored.values()) {
+      const ours = stored.from === this.#context.host.name;
+      if (!ours || stored.endedMs !== null || this.#running.has(stored.id)) continue;
+      const error = endingError("rolled-back", failure, stored).toRecord();
+      this.#store({ ...stored, state: "rolled-back", endedMs: wallClockMs(), error });
+    }
   }
 
   list(): StoredMigration[] {

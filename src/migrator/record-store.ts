@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { preconditionError } from "../platform/errors.ts";
 import { replaceFileDurably, syncFolder } from "../platform/files.ts";
 import { type GuestRecord, guestRecordSchema } from "./records.ts";
 
@@ -8,16 +9,13 @@ export class RecordStore {
   readonly #folder: string;
   readonly #records = new Map<string, GuestRecord>();
 
-  /** @throws when a record file is damaged: guessing about a guest's place is not allowed. */
+  /** @throws SojournError `SOJ_RECORD_DAMAGED`: guessing about a guest's place is not allowed. */
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#folder = folder;
     for (const name of readdirSync(folder).filter((file) => file.endsWith(".json"))) {
-      const parsed = guestRecordSchema.safeParse(
-        JSON.parse(readFileSync(join(folder, name), "utf8")),
-      );
-      if (!parsed.success) throw new Error(`${join(folder, name)}: ${parsed.error.message}`);
-      this.#records.set(parsed.data.guest, parsed.data);
+      const record = readRecord(join(folder, name));
+      this.#records.set(record.guest, record);
     }
   }
 
@@ -48,5 +46,16 @@ export class RecordStore {
 
   #path(guest: string): string {
     return join(this.#folder, `${guest}.json`);
+  }
+}
+
+function readRecord(path: string): GuestRecord {
+  try {
+    return guestRecordSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (cause) {
+    throw preconditionError("SOJ_RECORD_DAMAGED", `${path} does not say where its guest is`, {
+      cause,
+      hint: "guests go on as they are; repair the file, or remove it once the guest runs nowhere",
+    });
   }
 }

@@ -1,9 +1,15 @@
+import { endedInstance } from "../hypervisor/ended-instance.ts";
 import type { Logger } from "../platform/log.ts";
 import type { Journal } from "./journal.ts";
 import type { Migrations } from "./migrations.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
-import type { Failure, MigrationEvent, MigrationState } from "./transition.ts";
+import {
+  type Failure,
+  isPromised,
+  type MigrationEvent,
+  type MigrationState,
+} from "./transition.ts";
 
 const restarted: Failure = {
   step: "daemon",
@@ -36,16 +42,15 @@ export function recoverSources(
   logger: Logger,
 ): string[] {
   const unfinished = context.records.all().filter((record) => record.migration?.role === "source");
-  return unfinished.flatMap((record) => {
+  const resumed = unfinished.flatMap((record) => {
     const task = taskOf(record);
-    if (task === null || context.guests.instance(record.guest) === undefined) {
-      logger.error(
-        { guest: record.guest },
-        "a migration was under way, and the guest's process is gone",
-      );
-      return [];
+    if (task === null) return [];
+    if (context.guests.instance(record.guest) === undefined) {
+      logger.warn({ guest: record.guest }, "the guest's process at the source has ended meanwhile");
+      context.guests.adopt(endedInstance(record.definition));
     }
     const { state, event } = resumptionOf(context.journal, task.id);
+    if (isPromised(state)) noteRouteChange(context, record);
     logger.warn(
       { migration: task.id, guest: task.guest, state: state.name },
       "going on after a restart",
@@ -53,6 +58,14 @@ export function recoverSources(
     const before: GuestRecord = { ...record, outgoing: null, migration: null };
     return [migrations.resume(task, before, record.migration?.resume ?? true, state, event)];
   });
+  migrations.endAbandoned(restarted);
+  return resumed;
+}
+
+/** The route change follows the promise and is not recorded by itself (`RecordStore.putVolatile`). */
+function noteRouteChange(context: SourceContext, record: GuestRecord): void {
+  if (record.outgoing === null) return;
+  context.records.putVolatile({ ...record, outgoing: { ...record.outgoing, switched: true } });
 }
 
 function taskOf(record: GuestRecord): MigrationTask | null {

@@ -65,25 +65,18 @@ export async function settleWithDestination(
   context: SourceContext,
   task: MigrationTask,
 ): Promise<{ state: string; takeover_ms: number | null; resume_ms: number | null }> {
-  const deadline = monotonicMs() + context.policy.settleDeadlineMs;
-  for (;;) {
-    try {
-      const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
-      return await context.peer(task.to).call("settle", identity, { timeoutMs: 10_000 });
-    } catch (error) {
-      const unreachable = error instanceof SojournError && error.retryable;
-      if (!unreachable || monotonicMs() > deadline) throw error;
-      await delay(500);
-    }
-  }
+  const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
+  return await untilAnswered(context, () =>
+    context.peer(task.to).call("settle", identity, { timeoutMs: 10_000 }),
+  );
 }
 
 /** The destination runs the guest: its network is settled before ours is taken away. */
 export async function verifyTraffic(context: SourceContext, task: MigrationTask): Promise<void> {
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
-  const answer = await context
-    .peer(task.to)
-    .call("verify", { ...identity, wait_ms: 5_000 }, { timeoutMs: 20_000 });
+  const answer = await untilAnswered(context, () =>
+    context.peer(task.to).call("verify", { ...identity, wait_ms: 5_000 }, { timeoutMs: 20_000 }),
+  );
   context.logger.info({ migration: task.id, ...answer }, "guest verified at the destination");
 }
 
@@ -99,11 +92,30 @@ export async function retireSource(
   await instance.quit();
   context.guests.release(instance);
   await instance[Symbol.asyncDispose]();
+  const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
+  await untilAnswered(context, () =>
+    context.peer(task.to).call("finish", identity, { timeoutMs: 20_000 }),
+  );
+  // Last, because after a crash this record is what the destination's end is asked for again.
   const record = context.records.get(task.guest);
   if (record?.outgoing) await keepRedirect(context, task, record, facts);
-  await context
-    .peer(task.to)
-    .call("finish", { id: task.id, guest: task.guest, epoch: task.epoch }, { timeoutMs: 20_000 });
+}
+
+/** Asks again while the destination cannot be reached, up to the settling deadline. */
+async function untilAnswered<Answer>(
+  context: SourceContext,
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
+  const deadline = monotonicMs() + context.policy.settleDeadlineMs;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const unreachable = error instanceof SojournError && error.retryable;
+      if (!unreachable || monotonicMs() > deadline) throw error;
+      await delay(500);
+    }
+  }
 }
 
 async function keepRedirect(

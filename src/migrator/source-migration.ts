@@ -39,13 +39,17 @@ const maximumAttempts = 4;
 /** How often the destination hears from us before the promise; far below its lease. */
 const leaseRenewalMs = 5_000;
 
+/** Renewals in a row without an answer before the migration is given up. */
+const toleratedSilences = 2;
+
 /** Runs one migration at its source: `transition` decides, this carries out. */
 export class SourceMigration {
   readonly task: MigrationTask;
   readonly facts: MigrationFacts;
   readonly #context: SourceContext;
   #state: MigrationState;
-  #interrupt = new AbortController();
+  readonly #interrupt = new AbortController();
+  #unanswered = 0;
 
   constructor(
     context: SourceContext,
@@ -65,9 +69,7 @@ export class SourceMigration {
 
   /** Asks for cancellation; false once the promise was given or nothing is left to cancel. */
   cancel(): boolean {
-    if (isEnded(this.#state) || isPromised(this.#state) || this.#state.name === "rolling-back") {
-      return false;
-    }
+    if (!revocable(this.#state)) return false;
     this.#interrupt.abort(new Interruption({ type: "cancel-requested" }));
     return true;
   }
@@ -124,18 +126,18 @@ export class SourceMigration {
 
   /** Runs the effects in order; what the last one, or a failing one, leads to. */
   async #carryOut(effects: readonly Effect[]): Promise<MigrationEvent> {
-    const revocable = !isPromised(this.#state) && this.#state.name !== "rolling-back";
+    const interruptible = revocable(this.#state);
     let effect: Effect | null = null;
     try {
       let outcome: MigrationEvent | undefined;
       for (effect of effects) {
-        if (revocable) this.#interrupt.signal.throwIfAborted();
+        if (interruptible) this.#interrupt.signal.throwIfAborted();
         outcome = (await this.#perform(effect)) ?? outcome;
       }
       if (outcome === undefined) throw new Error(`nothing follows ${effect}`);
       return outcome;
     } catch (error) {
-      if (revocable && this.#interrupt.signal.reason instanceof Interruption) {
+      if (interruptible && this.#interrupt.signal.reason instanceof Interruption) {
         return this.#interrupt.signal.reason.event;
       }
       return this.#eventOf(error, effect ?? "start-precopy");
@@ -184,7 +186,7 @@ export class SourceMigration {
         await converge(context, task, facts, signal);
         return { type: "converging" };
       case "arm-copy":
-        await armCopy(context, facts, signal);
+        await armCopy(context, task, facts, signal);
         return;
       case "record-pausing":
         this.#record("pausing");
@@ -271,19 +273,39 @@ export class SourceMigration {
     facts.migrationPort = renewed.migration_port;
   }
 
+  /** Keeps the destination's lease alive; a destination that is gone or has given up ends the migration. */
   async #renewLease(): Promise<void> {
-    if (isPromised(this.#state) || isEnded(this.#state)) return;
-    const identity = { id: this.task.id, guest: this.task.guest, epoch: this.task.epoch };
-    await this.#context
-      .peer(this.task.to)
-      .call("state", { ...identity, wait_ms: 0 })
-      .catch(() => {});
+    const { id, guest, epoch, to } = this.task;
+    const prepared = this.facts.migrationPort !== null;
+    if (!prepared || !revocable(this.#state)) return;
+    try {
+      const { state } = await this.#context
+        .peer(to)
+        .call("state", { id, guest, epoch, wait_ms: 0 }, { timeoutMs: leaseRenewalMs });
+      this.#unanswered = 0;
+      if (state !== "aborted") return;
+      this.#giveUp(new Error(`${to} has given the migration up`));
+    } catch (error) {
+      this.#unanswered += 1;
+      if (this.#unanswered >= toleratedSilences) this.#giveUp(error);
+    }
+  }
+
+  #giveUp(error: unknown): void {
+    this.#interrupt.abort(
+      new Interruption({ type: "failed", failure: failureOf(error, "await-convergence") }),
+    );
   }
 
   #record(step: JournalStep): void {
     const { id, guest, epoch } = this.task;
     this.#context.journal.append({ step, migration: id, guest, epoch, role: "source" });
   }
+}
+
+/** True until the promise or the beginning of a roll-back: what comes in between may still be interrupted. */
+function revocable(state: MigrationState): boolean {
+  return !isEnded(state) && !isPromised(state) && state.name !== "rolling-back";
 }
 
 class Interruption extends Error {

@@ -13,6 +13,9 @@ import type { MigrationFacts, MigrationTask, SourceContext } from "./source-cont
 /** Time for the source's tap to drain into the guest once packets are copied to the destination as well. */
 const minimumArmedMs = 20;
 
+/** How long the destination may take to confirm; the held-down stream lasts longer. */
+const confirmationTimeoutMs = 800;
+
 /** Below this the guest's own activity decides, so that QEMU never converges by itself while it runs. */
 const precopyDowntimeLimitMs = 1;
 
@@ -54,16 +57,34 @@ export async function converge(
 /**
  * Copies the guest's inbound packets to the destination too, and returns when the guest can be stopped: the
  * source's tap has drained and the rate limiter is about to wake. The network is ours until the guest has landed.
+ * @throws SojournError when the destination does not answer or has given up: after the promise it would be too late.
  */
 export async function armCopy(
   context: SourceContext,
+  task: MigrationTask,
   facts: MigrationFacts,
   signal: AbortSignal,
 ): Promise<void> {
   facts.networkHold = await context.network.hold();
   await context.network.routing.arm(attachmentOf(context.host, facts.before).address);
-  await delay(minimumArmedMs, signal);
+  await Promise.all([delay(minimumArmedMs, signal), confirmDestination(context, task, signal)]);
   await awaitWindowEnd(facts.instance, signal);
+}
+
+async function confirmDestination(
+  context: SourceContext,
+  task: MigrationTask,
+  signal: AbortSignal,
+): Promise<void> {
+  const question = { id: task.id, guest: task.guest, epoch: task.epoch, wait_ms: 0 };
+  const { state } = await context
+    .peer(task.to)
+    .call("state", question, { signal, timeoutMs: confirmationTimeoutMs });
+  if (state === "incoming") return;
+  throw new SojournError("SOJ_DESTINATION_ABORTED", `${task.to} has given the migration up`, {
+    retryable: true,
+    hint: `see the daemon's log on ${task.to}`,
+  });
 }
 
 /**

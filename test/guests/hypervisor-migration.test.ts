@@ -25,11 +25,11 @@ describe("a guest moves between two QEMU processes", () => {
 
   /** Both sides prepared and the transfer under way, held down so that it does not end by itself. */
   async function begin(): Promise<void> {
-    const { port } = await destination.listenForMigration("127.0.0.1");
+    const { port } = await destination.listenForMigration("127.0.0.1", "host-a");
     expect(port).toBeGreaterThan(0);
     await source.prepareOutgoing(slow);
     const active = migrationStatus(source, "active");
-    await source.migrateTo("127.0.0.1", port);
+    await source.migrateTo("127.0.0.1", port, "host-b");
     await active;
     expect(await source.runState()).toBe("running");
   }
@@ -183,10 +183,10 @@ describe("a guest moves between two QEMU processes", () => {
   test("a stream for another guest is refused, the source runs on", async () => {
     await destination.quit();
     destination = await there.startIncoming(firmwareGuest({ name: "db1" }));
-    const { port } = await destination.listenForMigration("127.0.0.1");
+    const { port } = await destination.listenForMigration("127.0.0.1", "host-a");
     await source.prepareOutgoing(slow);
     const failed = migrationStatus(source, "failed");
-    await source.migrateTo("127.0.0.1", port);
+    await source.migrateTo("127.0.0.1", port, "host-b");
     await failed;
     expect(await source.runState()).toBe("running");
     await destination.ended;
@@ -212,7 +212,7 @@ describe("a guest moves between two QEMU processes", () => {
   });
 
   test("an address that is not this machine's cannot be listened on", async () => {
-    await expect(destination.listenForMigration("192.0.2.77")).rejects.toMatchObject({
+    await expect(destination.listenForMigration("192.0.2.77", "host-a")).rejects.toMatchObject({
       code: "SOJ_HYPERVISOR_REFUSED",
     });
   });

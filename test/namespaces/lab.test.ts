@@ -2,9 +2,10 @@ import { statSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { downLab, labNodePrefix, nodesOfLab, upLab } from "../../src/lab/index.ts";
 import { lockLab } from "../../src/lab/lock.ts";
-import { identify, isAlive } from "../../src/lab/process-identity.ts";
+import { identify } from "../../src/lab/process-control.ts";
 import { labProcesses } from "../../src/lab/processes.ts";
 import { runCommand } from "../../src/platform/command.ts";
+import { isSameProcess } from "../../src/platform/process-identity.ts";
 import { footprintOf } from "./lab-support/footprint.ts";
 import { run, sojourn } from "./lab-support/run.ts";
 
@@ -157,7 +158,7 @@ describe("down", () => {
     expect(labProcesses(lab)).toContainEqual({ ...hiding, node: "host-a" });
     await downLab(lab);
     expect(footprintOf(lab)).toEqual(before);
-    expect(isAlive(hiding)).toBe(false);
+    expect(isSameProcess(hiding)).toBe(false);
   });
 
   test("works after everything was killed with -9, and after the files were lost", async () => {

@@ -104,24 +104,41 @@ export class TestLab implements AsyncDisposable {
 
 /** All kernel state of a host that a migration may touch, in a form that compares: no indexes, ages or counters. */
 export async function kernelState(lab: TestLab, host: string): Promise<Record<string, string>> {
-  const read = async (command: string) => (await lab.run(host, command.split(" "))).trim();
-  const lines = (text: string) => text.split("\n").sort().join("\n");
+  const script = Object.values(questions).join(`; echo ${answerEnd}; `);
+  const answers = (await lab.run(host, ["sh", "-c", `${script}; true`])).split(answerEnd);
+  const state = Object.keys(questions).map((name, index) => [name, (answers[index] ?? "").trim()]);
+  const read: Record<string, string> = Object.fromEntries(state);
+  const lines = (text = "") => text.split("\n").sort().join("\n");
   return {
-    links: lines((await read("ip -br link")).replace(/@if\d+/g, "")),
-    addresses: lines((await read("ip -br address")).replace(/@if\d+/g, "")),
-    routes: lines(await read("ip route show table all")),
-    rules: lines(await read("ip rule")),
-    permanentNeighbours: lines(await read("ip neigh show nud permanent")),
-    proxies: lines(await read("ip neigh show proxy")),
-    fdb: lines((await read("bridge fdb show")).replace(/^.* master .*$/gm, "")),
-    nft: await read("nft list ruleset"),
-    qdiscs: lines(await read("tc qdisc show")),
-    filters: await read("tc filter show dev eth0 ingress"),
-    namespaces: await read("ip netns list"),
-    sysctls: lines(
-      await read(
-        "sysctl -a -r net.ipv4.(conf|neigh).(all|default|eth0|guests0).(rp_filter|proxy_arp|proxy_delay|forwarding|send_redirects)$",
-      ),
-    ),
+    links: lines(read.links?.replace(/@if\d+/g, "")),
+    addresses: lines(read.addresses?.replace(/@if\d+/g, "")),
+    routes: lines(read.routes),
+    rules: lines(read.rules),
+    permanentNeighbours: lines(read.permanentNeighbours),
+    proxies: lines(read.proxies),
+    fdb: lines(read.fdb?.replace(/^.* master .*$/gm, "")),
+    nft: read.nft ?? "",
+    qdiscs: lines(read.qdiscs),
+    filters: read.filters ?? "",
+    namespaces: read.namespaces ?? "",
+    sysctls: lines(read.sysctls),
   };
 }
+
+const answerEnd = "---answer-ends---";
+
+const questions = {
+  links: "ip -br link",
+  addresses: "ip -br address",
+  routes: "ip route show table all",
+  rules: "ip rule",
+  permanentNeighbours: "ip neigh show nud permanent",
+  proxies: "ip neigh show proxy",
+  fdb: "bridge fdb show",
+  nft: "nft list ruleset",
+  qdiscs: "tc qdisc show",
+  filters: "tc filter show dev eth0 ingress",
+  namespaces: "ip netns list",
+  sysctls:
+    "sysctl -a -r 'net.ipv4.(conf|neigh).(all|default|eth0|guests0).(rp_filter|proxy_arp|proxy_delay|forwarding|send_redirects)$'",
+};

@@ -4,6 +4,7 @@ import { pino } from "pino";
 import { type GuestDefinition, guestDefinitionFromJson } from "../../src/hypervisor/definition.ts";
 import type { GuestEvent, GuestInstance, Hypervisor } from "../../src/hypervisor/hypervisor.ts";
 import { createQemuHypervisor } from "../../src/hypervisor/qemu/qemu-hypervisor.ts";
+import type { StreamTls } from "../../src/hypervisor/qemu/stream-tls.ts";
 
 /** A guest without a kernel: its firmware finds nothing to boot and idles. */
 export function firmwareGuest(overrides: Record<string, unknown> = {}): GuestDefinition {
@@ -13,21 +14,25 @@ export function firmwareGuest(overrides: Record<string, unknown> = {}): GuestDef
 /** A run folder of its own with a hypervisor; what was started here ends with it. */
 export class QemuHost implements AsyncDisposable {
   readonly runDir: string;
+  readonly #tls: StreamTls | null;
   hypervisor: Hypervisor;
   readonly #owned: GuestInstance[] = [];
 
-  static async create(): Promise<QemuHost> {
-    return new QemuHost(await mkdtemp("/tmp/qemu-host-"));
+  /** Migration streams are in clear without `tls`. */
+  static async create(tls: StreamTls | null = null): Promise<QemuHost> {
+    return new QemuHost(await mkdtemp("/tmp/qemu-host-"), tls);
   }
 
-  private constructor(runDir: string) {
+  private constructor(runDir: string, tls: StreamTls | null) {
     this.runDir = runDir;
+    this.#tls = tls;
     this.hypervisor = this.newHypervisor();
   }
 
   /** As a daemon that was started again would have. */
   newHypervisor(): Hypervisor {
-    return createQemuHypervisor({ runDir: this.runDir, logger: pino({ level: "silent" }) });
+    const logger = pino({ level: "silent" });
+    return createQemuHypervisor({ runDir: this.runDir, logger, tls: this.#tls });
   }
 
   async start(definition = firmwareGuest()): Promise<GuestInstance> {

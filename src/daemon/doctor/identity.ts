@@ -42,6 +42,10 @@ async function checkCertificate(config: DaemonConfig): Promise<DoctorCheck> {
   if (name !== config.host.name) {
     return fail("certificate", `names ${name ?? "no host"}, not ${config.host.name}`, hint);
   }
+  if (config.migration.tls && certificate.subject !== `CN=${name}`) {
+    const detail = `its subject is not CN=${name} alone: other hosts take no guest from this one`;
+    return fail("certificate", detail, hint);
+  }
   const daysLeft = (Date.parse(certificate.validTo) - Date.now()) / 86_400_000;
   if (daysLeft <= 0) return fail("certificate", `ended on ${certificate.validTo}`, hint);
   if (Date.parse(certificate.validFrom) > Date.now()) {

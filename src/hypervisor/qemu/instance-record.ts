@@ -1,14 +1,14 @@
 import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { z } from "zod";
 import { namePattern } from "../../platform/names.ts";
-import { guestDefinitionSchema } from "../definition.ts";
-import { guestFolder, type InstancePaths, instancePaths, isInstanceId } from "./instance-paths.ts";
 import {
   findProcessByArgument,
   hasArgument,
   identifyProcess,
   type ProcessIdentity,
-} from "./process-identity.ts";
+} from "../../platform/process-identity.ts";
+import { guestDefinitionSchema } from "../definition.ts";
+import { guestFolder, type InstancePaths, instancePaths, isInstanceId } from "./instance-paths.ts";
 
 const recordSchema = z.strictObject({
   version: z.literal(1),

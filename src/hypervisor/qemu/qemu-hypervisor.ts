@@ -1,6 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { preconditionError } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/log.ts";
+import { identifyProcess } from "../../platform/process-identity.ts";
 import type { GuestDefinition } from "../definition.ts";
 import type {
   GuestInstance,
@@ -22,7 +23,6 @@ import {
   writeRecord,
 } from "./instance-record.ts";
 import { awaitMonitor, launchQemu } from "./launch.ts";
-import { identifyProcess } from "./process-identity.ts";
 import { type QemuFacts, qemuFacts } from "./qemu-facts.ts";
 import { QemuProcess } from "./qemu-process.ts";
 import { QmpSession } from "./qmp/session.ts";
@@ -186,13 +186,7 @@ class QemuHypervisor implements Hypervisor {
   #adopt(stored: StoredRecord, process: QemuProcess, session: QmpSession): QemuInstance {
     const { instance_id: instanceId } = stored.record;
     const release = () => void this.#instances.delete(instanceId);
-    const instance = new QemuInstance(
-      stored,
-      process,
-      session,
-      this.#options.tls ?? null,
-      release,
-    );
+    const instance = new QemuInstance(stored, process, session, this.#options.tls ?? null, release);
     this.#instances.set(instanceId, instance);
     process.ended
       .then(() => {

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { delay } from "../../platform/clock.ts";
-import { isSameProcess, type ProcessIdentity } from "./process-identity.ts";
+import { isSameProcess, type ProcessIdentity } from "../../platform/process-identity.ts";
 
 /**
  * A QEMU process, our child or one that an earlier daemon started. The end of a foreign process is

@@ -38,6 +38,7 @@ describe("parseConfig", () => {
     expect(config.peers.get("host-b")).toEqual({ address: "172.16.2.2", port: 7707 });
     expect(config.migration).toMatchObject({
       tunnel: "auto",
+      tls: true,
       frozenDeadlineMs: 2000,
       downtimeLimitMs: 300,
       maxBandwidthMbps: 0,

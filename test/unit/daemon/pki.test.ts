@@ -25,6 +25,9 @@ describe("certificates", () => {
     expect(certificate.verify(ca.publicKey)).toBe(true);
     expect(ca.ca && !certificate.ca).toBe(true);
     expect(hostNameOf(certificate.subjectAltName)).toBe("host-a");
+    // What QEMU admits a source by, and what it knows a destination by.
+    expect(certificate.subject).toBe("CN=host-a");
+    expect(certificate.checkHost("host-a", { subject: "never" })).toBe("host-a");
     expect(certificate.checkIP("172.16.1.2")).toBe("172.16.1.2");
     expect(certificate.keyUsage).toEqual(["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"]);
     expect(certificate.publicKey.asymmetricKeyDetails?.namedCurve).toBe("prime256v1");

@@ -74,6 +74,9 @@ test.each(["host-b", "127.0.0.1,x", "fe80::1%eth0", ""])(
     const execute = async () => {
       throw new Error("must not be sent");
     };
-    await expect(migrateTo(execute, address, 1)).rejects.toMatchObject({ code: "SOJ_USAGE" });
+    const options = { destinationHost: "host-b", tls: null };
+    await expect(migrateTo(execute, address, 1, options)).rejects.toMatchObject({
+      code: "SOJ_USAGE",
+    });
   },
 );

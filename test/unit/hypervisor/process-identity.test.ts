@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { QemuProcess } from "../../../src/hypervisor/qemu/qemu-process.ts";
 import {
   findProcessByArgument,
   hasArgument,
   identifyProcess,
   isSameProcess,
-} from "../../../src/hypervisor/qemu/process-identity.ts";
-import { QemuProcess } from "../../../src/hypervisor/qemu/qemu-process.ts";
+} from "../../../src/platform/process-identity.ts";
 
 describe("a process", () => {
   const argument = `0.${process.pid}987654321d`;

@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { guestDefinitionFromJson, guestUuid } from "../../../src/hypervisor/definition.ts";
-import { identifyProcess } from "../../../src/hypervisor/qemu/process-identity.ts";
 import { QemuProcess } from "../../../src/hypervisor/qemu/qemu-process.ts";
 import { QmpSession } from "../../../src/hypervisor/qemu/qmp/session.ts";
 import { verifyGuest } from "../../../src/hypervisor/qemu/verify-guest.ts";
+import { identifyProcess } from "../../../src/platform/process-identity.ts";
 import { FakeQmp } from "../../support/fake-qmp.ts";
 
 const definition = guestDefinitionFromJson({ name: "web1", memory_mib: 64 });

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { FaultLab, rolledBackIn } from "./support/fault-lab.ts";
+
+/** Faults while memory is on its way: everything goes back to the source. */
+let fault: FaultLab;
+
+beforeAll(async () => {
+  fault = await FaultLab.up("fault-precopy");
+  // So slow that memory never arrives by itself.
+  await fault.setMigrationPolicy("host-a", "max_bandwidth_mbps = 8");
+  await fault.openSession();
+});
+
+afterAll(() => fault?.[Symbol.asyncDispose]());
+
+beforeEach(() => fault.expectHomeAndClean());
+
+test("the destination's QEMU is killed", async () => {
+  const migration = fault.migrate("host-a", "host-b");
+  await migration.streaming();
+  process.kill(fault.qemuOn("host-b"), "SIGKILL");
+  expect(await migration.ended).toMatchObject(
+    rolledBackIn("await-convergence", "SOJ_MIGRATION_FAILED"),
+  );
+  await fault.expectHomeAndClean();
+});
+
+test("it is cancelled", async () => {
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.streaming();
+  await fault.lab.run("host-a", ["sojourn", "cancel", id]);
+  expect(await migration.ended).toMatchObject({
+    exitCode: 6,
+    last: { type: "error", code: "SOJ_CANCELLED", guest_state: "running-at-source" },
+  });
+  await fault.expectHomeAndClean();
+});
+
+test("the destination's QEMU is frozen, the migration cancelled, the process thawed", async () => {
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.streaming();
+  const frozen = fault.qemuOn("host-b");
+  process.kill(frozen, "SIGSTOP");
+  await fault.lab.run("host-a", ["sojourn", "cancel", id]);
+  expect(await migration.ended).toMatchObject({ exitCode: 6, last: { code: "SOJ_CANCELLED" } });
+  expect(() => process.kill(frozen, "SIGCONT")).toThrow("ESRCH");
+  await fault.expectHomeAndClean();
+});
+
+test("a second migration of the same guest is refused, and the first one is not disturbed", async () => {
+  const first = fault.migrate("host-a", "host-b");
+  const id = await first.streaming();
+  const second = await fault.migrate("host-a", "host-b").ended;
+  expect(second).toMatchObject({
+    exitCode: 3,
+    last: { type: "error", code: "SOJ_GUEST_BUSY", hint: `sojourn watch ${id}` },
+  });
+  await fault.lab.run("host-a", ["sojourn", "cancel", id]);
+  expect((await first.ended).exitCode).toBe(6);
+  await fault.expectHomeAndClean();
+});
+
+test("the destination's daemon is killed and comes back", async () => {
+  const migration = fault.migrate("host-a", "host-b");
+  await migration.streaming();
+  await fault.kill("host-b");
+  await fault.restart("host-b");
+  expect(await migration.ended).toMatchObject(
+    rolledBackIn("await-convergence", "SOJ_MIGRATION_FAILED"),
+  );
+  await fault.expectHomeAndClean();
+});
+
+test("the destination's daemon is killed and stays away until after the roll-back", async () => {
+  const migration = fault.migrate("host-a", "host-b");
+  await migration.streaming();
+  await fault.kill("host-b");
+  expect(await migration.ended).toMatchObject(
+    rolledBackIn("await-convergence", "SOJ_PEER_UNREACHABLE"),
+  );
+  expect(await fault.placeAt("host-a")).toEqual({ state: "running", host: "host-a" });
+  await fault.restart("host-b");
+  await fault.expectHomeAndClean();
+});
+
+test("the source's daemon is killed and comes back", async () => {
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.streaming();
+  await fault.kill("host-a");
+  await migration.ended.catch(() => {});
+  await fault.restart("host-a");
+  await fault.recovered("host-a");
+  const { exitCode, stdout } = await fault.lab.exec("host-a", ["sojourn", "watch", id, "--json"]);
+  expect(JSON.parse(stdout)).toMatchObject({
+    code: "SOJ_DAEMON_RESTARTED",
+    guest_state: "running-at-source",
+  });
+  expect(exitCode).toBe(4);
+  await fault.expectHomeAndClean();
+});
+
+test("both daemons are killed and come back", async () => {
+  const migration = fault.migrate("host-a", "host-b");
+  await migration.streaming();
+  await Promise.all([fault.kill("host-a"), fault.kill("host-b")]);
+  await migration.ended.catch(() => {});
+  await Promise.all([fault.restart("host-a"), fault.restart("host-b")]);
+  await fault.recovered("host-a");
+  await fault.expectHomeAndClean();
+});
