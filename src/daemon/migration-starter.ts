@@ -1,12 +1,13 @@
 import { placeOf } from "../migrator/guests.ts";
 import { type Migrations, newMigrationId } from "../migrator/migrations.ts";
-import { guestNetworkOf } from "../migrator/network.ts";
+import { attachmentOf, guestNetworkOf } from "../migrator/network.ts";
 import type { GuestRecord } from "../migrator/records.ts";
 import type { MigrationTask, SourceContext } from "../migrator/source-context.ts";
 import { outgoingRecord, preparationOf } from "../migrator/source-preparation.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
-import type { Tunnels } from "../tunnels/tunnel.ts";
+import { ourProtocol } from "../routing/desired.ts";
+import type { PlanLine, Tunnels } from "../tunnels/tunnel.ts";
 import type { procedures } from "./compose.ts";
 import type { DaemonConfig } from "./config.ts";
 import { checkHypervisorsMatch } from "./hypervisor-match.ts";
@@ -68,8 +69,13 @@ export class MigrationStarter {
       to: request.to,
       tunnel: task.tunnelKind,
       hosts: [
-        { host: request.to, lines: theirs.lines },
-        { host: this.#config.host.name, lines: ours },
+        { host: request.to, when: "prepare", lines: theirs.lines },
+        { host: this.#config.host.name, when: "prepare", lines: ours },
+        {
+          host: this.#config.host.name,
+          when: "switchover",
+          lines: [await this.#switchLine(task, before)],
+        },
       ],
       warnings: [],
     };
@@ -134,6 +140,21 @@ export class MigrationStarter {
       toUnderlayAddress: peer.underlay_address,
       tunnelKind: kind,
       deadlineMs: (request.timeout_s ?? migration.timeoutS) * 1000,
+    };
+  }
+
+  async #switchLine(task: MigrationTask, before: GuestRecord): Promise<PlanLine> {
+    const tunnel = await this.#tunnels.describe({
+      kind: task.tunnelKind,
+      localAddress: this.#config.host.underlayAddress,
+      remoteAddress: task.toUnderlayAddress,
+    });
+    const { address, bridge } = attachmentOf(this.#context.host, before);
+    const via = tunnel.nextHop === null ? "" : `via ${tunnel.nextHop} onlink `;
+    const route = `ip route replace ${address}/32`;
+    return {
+      command: `${route} ${via}dev ${tunnel.interfaceName} proto ${ourProtocol}`,
+      undo: `${route} dev ${bridge} proto ${ourProtocol}`,
     };
   }
 

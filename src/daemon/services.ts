@@ -33,7 +33,8 @@ export interface MigrationPlan {
   from: string;
   to: string;
   tunnel: string;
-  hosts: { host: string; lines: PlanLine[] }[];
+  /** `when`: before the guest is touched, or the one change of the switchover. */
+  hosts: { host: string; when: "prepare" | "switchover"; lines: PlanLine[] }[];
   warnings: string[];
 }
 

@@ -1,6 +1,7 @@
 import { SojournError } from "../platform/errors.ts";
+import { streamOf } from "../platform/event-stream.ts";
 import type { GuestDefinition } from "./definition.ts";
-import type { GuestInstance } from "./hypervisor.ts";
+import type { GuestEvent, GuestInstance } from "./hypervisor.ts";
 
 /** Stands for a guest's process that ended while nobody watched: every request fails with `SOJ_HYPERVISOR_GONE`. */
 export function endedInstance(definition: GuestDefinition): GuestInstance {
@@ -18,6 +19,7 @@ export function endedInstance(definition: GuestDefinition): GuestInstance {
     ended: Promise.resolve(),
     isAlive: () => false,
     onEvent: () => () => {},
+    events: (signal) => streamOf<GuestEvent>(() => () => {}, signal),
     quit: async () => {},
     [Symbol.asyncDispose]: async () => {},
     runState: gone,

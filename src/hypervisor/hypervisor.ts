@@ -93,6 +93,8 @@ export interface GuestInstance extends AsyncDisposable {
   ): Promise<GuestEvent>;
   /** Calls back for every event until the returned function is called. */
   onEvent(listener: (event: GuestEvent) => void): () => void;
+  /** Every event from the call on, as an async stream that ends when `signal` fires. */
+  events(signal: AbortSignal): AsyncIterable<GuestEvent>;
 
   /** QMP `stop`. The caller checks `runState()`. */
   stop(): Promise<void>;

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { GuestInstance } from "../hypervisor/hypervisor.ts";
+import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
 import { wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
@@ -187,20 +187,25 @@ export class DestinationMigration {
   #attach(instance: GuestInstance): void {
     this.#instance = instance;
     this.#context.guests.adopt(instance);
-    instance.onEvent((event) => {
-      if (event.name === "RESUME") this.#resumeMs ??= event.timestampMs;
-      if (event.name === "MIGRATION" && event.data.status === "completed") {
-        this.#takeOver().catch((error: unknown) =>
-          this.#logger.error({ err: error }, "takeover failed"),
-        );
-      }
-    });
+    const ended = new AbortController();
+    void this.#follow(instance.events(ended.signal));
     void instance.ended.then(async () => {
+      ended.abort();
       if (this.#instance === instance && this.#phase === "incoming" && !this.#aborting) {
         this.#logger.warn("the incoming process ended before it held the guest");
         await this.abort();
       }
     });
+  }
+
+  async #follow(events: AsyncIterable<GuestEvent>): Promise<void> {
+    for await (const event of events) {
+      if (event.name === "RESUME") this.#resumeMs ??= event.timestampMs;
+      if (event.name !== "MIGRATION" || event.data.status !== "completed") continue;
+      this.#takeOver().catch((error: unknown) =>
+        this.#logger.error({ err: error }, "takeover failed"),
+      );
+    }
   }
 
   async #takeOver({ runs = false } = {}): Promise<void> {

@@ -10,7 +10,7 @@ import type { Namespace } from "./namespaces.ts";
  * @returns one line per packet.
  */
 export async function packetsWhile(
-  namespace: Namespace,
+  namespace: Pick<Namespace, "name">,
   device: string,
   filter: string,
   action: () => Promise<void>,

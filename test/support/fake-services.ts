@@ -62,7 +62,12 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
       if (request.guest !== "web1") unknownGuest(request.guest);
       const lines = [{ command: "ip link add x", undo: "ip link del x" }];
       const plan = { type: "plan" as const, guest: "web1", from: "host-a", to: request.to };
-      return { ...plan, tunnel: "ipip", hosts: [{ host: "host-a", lines }], warnings: [] };
+      return {
+        ...plan,
+        tunnel: "ipip",
+        hosts: [{ host: "host-a", when: "prepare", lines }],
+        warnings: [],
+      };
     },
     startMigration: async () => ({ id: "m1", state: "planned" }),
     listMigrations: async () => [status],

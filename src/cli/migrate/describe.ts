@@ -24,15 +24,24 @@ export function describeProgress(event: ProgressEvent): string {
 /** The plan as lines that a shell understands, each with its undo as a comment. */
 export function describePlan(plan: MigrationPlan): string {
   const lines = [`# ${plan.guest}: ${plan.from} -> ${plan.to} through ${plan.tunnel}`];
-  for (const { host, lines: steps } of plan.hosts) {
-    lines.push("", `# on ${host}`);
+  for (const { host, when, lines: steps } of plan.hosts) {
+    lines.push("", `# on ${host}, ${moments[when]}`);
     for (const { command, undo } of steps) {
-      lines.push(command, ...(undo === null ? [] : [`#   undo: ${undo}`]));
+      lines.push(command, ...(undo === null ? [] : [asComment(`  undo: ${undo}`)]));
     }
   }
   if (plan.warnings.length > 0)
     lines.push("", ...plan.warnings.map((text) => `# warning: ${text}`));
   return lines.join("\n");
+}
+
+const moments = {
+  prepare: "before the guest is touched",
+  switchover: "while the guest is paused",
+};
+
+function asComment(text: string): string {
+  return text.replace(/^/gm, "#");
 }
 
 function mebibytes(bytes: number): string {

@@ -1,4 +1,5 @@
 import { SojournError } from "../../platform/errors.ts";
+import { streamOf } from "../../platform/event-stream.ts";
 import type { GuestDefinition } from "../definition.ts";
 import type {
   GuestEvent,
@@ -79,6 +80,10 @@ export class QemuInstance implements GuestInstance {
 
   onEvent(listener: (event: GuestEvent) => void): () => void {
     return this.#session.events.listen(listener);
+  }
+
+  events(signal: AbortSignal): AsyncIterable<GuestEvent> {
+    return streamOf((listener) => this.onEvent(listener), signal);
   }
 
   async stop(): Promise<void> {

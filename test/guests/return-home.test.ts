@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { MigrationPlan } from "../../src/daemon/services.ts";
+import { namespaceName } from "../../src/lab/layout.ts";
+import { packetsWhile } from "../support/capture.ts";
+import { kernelState, TestLab } from "../support/lab.ts";
+import { move } from "./support/moves.ts";
+import { NodeProgram } from "./support/node-program.ts";
+import type { SessionLine } from "./support/session-client.ts";
+
+const guest = "10.1.0.10";
+const nodes = ["host-a", "host-b", "router", "client"];
+/** On the wire between the hosts: RFC 2003 and RFC 7348. */
+const carriedIn = { ipip: "ip proto 4", vxlan: "udp dst port 4789" };
+
+describe("a guest that comes home", () => {
+  let lab: TestLab;
+  let before: Record<string, unknown>;
+
+  beforeAll(async () => {
+    lab = await TestLab.up(`home${process.pid}`, ["--hosts", "2"]);
+    before = await stateOfAll();
+  });
+
+  afterAll(async () => {
+    await lab?.[Symbol.asyncDispose]();
+  });
+
+  test("a dry run says for both hosts what would be done and undone, and does nothing", async () => {
+    const command = ["sojourn", "migrate", "web1", "--to", "host-b", "--dry-run"];
+    const text = await lab.run("host-a", command);
+    for (const line of [/^ip rule add .* from 10\.1\.0\.10/m, /^ip route .*10\.1\.0\.10/m]) {
+      expect(text).toMatch(line);
+    }
+    for (const tool of ["nft", "tc"]) expect(text).toMatch(new RegExp(`^(#.*)?${tool} `, "m"));
+
+    const plan: MigrationPlan = JSON.parse(await lab.run("host-a", [...command, "--json"]));
+    expect(plan).toMatchObject({ type: "plan", guest: "web1", from: "host-a", to: "host-b" });
+    expect(plan.hosts.map(({ host }) => host).sort()).toEqual(["host-a", "host-b"]);
+    for (const { host, lines } of plan.hosts) {
+      const undone = lines.filter(({ undo }) => undo !== null);
+      expect(undone.length, `undo on ${host}`).toBeGreaterThan(0);
+    }
+    expect(await stateOfAll()).toEqual(before);
+  });
+
+  test.each([
+    { kind: "ipip", homeFrom: "host-a" },
+    { kind: "vxlan", homeFrom: "host-b" },
+  ] as const)(
+    "leaves nothing behind: $kind, sent home by $homeFrom",
+    async ({ kind, homeFrom }) => {
+      await using session = NodeProgram.start<SessionLine>(
+        lab.name,
+        "client",
+        "session-client.ts",
+        [guest, "7"],
+      );
+      await session.line(({ echoed }) => echoed >= 10);
+      const seen = await packetsBetweenHosts(kind, async () => {
+        const out = await move(lab, "host-a", "host-b", ["--no-probe", "--tunnel", kind]);
+        expect(out.report?.tunnel?.kind).toBe(kind);
+        await session.line(({ echoed }) => echoed >= (session.lines.at(-1)?.echoed ?? 0) + 50);
+        expect(await stateOfAll()).not.toEqual(before);
+        await move(lab, homeFrom, "host-a", ["--no-probe", "--tunnel", kind]);
+      });
+      expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
+      expect(seen.tunnelled).toBeGreaterThan(100);
+      expect(seen.clear).toEqual([]);
+      expect(await stateOfAll()).toEqual(before);
+    },
+  );
+
+  async function stateOfAll(): Promise<Record<string, unknown>> {
+    const states = await Promise.all(
+      nodes.map(async (node) => [node, await kernelState(lab, node)] as const),
+    );
+    return Object.fromEntries(states);
+  }
+
+  /**
+   * What the router sees at its port to host-b while `action` runs: packets in the tunnel, and packets of the
+   * guest's own address outside of any.
+   */
+  async function packetsBetweenHosts(kind: keyof typeof carriedIn, action: () => Promise<void>) {
+    const router = { name: namespaceName(lab.name, "router") };
+    let clear: string[] = [];
+    const hosts = "host 172.16.1.2 and host 172.16.2.2";
+    const tunnelled = await packetsWhile(
+      router,
+      "host-b",
+      `${carriedIn[kind]} and ${hosts}`,
+      async () => {
+        const other = kind === "ipip" ? carriedIn.vxlan : carriedIn.ipip;
+        clear = await packetsWhile(router, "host-b", `host ${guest} or ${other}`, action);
+      },
+    );
+    return { tunnelled: tunnelled.length, clear };
+  }
+});

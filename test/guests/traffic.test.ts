@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { labNodePrefix } from "../../src/lab/index.ts";
+import { delay } from "../../src/platform/clock.ts";
+import { type MigrateOutcome, TestLab } from "../support/lab.ts";
+import { move } from "./support/moves.ts";
+import { createNeighbour } from "./support/neighbour.ts";
+import { NodeProgram } from "./support/node-program.ts";
+import { PingStream } from "./support/ping-stream.ts";
+import type { SessionLine } from "./support/session-client.ts";
+
+const guest = "10.1.0.10";
+const inNamespace = (name: string) => ["/usr/sbin/ip", "netns", "exec", name];
+
+describe("traffic of and around a guest that moves", () => {
+  let lab: TestLab;
+
+  beforeAll(async () => {
+    lab = await TestLab.up(`traffic${process.pid}`, ["--hosts", "2"]);
+  });
+
+  afterAll(async () => {
+    await lab?.[Symbol.asyncDispose]();
+  });
+
+  test("from preparing to armed no packet is lost: guest and client, guest and neighbour, host and home subnet", async () => {
+    await using atHome = await createNeighbour(lab.name, "host-a", "10.1.0.50", "10.1.0.1");
+    await using away = await createNeighbour(lab.name, "host-b", "10.2.0.50", "10.2.0.1");
+    await using clientToGuest = await PingStream.start(labNodePrefix(lab.name, "client"), guest);
+    await using neighbourToGuest = await PingStream.start(inNamespace(away.name), guest);
+    await using siblingToGuest = await PingStream.start(inNamespace(atHome.name), guest);
+    const hostB = labNodePrefix(lab.name, "host-b");
+    await using hostToHome = await PingStream.start(hostB, "10.1.0.50");
+    await using hostToGateway = await PingStream.start(hostB, "10.1.0.1");
+    const streams = {
+      clientToGuest,
+      neighbourToGuest,
+      siblingToGuest,
+      hostToHome,
+      hostToGateway,
+    };
+
+    const outcome = await move(lab, "host-a", "host-b");
+    await Promise.all(Object.values(streams).map((stream) => stream.replies(20)));
+
+    const [preparingMs, armedMs] = [instant(outcome, "preparing"), instant(outcome, "armed")];
+    for (const [name, stream] of Object.entries(streams)) {
+      const { requests, lost } = stream.between(preparingMs, armedMs);
+      expect(lost, name).toEqual([]);
+      expect(requests, name).toBeGreaterThan((armedMs - preparingMs) / 20);
+    }
+    await move(lab, "host-b", "host-a");
+  });
+
+  test("with strict reverse-path filtering a session needs our source routing, and has it", async () => {
+    for (const port of ["client", "host-a", "host-b"]) {
+      await lab.run("router", ["sysctl", "-qw", `net.ipv4.conf.${port}.rp_filter=1`]);
+    }
+    await using session = NodeProgram.start<SessionLine>(lab.name, "client", "session-client.ts", [
+      guest,
+      "7",
+    ]);
+    await session.line(({ echoed }) => echoed >= 20);
+    await move(lab, "host-a", "host-b");
+    await nextEchoes(session, 50);
+    const droppedBefore = await reversePathDrops();
+
+    const rule = await sourceRule();
+    await lab.run("host-b", ["ip", "rule", "del", ...rule]);
+    // An echo that was under way may still arrive.
+    await expect.poll(reversePathDrops, { timeout: 10_000 }).toBeGreaterThan(droppedBefore);
+    const stalledAt = session.lines.at(-1)?.echoed;
+    await delay(1_000);
+    expect(session.lines.at(-1)?.echoed).toBe(stalledAt);
+
+    await lab.run("host-b", ["ip", "rule", "add", ...rule, "protocol", "183"]);
+    await nextEchoes(session, 100);
+    await move(lab, "host-b", "host-a");
+    expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
+  });
+
+  /** Selector and action of the source-routing rule at host-b, as `ip rule add` and `del` take them. */
+  async function sourceRule(): Promise<string[]> {
+    const rules = await lab.run("host-b", ["ip", "rule", "show", "from", guest]);
+    const match = /^(\d+):\s+from \S+ iif (\S+) lookup (\d+) /m.exec(rules);
+    if (match === null) throw new Error(`no rule for ${guest} at host-b: ${rules}`);
+    const [, priority = "", device = "", table = ""] = match;
+    return ["pref", priority, "iif", device, "from", guest, "lookup", table];
+  }
+
+  /** Packets that the router has dropped because they came in at the wrong port (IPReversePathFilter). */
+  async function reversePathDrops(): Promise<number> {
+    const text = await lab.run("router", ["cat", "/proc/self/net/netstat"]);
+    const [names = [], values = []] = text
+      .split("\n")
+      .filter((line) => line.startsWith("TcpExt:"))
+      .map((line) => line.split(" "));
+    return Number(values[names.indexOf("IPReversePathFilter")]);
+  }
+});
+
+function nextEchoes(session: NodeProgram<SessionLine>, count: number): Promise<SessionLine> {
+  const wanted = (session.lines.at(-1)?.echoed ?? 0) + count;
+  return session.line(({ echoed }) => echoed >= wanted, 20_000);
+}
+
+/** Wall clock of the last time a phase was entered. */
+function instant({ lines }: MigrateOutcome, phase: string): number {
+  const entered = lines.findLast((line) => line.type === "phase" && line.phase === phase);
+  if (entered?.type !== "phase") throw new Error(`no phase ${phase}`);
+  return entered.wall_clock_ms;
+}
