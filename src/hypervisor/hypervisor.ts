@@ -113,7 +113,10 @@ export interface GuestInstance extends AsyncDisposable {
   /** Source: sets capabilities and parameters (`events`, `return-path`, `pause-before-switchover`). */
   prepareOutgoing(parameters: OutgoingParameters): Promise<void>;
   setOutgoingParameters(parameters: Partial<OutgoingParameters>): Promise<void>;
-  /** Sends the guest; with TLS to nobody but `destinationHost`, or the migration fails and the guest runs on. */
+  /**
+   * Sends the guest; with TLS to nobody but `destinationHost`, and it resolves once that has been proved.
+   * @throws SojournError `SOJ_STREAM_REFUSED`, `SOJ_STREAM_SILENT`; the guest runs on.
+   */
   migrateTo(address: string, port: number, destinationHost: string): Promise<void>;
   migrationProgress(): Promise<MigrationProgress>;
   /** `migrate-continue` from `pre-switchover`. */

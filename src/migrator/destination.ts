@@ -83,6 +83,8 @@ export class DestinationMigration {
   /** From here on packets for the guest wait in its tap. */
   async closeBarrier(): Promise<void> {
     await this.#closeBarrier();
+    // A stranger's connection that says nothing holds an incoming process up, and that the source's guest.
+    await this.#instance?.runState();
     const record = this.#current();
     if (record.hosting === null) throw this.#over();
     await this.#context.network.change({
@@ -167,9 +169,14 @@ export class DestinationMigration {
       return;
     }
     this.#attach(instance);
-    const runs = (await instance.runState()) === "running";
-    if (takenOver || (await this.#isLoaded())) await this.#takeOver({ runs });
-    else await this.abort();
+    try {
+      const runs = (await instance.runState()) === "running";
+      if (takenOver || (await this.#isLoaded())) await this.#takeOver({ runs });
+      else await this.abort();
+    } catch (error) {
+      if (instance.isAlive()) throw error;
+      await this.recover(undefined, takenOver);
+    }
   }
 
   async #startIncoming(): Promise<number> {

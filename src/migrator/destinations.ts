@@ -109,10 +109,14 @@ export class Destinations {
       const before =
         record.redirect === null ? undefined : { ...record, hosting: null, migration: null };
       const entry = this.#add(new DestinationMigration(this.#context, identity, before));
-      await entry.migration.recover(
-        this.#context.guests.instance(record.guest),
-        this.#context.journal.has(id, "takeover"),
-      );
+      const instance = this.#context.guests.instance(record.guest);
+      const takenOver = this.#context.journal.has(id, "takeover");
+      // One guest's trouble must not keep the daemon, and with it all others, down; the source asks again.
+      await entry.migration
+        .recover(instance, takenOver)
+        .catch((error: unknown) =>
+          this.#context.logger.error({ ...identity, err: error }, "recovery failed"),
+        );
     }
   }
 

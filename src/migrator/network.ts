@@ -199,6 +199,10 @@ function addOutgoing(
   const device = tunnel.interfaceName;
   state.filter.tunnelGuests.push({ device, guests: [address] });
   state.filter.copies.push({ address, device, gateway: tunnel.nextHop ?? address });
+  // A copy asks no route: its link-layer address is looked up under the guest's own address.
+  if (tunnel.nextHopMac !== null) {
+    state.neighbours.push({ kind: "permanent", device, address, mac: tunnel.nextHopMac });
+  }
   // Peers learn the tunnel's MTU before anything moves, so that no full-size segment meets it afterwards.
   state.routes.push(
     outgoing.switched ? redirectRoute(address, tunnel) : deliveryRoute(address, bridge, tunnel.mtu),

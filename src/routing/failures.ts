@@ -17,14 +17,6 @@ export function missingDevice(name: string, purpose: string): SojournError {
   );
 }
 
-/** Copies are to go to a next hop whose MAC address is not configured; nothing was changed. */
-export function missingNextHop(address: string, device: string): SojournError {
-  return preconditionError(
-    "SOJ_ROUTING_NO_NEXT_HOP",
-    `there is no permanent neighbour ${address} on ${device} to copy packets to; nothing was changed`,
-  );
-}
-
 /** A desired state that cannot be meant. */
 export function badDesiredState(what: string): SojournError {
   return usageError(what, undefined, "SOJ_ROUTING_BAD_STATE");

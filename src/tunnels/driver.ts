@@ -56,7 +56,11 @@ async function missingSteps(
     ...(link?.up ? [] : [{ action: setLink(run, name, "up"), undo: null }]),
   ];
   const { datapath } = recipe;
-  const tunnel = { spec, interfaceName: name, datapath, mtu, nextHop: recipe.nextHop(spec) };
+  const nextHop = recipe.nextHop(spec);
+  const tunnel: TunnelInterface = {
+    ...{ spec, interfaceName: name, datapath, mtu },
+    ...{ nextHop: nextHop?.address ?? null, nextHopMac: nextHop?.mac ?? null },
+  };
   return { leftovers: leftovers.map((action) => ({ action, undo: null })), steps, tunnel };
 }
 

@@ -34,7 +34,8 @@ export interface Recipe {
   attach?(context: RecipeContext): Promise<Step[]>;
   /** Whether the underlay's clsact qdisc is, or will be, there on our account. */
   ownsClsact?(context: RecipeContext): Promise<boolean>;
-  nextHop(spec: TunnelSpec): string | null;
+  /** What routes through it name as gateway, and its MAC address; null for a point-to-point device. */
+  nextHop(spec: TunnelSpec): { address: string; mac: string } | null;
 }
 
 /**

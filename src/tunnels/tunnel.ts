@@ -21,6 +21,8 @@ export interface TunnelInterface {
   mtu: number;
   /** Gateway to name in routes through it (with `onlink`); null for point-to-point devices. */
   nextHop: string | null;
+  /** MAC address of `nextHop`; null where there is none. */
+  nextHopMac: string | null;
 }
 
 /** One line a person can read (`ip link add …`) and the line that takes it back. */

@@ -33,7 +33,10 @@ export function vxlanRecipe(run: Run): Recipe {
       if (context.link !== null && (await hasPeer(run, context))) return [];
       return [{ action: command(run, "ip", ...peerEntry("replace", context)), undo: null }];
     },
-    nextHop: ({ remoteAddress }) => remoteAddress,
+    nextHop: (spec) => ({
+      address: spec.remoteAddress,
+      mac: endMac(networkIdentifier(spec), spec.remoteAddress),
+    }),
   };
 }
 

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestLab } from "../support/lab.ts";
 import { blobBytes } from "./support/blob.ts";
 import type { DownloadLine } from "./support/download-client.ts";
+import { moreEchoes, openSession } from "./support/echo-session.ts";
 import type { ListenerLine } from "./support/listener.ts";
 import { move, moveBackAndForth } from "./support/moves.ts";
 import { NodeProgram } from "./support/node-program.ts";
-import type { SessionLine } from "./support/session-client.ts";
 
 const guest = "10.1.0.10";
 const listenerPort = "7100";
@@ -30,11 +30,9 @@ describe("sessions of a guest that moves", () => {
   });
 
   test(`an interactive session lives through ${moves} moves, every byte in order`, async () => {
-    await using session = openSession();
-    await session.line(({ echoed }) => echoed >= 20);
+    await using session = await openSession(lab);
     await moveBackAndForth(lab, moves, async (_outcome, number) => {
-      const { echoed } = session.lines.at(-1) ?? { echoed: 0 };
-      await session.line((line) => line.echoed > echoed, 10_000);
+      await moreEchoes(session, 20);
       expect(session.isRunning(), `after move ${number}`).toBe(true);
     });
     const { sent, ...result } = await session.finish();
@@ -64,8 +62,7 @@ describe("sessions of a guest that moves", () => {
 
   test("new sessions open in both directions where the guest is now, and after its return", async () => {
     for (const place of ["away", "home again"]) {
-      await using session = openSession();
-      await session.line(({ echoed }) => echoed >= 20);
+      await using session = await openSession(lab);
       expect(await session.finish(), place).toMatchObject({ broken: null, wrong: null });
 
       await using listener = NodeProgram.start<ListenerLine>(lab.name, "client", "listener.ts", [
@@ -78,10 +75,6 @@ describe("sessions of a guest that moves", () => {
       if (place === "away") await move(lab, "host-b", "host-a");
     }
   });
-
-  function openSession(): NodeProgram<SessionLine> {
-    return NodeProgram.start<SessionLine>(lab.name, "client", "session-client.ts", [guest, "7"]);
-  }
 });
 
 /** Overlay of a guest that calls the client again and again. */

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { HostCertificate } from "../../src/daemon/pki.ts";
 import { layOutStreamCredentials } from "../../src/daemon/stream-credentials.ts";
 import type { GuestInstance } from "../../src/hypervisor/hypervisor.ts";
+import type { SojournError } from "../../src/platform/errors.ts";
 import { createTestAuthority, type TestAuthority } from "../support/host-certificates.ts";
 import { firmwareGuest, migrationStatus, QemuHost } from "../support/qemu-host.ts";
 import { openStreamRelay } from "../support/stream-relay.ts";
@@ -79,7 +80,10 @@ async function move(source: GuestInstance, destination: GuestInstance, port: num
 async function failToMove(source: GuestInstance, port: number, to: string): Promise<string> {
   await source.prepareOutgoing(slow);
   const failed = migrationStatus(source, "failed");
-  await source.migrateTo("127.0.0.1", port, to);
+  // A destination that turns the source away may do so before or after the source is content with it.
+  await source.migrateTo("127.0.0.1", port, to).catch((error: SojournError) => {
+    expect(error.code).toBe("SOJ_STREAM_REFUSED");
+  });
   await failed;
   expect(await source.runState()).toBe("running");
   const { errorText } = await source.migrationProgress();
@@ -150,10 +154,6 @@ describe("the incoming port", () => {
     await untilClosed(plain);
     await stillWaits();
 
-    const silent = createConnection(port, "127.0.0.1");
-    owned.defer(() => void silent.destroy());
-    await once(silent, "connect");
-
     const strangers = {
       "another host of our authority": certificate("host-c"),
       "our source's name from another authority": certificate("host-a", otherAuthority),
@@ -204,6 +204,55 @@ describe("a source sends its guest to nobody but", () => {
     await failToMove(source, relay.port, "host-b");
     expect(relay.sent().includes(knownText)).toBe(false);
     expect(active).not.toContain("RESUME");
+  });
+});
+
+describe("a destination that does not answer", () => {
+  let source: GuestInstance;
+  let destination: GuestInstance;
+  let port: number;
+  beforeEach(async () => {
+    source = await running(certificate("host-a"));
+    ({ destination, port } = await listening(certificate("host-b")));
+    await source.prepareOutgoing(slow);
+  });
+
+  async function isGivenUp(): Promise<void> {
+    const startedMs = performance.now();
+    await expect(source.migrateTo("127.0.0.1", port, "host-b")).rejects.toMatchObject({
+      code: "SOJ_STREAM_SILENT",
+    });
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    expect(await source.runState()).toBe("running");
+  }
+
+  test("frozen, it holds the guest up for a moment only", async () => {
+    process.kill(destination.pid, "SIGSTOP");
+    await isGivenUp();
+    process.kill(destination.pid, "SIGCONT");
+    expect(await destination.runState()).toBe("inmigrate");
+    await move(source, destination, port, "host-b");
+  });
+
+  test("kept busy by a stranger who says nothing, likewise", async () => {
+    const stranger = createConnection(port, "127.0.0.1");
+    stranger.on("error", () => {});
+    owned.defer(() => void stranger.destroy());
+    await once(stranger, "connect");
+    await isGivenUp();
+    stranger.destroy();
+    expect(await destination.runState()).toBe("inmigrate");
+    await move(source, destination, port, "host-b");
+  });
+
+  test("frozen in the middle of a stream, it can be given up", async () => {
+    await source.migrateTo("127.0.0.1", port, "host-b");
+    process.kill(destination.pid, "SIGSTOP");
+    await source.setOutgoingParameters({ maxBandwidthBytesPerSecond: 0 });
+    const cancelled = migrationStatus(source, "cancelled");
+    await source.cancelMigration();
+    await cancelled;
+    expect(await source.runState()).toBe("running");
   });
 });
 

@@ -2,11 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { labNodePrefix } from "../../src/lab/index.ts";
 import { delay } from "../../src/platform/clock.ts";
 import { type MigrateOutcome, TestLab } from "../support/lab.ts";
+import { moreEchoes, openSession } from "./support/echo-session.ts";
 import { move } from "./support/moves.ts";
 import { createNeighbour } from "./support/neighbour.ts";
-import { NodeProgram } from "./support/node-program.ts";
 import { PingStream } from "./support/ping-stream.ts";
-import type { SessionLine } from "./support/session-client.ts";
 
 const guest = "10.1.0.10";
 const inNamespace = (name: string) => ["/usr/sbin/ip", "netns", "exec", name];
@@ -40,7 +39,7 @@ describe("traffic of and around a guest that moves", () => {
     };
 
     const outcome = await move(lab, "host-a", "host-b");
-    await Promise.all(Object.values(streams).map((stream) => stream.replies(20)));
+    await Promise.all([clientToGuest, neighbourToGuest, hostToHome].map((one) => one.replies(20)));
 
     const [preparingMs, armedMs] = [instant(outcome, "preparing"), instant(outcome, "armed")];
     for (const [name, stream] of Object.entries(streams)) {
@@ -55,13 +54,9 @@ describe("traffic of and around a guest that moves", () => {
     for (const port of ["client", "host-a", "host-b"]) {
       await lab.run("router", ["sysctl", "-qw", `net.ipv4.conf.${port}.rp_filter=1`]);
     }
-    await using session = NodeProgram.start<SessionLine>(lab.name, "client", "session-client.ts", [
-      guest,
-      "7",
-    ]);
-    await session.line(({ echoed }) => echoed >= 20);
+    await using session = await openSession(lab);
     await move(lab, "host-a", "host-b");
-    await nextEchoes(session, 50);
+    await moreEchoes(session, 50);
     const droppedBefore = await reversePathDrops();
 
     const rule = await sourceRule();
@@ -73,7 +68,7 @@ describe("traffic of and around a guest that moves", () => {
     expect(session.lines.at(-1)?.echoed).toBe(stalledAt);
 
     await lab.run("host-b", ["ip", "rule", "add", ...rule, "protocol", "183"]);
-    await nextEchoes(session, 100);
+    await moreEchoes(session, 100);
     await move(lab, "host-b", "host-a");
     expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
   });
@@ -97,11 +92,6 @@ describe("traffic of and around a guest that moves", () => {
     return Number(values[names.indexOf("IPReversePathFilter")]);
   }
 });
-
-function nextEchoes(session: NodeProgram<SessionLine>, count: number): Promise<SessionLine> {
-  const wanted = (session.lines.at(-1)?.echoed ?? 0) + count;
-  return session.line(({ echoed }) => echoed >= wanted, 20_000);
-}
 
 /** Wall clock of the last time a phase was entered. */
 function instant({ lines }: MigrateOutcome, phase: string): number {

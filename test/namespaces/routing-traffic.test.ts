@@ -12,6 +12,7 @@ import {
   ping,
   plugGuest,
   tunnel,
+  tunnelEnds,
 } from "../support/two-hosts.ts";
 
 test.each(["vxlan", "direct"] as const)(
@@ -94,7 +95,11 @@ test.each(["vxlan", "direct"] as const)(
     const home = homeState(hosts);
     const prepared = {
       ...home,
-      neighbours: [],
+      // A copy asks no route: its link-layer address is looked up under the guest's own address.
+      neighbours:
+        hosts.viaToB === null
+          ? []
+          : [{ kind: "permanent" as const, device: tunnel, address: guest, mac: tunnelEnds.b.mac }],
       routes: [],
       filter: {
         ...home.filter,

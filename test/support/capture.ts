@@ -24,7 +24,10 @@ export async function packetsWhile(
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   const packets: string[] = [];
-  createInterface({ input: child.stdout }).on("line", (line) => packets.push(line));
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    // An interrupted tcpdump ends with an empty line.
+    if (line !== "") packets.push(line);
+  });
   const ended = once(child, "close");
   try {
     for await (const line of createInterface({ input: child.stderr })) {

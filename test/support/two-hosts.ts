@@ -8,7 +8,7 @@ export const oldGatewayMac = "02:00:00:00:99:01";
 export const awayBridge = "sjb00000000b";
 export const tunnel = "tun0";
 export const guestPort = "gport";
-const tunnelEnds = {
+export const tunnelEnds = {
   a: { mac: "02:00:00:00:0a:01", address: "198.18.255.1" },
   b: { mac: "02:00:00:00:0b:01", address: "198.18.255.2" },
 } as const;

@@ -15,6 +15,7 @@ import type { QemuProcess } from "./qemu-process.ts";
 import type { WaitOptions } from "./qmp/event-hub.ts";
 import { isObject } from "./qmp/messages.ts";
 import type { QmpSession } from "./qmp/session.ts";
+import { boundHandshake } from "./stream-handshake.ts";
 import type { StreamTls } from "./stream-tls.ts";
 
 /** A guest in a QEMU process, spoken to through its monitor. */
@@ -126,9 +127,11 @@ export class QemuInstance implements GuestInstance {
     return migration.setOutgoingParameters(this.#execute, parameters);
   }
 
-  migrateTo(address: string, port: number, destinationHost: string): Promise<void> {
+  async migrateTo(address: string, port: number, destinationHost: string): Promise<void> {
     const options = { destinationHost, tls: this.#tls };
-    return migration.migrateTo(this.#execute, address, port, options);
+    const begin = () => migration.migrateTo(this.#execute, address, port, options);
+    if (this.#tls === null) await begin();
+    else await boundHandshake(this, { host: destinationHost, address, port }, begin);
   }
 
   migrationProgress(): Promise<MigrationProgress> {

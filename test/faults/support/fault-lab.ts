@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { expect } from "vitest";
 import type { MigrationEvent } from "../../../src/daemon/services.ts";
 import { labNodePrefix } from "../../../src/lab/index.ts";
+import { labPaths } from "../../../src/lab/layout.ts";
 import { labProcesses } from "../../../src/lab/processes.ts";
 import type { MigrationReport } from "../../../src/migrator/report.ts";
 import type { ErrorRecord } from "../../../src/platform/errors.ts";
@@ -118,6 +119,22 @@ export class FaultLab implements AsyncDisposable {
     const [found, ...others] = this.qemuProcesses().filter(({ node }) => node === host);
     if (found === undefined || others.length > 0) throw new Error(`${host}: not one QEMU process`);
     return found.pid;
+  }
+
+  /** Pid of the daemon that the lab started on the host. */
+  daemonOn(host: string): number {
+    const { daemon } = labPaths(this.lab.name).node(host);
+    return (JSON.parse(readFileSync(daemon, "utf8")) as { pid: number }).pid;
+  }
+
+  /** True when the host's journal holds the source's promise of this migration. */
+  async promised(host: string, id: string): Promise<boolean> {
+    const journal = await this.lab.run(host, ["cat", "/var/lib/sojourn/journal.jsonl"]);
+    return journal
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { migration: string; step: string })
+      .some(({ migration, step }) => migration === id && step === "promise");
   }
 
   /** What a host's daemon says of the guest: its state and where it is; null when it knows nothing of it. */

@@ -15,9 +15,11 @@ export class PingStream implements AsyncDisposable {
   readonly #replies: Reply[] = [];
   readonly #child: ChildProcessByStdio<null, Readable, null>;
   readonly #closed: Promise<unknown>;
+  readonly #target: string;
   #onReply: () => void = () => {};
 
   private constructor(prefix: readonly string[], target: string) {
+    this.#target = target;
     const [program, ...args] = [...prefix, findTool("ping"), "-n", "-D", "-i", "0.01", target];
     this.#child = spawn(program ?? "", args, { stdio: ["ignore", "pipe", "inherit"] });
     this.#closed = once(this.#child, "close");
@@ -40,7 +42,8 @@ export class PingStream implements AsyncDisposable {
   async replies(more: number): Promise<void> {
     const wanted = this.#replies.length + more;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => reject(new Error(`no ${more} replies within 10 s`)), 10_000);
+    const fail = () => reject(new Error(`no ${more} more replies of ${this.#target} within 10 s`));
+    const timer = setTimeout(fail, 10_000);
     this.#onReply = () => {
       if (this.#replies.length >= wanted) resolve();
     };

@@ -115,7 +115,9 @@ describe("commands", () => {
   it("print the plan with its undo and start nothing", async () => {
     const { exitCode, stdout } = await run(...move, "--dry-run");
     expect(exitCode).toBe(0);
-    expect(stdout).toContain("# on host-a, before the guest is touched\nip link add x\n#  undo: ip link del x");
+    expect(stdout).toContain(
+      "# on host-a, before the guest is touched\nip link add x\n#  undo: ip link del x",
+    );
     expect((await run(...move, "--dry-run", "--json")).records).toMatchObject([{ type: "plan" }]);
   });
 

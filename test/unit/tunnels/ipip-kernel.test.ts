@@ -41,7 +41,14 @@ describe("ipip with the kernel's device", () => {
     const planned = (await tunnels.plan(spec)).map(({ command }) => command);
     ran.length = 0;
     expect(await tunnels.ensure(spec)).toEqual({
-      ...{ spec, interfaceName: name, datapath: "kernel", mtu: 1480, nextHop: null },
+      ...{
+        spec,
+        interfaceName: name,
+        datapath: "kernel",
+        mtu: 1480,
+        nextHop: null,
+        nextHopMac: null,
+      },
     });
     expect(
       ran.filter((line) => !line.includes("127.83.0.1") && !line.includes(" dev sjy")),

@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { FaultLab } from "./support/fault-lab.ts";
+
+/** Faults around the promise: the guest runs at the destination, once, and everybody comes to know it. */
+let fault: FaultLab;
+
+beforeAll(async () => {
+  fault = await FaultLab.up("fault-promise");
+  await fault.openSession();
+});
+
+afterAll(() => fault?.[Symbol.asyncDispose]());
+
+test("the destination's word to the source's QEMU is lost after migrate-continue", async () => {
+  // Acknowledgements pass, so the stream arrives whole; the one message of the return path that says so does not.
+  await using _cut = await returnPathCut();
+  const migration = fault.migrate("host-a", "host-b");
+  await migration.phase("continue");
+  const { exitCode, last } = await migration.ended;
+  expect(last).toMatchObject({ type: "report", outcome: "completed" });
+  expect(exitCode).toBe(0);
+  expect(await droppedPackets()).toBeGreaterThan(0);
+  await fault.expectAway();
+  await fault.returnHome();
+});
+
+test.each(["stop", "promise", "continue", "takeover", "verifying"])(
+  "the source's daemon is killed on hearing of %s and comes back",
+  async (phase) => {
+    const migration = fault.migrate("host-a", "host-b");
+    await migration.phase(phase);
+    process.kill(fault.daemonOn("host-a"), "SIGKILL");
+    await migration.ended.catch(() => {});
+    await fault.restart("host-a");
+    await fault.recovered("host-a");
+    await fault.recovered("host-b");
+    // Before the promise it goes back, after it forward; which of the two is the journal's to say.
+    if (await fault.promised("host-a", await migration.phase(phase))) {
+      await fault.expectAway();
+      await fault.returnHome();
+    } else {
+      expect(phase).toBe("stop");
+      await fault.expectHomeAndClean();
+    }
+  },
+);
+
+test.each(["armed", "promise", "continue"])(
+  "the destination's daemon is killed on hearing of %s and comes back",
+  async (phase) => {
+    const migration = fault.migrate("host-a", "host-b");
+    await migration.phase(phase);
+    process.kill(fault.daemonOn("host-b"), "SIGKILL");
+    await fault.restart("host-b");
+    const { exitCode, last } = await migration.ended;
+    if (exitCode === 0) {
+      expect(last).toMatchObject({ type: "report", outcome: "completed" });
+      await fault.expectAway();
+      await fault.returnHome();
+    } else {
+      expect(exitCode).toBe(4);
+      expect(last).toMatchObject({ type: "error", guest_state: "running-at-source" });
+      await fault.expectHomeAndClean();
+    }
+  },
+);
+
+test("daemons restart while the guest is away: it goes on, both know where it is, and it comes home", async () => {
+  expect((await fault.migrate("host-a", "host-b").ended).exitCode).toBe(0);
+  const qemu = fault.qemuOn("host-b");
+  await Promise.all([fault.restart("host-a"), fault.restart("host-b")]);
+  await fault.expectAway();
+  expect(fault.qemuOn("host-b")).toBe(qemu);
+  await fault.returnHome();
+});
+
+test("the daemon is killed and restarts while the guest is at home: nothing changes", async () => {
+  const qemu = fault.qemuOn("host-a");
+  await fault.kill("host-a");
+  await fault.expectSessionAlive();
+  await fault.restart("host-a");
+  await fault.expectHomeAndClean();
+  expect(fault.qemuOn("host-a")).toBe(qemu);
+});
+
+test("a second daemon is refused, and so is an address that somebody else has", async () => {
+  const daemon = ["sojourn", "daemon", "--config", "/etc/sojourn/sojourn.toml"];
+  const second = await fault.lab.exec("host-b", daemon);
+  expect(second).toMatchObject({
+    exitCode: 3,
+    stderr: expect.stringContaining("SOJ_ALREADY_RUNNING"),
+  });
+  await fault.kill("host-b");
+  const listener = fault.spawn("host-b", ["node", "-e", listen, "7707", "172.16.2.2"]);
+  try {
+    await new Promise((resolve) => listener.stdout?.once("data", resolve));
+    const late = await fault.lab.exec("host-b", daemon);
+    expect(late).toMatchObject({
+      exitCode: 3,
+      stderr: expect.stringContaining("172.16.2.2:7707"),
+    });
+  } finally {
+    listener.kill();
+  }
+  const alone = await fault.lab.exec("host-b", ["sojourn", "guest", "ls", "--json"]);
+  expect(alone.exitCode).toBe(7);
+  await fault.restart("host-b");
+  await fault.expectHomeAndClean();
+});
+
+test("an unknown key in the configuration is named with its place, and the daemon does not start", async () => {
+  const script = 'sed "s/^level = /levle = /" /etc/sojourn/sojourn.toml > /run/wrong.toml';
+  await fault.lab.run("host-b", ["sh", "-c", script]);
+  const refused = await fault.lab.exec("host-b", [
+    ...["sojourn", "daemon", "--config", "/run/wrong.toml"],
+  ]);
+  await fault.lab.run("host-b", ["rm", "/run/wrong.toml"]);
+  expect(refused.exitCode).toBe(2);
+  expect(refused.stderr).toMatch(/wrong\.toml:\d+.*log\.levle/s);
+});
+
+const listen =
+  "require('node:net').createServer().listen(+process.argv[1], process.argv[2], () => console.log('listening'))";
+
+/**
+ * Drops what the destination's QEMU says, but not its bare acknowledgements (40 to 60 bytes of headers).
+ * QEMU's migration port is neither the daemons' nor a tunnel's.
+ */
+async function returnPathCut(): Promise<AsyncDisposable> {
+  const chain = "{ type filter hook forward priority 0; }";
+  const from = ["ip", "saddr", "172.16.2.2", "tcp", "sport", "!=", "7707"];
+  const rule = [
+    ...from,
+    "tcp",
+    "dport",
+    "!=",
+    "7707",
+    "ip",
+    "length",
+    ">",
+    "60",
+    "counter",
+    "drop",
+  ];
+  await fault.lab.run("router", ["nft", "add", "table", "ip", "fault"]);
+  await fault.lab.run("router", ["nft", "add", "chain", "ip", "fault", "forward", chain]);
+  await fault.lab.run("router", ["nft", "add", "rule", "ip", "fault", "forward", ...rule]);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      await fault.lab.run("router", ["nft", "delete", "table", "ip", "fault"]);
+    },
+  };
+}
+
+async function droppedPackets(): Promise<number> {
+  const text = await fault.lab.run("router", ["nft", "list", "table", "ip", "fault"]);
+  return Number(/counter packets (\d+)/.exec(text)?.[1]);
+}

@@ -1,0 +1,19 @@
+import type { TestLab } from "../../support/lab.ts";
+import { NodeProgram } from "./node-program.ts";
+import type { SessionLine } from "./session-client.ts";
+
+export type EchoSession = NodeProgram<SessionLine>;
+
+/** An interactive session of the client with web1's echo service that has begun to answer. */
+export async function openSession(lab: TestLab): Promise<EchoSession> {
+  const args = ["10.1.0.10", "7"];
+  const session = NodeProgram.start<SessionLine>(lab.name, "client", "session-client.ts", args);
+  await moreEchoes(session, 20);
+  return session;
+}
+
+/** Resolves once that many more lines have come back. */
+export async function moreEchoes(session: EchoSession, count: number): Promise<void> {
+  const wanted = (session.lines.at(-1)?.echoed ?? 0) + count;
+  await session.line(({ echoed }) => echoed >= wanted, 20_000);
+}

@@ -1,0 +1,55 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { JournalStep } from "../../../src/migrator/journal.ts";
+import { resumptionOf } from "../../../src/migrator/recovery.ts";
+import { transition } from "../../../src/migrator/transition.ts";
+
+const journalOf = (...steps: JournalStep[]) => ({
+  has: (id: string, step: JournalStep) => id === "m1" && steps.includes(step),
+});
+
+/** What the executor does first after a restart. */
+function firstSteps(...steps: JournalStep[]) {
+  const { state, event } = resumptionOf(journalOf(...steps), "m1");
+  const next = transition(state, event);
+  return { state: next.state.name, effect: next.effects[0] };
+}
+
+test("before the promise it goes back to the source", () => {
+  const back = { state: "rolling-back", effect: "undo-at-source" };
+  expect(firstSteps("begin")).toEqual(back);
+  expect(firstSteps("begin", "pausing")).toEqual(back);
+});
+
+test("after the promise the destination is asked", () => {
+  expect(firstSteps("begin", "pausing", "promise")).toEqual({
+    state: "settling",
+    effect: "settle-with-destination",
+  });
+});
+
+test("once the destination's word is recorded it only goes forward", () => {
+  expect(firstSteps("begin", "pausing", "promise", "taken-over-by-destination")).toEqual({
+    state: "verifying",
+    effect: "verify-traffic",
+  });
+});
+
+test("a journal with the promise never gives the guest back by itself", () => {
+  const step = fc.constantFrom<JournalStep>(
+    "begin",
+    "pausing",
+    "in-doubt",
+    "taken-over-by-destination",
+  );
+  fc.assert(
+    fc.property(fc.array(step), (steps) => {
+      expect(firstSteps(...steps, "promise").state).not.toBe("rolling-back");
+    }),
+  );
+});
+
+test("another migration's promise does not count", () => {
+  const { state } = resumptionOf(journalOf("promise"), "m2");
+  expect(state.name).toBe("armed");
+});
