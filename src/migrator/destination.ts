@@ -207,7 +207,6 @@ export class DestinationMigration {
 
   async #follow(events: AsyncIterable<GuestEvent>): Promise<void> {
     for await (const event of events) {
-      if (event.name === "RESUME") this.#resumeMs ??= event.timestampMs;
       if (event.name !== "MIGRATION" || event.data.status !== "completed") continue;
       this.#takeOver().catch((error: unknown) =>
         this.#logger.error({ err: error }, "takeover failed"),
@@ -224,7 +223,7 @@ export class DestinationMigration {
     if (!this.#context.journal.has(this.identity.id, "takeover")) this.#record("takeover");
     this.#takeoverMs = wallClockMs();
     try {
-      if (record.migration.resume && !runs) await resume(instance);
+      if (record.migration.resume && !runs) this.#resumeMs = await resume(instance);
     } finally {
       this.#settled = this.#land(record);
       this.#settled.catch((error: unknown) =>
@@ -295,12 +294,13 @@ export class DestinationMigration {
   }
 }
 
-/** Resolves when QEMU has reported that the guest runs. */
-async function resume(instance: GuestInstance): Promise<void> {
+/** Continues the guest; resolves with QEMU's own instant of its running again, in ms since 1970. */
+async function resume(instance: GuestInstance): Promise<number> {
   const resumed = instance.waitForEvent("RESUME", (event) => event.name === "RESUME", {
     timeoutMs: 5_000,
   });
-  await Promise.all([instance.cont(), resumed]);
+  const [event] = await Promise.all([resumed, instance.cont()]);
+  return event.timestampMs;
 }
 
 /** The record of a guest that is about to arrive. */

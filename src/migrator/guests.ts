@@ -163,6 +163,13 @@ export class Guests {
         { hint: "give its first NIC an address of a [[guest_networks]] subnet" },
       );
     }
+    const twin = this.#records.all().find((record) => sharesAddress(record.definition, definition));
+    if (twin !== undefined) {
+      throw preconditionError(
+        "SOJ_GUEST_ADDRESS",
+        `${definition.name} and ${twin.guest} have the same IP or MAC address`,
+      );
+    }
     return {
       guest: definition.name,
       definition,
@@ -205,6 +212,13 @@ export class Guests {
       ),
     );
   }
+}
+
+function sharesAddress(one: GuestDefinition, other: GuestDefinition): boolean {
+  const used = new Set(one.nics.flatMap(({ mac, addresses }) => [mac, ...addresses]));
+  return other.nics.some(({ mac, addresses }) =>
+    [mac, ...addresses].some((text) => used.has(text)),
+  );
 }
 
 /** Where the record says that the guest is, as the end of a sentence. */

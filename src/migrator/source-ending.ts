@@ -98,7 +98,7 @@ export async function retireSource(
   );
   // Last, because after a crash this record is what the destination's end is asked for again.
   const record = context.records.get(task.guest);
-  if (record?.outgoing) await keepRedirect(context, task, record, facts);
+  if (record?.outgoing) await keepRedirect(context, task, record);
 }
 
 /** Asks again while the destination cannot be reached, up to the settling deadline. */
@@ -122,10 +122,7 @@ async function keepRedirect(
   context: SourceContext,
   task: MigrationTask,
   record: GuestRecord,
-  facts: MigrationFacts,
 ): Promise<void> {
-  facts.networkHold?.[Symbol.dispose]();
-  facts.networkHold = null;
   if (record.home.host !== context.host.name || record.outgoing === null) {
     await context.network.forget(task.guest);
     return;

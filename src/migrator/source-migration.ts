@@ -90,7 +90,7 @@ export class SourceMigration {
       return this.#state;
     } finally {
       clearInterval(lease);
-      this.facts.networkHold?.[Symbol.dispose]();
+      this.#releaseNetwork();
     }
   }
 
@@ -211,8 +211,10 @@ export class SourceMigration {
       case "await-takeover":
         return this.#answer(await awaitTakeover(context, task, facts));
       case "settle-with-destination":
+        this.#releaseNetwork();
         return await this.#settle();
       case "verify-traffic":
+        this.#releaseNetwork();
         await verifyTraffic(context, task);
         return;
       case "retire-source":
@@ -259,8 +261,7 @@ export class SourceMigration {
     const { task, facts } = this;
     const address = facts.before.definition.nics[0]?.addresses[0]?.split("/")[0] ?? "";
     await this.#context.network.routing.disarm(address);
-    facts.networkHold?.[Symbol.dispose]();
-    facts.networkHold = null;
+    this.#releaseNetwork();
     await facts.instance.cancelMigration();
     while (!["cancelled", "failed"].includes((await facts.instance.migrationProgress()).status)) {
       await delay(5, this.#interrupt.signal);
@@ -295,6 +296,12 @@ export class SourceMigration {
     this.#interrupt.abort(
       new Interruption({ type: "failed", failure: failureOf(error, "await-convergence") }),
     );
+  }
+
+  /** Two hosts that send each other guests at once must not wait for each other's networks. */
+  #releaseNetwork(): void {
+    this.facts.networkHold?.[Symbol.dispose]();
+    this.facts.networkHold = null;
   }
 
   #record(step: JournalStep): void {

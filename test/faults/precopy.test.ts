@@ -28,7 +28,7 @@ test("the destination's QEMU is frozen, the migration cancelled, the process tha
   const id = await migration.streaming();
   const frozen = fault.qemuOn("host-b");
   process.kill(frozen, "SIGSTOP");
-  await fault.lab.run("host-a", ["sojourn", "cancel", id]);
+  await fault.run("host-a", ["sojourn", "cancel", id]);
   expect(await migration.ended).toMatchObject({ exitCode: 6, last: { code: "SOJ_CANCELLED" } });
   expect(() => process.kill(frozen, "SIGCONT")).toThrow("ESRCH");
   await fault.expectHomeAndClean();
@@ -42,7 +42,7 @@ test("a second migration is refused; the first is not disturbed by it, and then 
     exitCode: 3,
     last: { type: "error", code: "SOJ_GUEST_BUSY", hint: `sojourn watch ${id}` },
   });
-  await fault.lab.run("host-a", ["sojourn", "cancel", id]);
+  await fault.run("host-a", ["sojourn", "cancel", id]);
   expect(await first.ended).toMatchObject({
     exitCode: 6,
     last: { type: "error", code: "SOJ_CANCELLED", guest_state: "running-at-source" },
@@ -80,7 +80,7 @@ test("the source's daemon is killed and comes back", async () => {
   await migration.ended.catch(() => {});
   await fault.restart("host-a");
   await fault.recovered("host-a");
-  const { exitCode, stdout } = await fault.lab.exec("host-a", ["sojourn", "watch", id, "--json"]);
+  const { exitCode, stdout } = await fault.exec("host-a", ["sojourn", "watch", id, "--json"]);
   expect(JSON.parse(stdout)).toMatchObject({
     code: "SOJ_DAEMON_RESTARTED",
     guest_state: "running-at-source",

@@ -101,7 +101,7 @@ test("the destination's daemon does not answer", async () => {
 
 test("requests that cannot be met change nothing and say why", async () => {
   const ask = async (...args: string[]) => {
-    const { exitCode, stdout } = await fault.lab.exec("host-a", ["sojourn", ...args, "--json"]);
+    const { exitCode, stdout } = await fault.exec("host-a", ["sojourn", ...args, "--json"]);
     return { exitCode, error: JSON.parse(stdout.split("\n").at(-1) ?? "") };
   };
   expect(await ask("migrate", "nobody", "--to", "host-b")).toMatchObject({
@@ -129,29 +129,29 @@ function definition(): Definition {
 }
 
 async function foreignLink(host: string, name: string, kind: string[]): Promise<AsyncDisposable> {
-  await fault.lab.run(host, ["ip", "link", "add", name, "type", ...kind]);
+  await fault.run(host, ["ip", "link", "add", name, "type", ...kind]);
   return undoneBy(host, ["ip", "link", "del", name]);
 }
 
 /** The file is empty as the host sees it. */
 async function hiddenFile(host: string, path: string): Promise<AsyncDisposable> {
-  await fault.lab.run(host, ["mount", "--bind", "/dev/null", path]);
+  await fault.run(host, ["mount", "--bind", "/dev/null", path]);
   return undoneBy(host, ["umount", path]);
 }
 
 /** A rule on the way between the hosts. */
 async function routerRule(rule: string): Promise<AsyncDisposable> {
   const chain = "{ type filter hook forward priority 0; }";
-  await fault.lab.run("router", ["nft", "add", "table", "ip", "fault"]);
-  await fault.lab.run("router", ["nft", "add", "chain", "ip", "fault", "forward", chain]);
-  await fault.lab.run("router", ["nft", "add", "rule", "ip", "fault", "forward", rule]);
+  await fault.run("router", ["nft", "add", "table", "ip", "fault"]);
+  await fault.run("router", ["nft", "add", "chain", "ip", "fault", "forward", chain]);
+  await fault.run("router", ["nft", "add", "rule", "ip", "fault", "forward", rule]);
   return undoneBy("router", ["nft", "delete", "table", "ip", "fault"]);
 }
 
 function undoneBy(node: string, command: string[]): AsyncDisposable {
   return {
     [Symbol.asyncDispose]: async () => {
-      await fault.lab.run(node, command);
+      await fault.run(node, command);
     },
   };
 }

@@ -103,7 +103,10 @@ export class TestLab implements AsyncDisposable {
 }
 
 /** All kernel state of a host that a migration may touch, in a form that compares: no indexes, ages or counters. */
-export async function kernelState(lab: TestLab, host: string): Promise<Record<string, string>> {
+export async function kernelState(
+  lab: Pick<TestLab, "run">,
+  host: string,
+): Promise<Record<string, string>> {
   const script = Object.values(questions).join(`; echo ${answerEnd}; `);
   const answers = (await lab.run(host, ["sh", "-c", `${script}; true`])).split(answerEnd);
   const state = Object.keys(questions).map((name, index) => [name, (answers[index] ?? "").trim()]);

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { execa } from "execa";
 import { expect } from "vitest";
 import type { MigrationEvent } from "../../../src/daemon/services.ts";
 import { labNodePrefix } from "../../../src/lab/index.ts";
@@ -10,7 +11,7 @@ import { labProcesses } from "../../../src/lab/processes.ts";
 import type { MigrationReport } from "../../../src/migrator/report.ts";
 import type { ErrorRecord } from "../../../src/platform/errors.ts";
 import { type Prober, startProber } from "../../../src/probe/prober.ts";
-import { kernelState, TestLab } from "../../support/lab.ts";
+import { type CommandOutcome, kernelState, TestLab } from "../../support/lab.ts";
 
 export const guest = "web1";
 export const guestAddress = "10.1.0.10";
@@ -95,12 +96,27 @@ export class FaultLab implements AsyncDisposable {
 
   /** Begins a migration without the plan that would find most faults beforehand, and follows it. */
   async migrateUnplanned(from: string, to: string, options: readonly string[] = []) {
-    const started = await this.lab.run(from, [
+    const started = await this.run(from, [
       ...["sojourn", "migrate", guest, "--to", to, "--json", "--no-probe", "--detach"],
       ...options,
     ]);
     const { id } = JSON.parse(started) as { id: string };
     return new FollowedMigration(this.spawn(from, ["sojourn", "watch", id, "--json"]));
+  }
+
+  /** Runs a command in a node at once, without the CLI's start in between. */
+  async exec(node: string, command: readonly string[]): Promise<CommandOutcome> {
+    const [program, ...prefix] = labNodePrefix(this.lab.name, node) as [string, ...string[]];
+    const options = { reject: false, timeout: 120_000, stdin: "ignore" } as const;
+    const result = await execa(program, [...prefix, ...command], options);
+    return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  /** The same; throws what the command said when it fails. */
+  async run(node: string, command: readonly string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.exec(node, command);
+    if (exitCode === 0) return stdout;
+    throw new Error(`${node}: ${command.join(" ")}: exit ${exitCode}: ${stderr}`);
   }
 
   spawn(node: string, command: readonly string[]): ChildProcess {
@@ -129,7 +145,7 @@ export class FaultLab implements AsyncDisposable {
 
   /** True when the host's journal holds the source's promise of this migration. */
   async promised(host: string, id: string): Promise<boolean> {
-    const journal = await this.lab.run(host, ["cat", "/var/lib/sojourn/journal.jsonl"]);
+    const journal = await this.run(host, ["cat", "/var/lib/sojourn/journal.jsonl"]);
     return journal
       .trim()
       .split("\n")
@@ -139,7 +155,7 @@ export class FaultLab implements AsyncDisposable {
 
   /** What a host's daemon says of the guest: its state and where it is; null when it knows nothing of it. */
   async placeAt(host: string): Promise<{ state: string; host: string | null } | null> {
-    const text = await this.lab.run(host, ["sojourn", "guest", "ls", "--json"]);
+    const text = await this.run(host, ["sojourn", "guest", "ls", "--json"]);
     const listed = JSON.parse(text) as { name: string; state: string; host: string | null }[];
     const found = listed.find(({ name }) => name === guest);
     return found === undefined ? null : { state: found.state, host: found.host };
@@ -172,7 +188,7 @@ export class FaultLab implements AsyncDisposable {
 
   /** Migrations that a host's daemon has not finished. */
   async unfinished(host: string): Promise<string[]> {
-    const text = await this.lab.run(host, ["sojourn", "status", "--json"]);
+    const text = await this.run(host, ["sojourn", "status", "--json"]);
     const migrations = JSON.parse(text) as { id: string; ended_ms: number | null }[];
     return migrations.filter(({ ended_ms }) => ended_ms === null).map(({ id }) => id);
   }
@@ -193,7 +209,7 @@ export class FaultLab implements AsyncDisposable {
   }
 
   async #kernelStates(): Promise<Record<string, Record<string, string>>> {
-    const states = hosts.map(async (host) => [host, await kernelState(this.lab, host)] as const);
+    const states = hosts.map(async (host) => [host, await kernelState(this, host)] as const);
     return Object.fromEntries(await Promise.all(states));
   }
 }
@@ -226,6 +242,10 @@ export class FollowedMigration {
     const event = await this.event((line) => line.type === "phase" && line.phase === name);
     if (event.type !== "phase") throw new Error("not a phase");
     return event.id;
+  }
+
+  hasSeen(phase: string): boolean {
+    return this.lines.some((line) => line.type === "phase" && line.phase === phase);
   }
 
   /** Resolves once memory is on its way. */

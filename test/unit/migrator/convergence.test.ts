@@ -11,8 +11,11 @@ const mib = 1024 * 1024;
 const policy = { downtimeLimitMs: 300, minimumPasses: 2 };
 
 describe("when to arm", () => {
-  const armedAfter = (number: number, predictedMs: number, previousPredictedMs: number | null = null) =>
-    isConverged({ number, predictedMs, previousPredictedMs }, policy);
+  const armedAfter = (
+    number: number,
+    predictedMs: number,
+    previousPredictedMs: number | null = null,
+  ) => isConverged({ number, predictedMs, previousPredictedMs }, policy);
 
   test("never in the first pass, whatever is predicted, and not before the passes asked for", () => {
     expect(armedAfter(1, 0)).toBe(false);

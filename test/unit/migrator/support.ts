@@ -38,6 +38,7 @@ export function tunnelOf(spec: TunnelSpec): TunnelInterface {
     datapath: "kernel",
     mtu: 1480,
     nextHop: spec.kind === "vxlan" ? spec.remoteAddress : null,
+    nextHopMac: spec.kind === "vxlan" ? "52:54:00:00:00:ff" : null,
   };
 }
 
