@@ -42,6 +42,9 @@ export interface ComposedDaemon extends AsyncDisposable {
 /** After the promise, a destination that stays silent for this long leaves the migration in doubt. */
 const settleDeadlineMs = 15_000;
 
+/** Loading what is left after the stop takes a fraction of this; the guest is stopped meanwhile. */
+const takeoverDeadlineMs = 5_000;
+
 /**
  * Puts the rooms together for one host. Called once, when the addresses are taken and before anybody is
  * answered, so that what an earlier daemon left unfinished is looked at first. Disposing lets go; guests are not touched.
@@ -135,5 +138,6 @@ function policyOf(config: DaemonConfig): MigrationPolicy {
     maxBandwidthBytesPerSecond: Math.round((migration.maxBandwidthMbps * 1e6) / 8),
     minimumPasses: migration.minimumPasses,
     settleDeadlineMs,
+    takeoverDeadlineMs,
   };
 }

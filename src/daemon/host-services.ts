@@ -77,7 +77,8 @@ export function createHostServices(options: HostServicesOptions): DaemonServices
       const report = await this.getReport(id);
       const within_budget =
         report.budget_ms === null ? null : isWithinBudget(probes, report.budget_ms);
-      const merged = { ...report, probes, flows, within_budget };
+      const guest_clock_step_ms = probes.http?.guest_clock_step_ms ?? null;
+      const merged = { ...report, probes, guest_clock_step_ms, flows, within_budget };
       migrations.putReport(id, merged);
       return merged;
     },

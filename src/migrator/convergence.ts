@@ -5,6 +5,15 @@ import { SojournError } from "../platform/errors.ts";
 /** QEMU's rate limiter grants bandwidth in windows of this length (BUFFER_DELAY in migration/migration.c). */
 export const rateWindowMs = 100;
 
+/**
+ * How long an armed stream would need for the rest: long, so that a window's burst is over at once even where the
+ * stream is encrypted on a busy machine, and its beginning is seen in time (`awaitWindowEnd`).
+ */
+const heldSeconds = 4;
+
+/** Downtime limit (ms) at which the held-down rate counts as fast enough for the rest, so that QEMU switches over. */
+export const switchoverLimitMs = 10_000;
+
 /** Loading the devices' state and starting again, beside the remaining memory. */
 const deviceAllowanceMs = 10;
 
@@ -110,7 +119,7 @@ export async function awaitConvergence(
       const pass = { number: handledPass, predictedMs, previousPredictedMs };
       if (isConverged(pass, policy)) {
         onProgress(progress, predictedMs);
-        await hold(instance, progress.remainingBytes, 1);
+        await hold(instance, progress.remainingBytes, heldSeconds);
         return;
       }
       // No pass is shorter than a window: QEMU would find nothing dirty between two quick ones and stop.

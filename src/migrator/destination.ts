@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
-import { wallClockMs } from "../platform/clock.ts";
+import { delay, wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import type { BarrierEnd } from "../routing/desired.ts";
@@ -12,6 +12,9 @@ import type { GuestRecord } from "./records.ts";
 
 type Preparation = z.output<(typeof migrationProcedures)["prepare"]["request"]>;
 type Identity = { id: string; guest: string; epoch: number };
+
+/** How long after the end of an incoming process its source may ask for a new one. */
+const renewalGraceMs = 3_000;
 
 /**
  * The destination's side of one migration. Its QEMU starts paused and runs the guest only through `#takeOver`,
@@ -107,10 +110,15 @@ export class DestinationMigration {
     return this.state();
   }
 
-  /** Takes over if the stream arrived whole within `graceMs`; otherwise aborts. The answer is final. */
+  /**
+   * Takes over if the stream arrived whole within `graceMs`; otherwise, or when QEMU does not say, aborts. The
+   * answer is final.
+   */
   async settle(graceMs: number): Promise<DestinationState> {
-    if (this.#phase === "incoming" && (await this.#isLoaded())) await this.#takeOver();
-    const state = await this.waitForChange(graceMs);
+    const loaded = this.#phase === "incoming" && (await this.#isLoaded().catch(() => false));
+    if (loaded) await this.#takeOver();
+    const mayStillArrive = this.#instance?.isAlive() ?? false;
+    const state = await this.waitForChange(mayStillArrive ? graceMs : 0);
     return state.state === "incoming" ? await this.abort() : state;
   }
 
@@ -196,13 +204,21 @@ export class DestinationMigration {
     this.#context.guests.adopt(instance);
     const ended = new AbortController();
     void this.#follow(instance.events(ended.signal));
-    void instance.ended.then(async () => {
+    void instance.ended.then(() => {
       ended.abort();
-      if (this.#instance === instance && this.#phase === "incoming" && !this.#aborting) {
-        this.#logger.warn("the incoming process ended before it held the guest");
-        await this.abort();
-      }
+      this.#noteEnded(instance).catch((error: unknown) =>
+        this.#logger.error({ err: error }, "the abort of an ended process failed"),
+      );
     });
+  }
+
+  /** A source that gives up one stream for a new one ends our process first and asks for another afterwards. */
+  async #noteEnded(instance: GuestInstance): Promise<void> {
+    const isExpected = () => this.#instance !== instance || this.#phase !== "incoming";
+    if (isExpected()) return;
+    this.#logger.warn("the incoming process ended before it held the guest");
+    await Promise.race([delay(renewalGraceMs), this.#changed.promise]);
+    if (!isExpected() && !this.#aborting) await this.abort();
   }
 
   async #follow(events: AsyncIterable<GuestEvent>): Promise<void> {

@@ -282,6 +282,7 @@ function reportOf(
     total_ms: timeline.elapsedMs(),
     transferred_bytes: facts.finalProgress?.transferredBytes ?? null,
     probes: {},
+    guest_clock_step_ms: null,
     flows: null,
     budget_ms: budgetMs,
     within_budget: null,

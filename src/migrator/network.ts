@@ -6,6 +6,7 @@ import {
   mainTable,
   type Route,
   rulePriorities,
+  type SizeLimit,
   sourceTableBase,
 } from "../routing/desired.ts";
 import type { TunnelInterface, TunnelSpec } from "../tunnels/tunnel.ts";
@@ -142,6 +143,8 @@ function addAway(
   state.bridges.push({ name: bridge });
   state.filter.gatewayFrames.push({ tap, bridge });
   state.filter.tunnelGuests.push({ device: home.interfaceName, guests: [address] });
+  const elsewhere = host.guestNetworks.map(({ subnet }) => subnet);
+  state.filter.sizeLimits.push({ ...sizeLimit("from", address, home), elsewhere });
   state.rules.push({
     priority: rulePriorities.source,
     table,
@@ -149,10 +152,10 @@ function addAway(
     from: `${address}/32`,
     to: null,
   });
-  for (const network of host.guestNetworks) {
+  for (const subnet of elsewhere) {
     state.routes.push({
       table,
-      prefix: network.subnet,
+      prefix: subnet,
       type: "throw",
       device: null,
       via: null,
@@ -183,6 +186,7 @@ function addRedirect(
   const bridge = homeBridge(host, address);
   state.routes.push(redirectRoute(address, tunnel));
   state.filter.tunnelGuests.push({ device: tunnel.interfaceName, guests: [address] });
+  state.filter.sizeLimits.push(sizeLimit("to", address, tunnel));
   state.neighbours.push({ kind: "proxy", device: bridge, address });
   state.sysctls.push({ path: `net/ipv4/neigh/${bridge}/proxy_delay`, value: "0" });
 }
@@ -195,7 +199,7 @@ function addOutgoing(
   tunnelOf: TunnelLookup,
 ): void {
   const tunnel = tunnelOf(outgoing.tunnel);
-  const { address, bridge } = attachmentOf(host, record);
+  const { address, bridge, atHome } = attachmentOf(host, record);
   const device = tunnel.interfaceName;
   state.filter.tunnelGuests.push({ device, guests: [address] });
   state.filter.copies.push({ address, device, gateway: tunnel.nextHop ?? address });
@@ -203,7 +207,11 @@ function addOutgoing(
   if (tunnel.nextHopMac !== null) {
     state.neighbours.push({ kind: "permanent", device, address, mac: tunnel.nextHopMac });
   }
-  // Peers learn the tunnel's MTU before anything moves, so that no full-size segment meets it afterwards.
+  // Peers and the guest learn the tunnel's MTU before anything moves, so that few full-size segments meet it.
+  state.filter.sizeLimits.push(sizeLimit("to", address, tunnel));
+  if (atHome) {
+    state.filter.sizeLimits.push({ ...sizeLimit("from", address, tunnel), adviseOnly: true });
+  }
   state.routes.push(
     outgoing.switched ? redirectRoute(address, tunnel) : deliveryRoute(address, bridge, tunnel.mtu),
   );
@@ -230,6 +238,14 @@ function throughTunnel(table: number, prefix: string, tunnel: TunnelInterface): 
   };
 }
 
+function sizeLimit(
+  direction: SizeLimit["direction"],
+  address: string,
+  { interfaceName: device, mtu }: TunnelInterface,
+): SizeLimit {
+  return { address, device, mtu, direction, elsewhere: [], adviseOnly: false };
+}
+
 function sysctl(device: string, name: string, value: string) {
   return { path: `net/ipv4/conf/${device}/${name}`, value };
 }
@@ -254,6 +270,7 @@ function mergeStates(parts: readonly DesiredState[]): DesiredState {
       tunnelGuests: [...guestsOf].map(([device, guests]) => ({ device, guests: [...guests] })),
       gatewayFrames: unique(parts.flatMap((part) => part.filter.gatewayFrames)),
       copies: unique(parts.flatMap((part) => part.filter.copies)),
+      sizeLimits: unique(parts.flatMap((part) => part.filter.sizeLimits)),
     },
   };
 }

@@ -24,6 +24,8 @@ export interface MigrationReport {
   total_ms: number;
   transferred_bytes: number | null;
   probes: ProbeResults;
+  /** How far the guest's wall clock jumped across the blackout; null when it was not asked. */
+  guest_clock_step_ms: number | null;
   flows: { established: number; survived: number } | null;
   budget_ms: number | null;
   within_budget: boolean | null;

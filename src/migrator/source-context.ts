@@ -24,6 +24,8 @@ export interface MigrationPolicy {
   minimumPasses: number;
   /** How long after the promise the source asks an unreachable destination before it is in doubt. */
   settleDeadlineMs: number;
+  /** How long after the promise a destination that answers may take to run the guest before it must decide. */
+  takeoverDeadlineMs: number;
 }
 
 /** What one migration is about; fixed from its start. */

@@ -6,6 +6,7 @@ import {
   awaitWindowEnd,
   firstPassBandwidth,
   StoppedByHypervisor,
+  switchoverLimitMs,
 } from "./convergence.ts";
 import { attachmentOf, redirectRoute } from "./network.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
@@ -106,7 +107,7 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
   const [, , runState] = await Promise.all([
     instance.setOutgoingParameters({
       maxBandwidthBytesPerSecond,
-      downtimeLimitMs: Math.max(downtimeLimitMs, 1_000),
+      downtimeLimitMs: Math.max(downtimeLimitMs, switchoverLimitMs),
     }),
     facts.resume ? instance.stop() : undefined,
     instance.runState(),
@@ -172,7 +173,7 @@ export async function awaitTakeover(
   });
   const startedMs = monotonicMs();
   try {
-    while (monotonicMs() - startedMs < context.policy.settleDeadlineMs) {
+    while (monotonicMs() - startedMs < context.policy.takeoverDeadlineMs) {
       const answer = await peer.call(
         "state",
         { id: task.id, guest: task.guest, epoch: task.epoch, wait_ms: 2_000 },

@@ -1,6 +1,25 @@
-import { type Hole, holesBetween, longestHoleTouching, longestHoleWithin } from "./holes.ts";
-import type { MigrationInstants, ProbeResults, TcpEchoResult, TcpStreamResult } from "./results.ts";
-import type { EchoSeries, ProbeSeries, StreamSeries } from "./series.ts";
+import { worstHttpOf, worstOf, worstPacketOf, worstStreamOf } from "./combine.ts";
+import { longestHoleTouching, longestHoleWithin } from "./holes.ts";
+import { guestClockStep, guestGrowth, sessionGrowth } from "./readings.ts";
+import {
+  type HttpResult,
+  type MigrationInstants,
+  type PacketResult,
+  type ProbeResults,
+  type SessionResult,
+  sessionResults,
+  type TcpEchoResult,
+  type TcpStreamResult,
+} from "./results.ts";
+import type {
+  BytesSeries,
+  EchoSeries,
+  HttpSeries,
+  PacketSeries,
+  ProbeKind,
+  ProbeSeries,
+} from "./series.ts";
+import { holesOf } from "./series-holes.ts";
 import { meanMbps, recoveryMs } from "./throughput.ts";
 
 /**
@@ -11,15 +30,24 @@ export function analyzeProbes(
   series: readonly ProbeSeries[],
   instants: MigrationInstants,
 ): ProbeResults {
-  const echoes = series.filter((one) => one.kind === "tcp-echo");
-  const streams = series.filter((one) => one.kind === "tcp-stream");
+  const all = <Kind extends ProbeKind, Result>(
+    kind: Kind,
+    analyze: (one: Extract<ProbeSeries, { kind: Kind }>, instants: MigrationInstants) => Result,
+  ): Result[] =>
+    series
+      .filter((one): one is Extract<ProbeSeries, { kind: Kind }> => one.kind === kind)
+      .map((one) => analyze(one, instants));
+  const echoes = all("tcp-echo", analyzeEcho);
+  const streams = all("tcp-stream", analyzeStream);
+  const uploads = all("tcp-upload", analyzeStream);
+  const https = all("http", analyzeHttp);
+  const packets = all("packet", analyzePackets);
   return {
-    ...(echoes.length === 0
-      ? {}
-      : { tcp_echo: worstOf(echoes.map((one) => analyzeEcho(one, instants))) }),
-    ...(streams.length === 0
-      ? {}
-      : { tcp_stream: worstStreamOf(streams.map((one) => analyzeStream(one, instants))) }),
+    ...(echoes.length === 0 ? {} : { tcp_echo: worstOf(echoes) }),
+    ...(streams.length === 0 ? {} : { tcp_stream: worstStreamOf(streams) }),
+    ...(uploads.length === 0 ? {} : { tcp_upload: worstStreamOf(uploads) }),
+    ...(https.length === 0 ? {} : { http: worstHttpOf(https) }),
+    ...(packets.length === 0 ? {} : { packet: worstPacketOf(packets) }),
   };
 }
 
@@ -29,20 +57,23 @@ export function analyzeProbes(
  * until there.
  */
 export function analyzeEcho(series: EchoSeries, instants: MigrationInstants): TcpEchoResult {
-  return analyzeHoles(series, [...echoHoles(series)], instants);
+  return analyzeSession(series, instants);
 }
 
 /**
- * Outage and floor of a download, from the times between consecutive reads that brought bytes, and its
- * throughput before and after.
+ * Outage and floor of a download, from the times between consecutive reads that brought bytes (of an upload: looks
+ * that saw bytes acknowledged), and its throughput before and after.
  */
-export function analyzeStream(series: StreamSeries, instants: MigrationInstants): TcpStreamResult {
+export function analyzeStream(
+  series: BytesSeries & ProbeSeries,
+  instants: MigrationInstants,
+): TcpStreamResult {
   const { startMs, resumedMs, settledMs } = instants;
   const before = meanMbps(series, series.readyMs, startMs);
   const endMs = Math.min(settledMs, series.endMs);
   const afterMs = resumedMs === null ? null : Math.max(resumedMs, endMs - 1000);
   return {
-    ...analyzeHoles(series, [...streamHoles(series)], instants),
+    ...analyzeSession(series, instants),
     before_mbps: roundedTenth(before),
     after_mbps:
       afterMs === null || series.broken !== null
@@ -53,6 +84,26 @@ export function analyzeStream(series: StreamSeries, instants: MigrationInstants)
         ? null
         : roundedTenth(recoveryMs(series, resumedMs, 0.9 * before)),
   };
+}
+
+/** Outage and floor of an HTTP client as of an echo session, and the guest's own figures where it has them. */
+export function analyzeHttp(series: HttpSeries, instants: MigrationInstants): HttpResult {
+  const step = guestClockStep(series.guest, instants);
+  const guest = guestGrowth(series.guest, instants);
+  return {
+    ...analyzeSession(series, instants),
+    status_errors: series.statusErrors,
+    guest_clock_step_ms: roundedTenth(step?.stepMs ?? null),
+    guest_clock_error_ms: roundedTenth(step?.errorMs ?? null),
+    guest_retransmissions: guest.retransmissions,
+    guest_rto: guest.rto,
+  };
+}
+
+/** Outage and floor between answers to different requests, a duplicate being none, and the counts. */
+export function analyzePackets(series: PacketSeries, instants: MigrationInstants): PacketResult {
+  const { outage_ms, floor_ms } = analyzeSession(series, instants);
+  return { ...series.counts, outage_ms, floor_ms };
 }
 
 /** Longest hole between two moments, also of a series that has nothing to do with a migration. */
@@ -66,17 +117,17 @@ export function longestHole(series: ProbeSeries, fromMs: number, toMs: number): 
  * @param budgetMs longest allowed outage
  */
 export function isWithinBudget(results: ProbeResults, budgetMs: number): boolean | null {
-  const measured = [results.tcp_echo, results.tcp_stream].filter((one) => one !== undefined);
-  if (measured.some((one) => one.broken > 0 || (one.outage_ms ?? 0) > budgetMs)) return false;
-  return measured.some((one) => one.outage_ms !== null) ? true : null;
+  const sessions = sessionResults(results);
+  const outages = [...sessions, results.packet].map((one) => one?.outage_ms ?? null);
+  if (sessions.some((one) => one.broken > 0)) return false;
+  if (outages.some((outageMs) => (outageMs ?? 0) > budgetMs)) return false;
+  return outages.some((outageMs) => outageMs !== null) ? true : null;
 }
 
-function analyzeHoles(
-  series: ProbeSeries,
-  holes: readonly Hole[],
-  { startMs, settledMs }: MigrationInstants,
-): TcpEchoResult {
+function analyzeSession(series: ProbeSeries, instants: MigrationInstants): SessionResult {
+  const { startMs, settledMs } = instants;
   const isBroken = series.broken !== null;
+  const holes = [...holesOf(series)];
   const floor = longestHoleWithin(holes, series.readyMs, startMs);
   const outage = isBroken ? null : longestHoleTouching(holes, startMs, settledMs);
   return {
@@ -84,61 +135,8 @@ function analyzeHoles(
     floor_ms: roundedTenth(floor),
     sessions: 1,
     broken: isBroken ? 1 : 0,
+    ...sessionGrowth(series.tcp, instants),
   };
-}
-
-function holesOf(series: ProbeSeries): Iterable<Hole> {
-  return series.kind === "tcp-echo" ? echoHoles(series) : streamHoles(series);
-}
-
-function echoHoles(series: EchoSeries): Iterable<Hole> {
-  const arrivals = series.receivedMs;
-  const endMs = series.unanswered > 0 ? series.endMs : (arrivals.at(-1) ?? series.endMs);
-  return holesBetween(arrivals, endMs);
-}
-
-function* streamHoles(series: StreamSeries): Generator<Hole> {
-  let lastMs: number | null = null;
-  for (let index = 0; index < series.bytes.length; index++) {
-    if (series.bytes[index] === 0) continue;
-    const endMs = series.gapEndMs[index] as number;
-    const gapMs = series.gapMs[index] as number;
-    if (gapMs > 0) yield { startMs: endMs - gapMs, endMs };
-    // Only the bucket of the last arrival is known, not its moment: the earlier edge would overstate.
-    lastMs = series.startMs + (index + 1) * series.bucketMs;
-  }
-  if (lastMs !== null && series.endMs > lastMs) yield { startMs: lastMs, endMs: series.endMs };
-}
-
-function worstOf(results: readonly TcpEchoResult[]): TcpEchoResult {
-  const broken = results.reduce((sum, one) => sum + one.broken, 0);
-  return {
-    outage_ms: broken > 0 ? null : highest(results.map((one) => one.outage_ms)),
-    floor_ms: highest(results.map((one) => one.floor_ms)),
-    sessions: results.reduce((sum, one) => sum + one.sessions, 0),
-    broken,
-  };
-}
-
-function worstStreamOf(results: readonly TcpStreamResult[]): TcpStreamResult {
-  return {
-    ...worstOf(results),
-    before_mbps: sumOrNull(results.map((one) => one.before_mbps)),
-    after_mbps: sumOrNull(results.map((one) => one.after_mbps)),
-    recovery_ms: results.some((one) => one.recovery_ms === null)
-      ? null
-      : highest(results.map((one) => one.recovery_ms)),
-  };
-}
-
-function highest(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null);
-  return known.length === 0 ? null : Math.max(...known);
-}
-
-function sumOrNull(values: readonly (number | null)[]): number | null {
-  if (values.some((value) => value === null)) return null;
-  return roundedTenth(values.reduce<number>((sum, value) => sum + (value ?? 0), 0));
 }
 
 function roundedTenth(value: number | null): number | null {

@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { usageError } from "../platform/errors.ts";
-import { type ProbeKind, probeKinds } from "./series.ts";
+import { defaultIntervals, defaultPorts, type ProbeKind, probeKinds } from "./series.ts";
 import type { SessionOptions } from "./session.ts";
 
 export interface ProberArguments extends SessionOptions {
@@ -8,7 +8,7 @@ export interface ProberArguments extends SessionOptions {
 }
 
 /**
- * Arguments of the prober's process: `KIND HOST PORT` and options.
+ * Arguments of the prober's process: `KIND HOST PORT` and options; a packet probe's PORT is 0.
  * @throws SojournError `SOJ_USAGE`
  */
 export function parseProberArguments(args: readonly string[]): ProberArguments {
@@ -20,8 +20,11 @@ export function parseProberArguments(args: readonly string[]): ProberArguments {
   return {
     kind,
     host,
-    port: toNumber("PORT", port, 1, 65_535),
-    intervalMs: toNumber("--interval-ms", values["interval-ms"], 1, 1000),
+    port: defaultPorts[kind] === null ? 0 : toNumber("PORT", port, 1, 65_535),
+    intervalMs:
+      values["interval-ms"] === undefined
+        ? defaultIntervals[kind]
+        : toNumber("--interval-ms", values["interval-ms"], 1, 1000),
     maxMbps:
       values["max-mbps"] === undefined
         ? null
@@ -31,7 +34,7 @@ export function parseProberArguments(args: readonly string[]): ProberArguments {
 }
 
 const usage =
-  "arguments: tcp-echo|tcp-stream HOST PORT [--interval-ms MS] [--max-mbps N] [--connect-timeout-ms MS]";
+  "arguments: KIND HOST PORT (0 for packet) [--interval-ms MS] [--max-mbps N] [--connect-timeout-ms MS]";
 
 function parse(args: readonly string[]) {
   try {
@@ -39,7 +42,7 @@ function parse(args: readonly string[]) {
       args: [...args],
       allowPositionals: true,
       options: {
-        "interval-ms": { type: "string", default: "5" },
+        "interval-ms": { type: "string" },
         "max-mbps": { type: "string" },
         "connect-timeout-ms": { type: "string", default: "3000" },
       },

@@ -1,5 +1,6 @@
 import { randomInt } from "node:crypto";
 import { monotonicMs } from "../platform/clock.ts";
+import { AnswerBatch } from "./answer-batch.ts";
 import { EchoVerifier, echoMessageBytes, writeEchoMessage } from "./echo-codec.ts";
 import type { EchoesMessage } from "./messages.ts";
 import type { Session, SessionEvents, SessionOptions } from "./session.ts";
@@ -8,8 +9,6 @@ import { Ticker } from "./ticker.ts";
 
 /** Requests in flight whose send times are kept; further ones wait, which a silence of minutes reaches. */
 const maxUnanswered = 1 << 16;
-/** Answers between two batches. */
-const maxBatch = 8192;
 
 /**
  * Paced requests on one session to an echo service (RFC 862). A request goes out when it is due, also
@@ -20,12 +19,10 @@ export class EchoSession implements Session {
   readonly #verifier: EchoVerifier;
   readonly #nonce = randomInt(0x1_0000_0000);
   readonly #sentMs = new Float64Array(maxUnanswered);
-  readonly #batchSentMs = new Float64Array(maxBatch);
-  readonly #batchReceivedMs = new Float64Array(maxBatch);
+  readonly #batch = new AnswerBatch();
   readonly #session: SessionSocket;
   readonly #ticker: Ticker;
   readonly #send: (message: EchoesMessage) => void;
-  #batchLength = 0;
   #requests = 0;
   #bytes = 0;
 
@@ -54,23 +51,14 @@ export class EchoSession implements Session {
   }
 
   flush(nowMs: number): void {
-    const count = this.#batchLength;
-    const baseMs = Math.round(nowMs * 1000) / 1000;
-    const sinceBase = (timeMs: number) => Math.round((timeMs - baseMs) * 1000);
-    this.#send({
-      type: "echoes",
-      at_ms: baseMs,
-      base_ms: baseMs,
-      own_pause_us: Math.round(this.#ticker.takeLongestDelayMs() * 1000),
-      sent_us: Array.from(this.#batchSentMs.subarray(0, count), sinceBase),
-      received_us: Array.from(this.#batchReceivedMs.subarray(0, count), sinceBase),
-      unanswered: this.#requests - this.#verifier.nextSequence,
-    });
-    this.#batchLength = 0;
+    const unanswered = this.#requests - this.#verifier.nextSequence;
+    this.#send(this.#batch.take(nowMs, this.#ticker.takeLongestDelayMs(), unanswered));
+    void this.#session.readKernel();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#ticker.stop();
+    await this.#session.readKernel();
     this.#session.end();
   }
 
@@ -98,10 +86,8 @@ export class EchoSession implements Session {
       return false;
     }
     for (let sequence = first; sequence < end; sequence++) {
-      if (this.#batchLength === maxBatch) this.flush(nowMs);
-      this.#batchSentMs[this.#batchLength] = this.#sentMs[sequence % maxUnanswered] as number;
-      this.#batchReceivedMs[this.#batchLength] = nowMs;
-      this.#batchLength++;
+      if (this.#batch.isFull) this.flush(nowMs);
+      this.#batch.add(this.#sentMs[sequence % maxUnanswered] as number, nowMs);
     }
     if (end > first) this.#session.becomeReady();
     return true;

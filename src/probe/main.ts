@@ -3,11 +3,15 @@ import { monotonicMs, wallClockMs } from "../platform/clock.ts";
 import { asSojournError } from "../platform/errors.ts";
 import { type ProberArguments, parseProberArguments } from "./arguments.ts";
 import { EchoSession } from "./echo-session.ts";
+import { HttpSession } from "./http-session.ts";
 import type { ProberMessage } from "./messages.ts";
+import { PacketSession } from "./packet-session.ts";
+import { isOfBytes } from "./series.ts";
 import type { Session, SessionEvents } from "./session.ts";
 import { SessionOutput } from "./session-output.ts";
 import { bucketMs, StreamSession } from "./stream-session.ts";
 import { Ticker } from "./ticker.ts";
+import { UploadSession } from "./upload-session.ts";
 
 const flushIntervalMs = 100;
 
@@ -22,11 +26,11 @@ function main(): void {
   output.send(hello(options));
   let isStopping = false;
 
-  const stop = () => {
+  const stop = async () => {
     if (isStopping) return;
     isStopping = true;
     flusher.stop();
-    session.stop();
+    await session.stop();
     session.flush(monotonicMs(), true);
     output.send({ type: "summary", at_ms: monotonicMs(), ...session.totals() });
     output.exit(0);
@@ -35,6 +39,8 @@ function main(): void {
     ready: (atMs) => output.send({ type: "ready", at_ms: atMs }),
     broken: (reason, message) =>
       output.send({ type: "broken", at_ms: monotonicMs(), reason, message }),
+    kernel: ({ retransmissions, rto }) =>
+      output.send({ type: "tcp", at_ms: monotonicMs(), retransmissions, rto }),
     noSession: (reason, message) => {
       isStopping = true;
       flusher.stop();
@@ -45,7 +51,7 @@ function main(): void {
   const session = startSession(options, events, (message) => output.send(message));
   const flusher = new Ticker(flushIntervalMs, (nowMs) => session.flush(nowMs, false));
   flusher.start();
-  listenForCommands(stop);
+  listenForCommands(() => void stop());
 }
 
 main();
@@ -55,9 +61,18 @@ function startSession(
   events: SessionEvents,
   send: (message: ProberMessage) => void,
 ): Session {
-  return options.kind === "tcp-echo"
-    ? new EchoSession(options, events, send)
-    : new StreamSession(options, events, send);
+  switch (options.kind) {
+    case "tcp-echo":
+      return new EchoSession(options, events, send);
+    case "tcp-stream":
+      return new StreamSession(options, events, send);
+    case "tcp-upload":
+      return new UploadSession(options, events, send);
+    case "http":
+      return new HttpSession(options, events, send);
+    case "packet":
+      return new PacketSession(options, events, send);
+  }
 }
 
 /** The parent's death closes standard input, also when it had no time to say anything. */
@@ -93,7 +108,7 @@ function hello(options: ProberArguments): ProberMessage {
     monotonic_ms: (beforeMs + afterMs) / 2,
     wall_clock_ms: wallMs,
     clock_uncertainty_ms: afterMs - beforeMs,
-    interval_ms: options.kind === "tcp-echo" ? options.intervalMs : bucketMs,
+    interval_ms: isOfBytes(options.kind) ? bucketMs : options.intervalMs,
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { SojournError } from "../platform/errors.ts";
+import { probeKinds } from "./series.ts";
 
 /** A prober that sends a longer line is broken. */
 export const maxLineBytes = 256 * 1024;
@@ -12,7 +13,7 @@ const counts = z.array(z.number().int().nonnegative()).max(8192);
 const hello = z.strictObject({
   type: z.literal("hello"),
   version: z.literal(1),
-  kind: z.enum(["tcp-echo", "tcp-stream"]),
+  kind: z.enum(probeKinds),
   pid: z.number().int().positive(),
   monotonic_ms: finite,
   wall_clock_ms: finite,
@@ -43,6 +44,40 @@ const bytes = z.strictObject({
   gap_end_us: counts,
 });
 
+const count = z.number().int().nonnegative();
+
+/** Totals of the kernel for this session. */
+const tcp = z.strictObject({
+  type: z.literal("tcp"),
+  at_ms: finite,
+  retransmissions: count,
+  rto: count.nullable(),
+});
+
+/** Totals of a packet probe. */
+const packets = z.strictObject({
+  type: z.literal("packets"),
+  at_ms: finite,
+  sent: count,
+  lost: count,
+  unread: count,
+  duplicated: count,
+  reordered: count,
+});
+
+/** Total of answers that are errors of HTTP. */
+const statuses = z.strictObject({ type: z.literal("statuses"), at_ms: finite, errors: count });
+
+/** What the guest has said of itself. */
+const guest = z.strictObject({
+  type: z.literal("guest"),
+  at_ms: finite,
+  ahead_ms: finite,
+  error_ms: finite.nonnegative(),
+  retransmissions: count.nullable(),
+  rto: count.nullable(),
+});
+
 const broken = z.strictObject({
   type: z.literal("broken"),
   at_ms: finite,
@@ -53,7 +88,7 @@ const broken = z.strictObject({
 /** No session came about; the prober ends. */
 const noSession = z.strictObject({
   type: z.literal("no-session"),
-  reason: z.enum(["unreachable", "silent", "wrong-service"]),
+  reason: z.enum(["unreachable", "silent", "wrong-service", "unavailable"]),
   message: z.string().max(1000),
 });
 
@@ -70,6 +105,10 @@ const message = z.discriminatedUnion("type", [
   ready,
   echoes,
   bytes,
+  tcp,
+  packets,
+  statuses,
+  guest,
   broken,
   noSession,
   summary,

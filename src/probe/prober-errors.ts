@@ -1,11 +1,12 @@
 import { preconditionError, SojournError } from "../platform/errors.ts";
 import type { ProberExit } from "./prober-process.ts";
+import type { ProbeKind } from "./series.ts";
 import type { NoSessionReason } from "./session.ts";
 
 interface Probed {
-  kind: string;
+  kind: ProbeKind;
   host: string;
-  port: number;
+  port: number | null;
 }
 
 /** The target gave no session that could be measured; nothing has been changed anywhere. */
@@ -47,14 +48,27 @@ export function proberStuckError(probed: Probed, what: string): SojournError {
 
 const hints: Record<NoSessionReason, (probed: Probed) => string> = {
   unreachable: ({ port }) =>
-    `does the guest run, listen on TCP port ${port} and accept this client? --no-probe moves it unmeasured`,
-  silent: ({ port }) => `something accepts or drops TCP port ${port} without an answer`,
-  "wrong-service": ({ kind }) =>
-    kind === "tcp-echo"
-      ? "it has to be an echo service (RFC 862)"
-      : "it has to be a character generator (RFC 864)",
+    `does the guest run${port === null ? "" : `, listen on TCP port ${port}`} and accept this client? --no-probe moves it unmeasured`,
+  silent: ({ port }) =>
+    port === null
+      ? "something drops echo requests or their answers, or the guest does not run"
+      : `something accepts or drops TCP port ${port} without an answer`,
+  "wrong-service": ({ kind }) => `it has to be ${services[kind]}`,
+  unavailable: ({ kind }) =>
+    kind === "packet"
+      ? "it takes iputils ping and, for more than 500 requests a second, root"
+      : "the node of the prober lacks what this probe needs",
+};
+
+const services: Record<ProbeKind, string> = {
+  "tcp-echo": "an echo service (RFC 862)",
+  "tcp-stream": "a character generator (RFC 864)",
+  "tcp-upload": "a discard service (RFC 863)",
+  http: "an HTTP server",
+  packet: "a host that answers echo requests",
 };
 
 function nameOf({ kind, host, port }: Probed): string {
+  if (port === null) return `${kind} ${host}`;
   return `${kind} ${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

@@ -10,12 +10,13 @@ import { checkProbeTarget } from "./target.ts";
 export interface ProberOptions {
   kind: ProbeKind;
   host: string;
-  port: number;
+  /** Null for packets. */
+  port: number | null;
   /** Program and arguments before the prober's own, such as `nsenter --net=… --`; absolute path first. */
   commandPrefix?: readonly string[];
-  /** Pace of echo requests. */
+  /** Pace of requests; each kind has its own default. */
   intervalMs?: number;
-  /** Upper bound of a stream in Mbit/s; without it, as fast as it comes. */
+  /** Upper bound of a download or upload in Mbit/s; without it, as fast as it comes. */
   maxMbps?: number;
   /** How long the first answer may take. */
   connectTimeoutMs?: number;
@@ -32,7 +33,7 @@ export interface ProberOptions {
 export interface Prober extends AsyncDisposable {
   readonly kind: ProbeKind;
   readonly host: string;
-  readonly port: number;
+  readonly port: number | null;
   readonly clock: ProbeClock;
   /** When the first answer had come, on the prober's monotonic clock. */
   readonly readyMs: number;
@@ -57,7 +58,7 @@ const startGraceMs = 10_000;
  * unreachable, silent or another service, `SOJ_PROBER_DIED` when the process could not do its work.
  */
 export async function startProber(options: ProberOptions): Promise<Prober> {
-  checkProbeTarget(options);
+  checkProbeTarget(options.kind, options);
   options.signal?.throwIfAborted();
   const connectTimeoutMs = options.connectTimeoutMs ?? 3000;
   const builder = new SeriesBuilder(options);
@@ -101,7 +102,7 @@ export async function startProber(options: ProberOptions): Promise<Prober> {
 class RunningProber implements Prober {
   readonly kind: ProbeKind;
   readonly host: string;
-  readonly port: number;
+  readonly port: number | null;
   readonly exited: Promise<void>;
   readonly #child: ProberProcess;
   readonly #builder: SeriesBuilder;
@@ -161,7 +162,7 @@ class RunningProber implements Prober {
 }
 
 function proberArguments(options: ProberOptions, connectTimeoutMs: number): string[] {
-  const args = [options.kind, options.host, String(options.port)];
+  const args = [options.kind, options.host, String(options.port ?? 0)];
   args.push("--connect-timeout-ms", String(connectTimeoutMs));
   if (options.intervalMs !== undefined) args.push("--interval-ms", String(options.intervalMs));
   if (options.maxMbps !== undefined) args.push("--max-mbps", String(options.maxMbps));

@@ -2,19 +2,20 @@ import { delay } from "../platform/clock.ts";
 import { usageError } from "../platform/errors.ts";
 import { longestHole } from "./analysis.ts";
 import { type ProberOptions, startProber } from "./prober.ts";
-import type { ProbeKind, ProbeSeries } from "./series.ts";
+import { sessionGrowth } from "./readings.ts";
+import type { PacketCounts, ProbeKind, ProbeSeries } from "./series.ts";
 import { meanMbps } from "./throughput.ts";
 
 export interface ProbeRunOptions extends ProberOptions {
   durationMs: number;
 }
 
-/** The result of `sojourn probe`, as `--json` prints it. */
+/** The result of `sojourn probe`, as `--json` prints it; a figure that this kind does not have is null. */
 export interface ProbeRunResult {
   type: "probe";
   kind: ProbeKind;
   host: string;
-  port: number;
+  port: number | null;
   duration_ms: number;
   /** Longest time between two consecutive arrivals. */
   longest_hole_ms: number | null;
@@ -23,10 +24,17 @@ export interface ProbeRunResult {
   sessions: number;
   broken: number;
   broken_reason: string | null;
-  /** Round trips of an echo session; null for a stream. */
+  /** Round trips of requests. */
   round_trip_ms: { median: number; p99: number } | null;
-  /** Mean throughput of a stream in Mbit/s; null for echoes. */
+  /** Mean throughput of a download or upload in Mbit/s. */
   mbps: number | null;
+  /** Counts of a packet probe. */
+  packets: PacketCounts | null;
+  /** HTTP answers with a status of 400 or more. */
+  status_errors: number | null;
+  /** Segments sent again by this side, and its retransmission timers that fired. */
+  retransmissions: number | null;
+  rto: number | null;
 }
 
 /**
@@ -58,8 +66,8 @@ export async function runProbe(options: ProbeRunOptions): Promise<ProbeRunResult
 }
 
 function resultOf(series: ProbeSeries): ProbeRunResult {
-  const isEcho = series.kind === "tcp-echo";
-  const mbps = isEcho ? null : meanMbps(series, series.readyMs, series.endMs);
+  const mbps = "bytes" in series ? meanMbps(series, series.readyMs, series.endMs) : null;
+  const whole = { startMs: series.readyMs, resumedMs: null, settledMs: series.endMs };
   return {
     type: "probe",
     kind: series.kind,
@@ -68,11 +76,14 @@ function resultOf(series: ProbeSeries): ProbeRunResult {
     duration_ms: rounded(series.endMs - series.readyMs),
     longest_hole_ms: longestHole(series, series.readyMs, series.endMs),
     own_pause_ms: rounded(series.longestOwnPauseMs),
-    sessions: 1,
+    sessions: series.kind === "packet" ? 0 : 1,
     broken: series.broken === null ? 0 : 1,
     broken_reason: series.broken?.message ?? null,
-    round_trip_ms: isEcho ? roundTrips(series.sentMs, series.receivedMs) : null,
+    round_trip_ms: "bytes" in series ? null : roundTrips(series.sentMs, series.receivedMs),
     mbps: mbps === null ? null : rounded(mbps),
+    packets: series.kind === "packet" ? series.counts : null,
+    status_errors: series.kind === "http" ? series.statusErrors : null,
+    ...sessionGrowth(series.tcp, whole),
   };
 }
 

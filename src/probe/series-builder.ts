@@ -1,11 +1,23 @@
 import { GrowingSamples } from "./growing-samples.ts";
 import type { BytesMessage, EchoesMessage, ProberMessage } from "./messages.ts";
-import type { ProbeClock, ProbeKind, ProbeSeries, SessionBreak } from "./series.ts";
+import {
+  type GuestReading,
+  isOfBytes,
+  type PacketCounts,
+  type ProbeClock,
+  type ProbeKind,
+  type ProbeSeries,
+  type SessionBreak,
+  type TcpReading,
+} from "./series.ts";
 
 /** Three hours of an echo every 5 ms; a day of 10 ms buckets is bounded by the same. */
 const defaultMaxSamples = 1 << 21;
 /** A series with a hole in its buckets would be no series; so long a pause is the end of it. */
 const maxMissingBuckets = 1 << 16;
+
+/** More than an hour of ten a second; readings have to come back in order, so the older half goes. */
+const maxReadings = 1 << 16;
 
 /** What is known at this moment, for a live display. */
 export interface ProbeLive {
@@ -22,7 +34,7 @@ export interface ProbeLive {
 
 /** Puts a prober's messages together to a series. */
 export class SeriesBuilder {
-  readonly #target: { kind: ProbeKind; host: string; port: number };
+  readonly #target: { kind: ProbeKind; host: string; port: number | null };
   readonly #columns: [GrowingSamples, GrowingSamples, GrowingSamples];
   #clock: ProbeClock = { monotonicMs: 0, wallClockMs: 0, uncertaintyMs: 0 };
   #intervalMs = 1;
@@ -34,9 +46,13 @@ export class SeriesBuilder {
   #longestOwnPauseMs = 0;
   #lastArrivalMs = 0;
   #isTruncated = false;
+  #counts: PacketCounts = { sent: 0, lost: 0, unread: 0, duplicated: 0, reordered: 0 };
+  #statusErrors = 0;
+  readonly #tcp: TcpReading[] = [];
+  readonly #guest: GuestReading[] = [];
 
   constructor(
-    target: { kind: ProbeKind; host: string; port: number },
+    target: { kind: ProbeKind; host: string; port: number | null },
     maxSamples = defaultMaxSamples,
   ) {
     this.#target = target;
@@ -75,12 +91,32 @@ export class SeriesBuilder {
       case "broken":
         this.#broken = { atMs: message.at_ms, reason: message.reason, message: message.message };
         return this.#live(null, null);
+      case "tcp": {
+        const { at_ms, retransmissions, rto } = message;
+        keep(this.#tcp, { atMs: at_ms, retransmissions, rto });
+        return null;
+      }
+      case "guest": {
+        const { at_ms, ahead_ms, error_ms, retransmissions, rto } = message;
+        const clock = { aheadMs: ahead_ms, errorMs: error_ms };
+        keep(this.#guest, { atMs: at_ms, ...clock, retransmissions, rto });
+        return null;
+      }
+      case "packets": {
+        const { sent, lost, unread, duplicated, reordered } = message;
+        this.#counts = { sent, lost, unread, duplicated, reordered };
+        return null;
+      }
+      case "statuses":
+        this.#statusErrors = message.errors;
+        return null;
       default:
         return null;
     }
   }
 
   build(): ProbeSeries {
+    const { kind } = this.#target;
     const [first, second, third] = this.#columns.map((column) => column.toArray());
     const empty = new Float64Array(0);
     const shared = {
@@ -92,26 +128,22 @@ export class SeriesBuilder {
       broken: this.#broken,
       longestOwnPauseMs: this.#longestOwnPauseMs,
       truncated: this.#isTruncated,
+      tcp: [...this.#tcp],
     };
-    if (this.#target.kind === "tcp-echo") {
-      return {
-        ...shared,
-        kind: "tcp-echo",
-        intervalMs: this.#intervalMs,
-        sentMs: first ?? empty,
-        receivedMs: second ?? empty,
-        unanswered: this.#unanswered,
-      };
+    if (isOfBytes(kind)) {
+      const bytes = { bytes: first ?? empty, gapMs: second ?? empty, gapEndMs: third ?? empty };
+      return { ...shared, kind, bucketMs: this.#intervalMs, startMs: this.#startMs, ...bytes };
     }
-    return {
+    const answers = {
       ...shared,
-      kind: "tcp-stream",
-      bucketMs: this.#intervalMs,
-      startMs: this.#startMs,
-      bytes: first ?? empty,
-      gapMs: second ?? empty,
-      gapEndMs: third ?? empty,
+      intervalMs: this.#intervalMs,
+      sentMs: first ?? empty,
+      receivedMs: second ?? empty,
+      unanswered: this.#unanswered,
     };
+    if (kind === "packet") return { ...answers, kind, counts: this.#counts };
+    if (kind === "tcp-echo") return { ...answers, kind };
+    return { ...answers, kind, statusErrors: this.#statusErrors, guest: [...this.#guest] };
   }
 
   #acceptEchoes(message: EchoesMessage): ProbeLive {
@@ -175,4 +207,9 @@ export class SeriesBuilder {
       broken: this.#broken,
     };
   }
+}
+
+function keep<Reading>(readings: Reading[], reading: Reading): void {
+  if (readings.length >= maxReadings) readings.splice(0, maxReadings / 2);
+  readings.push(reading);
 }

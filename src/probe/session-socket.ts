@@ -2,6 +2,8 @@ import { connect, type Socket } from "node:net";
 import { monotonicMs } from "../platform/clock.ts";
 import type { BreakReason } from "./series.ts";
 import type { NoSessionReason, SessionEvents, SessionOptions } from "./session.ts";
+import type { TcpInfo } from "./tcp-info.ts";
+import { TcpWatch } from "./tcp-watch.ts";
 
 /** The largest read; one buffer for all of them, so that a fast stream makes no garbage. */
 export const readBufferBytes = 256 * 1024;
@@ -17,6 +19,8 @@ export class SessionSocket {
   readonly #events: SessionEvents;
   readonly #patience: NodeJS.Timeout;
   #state: "starting" | "ready" | "ended" = "starting";
+  #watch: TcpWatch | null = null;
+  #known: TcpInfo | null = null;
 
   /** @param onBytes given a view of a buffer that the next read overwrites; false stops reading */
   constructor(
@@ -34,7 +38,11 @@ export class SessionSocket {
       noDelay: true,
       onread: { buffer, callback: (count) => onBytes(buffer.subarray(0, count)) },
     });
-    this.socket.on("connect", onConnected);
+    this.socket.on("connect", () => {
+      this.#watch = new TcpWatch(this.socket);
+      void this.readKernel();
+      onConnected();
+    });
     this.socket.on("error", (error) => this.#fail("failed", error.message));
     this.socket.on("end", () => this.#fail("closed", "the peer closed the session"));
     this.socket.on("close", () => this.#fail("closed", "the session is closed"));
@@ -69,10 +77,23 @@ export class SessionSocket {
     else this.#fail("mismatch", message);
   }
 
+  /** Asks the kernel about the session and reports what has changed; null when it does not answer. */
+  async readKernel(): Promise<TcpInfo | null> {
+    const info = (await this.#watch?.read()) ?? null;
+    if (info === null || this.#state === "ended") return null;
+    const known = this.#known;
+    this.#known = info;
+    if (info.retransmissions !== known?.retransmissions || info.rto !== known.rto) {
+      this.#events.kernel(info);
+    }
+    return info;
+  }
+
   /** Ends the session on our side; nothing is reported. */
   end(): void {
     clearTimeout(this.#patience);
     this.#state = "ended";
+    this.#watch?.[Symbol.dispose]();
     this.socket.destroy();
   }
 

@@ -55,10 +55,12 @@ export class StreamSession implements Session {
         ...series,
       });
     }
+    void this.#session.readKernel();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#ticker.stop();
+    await this.#session.readKernel();
     this.#session.end();
   }
 

@@ -4,7 +4,8 @@ import { defaultPorts, type ProbeKind } from "./series.ts";
 
 export interface ProbeTarget {
   host: string;
-  port: number;
+  /** Null for packets, which have none. */
+  port: number | null;
 }
 
 const hostNamePattern =
@@ -16,18 +17,21 @@ const hostNamePattern =
  */
 export function parseProbeTarget(kind: ProbeKind, text: string): ProbeTarget {
   const { host, port } = split(text);
-  return checkProbeTarget({ host, port: port === null ? defaultPorts[kind] : toPort(port) });
+  if (port === null) return checkProbeTarget(kind, { host, port: defaultPorts[kind] });
+  return checkProbeTarget(kind, { host, port: toPort(port) });
 }
 
-/** @throws SojournError `SOJ_BAD_TARGET` unless host and port can be connected to. */
-export function checkProbeTarget(target: ProbeTarget): ProbeTarget {
+/** @throws SojournError `SOJ_BAD_TARGET` unless host and port can be probed. */
+export function checkProbeTarget(kind: ProbeKind, target: ProbeTarget): ProbeTarget {
   const { host, port } = target;
   if (isIP(host) === 0 && (!hostNamePattern.test(host) || /^[0-9.]+$/.test(host))) {
     throw badTarget(host, "is neither an address nor a host name");
   }
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw badTarget(String(port), "is not a port");
+  const isPort = port !== null && Number.isInteger(port) && port >= 1 && port <= 65_535;
+  if (defaultPorts[kind] === null && port !== null) {
+    throw badTarget(`${host}:${port}`, `names a port, and a ${kind} probe has none`);
   }
+  if (defaultPorts[kind] !== null && !isPort) throw badTarget(String(port), "is not a port");
   return target;
 }
 

@@ -1,4 +1,4 @@
-import type { StreamSeries } from "./series.ts";
+import type { BytesSeries } from "./series.ts";
 
 /** Shorter stretches say nothing about a throughput. */
 const shortestMeanMs = 100;
@@ -8,7 +8,7 @@ const recoveryWindowMs = 100;
  * Mean throughput in Mbit/s of the buckets that lie wholly between two moments; null when these are
  * less than 100 ms.
  */
-export function meanMbps(series: StreamSeries, fromMs: number, toMs: number): number | null {
+export function meanMbps(series: BytesSeries, fromMs: number, toMs: number): number | null {
   const { startMs, bucketMs, bytes } = series;
   const first = Math.max(0, Math.ceil((fromMs - startMs) / bucketMs));
   const end = Math.min(bytes.length, Math.floor((toMs - startMs) / bucketMs));
@@ -22,7 +22,7 @@ export function meanMbps(series: StreamSeries, fromMs: number, toMs: number): nu
  * none does before the series ends.
  */
 export function recoveryMs(
-  series: StreamSeries,
+  series: BytesSeries,
   resumedMs: number,
   targetMbps: number,
 ): number | null {

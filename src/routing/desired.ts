@@ -76,6 +76,23 @@ export interface Filter {
    * sent through `device` (`nft dup` in postrouting, priority 150).
    */
   copies: { address: string; device: string; gateway: string }[];
+  sizeLimits: SizeLimit[];
+}
+
+/**
+ * Packets to or from a guest (`address`) take the tunnel `device`, or will soon, which carries `mtu` bytes. Larger
+ * ones get through in fragments and their senders are told; new TCP sessions are given segments that fit.
+ */
+export interface SizeLimit {
+  address: string;
+  device: string;
+  /** Bytes. */
+  mtu: number;
+  direction: "to" | "from";
+  /** Prefixes to which the guest's packets do not take the tunnel. */
+  elsewhere: string[];
+  /** Senders are told, but their packets, which do not take the tunnel yet, stay as they are. */
+  adviseOnly: boolean;
 }
 
 /** Everything of ours that should be in this host's kernel, tunnels apart. Order does not matter. */
@@ -98,7 +115,7 @@ export const emptyDesiredState: DesiredState = {
   neighbours: [],
   fdb: [],
   sysctls: [],
-  filter: { tunnelGuests: [], gatewayFrames: [], copies: [] },
+  filter: { tunnelGuests: [], gatewayFrames: [], copies: [], sizeLimits: [] },
 };
 
 /** One line a person can read and the line that takes it back. */

@@ -3,6 +3,7 @@ import { type Action, bridge, ip, type LinkSettings } from "./actions.ts";
 import type { DesiredState, Tap } from "./desired.ts";
 import { foreignObject, missingDevice } from "./failures.ts";
 import type { KernelLink, KernelState } from "./kernel-state.ts";
+import { sinkBridge } from "./oversized.ts";
 
 const bridgeName = /^sjb[0-9a-f]{9}$/;
 const tapName = /^sjp[0-9a-f]{9}$/;
@@ -62,12 +63,14 @@ export function removeLinks(kernel: KernelState, desired: DesiredState): Action[
 function makeBridge(name: string, existing: KernelLink | undefined, hasIpv6: boolean): Action[] {
   const mac = bridgeMac(name);
   if (existing === undefined) {
+    // The sink has no ports: nobody there could be asked for a link-layer address.
+    const arp = name === sinkBridge ? ["arp", "off"] : [];
     const shape = ["type", "bridge", "stp_state", "0", "forward_delay", "0", "mcast_snooping", "0"];
     return [
       {
         effect: "make",
         change: { kind: "add-link", name, linkKind: "bridge" },
-        run: ip("link", "add", "name", name, "address", mac, ...shape),
+        run: ip("link", "add", "name", name, "address", mac, ...arp, ...shape),
         undo: [ip("link", "del", "dev", name)],
       },
       ...noAddresses(name, hasIpv6),

@@ -2,6 +2,7 @@ import { isIPv4 } from "node:net";
 import { isOurInterface } from "../platform/names.ts";
 import type { DesiredState, Route, Rule } from "./desired.ts";
 import { badDesiredState } from "./failures.ts";
+import { copySink } from "./oversized.ts";
 
 /**
  * The desired state in the kernel's spelling: prefixes masked, `/32` written out, doubles dropped, sysctl
@@ -28,10 +29,11 @@ export function normalise(desired: DesiredState): DesiredState {
     }
   }
   checkFilter(desired);
+  const sink = copySink(desired.filter);
   return {
-    bridges: unique(desired.bridges),
+    bridges: unique([...desired.bridges, ...sink.bridges]),
     taps: unique(desired.taps),
-    routes: unique(desired.routes.map(normaliseRoute)),
+    routes: unique([...desired.routes, ...sink.routes].map(normaliseRoute)),
     rules: unique(desired.rules.map(normaliseRule)),
     neighbours: unique(
       desired.neighbours.map((n) =>
@@ -124,6 +126,12 @@ function checkFilter({ filter }: DesiredState): void {
     checkAddress(address);
     checkDevice(device);
     checkAddress(gateway);
+  }
+  for (const { address, device, mtu, elsewhere } of filter.sizeLimits) {
+    checkAddress(address);
+    checkDevice(device);
+    checkNumber("tunnel MTU", mtu, 68, 65535);
+    elsewhere.forEach(normalisePrefix);
   }
 }
 

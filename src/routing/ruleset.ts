@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { type Filter, nftTable } from "./desired.ts";
+import { sizeChains } from "./oversized.ts";
 
 export interface RenderedTable {
   /** Of the content apart from the copies that are armed. */
@@ -19,7 +20,7 @@ export function renderTables(
   armed: ReadonlySet<string>,
 ): { ip: RenderedTable | null; bridge: RenderedTable | null } {
   const copies = sorted(filter.copies);
-  const chains = [...guestChain(filter), ...copyChain(filter)];
+  const chains = [...guestChain(filter), ...copyChain(filter), ...sizeChains(filter)];
   const frames = frameChain(filter, macOf);
   return {
     ip: render("ip", chains, (isForDigest) =>

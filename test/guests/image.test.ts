@@ -65,6 +65,12 @@ describe("the guest image", () => {
     }
   });
 
+  test("the kernel's TCP counters are told", async () => {
+    const totals = (await guest.client("tcp")) as Record<string, number>;
+    expect(totals).toMatchObject({ retransmissions: expect.any(Number), timeouts: 0 });
+    expect(totals.segments_sent).toBeGreaterThan(100);
+  });
+
   test("an overlay's files are there and its rc.local runs", async () => {
     await guest.line(/overlay says hello from web1/);
   });

@@ -6,6 +6,8 @@ import { findTool, runCommand } from "../../src/platform/command.ts";
 /** Two namespaces with a link between them: a client and a server at 198.51.100.2. */
 export interface ProbePair extends AsyncDisposable {
   readonly clientPrefix: string[];
+  readonly client: string;
+  readonly server: string;
   readonly serverAddress: string;
   /** Starts a service of `probe-server.ts` and waits until it listens. */
   serve(service: string, port: number): Promise<ChildProcess>;
@@ -41,6 +43,8 @@ export async function createProbePair(): Promise<ProbePair> {
     throw error;
   }
   return {
+    client,
+    server,
     clientPrefix: inNamespace(client),
     serverAddress,
     serve: async (service, port) => {
@@ -76,6 +80,11 @@ export async function endChild(child: ChildProcess): Promise<void> {
   const exited = once(child, "exit");
   child.kill("SIGKILL");
   await exited;
+}
+
+/** One nft command in the server's namespace. */
+export async function nftAtServer(pair: ProbePair, command: string): Promise<void> {
+  await runCommand("ip", ["netns", "exec", pair.server, "nft", command]);
 }
 
 function inNamespace(name: string): string[] {

@@ -80,6 +80,12 @@ const full: DesiredState = desiredState({
       { tap: homeTap, bridge: "guests0" },
     ],
     copies: [{ address: guest, device: "tun0", gateway: guest }],
+    sizeLimits: [
+      {
+        ...{ address: guest, device: "tun0", mtu: 1480 },
+        ...{ direction: "from", elsewhere: ["10.2.0.0/24", "10.3.0.0/16"], adviseOnly: false },
+      },
+    ],
   },
 });
 

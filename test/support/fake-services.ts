@@ -35,6 +35,7 @@ export function reportWith(change: Partial<MigrationReport>): MigrationReport {
     total_ms: 612,
     transferred_bytes: 73_000_000,
     probes: {},
+    guest_clock_step_ms: null,
     flows: null,
     budget_ms: null,
     within_budget: null,

@@ -13,6 +13,9 @@ export const tunnelEnds = {
   b: { mac: "02:00:00:00:0b:01", address: "198.18.255.2" },
 } as const;
 
+/** Bytes that fit through the tunnel of each kind. */
+export const tunnelMtus = { vxlan: 1450, direct: 1480 } as const;
+
 /** client – router – {a, b}; a is home of 10.1.0.0/24 (bridge guests0), a tunnel joins a and b. */
 export interface TwoHosts extends AsyncDisposable {
   client: Namespace;
@@ -83,6 +86,7 @@ export function homeState(hosts: TwoHosts): DesiredState {
       tunnelGuests: [{ device: tunnel, guests: [guest] }],
       gatewayFrames: [],
       copies: [],
+      sizeLimits: [{ ...sizeLimit(hosts), direction: "to" }],
     },
   });
 }
@@ -116,8 +120,14 @@ export function awayState(hosts: TwoHosts, table = 254): DesiredState {
       tunnelGuests: [{ device: tunnel, guests: [guest] }],
       gatewayFrames: [{ tap: guestPort, bridge: awayBridge }],
       copies: [],
+      sizeLimits: [{ ...sizeLimit(hosts), direction: "from", elsewhere: ["10.2.0.0/24"] }],
     },
   });
+}
+
+function sizeLimit({ viaToA }: TwoHosts) {
+  const mtu = viaToA === null ? tunnelMtus.direct : tunnelMtus.vxlan;
+  return { address: guest, device: tunnel, mtu, elsewhere: [], adviseOnly: false };
 }
 
 /** Round-trip times in ms of `count` echo requests, 50 ms apart; lost ones are missing. */
@@ -166,7 +176,7 @@ async function addVxlan(a: Namespace, b: Namespace): Promise<void> {
     [a, tunnelEnds.b],
     [b, tunnelEnds.a],
   ] as const) {
-    await node.ip(`link set dev ${tunnel} mtu 1450 up`);
+    await node.ip(`link set dev ${tunnel} mtu ${tunnelMtus.vxlan} up`);
     await node.ip(neighbour(peer));
   }
 }
@@ -175,5 +185,6 @@ async function addVxlan(a: Namespace, b: Namespace): Promise<void> {
 async function addDirect(a: Namespace, b: Namespace): Promise<void> {
   const { mac } = tunnelEnds.a;
   await connect({ namespace: a, device: tunnel, mac }, { namespace: b, device: tunnel, mac });
-  for (const node of [a, b]) await node.ip(`link set dev ${tunnel} arp off mtu 1480`);
+  for (const node of [a, b])
+    await node.ip(`link set dev ${tunnel} arp off mtu ${tunnelMtus.direct}`);
 }

@@ -34,14 +34,23 @@ export function probeCommand(): Command {
 }
 
 function describe(result: ProbeRunResult): string {
+  const target = result.port === null ? result.host : `${result.host}:${result.port}`;
   const parts = [
-    `${result.kind} ${result.host}:${result.port}, ${(result.duration_ms / 1000).toFixed(1)} s`,
+    `${result.kind} ${target}, ${(result.duration_ms / 1000).toFixed(1)} s`,
     `longest hole ${result.longest_hole_ms ?? "-"} ms`,
   ];
   if (result.round_trip_ms !== null) {
     parts.push(`round trip ${result.round_trip_ms.median} ms (p99 ${result.round_trip_ms.p99} ms)`);
   }
   if (result.mbps !== null) parts.push(`${result.mbps} Mbit/s`);
+  if (result.packets !== null) {
+    const { sent, lost, duplicated, reordered } = result.packets;
+    parts.push(`${sent} sent, ${lost} lost, ${duplicated} duplicated, ${reordered} reordered`);
+  }
+  if (result.status_errors) parts.push(`${result.status_errors} answers were errors`);
+  if (result.retransmissions) {
+    parts.push(`${result.retransmissions} retransmissions (${result.rto ?? "-"} time-outs)`);
+  }
   if (result.broken > 0) parts.push(`session broken: ${result.broken_reason}`);
   return parts.join("; ");
 }

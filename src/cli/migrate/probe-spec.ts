@@ -5,7 +5,8 @@ import { defaultPorts, type ProbeKind, probeKinds } from "../../probe/series.ts"
 /** One prober that is asked for: what it does, to which port of the guest, and where it runs. */
 export interface ProbeSpec {
   kind: ProbeKind;
-  port: number;
+  /** Null for packets. */
+  port: number | null;
   /** Node of the lab; null for the machine the CLI runs on. */
   node: string | null;
 }
@@ -20,11 +21,16 @@ export function parseProbeSpec(text: string, defaultNode: string | null): ProbeS
   const kind = probeKinds.find((known) => known === match?.[1]);
   if (kind === undefined) throw badSpec(text, `the kinds are ${probeKinds.join(", ")}`);
   const port = match?.[2] === undefined ? defaultPorts[kind] : Number(match[2]);
-  if (port < 1 || port > 65_535) throw badSpec(text, "a port is 1 to 65535");
+  if (match?.[2] !== undefined && defaultPorts[kind] === null) {
+    throw badSpec(text, `a ${kind} probe has no port`);
+  }
+  if (port !== null && (port < 1 || port > 65_535)) throw badSpec(text, "a port is 1 to 65535");
   const node = match?.[3] ?? defaultNode;
   if (node !== null && !namePattern.test(node)) throw badSpec(text, "that is not a node's name");
   return { kind, port, node };
 }
+
+const labProbes: readonly ProbeKind[] = ["tcp-echo", "tcp-stream"];
 
 /**
  * The probers of a migration: those asked for; in the lab, without any, an echo and a stream from `client`.
@@ -36,7 +42,7 @@ export function chosenProbes(
 ): ProbeSpec[] {
   if (wanted === false) return [];
   const node = inLab ? "client" : null;
-  const specs = wanted ?? (inLab ? probeKinds : []);
+  const specs = wanted ?? (inLab ? labProbes : []);
   return specs.map((text) => parseProbeSpec(text, node));
 }
 

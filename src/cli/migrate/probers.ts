@@ -56,10 +56,11 @@ async function measure(
   instants: MigrationInstants,
 ): Promise<Measurement> {
   const series = await Promise.all(probers.map((prober) => prober.stop()));
-  const broken = series.filter((one) => one.broken !== null).length;
+  const sessions = series.filter((one) => one.kind !== "packet");
+  const broken = sessions.filter((one) => one.broken !== null).length;
   return {
     probes: analyzeProbes(series, instants),
-    flows: { established: series.length, survived: series.length - broken },
+    flows: { established: sessions.length, survived: sessions.length - broken },
     series,
   };
 }

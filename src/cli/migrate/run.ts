@@ -68,6 +68,7 @@ async function measure(
   await delay(settleMs);
   return probers.finish({
     startMs,
+    stoppedMs: clock.timeOf("stop"),
     resumedMs: clock.timeOf("resumed") ?? clock.timeOf("resume"),
     settledMs: monotonicMs(),
   });

@@ -1,7 +1,9 @@
 import type { MigrationReport } from "../../migrator/report.ts";
+import { sessionResults } from "../../probe/results.ts";
 import type { ThroughputSeries } from "../../probe/series.ts";
 import { renderThroughputChart } from "./chart.ts";
-import { duration, megabytes, milliseconds, outage, throughput } from "./figures.ts";
+import { duration, megabytes, milliseconds, outage } from "./figures.ts";
+import { renderProbes } from "./probes.ts";
 import { plainText, type TerminalForm } from "./terminal.ts";
 
 export interface ReportOptions extends TerminalForm {
@@ -13,7 +15,7 @@ const aroundMs = 1500;
 
 /** A report for people: one line that says it all, the figures, and the chart when there is a series. */
 export function renderReport(report: MigrationReport, options: ReportOptions): string {
-  const parts = [summarizeReport(report, options), ...details(report), probeTable(report)];
+  const parts = [summarizeReport(report, options), ...details(report), renderProbes(report)];
   const series = options.throughput ?? null;
   if (series !== null) {
     const endMs = report.timeline.reduce((last, { at_ms }) => Math.max(last, at_ms), 0);
@@ -45,20 +47,25 @@ function outcomeWords({ outcome }: MigrationReport): string {
   return outcome === "completed" ? "completed in" : `${outcome} after`;
 }
 
-/** The echo's outage, since it is the finer measure; the stream's where there is no other. */
+/** The echo's outage, since it is what a session sees, and fine; others where there is no echo. */
 function outageOf({ probes }: MigrationReport): string[] {
-  const { tcp_echo: echo, tcp_stream: stream } = probes;
-  if (echo !== undefined && echo.outage_ms !== null) {
-    return [`outage ${outage(echo.outage_ms, echo.floor_ms)} (tcp-echo)`];
-  }
-  if (stream !== undefined && stream.outage_ms !== null) {
-    return [`outage ${outage(stream.outage_ms, stream.floor_ms)} (tcp-stream)`];
+  const { tcp_echo, http, tcp_stream, tcp_upload, packet } = probes;
+  const ranked = {
+    "tcp-echo": tcp_echo,
+    packet,
+    http,
+    "tcp-stream": tcp_stream,
+    "tcp-upload": tcp_upload,
+  };
+  for (const [name, result] of Object.entries(ranked)) {
+    if (result === undefined || result.outage_ms === null) continue;
+    return [`outage ${outage(result.outage_ms, result.floor_ms)} (${name})`];
   }
   return [];
 }
 
 function sessionsOf({ probes }: MigrationReport): string[] {
-  const ran = [probes.tcp_echo, probes.tcp_stream].filter((one) => one !== undefined);
+  const ran = sessionResults(probes);
   const sessions = ran.reduce((sum, one) => sum + one.sessions, 0);
   const broken = ran.reduce((sum, one) => sum + one.broken, 0);
   return sessions === 0 ? [] : [`${broken} of ${sessions} sessions broken`];
@@ -81,33 +88,4 @@ function details(report: MigrationReport): string[] {
 function verdict({ within_budget }: MigrationReport): string {
   if (within_budget === null) return "not judged";
   return within_budget ? "kept" : "exceeded";
-}
-
-function probeTable({ probes }: MigrationReport): string {
-  const { tcp_echo: echo, tcp_stream: stream } = probes;
-  const rows: string[][] = [];
-  if (echo !== undefined) rows.push(["tcp-echo", ...sharedCells(echo), "", "", ""]);
-  if (stream !== undefined) {
-    const { before_mbps, after_mbps, recovery_ms } = stream;
-    const cells = [throughput(before_mbps), throughput(after_mbps), milliseconds(recovery_ms)];
-    rows.push(["tcp-stream", ...sharedCells(stream), ...cells]);
-  }
-  if (rows.length === 0) return "";
-  return alignColumns([
-    ["probe", "outage", "floor", "broken", "before", "after", "recovery"],
-    ...rows,
-  ]);
-}
-
-function sharedCells(result: NonNullable<MigrationReport["probes"]["tcp_echo"]>): string[] {
-  const { outage_ms, floor_ms, broken, sessions } = result;
-  return [outage(outage_ms, floor_ms), milliseconds(floor_ms), `${broken} of ${sessions}`];
-}
-
-function alignColumns(rows: readonly string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? "").length)),
-  );
-  const line = (row: string[]) => row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join("  ");
-  return rows.map((row) => `  ${line(row)}`.trimEnd()).join("\n");
 }

@@ -12,6 +12,8 @@ const echoResult = z.strictObject({
   floor_ms: duration,
   sessions: count,
   broken: count,
+  retransmissions: count.nullable().default(null),
+  rto: count.nullable().default(null),
 });
 
 const streamResult = echoResult.extend({
@@ -20,14 +22,41 @@ const streamResult = echoResult.extend({
   recovery_ms: duration,
 });
 
+const httpResult = echoResult.extend({
+  status_errors: count,
+  guest_clock_step_ms: z.number().nullable(),
+  guest_clock_error_ms: duration,
+  guest_retransmissions: count.nullable(),
+  guest_rto: count.nullable(),
+});
+
+const packetResult = z.strictObject({
+  sent: count,
+  lost: count,
+  unread: count.default(0),
+  duplicated: count,
+  reordered: count,
+  outage_ms: duration,
+  floor_ms: duration,
+});
+
 /** Body of `PUT /v1/migrations/:id/report`. */
 export const probeResultsBody = z.strictObject({
   probes: z
-    .strictObject({ tcp_echo: echoResult.optional(), tcp_stream: streamResult.optional() })
+    .strictObject({
+      tcp_echo: echoResult.optional(),
+      tcp_stream: streamResult.optional(),
+      tcp_upload: streamResult.optional(),
+      http: httpResult.optional(),
+      packet: packetResult.optional(),
+    })
     .transform(
-      ({ tcp_echo, tcp_stream }): ProbeResults => ({
+      ({ tcp_echo, tcp_stream, tcp_upload, http, packet }): ProbeResults => ({
         ...(tcp_echo === undefined ? {} : { tcp_echo }),
         ...(tcp_stream === undefined ? {} : { tcp_stream }),
+        ...(tcp_upload === undefined ? {} : { tcp_upload }),
+        ...(http === undefined ? {} : { http }),
+        ...(packet === undefined ? {} : { packet }),
       }),
     ),
   flows: z.strictObject({ established: count, survived: count }).nullable().default(null),

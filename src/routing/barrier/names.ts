@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 
 export const namespacePrefix = "sojourn-barrier-";
+/** Every barrier's link on a host, as nftables matches names. */
+export const anyBarrierLink = "sjv*";
 const firstTable = 1_018_290;
 const tableCount = 100_000;
 

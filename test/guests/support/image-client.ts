@@ -92,6 +92,7 @@ const checks: Record<string, () => Promise<unknown>> = {
   },
 
   memcheck: async () => JSON.parse((await fetchBody("/memcheck", new Agent())).body.toString()),
+  tcp: async () => JSON.parse((await fetchBody("/tcp", new Agent())).body.toString()),
   clock: async () => JSON.parse((await fetchBody("/clock", new Agent())).body.toString()),
 };
 

@@ -113,7 +113,8 @@ describe("the local API", () => {
   });
 
   it("merges probe results of the right shape", async () => {
-    const echo = { outage_ms: 27.9, floor_ms: 6.1, sessions: 1, broken: 0 };
+    const kernel = { retransmissions: 2, rto: 0 };
+    const echo = { outage_ms: 27.9, floor_ms: 6.1, sessions: 1, broken: 0, ...kernel };
     const flows = { established: 1, survived: 1 };
     const merged = await daemon.client.addProbeResults("m1", { tcp_echo: echo }, flows);
     expect(merged).toEqual(reportWith({ probes: { tcp_echo: echo }, flows }));

@@ -32,6 +32,15 @@ const unicast = (table: number, prefix: string, device: string, mtu: number | nu
   mtu,
 });
 
+const sizeLimit = (direction: "to" | "from", device: string) => ({
+  address: "10.1.0.10",
+  device,
+  mtu: 1480,
+  direction,
+  elsewhere: [],
+  adviseOnly: false,
+});
+
 const atHome: GuestRecord = {
   ...web1,
   hosting: { stage: "running", tableIndex: 0, homeTunnel: null, sourceTunnel: null },
@@ -84,6 +93,7 @@ describe("at home", () => {
         tunnelGuests: [{ device: "tun-2", guests: ["10.1.0.10"] }],
         gatewayFrames: [],
         copies: [{ address: "10.1.0.10", device: "tun-2", gateway: "10.1.0.10" }],
+        sizeLimits: [sizeLimit("to", "tun-2"), { ...sizeLimit("from", "tun-2"), adviseOnly: true }],
       },
     });
     expect(requiredTunnels([leaving(false)])).toEqual([aToB]);
@@ -108,6 +118,7 @@ describe("at home", () => {
         tunnelGuests: [{ device: "tun-2", guests: ["10.1.0.10"] }],
         gatewayFrames: [],
         copies: [],
+        sizeLimits: [sizeLimit("to", "tun-2")],
       },
     });
   });
@@ -159,6 +170,7 @@ describe("away from home", () => {
         tunnelGuests: [{ device: "tun-1", guests: ["10.1.0.10"] }],
         gatewayFrames: [{ tap: tapOfWeb1, bridge: bridgeOfWeb1 }],
         copies: [],
+        sizeLimits: [{ ...sizeLimit("from", "tun-1"), elsewhere: ["10.2.0.0/24"] }],
       },
     });
   });

@@ -10,13 +10,15 @@ import type { SessionBreak } from "../../../src/probe/series.ts";
 import { echoSeries, every, streamSeries } from "./support.ts";
 
 const instants = { startMs: 1000, resumedMs: 1530, settledMs: 3000 };
+/** The kernel was not asked in these series. */
+const noKernel = { retransmissions: null, rto: null };
 const aBreak: SessionBreak = { atMs: 1600, reason: "failed", message: "reset" };
 
 describe("echo", () => {
   test("finds the hole across the migration and the floor before it", () => {
     const arrivals = [...every(5, 0, 500), ...every(5, 508, 1500), ...every(5, 1528, 3000)];
     const result = analyzeEcho(echoSeries(arrivals), instants);
-    expect(result).toEqual({ outage_ms: 30, floor_ms: 8, sessions: 1, broken: 0 });
+    expect(result).toEqual({ outage_ms: 30, floor_ms: 8, sessions: 1, broken: 0, ...noKernel });
   });
 
   test("a hole that reaches out of the migration counts with its whole length", () => {
@@ -47,6 +49,7 @@ describe("echo", () => {
       floor_ms: null,
       sessions: 1,
       broken: 0,
+      ...noKernel,
     });
   });
 
@@ -93,6 +96,7 @@ describe("stream", () => {
       recovery_ms: 70,
       sessions: 1,
       broken: 0,
+      ...noKernel,
     });
   });
 
@@ -154,7 +158,7 @@ describe("several probes", () => {
 
   test("of one kind give the worst of them, and a kind that did not run is absent", () => {
     expect(analyzeProbes([good, worse], instants)).toEqual({
-      tcp_echo: { outage_ms: 128, floor_ms: 5, sessions: 2, broken: 0 },
+      tcp_echo: { outage_ms: 128, floor_ms: 5, sessions: 2, broken: 0, ...noKernel },
     });
   });
 

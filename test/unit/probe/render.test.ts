@@ -27,7 +27,14 @@ const completed: MigrationReport = {
   total_ms: 1200,
   transferred_bytes: 73_000_000,
   probes: {
-    tcp_echo: { outage_ms: 27.9, floor_ms: 6.1, sessions: 1, broken: 0 },
+    tcp_echo: {
+      outage_ms: 27.9,
+      floor_ms: 6.1,
+      sessions: 1,
+      broken: 0,
+      retransmissions: 3,
+      rto: 1,
+    },
     tcp_stream: {
       outage_ms: 4.8,
       floor_ms: 5.2,
@@ -36,8 +43,11 @@ const completed: MigrationReport = {
       recovery_ms: 80,
       sessions: 1,
       broken: 0,
+      retransmissions: null,
+      rto: null,
     },
   },
+  guest_clock_step_ms: null,
   flows: { established: 3, survived: 3 },
   budget_ms: 100,
   within_budget: true,
@@ -52,8 +62,10 @@ describe("report", () => {
 
   test("a figure below its floor is given as the floor", () => {
     const text = renderReport(completed, unicode);
-    expect(text).toMatch(/tcp-stream +≤ 5\.2 ms +5\.2 ms +0 of 1 +500 Mbit\/s +498 Mbit\/s +80 ms/);
-    expect(text).toMatch(/tcp-echo +27\.9 ms +6\.1 ms +0 of 1$/m);
+    expect(text).toMatch(
+      /tcp-stream +≤ 5\.2 ms +5\.2 ms +0 of 1 +500 Mbit\/s +498 Mbit\/s +80 ms +- +-$/m,
+    );
+    expect(text).toMatch(/tcp-echo +27\.9 ms +6\.1 ms +0 of 1 +3 +1$/m);
     expect(text).toContain("budget 100 ms kept");
   });
 
@@ -81,9 +93,51 @@ describe("report", () => {
   });
 
   test("a broken session has no outage", () => {
-    const tcp_echo = { outage_ms: null, floor_ms: 6.1, sessions: 1, broken: 1 };
+    const kernel = { retransmissions: 15, rto: 15 };
+    const tcp_echo = { outage_ms: null, floor_ms: 6.1, sessions: 1, broken: 1, ...kernel };
     const report = { ...completed, probes: { tcp_echo } };
     expect(summarizeReport(report, unicode)).toMatch(/blackout 24\.1 ms, 1 of 1 sessions broken$/);
+  });
+});
+
+describe("other probes", () => {
+  const kernel = { retransmissions: 0, rto: 0 };
+  const http = {
+    outage_ms: 30.4,
+    floor_ms: 11,
+    sessions: 1,
+    broken: 0,
+    ...kernel,
+    status_errors: 0,
+    guest_clock_step_ms: -24.1,
+    guest_clock_error_ms: 1.2,
+    guest_retransmissions: 4,
+    guest_rto: 0,
+  };
+  const packet = {
+    sent: 8000,
+    lost: 0,
+    unread: 0,
+    duplicated: 3,
+    reordered: 0,
+    outage_ms: 25,
+    floor_ms: 3.5,
+  };
+
+  test("have a row each, and a line for what is not in the table", () => {
+    const text = renderReport({ ...completed, probes: { http, packet } }, unicode);
+    expect(text).toMatch(/^ {2}http +30\.4 ms +11 ms +0 of 1 +0 +0$/m);
+    expect(text).toMatch(/^ {2}packet +25 ms +3\.5 ms$/m);
+    expect(text).toContain("packets: 8000 sent, 0 lost, 3 duplicated, 0 reordered");
+    expect(text).toContain("guest clock step -24.1 ms (error up to 1.2 ms)");
+    expect(text).toContain("guest: 4 segments sent again, 0 time-outs");
+    expect(text).toContain("outage 25 ms (packet)");
+    expect(text).toContain("0 of 1 sessions broken");
+  });
+
+  test("packets alone hold no session", () => {
+    const text = summarizeReport({ ...completed, probes: { packet } }, unicode);
+    expect(text).toMatch(/outage 25 ms \(packet\)$/);
   });
 });
 

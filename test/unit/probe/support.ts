@@ -7,6 +7,7 @@ const shared = {
   broken: null,
   longestOwnPauseMs: 0,
   truncated: false,
+  tcp: [],
 };
 
 /** An echo series whose answers arrive at the given moments, 1 ms after their requests. */

@@ -85,6 +85,16 @@ const anyParts: fc.Arbitrary<DesiredState> = fc.record({
     ]),
     gatewayFrames: fc.subarray([{ tap: "sjp000000001", bridge: "guests0" }]),
     copies: fc.subarray([{ address: "10.1.0.10", device: "tun0", gateway: "10.1.0.10" }]),
+    sizeLimits: fc.subarray([
+      {
+        ...{ address: "10.1.0.10", device: "tun0", mtu: 1480 },
+        ...{ direction: "to" as const, elsewhere: [], adviseOnly: false },
+      },
+      {
+        ...{ address: "10.1.0.11", device: "tun1", mtu: 1450 },
+        ...{ direction: "from" as const, elsewhere: ["10.2.0.0/24"], adviseOnly: true },
+      },
+    ]),
   }),
 });
 

@@ -113,7 +113,7 @@ test("the order of a filter's entries and armed copies do not change its digest"
     { address: "10.1.0.10", device: "tun0", gateway: "10.1.0.10" },
     { address: "10.1.0.11", device: "tun1", gateway: "10.1.0.11" },
   ];
-  const filter = { tunnelGuests: [], gatewayFrames: [], copies };
+  const filter = { tunnelGuests: [], gatewayFrames: [], copies, sizeLimits: [] };
   const one = renderTables(filter, () => "", new Set()).ip;
   const other = { ...filter, copies: copies.toReversed() };
   const armed = renderTables(other, () => "", new Set(["10.1.0.10"])).ip;

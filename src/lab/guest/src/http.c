@@ -1,4 +1,4 @@
-// HTTP/1.1 with keep-alive: /, /blob?bytes=N, /blob.sha256?bytes=N, /clock, /memcheck.
+// HTTP/1.1 with keep-alive: /, /blob?bytes=N, /blob.sha256?bytes=N, /clock, /tcp, /memcheck.
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>

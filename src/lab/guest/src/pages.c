@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "blob.h"
+#include "counters.h"
 #include "memcheck.h"
 
 enum { MAX_CHILDREN = 8 };
@@ -32,6 +33,15 @@ const char *page_fill(const char *path, char text[MAX_PAGE_BYTES]) {
     // Strings: nanoseconds since 1970 are beyond what a JSON number holds exactly everywhere.
     snprintf(text, MAX_PAGE_BYTES, "{\"realtime_ns\":\"%ld\",\"monotonic_ns\":\"%ld\"}\n", clock_ns(CLOCK_REALTIME),
              clock_ns(CLOCK_MONOTONIC));
+    return "application/json";
+  }
+  if (strcmp(path, "/tcp") == 0) {
+    snprintf(text, MAX_PAGE_BYTES,
+             "{\"retransmissions\":%lu,\"timeouts\":%lu,\"loss_probes\":%lu,\"segments_sent\":%lu}\n",
+             kernel_counter("/proc/net/snmp", "Tcp", "RetransSegs"),
+             kernel_counter("/proc/net/netstat", "TcpExt", "TCPTimeouts"),
+             kernel_counter("/proc/net/netstat", "TcpExt", "TCPLossProbes"),
+             kernel_counter("/proc/net/snmp", "Tcp", "OutSegs"));
     return "application/json";
   }
   if (strcmp(path, "/memcheck") == 0) {
