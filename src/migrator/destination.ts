@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
 import { delay, wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
@@ -6,11 +5,11 @@ import type { Logger } from "../platform/log.ts";
 import type { BarrierEnd } from "../routing/desired.ts";
 import { checkEpoch } from "./epochs.ts";
 import type { HostContext } from "./host-context.ts";
+import { incomingRecord, type Preparation } from "./incoming-record.ts";
 import { attachmentOf, deliveryRoute, redirectRoute } from "./network.ts";
-import type { DestinationState, migrationProcedures } from "./procedures.ts";
+import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 
-type Preparation = z.output<(typeof migrationProcedures)["prepare"]["request"]>;
 type Identity = { id: string; guest: string; epoch: number };
 
 /** How long after the end of an incoming process its source may ask for a new one. */
@@ -317,50 +316,4 @@ async function resume(instance: GuestInstance): Promise<number> {
   });
   const [event] = await Promise.all([resumed, instance.cont()]);
   return event.timestampMs;
-}
-
-/** The record of a guest that is about to arrive. */
-export function incomingRecord(
-  context: Pick<HostContext, "host" | "records">,
-  request: Preparation,
-  peer: string,
-): GuestRecord {
-  const { host, records } = context;
-  const atHome = request.home.host === host.name;
-  const tunnelTo = (remoteAddress: string) => ({
-    kind: request.tunnel_kind,
-    localAddress: host.underlayAddress,
-    remoteAddress,
-  });
-  return {
-    guest: request.guest,
-    definition: request.definition,
-    epoch: request.epoch,
-    home: request.home,
-    hosting: {
-      stage: "barrier",
-      tableIndex: freeTableIndex(records.all(), request.guest),
-      homeTunnel: atHome ? null : tunnelTo(request.home.underlayAddress),
-      sourceTunnel: tunnelTo(request.source_underlay_address),
-    },
-    redirect: records.get(request.guest)?.redirect ?? null,
-    outgoing: null,
-    migration: {
-      id: request.id,
-      epoch: request.epoch,
-      role: "destination",
-      peer,
-      resume: request.resume,
-      handedOver: false,
-    },
-  };
-}
-
-function freeTableIndex(records: readonly GuestRecord[], guest: string): number {
-  const used = new Set(
-    records.filter((record) => record.guest !== guest).map((record) => record.hosting?.tableIndex),
-  );
-  let index = 0;
-  while (used.has(index)) index += 1;
-  return index;
 }

@@ -1,10 +1,11 @@
 import { preconditionError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { ProcedureHandlers } from "../platform/procedures.ts";
-import { DestinationMigration, incomingRecord } from "./destination.ts";
+import { DestinationMigration } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
 import { placeOf } from "./guests.ts";
 import type { HostContext } from "./host-context.ts";
+import { incomingRecord } from "./incoming-record.ts";
 import { guestNetworkOf } from "./network.ts";
 import type { DestinationState, migrationProcedures } from "./procedures.ts";
 

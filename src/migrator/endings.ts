@@ -1,6 +1,6 @@
 import { ExitCode, type GuestState, SojournError } from "../platform/errors.ts";
+import type { Failure } from "./migration-state.ts";
 import type { Outcome } from "./report.ts";
-import type { Failure } from "./transition.ts";
 
 /** The error a user is shown for a migration that did not complete: what happened, where the guest is, what to do. */
 export function endingError(

@@ -8,13 +8,13 @@ import { replaceFileDurably } from "../platform/files.ts";
 import { endingError } from "./endings.ts";
 import { EventLog } from "./event-log.ts";
 import { type PhaseEvent, type ProgressEvent, progressEvent } from "./events.ts";
+import type { Failure, MigrationState, MigrationEvent as StateEvent } from "./migration-state.ts";
 import { type Phase, phases } from "./phases.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationReport } from "./report.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { SourceMigration } from "./source-migration.ts";
 import { round, Timeline } from "./timeline.ts";
-import type { Failure, MigrationState, MigrationEvent as StateEvent } from "./transition.ts";
 
 export type StreamEvent = PhaseEvent | ProgressEvent | MigrationReport | ErrorRecord;
 

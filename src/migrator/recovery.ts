@@ -1,15 +1,11 @@
 import { endedInstance } from "../hypervisor/ended-instance.ts";
 import type { Logger } from "../platform/log.ts";
 import type { Journal } from "./journal.ts";
+import type { Failure, MigrationEvent, MigrationState } from "./migration-state.ts";
 import type { Migrations } from "./migrations.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
-import {
-  type Failure,
-  isPromised,
-  type MigrationEvent,
-  type MigrationState,
-} from "./transition.ts";
+import { isPromised } from "./transition.ts";
 
 const restarted: Failure = {
   step: "daemon",

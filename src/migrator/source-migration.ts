@@ -1,7 +1,8 @@
 import { delay } from "../platform/clock.ts";
-import { asSojournError } from "../platform/errors.ts";
 import { StoppedByHypervisor } from "./convergence.ts";
+import { failureOf, guestGone, Interruption } from "./failures.ts";
 import type { JournalStep } from "./journal.ts";
+import type { Effect, MigrationEvent, MigrationState } from "./migration-state.ts";
 import type { Phase } from "./phases.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import {
@@ -23,15 +24,7 @@ import {
   startPrecopy,
   stopGuest,
 } from "./source-switchover.ts";
-import {
-  type Effect,
-  type Failure,
-  isEnded,
-  isPromised,
-  type MigrationEvent,
-  type MigrationState,
-  transition,
-} from "./transition.ts";
+import { isEnded, isPromised, transition } from "./transition.ts";
 
 /** Streams that QEMU ended by stopping the guest itself before we give up. */
 const maximumAttempts = 4;
@@ -313,27 +306,4 @@ export class SourceMigration {
 /** True until the promise or the beginning of a roll-back: what comes in between may still be interrupted. */
 function revocable(state: MigrationState): boolean {
   return !isEnded(state) && !isPromised(state) && state.name !== "rolling-back";
-}
-
-class Interruption extends Error {
-  readonly event: MigrationEvent;
-
-  constructor(event: MigrationEvent) {
-    super(event.type);
-    this.event = event;
-  }
-}
-
-function failureOf(error: unknown, step: string): Failure {
-  const { code, message, hint } = asSojournError(error);
-  return { step, code, message, hint };
-}
-
-function guestGone(guest: string): Failure {
-  return {
-    step: "guest",
-    code: "SOJ_GUEST_GONE",
-    message: `${guest}'s process at the source ended during the migration`,
-    hint: "look at its console and log; start it again with sojourn guest start",
-  };
 }

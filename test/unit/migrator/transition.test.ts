@@ -1,13 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type {
+  Effect,
+  Failure,
+  MigrationEvent,
+  MigrationState,
+} from "../../../src/migrator/migration-state.ts";
 import {
   cancelledByUser,
-  type Effect,
-  type Failure,
   isEnded,
   isPromised,
-  type MigrationEvent,
-  type MigrationState,
   transition,
 } from "../../../src/migrator/transition.ts";
 

@@ -1,0 +1,28 @@
+import { asSojournError } from "../platform/errors.ts";
+import type { Failure, MigrationEvent } from "./migration-state.ts";
+
+/** Ends what is under way because of something from outside: a cancellation, the guest's end. */
+export class Interruption extends Error {
+  readonly event: MigrationEvent;
+
+  constructor(event: MigrationEvent) {
+    super(event.type);
+    this.event = event;
+  }
+}
+
+/** What a user is told about a step that failed. */
+export function failureOf(error: unknown, step: string): Failure {
+  const { code, message, hint } = asSojournError(error);
+  return { step, code, message, hint };
+}
+
+/** The failure of a guest whose process ended at the source. */
+export function guestGone(guest: string): Failure {
+  return {
+    step: "guest",
+    code: "SOJ_GUEST_GONE",
+    message: `${guest}'s process at the source ended during the migration`,
+    hint: "look at its console and log; start it again with sojourn guest start",
+  };
+}

@@ -1,0 +1,53 @@
+import type { z } from "zod";
+import type { HostContext } from "./host-context.ts";
+import type { migrationProcedures } from "./procedures.ts";
+import type { GuestRecord } from "./records.ts";
+
+/** What a source sends about the guest that is to arrive. */
+export type Preparation = z.output<(typeof migrationProcedures)["prepare"]["request"]>;
+
+/** The record of a guest that is about to arrive. */
+export function incomingRecord(
+  context: Pick<HostContext, "host" | "records">,
+  request: Preparation,
+  peer: string,
+): GuestRecord {
+  const { host, records } = context;
+  const atHome = request.home.host === host.name;
+  const tunnelTo = (remoteAddress: string) => ({
+    kind: request.tunnel_kind,
+    localAddress: host.underlayAddress,
+    remoteAddress,
+  });
+  return {
+    guest: request.guest,
+    definition: request.definition,
+    epoch: request.epoch,
+    home: request.home,
+    hosting: {
+      stage: "barrier",
+      tableIndex: freeTableIndex(records.all(), request.guest),
+      homeTunnel: atHome ? null : tunnelTo(request.home.underlayAddress),
+      sourceTunnel: tunnelTo(request.source_underlay_address),
+    },
+    redirect: records.get(request.guest)?.redirect ?? null,
+    outgoing: null,
+    migration: {
+      id: request.id,
+      epoch: request.epoch,
+      role: "destination",
+      peer,
+      resume: request.resume,
+      handedOver: false,
+    },
+  };
+}
+
+function freeTableIndex(records: readonly GuestRecord[], guest: string): number {
+  const used = new Set(
+    records.filter((record) => record.guest !== guest).map((record) => record.hosting?.tableIndex),
+  );
+  let index = 0;
+  while (used.has(index)) index += 1;
+  return index;
+}

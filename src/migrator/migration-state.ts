@@ -1,0 +1,69 @@
+import type { Outcome } from "./report.ts";
+
+/**
+ * The source's side of one migration as a pure state machine (DESIGN 2 and 3).
+ *
+ * Up to `armed` every failure goes back to the source (`rolling-back`). Entering `switchover` is the
+ * promise: from there the source runs the guest again only after `destination-aborted`.
+ */
+export type MigrationState =
+  | { name: "planned" }
+  | { name: "preparing" }
+  | { name: "prepared" }
+  | { name: "precopy" }
+  | { name: "armed" }
+  | { name: "switchover" }
+  | { name: "settling"; failure: Failure }
+  | { name: "verifying" }
+  | { name: "rolling-back"; ending: "rolled-back" | "cancelled" | "guest-lost"; failure: Failure }
+  | { name: "ended"; outcome: Outcome; failure: Failure | null };
+
+/** Why a migration does not complete: the step it failed in and the error a user is shown. */
+export interface Failure {
+  step: string;
+  code: string;
+  message: string;
+  hint: string | null;
+}
+
+export type MigrationEvent =
+  | { type: "started" }
+  | { type: "prepared" }
+  | { type: "precopy-started" }
+  | { type: "converging" }
+  | { type: "stopped-by-hypervisor" }
+  | { type: "pre-switchover" }
+  | { type: "destination-resumed" }
+  | { type: "retired" }
+  | { type: "rolled-back" }
+  | { type: "failed"; failure: Failure }
+  | { type: "cancel-requested" }
+  | { type: "guest-gone"; failure: Failure }
+  | { type: "destination-aborted"; failure: Failure }
+  | { type: "destination-unreachable"; failure: Failure };
+
+/** What the executor does next, in this order; the last one's end is the next event. */
+export type Effect =
+  | "record-begin"
+  | "prepare-destination"
+  | "prepare-source"
+  | "pass-barrier"
+  | "renew-destination"
+  | "start-precopy"
+  | "await-convergence"
+  | "arm-copy"
+  | "record-pausing"
+  | "stop-guest"
+  | "await-pre-switchover"
+  | "record-promise"
+  | "change-route"
+  | "continue-migration"
+  | "await-takeover"
+  | "settle-with-destination"
+  | "verify-traffic"
+  | "retire-source"
+  | "record-completed"
+  | "undo-at-source"
+  | "undo-at-destination"
+  | "record-undone"
+  | "record-in-doubt";
