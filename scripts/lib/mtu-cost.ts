@@ -4,7 +4,14 @@
  */
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { exchange, filterIcmp, openPeers, type Peer, replug } from "../../test/support/mtu-bed.ts";
+import {
+  exchange,
+  filterIcmp,
+  openPeers,
+  type Peer,
+  replug,
+  retransmissions,
+} from "../../test/support/mtu-bed.ts";
 import { awayState, createTwoHosts, homeState, plugGuest } from "../../test/support/two-hosts.ts";
 
 const modes = ["shrunk", "fragmented"] as const;
@@ -22,6 +29,8 @@ if (!Number.isInteger(runs) || runs < 1 || runs > 1_000) {
   process.exit(2);
 }
 
+/** Retransmission time-outs of both ends behind the tunnel, all runs together. */
+const timeoutsOf = { shrunk: 0, fragmented: 0 };
 const rates = new Map<string, number[]>();
 for (let run = 1; run <= runs; run++) {
   for (const mode of modes) await measure(mode);
@@ -41,8 +50,12 @@ const table = directions.map((direction) => {
     fragmented_to_shrunk: Number(((fragmented ?? 0) / (shrunk ?? 1)).toFixed(2)),
   };
 });
-if (options.json) process.stdout.write(`${JSON.stringify({ runs, table })}\n`);
-else console.table(table);
+if (options.json)
+  process.stdout.write(`${JSON.stringify({ runs, timeouts: timeoutsOf, table })}\n`);
+else {
+  console.table(table);
+  console.log("retransmission time-outs:", timeoutsOf);
+}
 
 async function measure(mode: (typeof modes)[number]): Promise<void> {
   await using hosts = await createTwoHosts("vxlan");
@@ -55,7 +68,13 @@ async function measure(mode: (typeof modes)[number]): Promise<void> {
   await replug(hosts);
   await hosts.planeA.apply(homeState(hosts));
   await exchange(peers.all, adaptMs);
+  const ends = [hosts.client, hosts.guest];
+  const before = await Promise.all(ends.map(retransmissions));
   await measureBoth(mode, peers.all);
+  const after = await Promise.all(ends.map(retransmissions));
+  for (const [index, { timeouts }] of after.entries()) {
+    timeoutsOf[mode] += timeouts - (before[index]?.timeouts ?? 0);
+  }
 }
 
 async function measureBoth(label: string, peers: readonly Peer[]): Promise<void> {

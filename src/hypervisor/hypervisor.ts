@@ -121,6 +121,7 @@ export interface GuestInstance extends AsyncDisposable {
   migrationProgress(): Promise<MigrationProgress>;
   /** `migrate-continue` from `pre-switchover`. */
   continueMigration(): Promise<void>;
+  /** The stream then ends as `cancelled`, over TLS now and then as `failed`; the guest is as it was. */
   cancelMigration(): Promise<void>;
   /** QEMU's self-announcement (RARP), `announce-self`. */
   announceSelf(): Promise<void>;

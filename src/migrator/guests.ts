@@ -143,7 +143,7 @@ export class Guests {
   }
 
   async #boot(definition: GuestDefinition): Promise<void> {
-    const record = this.#recordAtHome(definition);
+    const record = await this.#recordAtHome(definition);
     await this.#network.change(record);
     try {
       const { tap } = attachmentOf(this.#host, record);
@@ -154,9 +154,10 @@ export class Guests {
     }
   }
 
-  #recordAtHome(definition: GuestDefinition): GuestRecord {
+  async #recordAtHome(definition: GuestDefinition): Promise<GuestRecord> {
     const address = definition.nics[0]?.addresses[0]?.split("/")[0];
-    if (address === undefined || guestNetworkOf(this.#host, address) === undefined) {
+    const network = address === undefined ? undefined : guestNetworkOf(this.#host, address);
+    if (network === undefined) {
       throw preconditionError(
         "SOJ_GUEST_ADDRESS",
         `${definition.name}'s address ${address ?? "(none)"} is in none of ${this.#host.name}'s guest networks`,
@@ -174,7 +175,11 @@ export class Guests {
       guest: definition.name,
       definition,
       epoch: 0,
-      home: { host: this.#host.name, underlayAddress: this.#host.underlayAddress },
+      home: {
+        host: this.#host.name,
+        underlayAddress: this.#host.underlayAddress,
+        gatewayMac: await this.#bridgeMac(network.bridge),
+      },
       hosting: { stage: "running", tableIndex: 0, homeTunnel: null, sourceTunnel: null },
       redirect: null,
       outgoing: null,
@@ -201,6 +206,14 @@ export class Guests {
       this.#instances.delete(guest);
       await this.#forget(record);
     }
+  }
+
+  async #bridgeMac(bridge: string): Promise<string> {
+    const mac = await this.#network.routing.linkMac(bridge);
+    if (mac !== null) return mac;
+    throw preconditionError("SOJ_BRIDGE_MISSING", `${this.#host.name} has no bridge ${bridge}`, {
+      hint: "make it, with the gateway's address, or correct [[guest_networks]]",
+    });
   }
 
   async #forget(record: GuestRecord): Promise<void> {

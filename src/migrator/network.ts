@@ -140,7 +140,8 @@ function addAway(
 ): void {
   const { address, bridge, tap } = attachmentOf(host, record);
   const table = sourceTableBase + tableIndex;
-  state.bridges.push({ name: bridge });
+  // With the MAC address of home's bridge: ARP entries of the guest stay true when it leaves and when it comes back.
+  state.bridges.push({ name: bridge, mac: record.home.gatewayMac });
   state.filter.gatewayFrames.push({ tap, bridge });
   state.filter.tunnelGuests.push({ device: home.interfaceName, guests: [address] });
   const elsewhere = host.guestNetworks.map(({ subnet }) => subnet);
@@ -182,11 +183,12 @@ function addRedirect(
   tunnelOf: TunnelLookup,
 ): void {
   const tunnel = tunnelOf(spec);
-  const { address } = attachmentOf(host, record);
+  const { address, mac } = attachmentOf(host, record);
   const bridge = homeBridge(host, address);
   state.routes.push(redirectRoute(address, tunnel));
   state.filter.tunnelGuests.push({ device: tunnel.interfaceName, guests: [address] });
   state.filter.sizeLimits.push(sizeLimit("to", address, tunnel));
+  state.filter.guestFrames.push({ bridge, mac });
   state.neighbours.push({ kind: "proxy", device: bridge, address });
   state.sysctls.push({ path: `net/ipv4/neigh/${bridge}/proxy_delay`, value: "0" });
 }
@@ -199,7 +201,7 @@ function addOutgoing(
   tunnelOf: TunnelLookup,
 ): void {
   const tunnel = tunnelOf(outgoing.tunnel);
-  const { address, bridge, atHome } = attachmentOf(host, record);
+  const { address, mac, bridge, atHome } = attachmentOf(host, record);
   const device = tunnel.interfaceName;
   state.filter.tunnelGuests.push({ device, guests: [address] });
   state.filter.copies.push({ address, device, gateway: tunnel.nextHop ?? address });
@@ -210,6 +212,8 @@ function addOutgoing(
   // Peers and the guest learn the tunnel's MTU before anything moves, so that few full-size segments meet it.
   state.filter.sizeLimits.push(sizeLimit("to", address, tunnel));
   if (atHome) {
+    // Through the IP layer, where they are copied and redirected like everybody else's.
+    state.filter.guestFrames.push({ bridge, mac });
     state.filter.sizeLimits.push({ ...sizeLimit("from", address, tunnel), adviseOnly: true });
   }
   state.routes.push(
@@ -269,6 +273,7 @@ function mergeStates(parts: readonly DesiredState[]): DesiredState {
     filter: {
       tunnelGuests: [...guestsOf].map(([device, guests]) => ({ device, guests: [...guests] })),
       gatewayFrames: unique(parts.flatMap((part) => part.filter.gatewayFrames)),
+      guestFrames: unique(parts.flatMap((part) => part.filter.guestFrames)),
       copies: unique(parts.flatMap((part) => part.filter.copies)),
       sizeLimits: unique(parts.flatMap((part) => part.filter.sizeLimits)),
     },

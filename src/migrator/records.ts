@@ -15,6 +15,8 @@ export const tunnelSpecSchema = z.strictObject({
 export const homeSchema = z.strictObject({
   host: z.string(),
   underlayAddress: address,
+  /** Of home's bridge: the guest's ARP entries name it wherever the guest is. */
+  gatewayMac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),
 });
 
 export type Home = z.output<typeof homeSchema>;

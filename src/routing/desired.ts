@@ -14,6 +14,8 @@ export const nftTable = "sojourn";
 
 export interface Bridge {
   name: string;
+  /** Null for one of its own, the same on every run. */
+  mac: string | null;
 }
 
 export interface Tap {
@@ -72,6 +74,11 @@ export interface Filter {
    */
   gatewayFrames: { tap: string; bridge: string }[];
   /**
+   * Frames that neighbours on `bridge` send to the guest's `mac` are routed by this host instead, since the guest
+   * is away, or about to be: neighbours keep their ARP entries.
+   */
+  guestFrames: { bridge: string; mac: string }[];
+  /**
    * Prepared copies (DESIGN 2.4): once `address` is armed, each packet to it that leaves this host is also
    * sent through `device` (`nft dup` in postrouting, priority 150).
    */
@@ -115,7 +122,7 @@ export const emptyDesiredState: DesiredState = {
   neighbours: [],
   fdb: [],
   sysctls: [],
-  filter: { tunnelGuests: [], gatewayFrames: [], copies: [], sizeLimits: [] },
+  filter: { tunnelGuests: [], gatewayFrames: [], guestFrames: [], copies: [], sizeLimits: [] },
 };
 
 /** One line a person can read and the line that takes it back. */

@@ -1,6 +1,6 @@
 import { derivedMac } from "../platform/names.ts";
 import { type Action, bridge, ip, type LinkSettings } from "./actions.ts";
-import type { DesiredState, Tap } from "./desired.ts";
+import type { Bridge, DesiredState, Tap } from "./desired.ts";
 import { foreignObject, missingDevice } from "./failures.ts";
 import type { KernelLink, KernelState } from "./kernel-state.ts";
 import { sinkBridge } from "./oversized.ts";
@@ -9,9 +9,9 @@ const bridgeName = /^sjb[0-9a-f]{9}$/;
 const tapName = /^sjp[0-9a-f]{9}$/;
 const usualMtu = 1500;
 
-/** The MAC address of a bridge of ours; the same on every run. */
-export function bridgeMac(name: string): string {
-  return derivedMac(`bridge ${name}`);
+/** The MAC address of a bridge of ours. */
+export function bridgeMac({ name, mac }: Bridge): string {
+  return mac?.toLowerCase() ?? derivedMac(`bridge ${name}`);
 }
 
 /**
@@ -33,8 +33,8 @@ export function isOurLink(link: Pick<KernelLink, "name" | "kind">): boolean {
 /** @throws SojournError `SOJ_ROUTING_FOREIGN`, `SOJ_ROUTING_NO_DEVICE`. */
 export function makeLinks(kernel: KernelState, desired: DesiredState): Action[] {
   const links = new Map(kernel.links.map((link) => [link.name, link]));
-  const bridges = desired.bridges.flatMap(({ name }) =>
-    makeBridge(name, links.get(name), kernel.hasIpv6),
+  const bridges = desired.bridges.flatMap((one) =>
+    makeBridge(one, links.get(one.name), kernel.hasIpv6),
   );
   const taps = desired.taps.flatMap((tap) => {
     const master = links.get(tap.bridge);
@@ -60,8 +60,9 @@ export function removeLinks(kernel: KernelState, desired: DesiredState): Action[
   }));
 }
 
-function makeBridge(name: string, existing: KernelLink | undefined, hasIpv6: boolean): Action[] {
-  const mac = bridgeMac(name);
+function makeBridge(wanted: Bridge, existing: KernelLink | undefined, hasIpv6: boolean): Action[] {
+  const { name } = wanted;
+  const mac = bridgeMac(wanted);
   if (existing === undefined) {
     // The sink has no ports: nobody there could be asked for a link-layer address.
     const arp = name === sinkBridge ? ["arp", "off"] : [];
@@ -137,7 +138,8 @@ function makeTap(
 }
 
 function remake(link: KernelLink, hasIpv6: boolean): Action[] {
-  if (link.kind === "bridge") return makeBridge(link.name, undefined, hasIpv6);
+  if (link.kind === "bridge")
+    return makeBridge({ name: link.name, mac: link.mac }, undefined, hasIpv6);
   const { name, txQueueLength, master } = link;
   return makeTap(
     { name, bridge: master ?? "", txQueueLength },

@@ -16,7 +16,8 @@ export function changeTables(
   armed: ReadonlySet<string>,
 ): Action[] {
   const macOf = (bridge: string) => {
-    if (desired.bridges.some(({ name }) => name === bridge)) return bridgeMac(bridge);
+    const ours = desired.bridges.find(({ name }) => name === bridge);
+    if (ours !== undefined) return bridgeMac(ours);
     const mac = kernel.links.find(({ name }) => name === bridge)?.mac ?? null;
     if (mac === null) throw missingDevice(bridge, "bridge");
     return mac;

@@ -10,7 +10,10 @@ import { copySink } from "./oversized.ts";
  * @throws SojournError `SOJ_ROUTING_BAD_STATE` for names, addresses or values that cannot be meant.
  */
 export function normalise(desired: DesiredState): DesiredState {
-  for (const { name } of desired.bridges) checkOwnName(name, "b");
+  for (const { name, mac } of desired.bridges) {
+    checkOwnName(name, "b");
+    if (mac !== null) checkMac(mac);
+  }
   for (const tap of desired.taps) {
     checkOwnName(tap.name, "p");
     checkDevice(tap.bridge);
@@ -121,6 +124,10 @@ function checkFilter({ filter }: DesiredState): void {
   for (const { tap, bridge } of filter.gatewayFrames) {
     checkDevice(tap);
     checkDevice(bridge);
+  }
+  for (const { bridge, mac } of filter.guestFrames) {
+    checkDevice(bridge);
+    checkMac(mac);
   }
   for (const { address, device, gateway } of filter.copies) {
     checkAddress(address);

@@ -19,7 +19,7 @@ export const sinkBridge = interfaceName("b", "sink");
 export function copySink(filter: Filter): Pick<DesiredState, "bridges" | "routes"> {
   const mtus = distinct(filter.sizeLimits.map(({ mtu }) => mtu));
   return {
-    bridges: mtus.length === 0 ? [] : [{ name: sinkBridge }],
+    bridges: mtus.length === 0 ? [] : [{ name: sinkBridge, mac: null }],
     routes: mtus.map((mtu) => ({
       ...{ table: mainTable, prefix: `${sinkAddress(mtu)}/32`, type: "unicast" },
       ...{ device: sinkBridge, via: null, mtu },

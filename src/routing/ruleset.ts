@@ -95,12 +95,20 @@ function copyChain(filter: Filter): string[] {
 }
 
 function frameChain(filter: Filter, macOf: (bridge: string) => string): string[] {
-  const rules = sorted(filter.gatewayFrames).map(({ tap, bridge }) => {
+  const toHost = (mac: string) => `ether daddr set ${mac} meta pkttype set host`;
+  const fromGuests = sorted(filter.gatewayFrames).map(({ tap, bridge }) => {
     const mac = macOf(bridge);
     const isUnicast = "ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00";
-    return `\tiifname "${tap}" ether daddr != ${mac} ${isUnicast} ether daddr set ${mac} meta pkttype set host`;
+    return `\tiifname "${tap}" ether daddr != ${mac} ${isUnicast} ${toHost(mac)}`;
   });
-  return chain("to_old_gateway", "prerouting", "dstnat", rules);
+  // Not bound to the bridge: some kernels lack `meta ibrname`, and the MAC address is the guest's alone.
+  const toGuests = sorted(filter.guestFrames).map(
+    ({ bridge, mac }) => `\tether daddr ${mac.toLowerCase()} ${toHost(macOf(bridge))}`,
+  );
+  return [
+    ...chain("to_old_gateway", "prerouting", "dstnat", fromGuests),
+    ...chain("to_guest_away", "prerouting", "dstnat", toGuests),
+  ];
 }
 
 function chain(name: string, hook: string, priority: string, rules: string[]): string[] {

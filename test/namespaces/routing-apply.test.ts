@@ -41,7 +41,7 @@ beforeEach(async () => {
 afterEach(() => stack.disposeAsync());
 
 const full: DesiredState = desiredState({
-  bridges: [{ name: bridge }],
+  bridges: [{ name: bridge, mac: null }],
   taps: [
     { name: tap, bridge, txQueueLength: 5000 },
     { name: homeTap, bridge: "guests0", txQueueLength: 2000 },
@@ -75,6 +75,7 @@ const full: DesiredState = desiredState({
   ],
   filter: {
     tunnelGuests: [{ device: "tun0", guests: [guest] }],
+    guestFrames: [],
     gatewayFrames: [
       { tap, bridge },
       { tap: homeTap, bridge: "guests0" },
@@ -200,7 +201,7 @@ test("a line that fails takes back what was done before it and is named", async 
 
 test("a route is replaced and removed over the warm socket, and only ours", async () => {
   const route = { table: 254, prefix: `${guest}/32`, type: "unicast", via: null } as const;
-  await plane.apply(desiredState({ bridges: [{ name: bridge }] }));
+  await plane.apply(desiredState({ bridges: [{ name: bridge, mac: null }] }));
   await plane.warm(["tun0", bridge]);
   await plane.replaceRoute({ ...route, device: bridge, mtu: 1400 });
   expect(await host.ip(`route show ${guest}`)).toContain(`dev ${bridge} proto 183`);

@@ -106,7 +106,7 @@ test("the way home is proved with a temporary route, and nobody on the guests' b
 
 test("an end that cannot be made leaves nothing", async () => {
   const { planeA, planeB, a, b } = hosts;
-  await planeB.apply(desiredState({ bridges: [{ name: awayBridge }] }));
+  await planeB.apply(desiredState({ bridges: [{ name: awayBridge, mac: null }] }));
   await a.ip(`route add ${barrierAddress}/32 dev eth0`);
   const before = [await describeNamespace(a), await describeNamespace(b)];
   await expect(planeA.openBarrierProber(prober("m3", hosts.viaToB))).rejects.toMatchObject({

@@ -84,6 +84,7 @@ export function homeState(hosts: TwoHosts): DesiredState {
     neighbours: [{ kind: "proxy", device: "guests0", address: guest }],
     filter: {
       tunnelGuests: [{ device: tunnel, guests: [guest] }],
+      guestFrames: [],
       gatewayFrames: [],
       copies: [],
       sizeLimits: [{ ...sizeLimit(hosts), direction: "to" }],
@@ -97,7 +98,7 @@ export function awayState(hosts: TwoHosts, table = 254): DesiredState {
   const aside = { type: "throw", device: null, via: null, mtu: null } as const;
   const conf = `net/ipv4/conf/${awayBridge}`;
   return desiredState({
-    bridges: [{ name: awayBridge }],
+    bridges: [{ name: awayBridge, mac: null }],
     routes: [
       { ...unicast, table, prefix: `${guest}/32`, device: awayBridge, via: null },
       { ...unicast, table: 18310, prefix: "default", device: tunnel, via: hosts.viaToA },
@@ -118,6 +119,7 @@ export function awayState(hosts: TwoHosts, table = 254): DesiredState {
     ],
     filter: {
       tunnelGuests: [{ device: tunnel, guests: [guest] }],
+      guestFrames: [],
       gatewayFrames: [{ tap: guestPort, bridge: awayBridge }],
       copies: [],
       sizeLimits: [{ ...sizeLimit(hosts), direction: "from", elsewhere: ["10.2.0.0/24"] }],

@@ -92,6 +92,7 @@ describe("at home", () => {
       filter: {
         tunnelGuests: [{ device: "tun-2", guests: ["10.1.0.10"] }],
         gatewayFrames: [],
+        guestFrames: [{ bridge: "guests0", mac }],
         copies: [{ address: "10.1.0.10", device: "tun-2", gateway: "10.1.0.10" }],
         sizeLimits: [sizeLimit("to", "tun-2"), { ...sizeLimit("from", "tun-2"), adviseOnly: true }],
       },
@@ -117,6 +118,7 @@ describe("at home", () => {
       filter: {
         tunnelGuests: [{ device: "tun-2", guests: ["10.1.0.10"] }],
         gatewayFrames: [],
+        guestFrames: [{ bridge: "guests0", mac }],
         copies: [],
         sizeLimits: [sizeLimit("to", "tun-2")],
       },
@@ -148,7 +150,7 @@ describe("at home", () => {
 describe("away from home", () => {
   test("a guest that runs there has source routing, the gateway's stand-in and its route", () => {
     expect(desired(hostB, awayAt("running"))).toEqual({
-      bridges: [{ name: bridgeOfWeb1 }],
+      bridges: [{ name: bridgeOfWeb1, mac: "52:54:00:00:01:01" }],
       taps: [{ name: tapOfWeb1, bridge: bridgeOfWeb1, txQueueLength: 4096 }],
       routes: [
         { table: 18310, prefix: "10.2.0.0/24", type: "throw", device: null, via: null, mtu: null },
@@ -169,6 +171,7 @@ describe("away from home", () => {
       filter: {
         tunnelGuests: [{ device: "tun-1", guests: ["10.1.0.10"] }],
         gatewayFrames: [{ tap: tapOfWeb1, bridge: bridgeOfWeb1 }],
+        guestFrames: [],
         copies: [],
         sizeLimits: [{ ...sizeLimit("from", "tun-1"), elsewhere: ["10.2.0.0/24"] }],
       },

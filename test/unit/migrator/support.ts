@@ -63,7 +63,7 @@ export function recordOf(name: string, lastOctet: number): GuestRecord {
     guest: name,
     definition: definitionOf(name, lastOctet),
     epoch: 1,
-    home: { host: "host-a", underlayAddress: "172.16.1.2" },
+    home: { host: "host-a", underlayAddress: "172.16.1.2", gatewayMac: "52:54:00:00:01:01" },
     hosting: null,
     redirect: null,
     outgoing: null,

@@ -11,7 +11,7 @@ const tables = [254, 18300, 18310, 18311];
 
 /** Few names and addresses, so that two states often share objects; keys are unique as in a kernel. */
 const anyParts: fc.Arbitrary<DesiredState> = fc.record({
-  bridges: fc.subarray(bridges).map((names) => names.map((name) => ({ name }))),
+  bridges: fc.subarray(bridges).map((names) => names.map((name) => ({ name, mac: null }))),
   taps: fc.uniqueArray(
     fc.record({
       name: fc.constantFrom(...taps),
@@ -83,6 +83,7 @@ const anyParts: fc.Arbitrary<DesiredState> = fc.record({
       { device: "tun0", guests: ["10.1.0.10", "10.1.0.11"] },
       { device: "tun1", guests: ["10.2.0.10"] },
     ]),
+    guestFrames: fc.subarray([{ bridge: "guests0", mac: "52:54:00:00:00:0a" }]),
     gatewayFrames: fc.subarray([{ tap: "sjp000000001", bridge: "guests0" }]),
     copies: fc.subarray([{ address: "10.1.0.10", device: "tun0", gateway: "10.1.0.10" }]),
     sizeLimits: fc.subarray([

@@ -168,7 +168,7 @@ function someLink(name: string): KernelLink {
   const isBridge = name === "guests0" || name.startsWith("sjb");
   return {
     ...{ index: 1, name, kind: isBridge ? "bridge" : "veth" },
-    ...{ mac: name.startsWith("sjb") ? bridgeMac(name) : guestsMac },
+    ...{ mac: name.startsWith("sjb") ? bridgeMac({ name, mac: null }) : guestsMac },
     ...{ mtu: 1500, up: true, master: null, txQueueLength: 500, learning: null },
   };
 }

@@ -81,7 +81,7 @@ describe("texts from outside", () => {
 test("names and numbers that cannot be meant are refused before anything runs", () => {
   const route = { table: 254, type: "unicast", via: null, mtu: null } as const;
   const bad = [
-    { bridges: [{ name: "br0" }] },
+    { bridges: [{ name: "br0", mac: null }] },
     { taps: [{ name: "sjp000000001", bridge: "a;b", txQueueLength: 1 }] },
     { routes: [{ ...route, prefix: "10.0.0.0/33", device: "tun0" }] },
     { routes: [{ ...route, prefix: "10.0.0.0/8", device: null }] },
@@ -113,7 +113,7 @@ test("the order of a filter's entries and armed copies do not change its digest"
     { address: "10.1.0.10", device: "tun0", gateway: "10.1.0.10" },
     { address: "10.1.0.11", device: "tun1", gateway: "10.1.0.11" },
   ];
-  const filter = { tunnelGuests: [], gatewayFrames: [], copies, sizeLimits: [] };
+  const filter = { tunnelGuests: [], guestFrames: [], gatewayFrames: [], copies, sizeLimits: [] };
   const one = renderTables(filter, () => "", new Set()).ip;
   const other = { ...filter, copies: copies.toReversed() };
   const armed = renderTables(other, () => "", new Set(["10.1.0.10"])).ip;
