@@ -101,11 +101,26 @@ async function settingSteps(run: Run, recipe: Recipe, context: RecipeContext): P
     const arp = recipe.linkKind === "veth" ? ["arp", "off"] : [];
     actions.push(setLink(run, name, ...arp, "addrgenmode", "none"));
   }
+  if (link === null || !(await hasDummyAddress(run, name))) {
+    actions.push(command(run, "ip", "address", "replace", ...dummyAddress, "dev", name));
+  }
   const wanted = sysctls(name);
   if (link === null || !(await haveValues(run, wanted))) {
     actions.push(command(run, "sysctl", "-q", "-w", ...wanted));
   }
   return actions.map((action) => ({ action, undo: null }));
+}
+
+/**
+ * The IPv4 dummy address (RFC 7600, section 4.8), never chosen as a source. On a device without any address the
+ * kernel's loose reverse-path filter is a strict one (`no_addr` in net/ipv4/fib_frontend.c), and a packet that
+ * comes out of a tunnel and goes back into it, as in the switchover of a guest that returns home, would be dropped.
+ */
+const dummyAddress = ["192.0.0.8/32", "scope", "host"];
+
+async function hasDummyAddress(run: Run, name: string): Promise<boolean> {
+  const { stdout } = await run("ip", ["-o", "-4", "address", "show", "dev", name]);
+  return stdout.includes(` ${dummyAddress[0]} `);
 }
 
 /** Loose reverse-path filtering (the larger of `all` and the device counts): replies leave by other devices. */

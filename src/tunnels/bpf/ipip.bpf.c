@@ -5,6 +5,7 @@
 // pmtudisc`.
 
 #include <linux/bpf.h>
+#include <linux/errno.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
@@ -47,6 +48,7 @@ int encapsulate(struct __sk_buff *skb)
 {
 	struct iphdr inner, outer = {};
 	__u32 length;
+	long error;
 
 	if (skb->protocol != bpf_htons(ETH_P_IP))
 		return TC_ACT_SHOT;
@@ -69,8 +71,14 @@ int encapsulate(struct __sk_buff *skb)
 	outer.check = header_checksum(&outer);
 
 	// FIXED_GSO: the device's MTU already leaves room, so the segment size must not shrink a second time.
-	if (bpf_skb_adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC,
-				BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_FIXED_GSO) < 0)
+	error = bpf_skb_adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC,
+				    BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_FIXED_GSO);
+	// A packet that came out of a tunnel still bears the kernel's note of it, with the inner header's place,
+	// which has not moved: it needs the room alone.
+	if (error == -EALREADY)
+		error = bpf_skb_adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC,
+					    BPF_F_ADJ_ROOM_FIXED_GSO);
+	if (error < 0)
 		return TC_ACT_SHOT;
 	if (bpf_skb_store_bytes(skb, ETH_HLEN, &outer, sizeof(outer), 0) < 0)
 		return TC_ACT_SHOT;
