@@ -29,6 +29,10 @@ if (!Number.isInteger(runs) || runs < 1 || runs > 1_000) {
   process.exit(2);
 }
 
+const interruption = new AbortController();
+const { signal } = interruption;
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => interruption.abort());
+
 /** Retransmission time-outs of both ends behind the tunnel, all runs together. */
 const timeoutsOf = { shrunk: 0, fragmented: 0 };
 const rates = new Map<string, number[]>();
@@ -62,12 +66,12 @@ async function measure(mode: (typeof modes)[number]): Promise<void> {
   if (mode === "fragmented") for (const node of [hosts.client, hosts.guest]) await filterIcmp(node);
   await plugGuest(hosts, hosts.a, "guests0");
   await using peers = await openPeers(hosts);
-  await exchange(peers.all, adaptMs);
+  await exchange(peers.all, adaptMs, signal);
   await measureBoth(`before ${mode}`, peers.all);
   await hosts.planeB.apply(awayState(hosts));
   await replug(hosts);
   await hosts.planeA.apply(homeState(hosts));
-  await exchange(peers.all, adaptMs);
+  await exchange(peers.all, adaptMs, signal);
   const ends = [hosts.client, hosts.guest];
   const before = await Promise.all(ends.map(retransmissions));
   await measureBoth(mode, peers.all);
@@ -84,10 +88,10 @@ async function measureBoth(label: string, peers: readonly Peer[]): Promise<void>
     const before = await receiver.ask("report");
     const startMs = performance.now();
     await sender.ask("flood");
-    await setTimeout(windowMs);
+    await setTimeout(windowMs, undefined, { signal });
     const after = await receiver.ask("report");
     const elapsedMs = performance.now() - startMs;
-    await exchange(peers, 0);
+    await exchange(peers, 0, signal);
     const mbps = ((after.total - before.total) * 8) / 1_000 / elapsedMs;
     rates.set(`${label} ${direction}`, [...ratesOf(label, direction), mbps]);
   }

@@ -1,7 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { tunnelName } from "../../src/tunnels/identity.ts";
+import type { TunnelInterface } from "../../src/tunnels/tunnel.ts";
 import { capture } from "./tunnels-capture.ts";
-import { createTunnelBed, ping, snapshot, specOf, type TunnelBed } from "./tunnels-support.ts";
+import {
+  createTunnelBed,
+  ping,
+  runIn,
+  snapshot,
+  specOf,
+  type TunnelBed,
+} from "./tunnels-support.ts";
 
 let bed: TunnelBed;
 
@@ -35,6 +43,31 @@ describe.each([
     expect(outward.length).toBeGreaterThan(700);
     expect(Math.max(...outward.map(({ totalLength }) => totalLength))).toBe(1500);
     expect(outward.filter(({ checksumRight }) => !checksumRight)).toEqual([]);
+  });
+
+  test("takes packets back that came out of it, as when a guest returns home", async () => {
+    const [a, b] = bed.hosts;
+    await bed.connect(kind, a, b);
+    const target = "10.77.0.10/32";
+    const through = ({ interfaceName, nextHop }: TunnelInterface) => [
+      ...(nextHop === null ? [] : ["via", nextHop, "onlink"]),
+      ...["dev", interfaceName],
+    ];
+    const aToB = await a.tunnels.ensure(specOf(kind, a, b));
+    const bToA = await b.tunnels.ensure(specOf(kind, b, a));
+    const router = runIn(bed.wireOfFirst.namespace);
+    await runIn(a.behind)("ip", ["address", "add", target, "dev", "lo"]);
+    await router("ip", ["route", "add", target, "via", a.underlayAddress]);
+    await a.run("ip", ["route", "add", target, ...through(aToB)]);
+    await b.run("ip", ["route", "add", target, ...through(bToA)]);
+    await a.run("ip", ["route", "add", target, "via", a.innerAddress, "table", "100"]);
+    await a.run("ip", ["rule", "add", "iif", aToB.interfaceName, "lookup", "100"]);
+    // Its own link to the target would fail a strict filter: the way back to it leads through the tunnel.
+    await a.run("sysctl", ["-q", "-w", "net.ipv4.conf.all.rp_filter=2"]);
+    const size = ["-s", `${mtu - 28}`, "-M", "do"];
+    const wait = ["-c", "3", "-i", "0.05", "-W", "1"];
+    const { stdout } = await router("ping", [...wait, ...size, "10.77.0.10"]);
+    expect(stdout).toContain("3 received");
   });
 
   test("ensure changes nothing the second time and remove leaves the host as it was", async () => {

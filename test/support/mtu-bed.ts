@@ -40,15 +40,25 @@ export async function openPeers(hosts: TwoHosts): Promise<AsyncDisposable & { al
 
 /** Datagrams that have not come by then are lost. */
 const lateMs = 500;
+/** For what the session's buffers hold. */
+const longestWaitMs = 30_000;
 
 /** Both ends send for a while; then all that was sent over the session has arrived. */
-export async function exchange(peers: readonly Peer[], durationMs: number): Promise<PeerCounts[]> {
+export async function exchange(
+  peers: readonly Peer[],
+  durationMs: number,
+  signal?: AbortSignal,
+): Promise<PeerCounts[]> {
   for (const peer of peers) await peer.ask("go");
-  await setTimeout(durationMs);
+  await setTimeout(durationMs, undefined, signal === undefined ? {} : { signal });
+  const stuckMs = performance.now() + longestWaitMs;
   for (let endMs = Number.POSITIVE_INFINITY; ; ) {
     const counts = await Promise.all(peers.map((peer) => peer.ask("pause")));
     const [one, other] = counts;
-    if (one?.sent !== other?.total || other?.sent !== one?.total) continue;
+    if (one?.sent !== other?.total || other?.sent !== one?.total) {
+      if (performance.now() < stuckMs) continue;
+      throw new Error(`the session is stuck: ${JSON.stringify(counts)}`);
+    }
     endMs = Math.min(endMs, performance.now() + lateMs);
     const isWhole = counts.every(
       (seen, index) => seen.datagramsReceived === counts[1 - index]?.datagramsSent,
@@ -107,7 +117,7 @@ function start(node: Namespace, mode: "listen" | "connect", address: string) {
       return JSON.parse(await line());
     },
     async [Symbol.asyncDispose]() {
-      if (child.exitCode !== null) return;
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, "exit");
       child.stdin.end();
       await exited;

@@ -42,7 +42,8 @@ datagrams.on("message", (message) => {
   if (message.length === datagramBytes) datagramsReceived += 1;
   else hasWrongBytes = true;
 });
-socket.on("drain", flood);
+// Not at once: a socket that is always ready would keep requests from being read.
+socket.on("drain", () => setImmediate(flood));
 setInterval(send, intervalMs);
 for await (const line of createInterface({ input: process.stdin })) {
   process.stdout.write(`${JSON.stringify(answer(line))}\n`);

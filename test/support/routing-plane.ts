@@ -54,7 +54,8 @@ export async function openPlaneIn(
       call("probeThroughBarrier", { namespace: name }, options) as Promise<boolean>,
     removeBarrierLeftovers: () => call("removeBarrierLeftovers") as Promise<string[]>,
     async [Symbol.asyncDispose]() {
-      const ended = child.exitCode === null ? once(child, "exit") : null;
+      const isRunning = child.exitCode === null && child.signalCode === null;
+      const ended = isRunning ? once(child, "exit") : null;
       child.stdin.end();
       await ended;
     },
