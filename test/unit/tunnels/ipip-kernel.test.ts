@@ -28,6 +28,7 @@ describe("ipip with the kernel's device", () => {
         undo: null,
       },
       { command: `ip link set dev ${name} addrgenmode none`, undo: null },
+      { command: `ip address replace 192.0.0.8/32 scope host dev ${name}`, undo: null },
       {
         command: `sysctl -q -w net.ipv4.conf.${name}.rp_filter=2 net.ipv4.conf.${name}.send_redirects=0`,
         undo: null,
