@@ -45,6 +45,9 @@ const settleDeadlineMs = 15_000;
 /** Loading what is left after the stop takes a fraction of this; the guest is stopped meanwhile. */
 const takeoverDeadlineMs = 5_000;
 
+/** How long a daemon that is told to end waits for migrations that it may not cancel any more. */
+const windDownMs = 20_000;
+
 /**
  * Puts the rooms together for one host. Called once, when the addresses are taken and before anybody is
  * answered, so that what an earlier daemon left unfinished is looked at first. Disposing lets go; guests are not touched.
@@ -108,6 +111,10 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     ...destinations.handlers(),
     ...delegationHandlers(starter, migrations, records),
   };
+  stack.defer(async () => {
+    await migrations.windDown(windDownMs);
+    await guests.disconnect();
+  });
   const owned = stack.move();
   return { services, handlers, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -63,8 +63,10 @@ export function delegationHandlers(
     "delegated-events": async ({ id, from, wait_ms }) => {
       const log = migrations.events(id);
       await log.wait(from, wait_ms);
-      const events = log.events.slice(from, from + 1_000);
-      return { events, ended: log.ended && from + events.length === log.events.length };
+      // A log that a restart has shortened still has its result, the last event.
+      const start = log.ended ? Math.min(from, Math.max(0, log.events.length - 1)) : from;
+      const events = log.events.slice(start, start + 1_000);
+      return { events, ended: log.ended && start + events.length >= log.events.length };
     },
     "delegated-cancel": async ({ id }) => {
       migrations.cancel(id);
@@ -97,7 +99,8 @@ async function copyEvents(
         feed(event as StreamEvent, answer.ended && index === answer.events.length - 1);
       }
       from += answer.events.length;
-      if (answer.ended) return;
+      if (answer.ended && answer.events.length > 0) return;
+      if (answer.ended) break;
     } catch (error) {
       failures += asSojournError(error).retryable ? 1 : 60;
       await delay(1_000);

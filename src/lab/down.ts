@@ -27,7 +27,7 @@ export async function downLab(labName: string): Promise<DownSummary> {
   await using _lock = await lockLab(lab, 5_000);
   const { state, disks } = labPaths(lab);
   const hasFolder = existsSync(state) || existsSync(disks);
-  const namespaces = await ownNamespaces(lab, hasFolder);
+  const namespaces = await ownNamespaces(lab);
 
   const processes = await killProcesses(() => labProcesses(lab, namespaces));
   for (const node of namespaces) await deleteNamespace(lab, node);
@@ -41,10 +41,9 @@ export async function downLab(labName: string): Promise<DownSummary> {
   };
 }
 
-/** Without the lab's folder only a namespace's own mark tells that it is ours. */
-async function ownNamespaces(lab: string, hasFolder: boolean): Promise<string[]> {
+/** Only a namespace's own mark tells that it is ours. */
+async function ownNamespaces(lab: string): Promise<string[]> {
   const existing = existingNamespaces(lab);
-  if (hasFolder) return existing;
   const marked: string[] = [];
   for (const node of existing) if (await carriesMark(lab, node)) marked.push(node);
   return marked;

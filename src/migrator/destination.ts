@@ -9,6 +9,7 @@ import { incomingRecord, type Preparation } from "./incoming-record.ts";
 import { attachmentOf, deliveryRoute, redirectRoute } from "./network.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
+import { resume, resumeUnlessRunning } from "./resume.ts";
 
 type Identity = { id: string; guest: string; epoch: number };
 
@@ -128,22 +129,38 @@ export class DestinationMigration {
   async abort(): Promise<DestinationState> {
     if (this.#phase !== "incoming" || this.#aborting || this.#takingOver) {
       await this.#changed.promise;
+      await this.#settled;
       return this.state();
     }
     this.#aborting = true;
-    const instance = this.#instance;
-    if (instance !== null) {
-      await instance.quit(0);
-      this.#context.guests.release(instance);
-      await instance[Symbol.asyncDispose]();
+    try {
+      await this.#endInstance();
+      this.#record("abort");
+    } catch (error) {
+      this.#aborting = false;
+      throw error;
     }
-    this.#record("abort");
+    this.#become("aborted");
+    this.#logger.info("incoming guest aborted");
+    this.#settled = this.#removeNetwork().catch((error: unknown) =>
+      this.#logger.error({ err: error }, "what was prepared for the guest is not removed"),
+    );
+    await this.#settled;
+    return this.state();
+  }
+
+  async #endInstance(): Promise<void> {
+    const instance = this.#instance;
+    if (instance === null) return;
+    await instance.quit(0);
+    this.#context.guests.release(instance);
+    await instance[Symbol.asyncDispose]();
+  }
+
+  async #removeNetwork(): Promise<void> {
     await this.#closeBarrier();
     if (this.#before === undefined) await this.#context.network.forget(this.identity.guest);
     else await this.#context.network.change({ ...this.#before, epoch: this.identity.epoch });
-    this.#become("aborted");
-    this.#logger.info("incoming guest aborted");
-    return this.state();
   }
 
   /** Resolves once this host's network follows the guest. */
@@ -176,9 +193,14 @@ export class DestinationMigration {
       return;
     }
     this.#attach(instance);
+    if (takenOver) {
+      // From the first moment: nothing may abort what is taken over, however long its monitor is silent.
+      this.#takingOver = true;
+      void this.#complete(instance, this.#current(), resumeUnlessRunning);
+      return;
+    }
     try {
-      const runs = (await instance.runState()) === "running";
-      if (takenOver || (await this.#isLoaded())) await this.#takeOver({ runs });
+      if (await this.#isLoaded()) await this.#takeOver();
       else await this.abort();
     } catch (error) {
       if (instance.isAlive()) throw error;
@@ -229,25 +251,33 @@ export class DestinationMigration {
     }
   }
 
-  async #takeOver({ runs = false } = {}): Promise<void> {
+  async #takeOver(): Promise<void> {
     const instance = this.#instance;
     if (instance === null || this.#phase !== "incoming" || this.#aborting) return;
     if (this.#takingOver) return await this.#changed.promise;
     const record = this.#current();
     this.#takingOver = true;
-    if (!this.#context.journal.has(this.identity.id, "takeover")) this.#record("takeover");
-    this.#takeoverMs = wallClockMs();
     try {
-      if (record.migration.resume && !runs) this.#resumeMs = await resume(instance);
-    } finally {
-      this.#settled = this.#land(record);
-      this.#settled.catch((error: unknown) =>
-        this.#logger.error({ err: error }, "the network does not follow the guest"),
-      );
-      this.#become("taken-over");
+      this.#record("takeover");
+    } catch (error) {
+      this.#takingOver = false;
+      throw error;
     }
+    this.#takeoverMs = wallClockMs();
+    await this.#complete(instance, record, resume);
+  }
+
+  /** What follows the recorded takeover: the guest runs, and the network follows it. */
+  async #complete(instance: GuestInstance, record: GuestRecord, run: typeof resume): Promise<void> {
+    if (record.migration?.resume) this.#resumeMs = await run(instance, this.#logger);
+    this.#settled = this.#land(record).catch((error: unknown) =>
+      this.#logger.error({ err: error }, "the network does not follow the guest"),
+    );
+    this.#become("taken-over");
     this.#logger.info("guest taken over");
-    await instance.announceSelf();
+    await instance
+      .announceSelf()
+      .catch((error: unknown) => this.#logger.warn({ err: error }, "no self-announcement"));
   }
 
   /** Leads this host's own traffic to the guest, first over the warm socket, then for good. */
@@ -307,13 +337,4 @@ export class DestinationMigration {
       `migration ${this.identity.id} is ${this.#phase} at ${this.#context.host.name}`,
     );
   }
-}
-
-/** Continues the guest; resolves with QEMU's own instant of its running again, in ms since 1970. */
-async function resume(instance: GuestInstance): Promise<number> {
-  const resumed = instance.waitForEvent("RESUME", (event) => event.name === "RESUME", {
-    timeoutMs: 5_000,
-  });
-  const [event] = await Promise.all([resumed, instance.cont()]);
-  return event.timestampMs;
 }

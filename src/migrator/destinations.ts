@@ -80,8 +80,7 @@ export class Destinations {
         if (!this.#isFinished(request)) {
           await this.#demand(request).migration.networkSettled();
         }
-        const instance = this.#context.guests.instance(request.guest);
-        return { run_state: (await instance?.runState()) ?? "gone", network_settled: true };
+        return { run_state: await this.#runState(request.guest), network_settled: true };
       },
       finish: async (request) => {
         if (this.#isFinished(request)) return {};
@@ -167,9 +166,24 @@ export class Destinations {
     return entry;
   }
 
-  /** True for a migration that is over here; a source that was restarted asks again. */
-  #isFinished({ id }: Identity): boolean {
-    return this.#context.journal.has(id, "finished");
+  /**
+   * True for a migration that is over here; a source that was restarted asks again. The record lets go of it
+   * before the journal says so.
+   */
+  #isFinished({ id, guest }: Identity): boolean {
+    const { journal, records } = this.#context;
+    if (journal.has(id, "finished")) return true;
+    return journal.has(id, "takeover") && records.get(guest)?.migration?.id !== id;
+  }
+
+  /** QEMU's word, or `gone` for a guest whose process has ended. */
+  async #runState(guest: string): Promise<string> {
+    const instance = this.#context.guests.instance(guest);
+    if (!instance?.isAlive()) return "gone";
+    return await instance.runState().catch((error: unknown) => {
+      if (instance.isAlive()) throw error;
+      return "gone";
+    });
   }
 
   async #locked<Result>(
@@ -202,9 +216,18 @@ export class Destinations {
   }
 
   #checkAdmissible(
-    request: Identity & { home: { host: string }; definition: { nics: unknown[] } },
+    request: Identity & {
+      home: { host: string };
+      definition: { name: string; nics: unknown[] };
+    },
   ) {
     const { host, journal, records } = this.#context;
+    if (request.definition.name !== request.guest) {
+      throw preconditionError(
+        "SOJ_GUEST_UNKNOWN",
+        `the definition is of ${request.definition.name}, not of ${request.guest}`,
+      );
+    }
     const record = records.get(request.guest);
     if (journal.has(request.id, "abort") || (record?.epoch ?? 0) >= request.epoch) {
       checkEpoch(undefined, request, "destination");

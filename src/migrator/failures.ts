@@ -26,3 +26,13 @@ export function guestGone(guest: string): Failure {
     hint: "look at its console and log; start it again with sojourn guest start",
   };
 }
+
+/** The failure of a guest whose process ended at the destination right after it had been taken over. */
+export function lostAtDestination(task: { guest: string; to: string }): Failure {
+  return {
+    step: "verify-traffic",
+    code: "SOJ_GUEST_GONE",
+    message: `${task.guest}'s process ended at ${task.to} after it had been taken over`,
+    hint: `look at its console and log at ${task.to}; start it again with sojourn guest start`,
+  };
+}

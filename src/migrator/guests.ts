@@ -47,6 +47,13 @@ export class Guests {
     return this.#instances.get(guest);
   }
 
+  /** Lets go of all monitors; the processes go on. */
+  async disconnect(): Promise<void> {
+    const instances = [...this.#instances.values()];
+    this.#instances.clear();
+    await Promise.allSettled(instances.map((instance) => instance[Symbol.asyncDispose]()));
+  }
+
   /** Makes `instance` the guest's process on this host and follows its end. */
   adopt(instance: GuestInstance): void {
     this.#instances.set(instance.guest, instance);

@@ -5,7 +5,7 @@ import {
   ftruncateSync,
   openSync,
   readFileSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
@@ -43,7 +43,8 @@ export type JournalRecord = z.output<typeof journalRecord>;
 
 /** This host's append-only journal: one JSON record a line, on disk before `append` returns. */
 export class Journal implements Disposable {
-  readonly #file: number;
+  #file: number;
+  #lengthBytes: number;
   readonly #records: JournalRecord[];
 
   /**
@@ -55,18 +56,27 @@ export class Journal implements Disposable {
     const text = isNew ? "" : readFileSync(path, "utf8");
     this.#records = readRecords(text, path);
     this.#file = openSync(path, "a", 0o600);
-    if (!text.endsWith("\n")) {
-      ftruncateSync(this.#file, Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1)));
-      fdatasyncSync(this.#file);
-    }
+    this.#lengthBytes = Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1));
+    if (!text.endsWith("\n")) this.#cut();
     if (isNew) syncFolder(dirname(path));
   }
 
-  /** Writes and fdatasyncs; synchronous on purpose, the next line of the caller is the effect. */
+  /**
+   * Writes and fdatasyncs; synchronous on purpose, the next line of the caller is the effect. When it throws,
+   * nothing was recorded: a part that was written is cut off again.
+   */
   append(record: Omit<JournalRecord, "at">): void {
+    if (this.#file === -1) throw new Error("the journal is closed");
     const complete = { ...record, at: new Date().toISOString() };
-    writeSync(this.#file, `${JSON.stringify(complete)}\n`);
-    fdatasyncSync(this.#file);
+    const line = Buffer.from(`${JSON.stringify(complete)}\n`);
+    try {
+      writeFileSync(this.#file, line);
+      fdatasyncSync(this.#file);
+    } catch (error) {
+      this.#cut();
+      throw error;
+    }
+    this.#lengthBytes += line.length;
     this.#records.push(complete);
   }
 
@@ -77,6 +87,13 @@ export class Journal implements Disposable {
 
   [Symbol.dispose](): void {
     closeSync(this.#file);
+    this.#file = -1;
+  }
+
+  /** Back to the end of the last whole record. */
+  #cut(): void {
+    ftruncateSync(this.#file, this.#lengthBytes);
+    fdatasyncSync(this.#file);
   }
 }
 

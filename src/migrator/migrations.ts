@@ -34,6 +34,8 @@ interface Running {
   /** Null for one that another host carries out for us. */
   migration: SourceMigration | null;
   events: EventLog<StreamEvent>;
+  /** Resolves when it has ended and its end is stored. */
+  done: Promise<void>;
 }
 
 /** The migrations that leave this host: those under way, and the stored ends of earlier ones. */
@@ -79,9 +81,24 @@ export class Migrations {
     for (const stored of this.#stored.values()) {
       const ours = stored.from === this.#context.host.name;
       if (!ours || stored.endedMs !== null || this.#running.has(stored.id)) continue;
-      const error = endingError("rolled-back", failure, stored).toRecord();
-      this.#store({ ...stored, state: "rolled-back", endedMs: wallClockMs(), error });
+      const completed = this.#context.journal.has(stored.id, "taken-over-by-destination");
+      const state = completed ? "completed" : "rolled-back";
+      const error = completed ? null : endingError(state, failure, stored).toRecord();
+      this.#store({ ...stored, state, endedMs: wallClockMs(), error });
     }
+  }
+
+  /**
+   * Before the daemon ends: cancels what can be cancelled and waits up to `graceMs` for the rest. What is still
+   * under way then is for recovery.
+   */
+  async windDown(graceMs: number): Promise<void> {
+    const running = [...this.#running.values()];
+    for (const { migration } of running) migration?.cancel();
+    const timer = Promise.withResolvers<void>();
+    const timeout = setTimeout(timer.resolve, graceMs);
+    await Promise.race([Promise.allSettled(running.map(({ done }) => done)), timer.promise]);
+    clearTimeout(timeout);
   }
 
   list(): StoredMigration[] {
@@ -139,7 +156,7 @@ export class Migrations {
   ): (event: StreamEvent, ended: boolean) => void {
     const events = new EventLog<StreamEvent>();
     const { id } = summary;
-    this.#running.set(id, { migration: null, events });
+    this.#running.set(id, { migration: null, events, done: Promise.resolve() });
     this.#store({
       ...summary,
       state: "planned",
@@ -207,11 +224,14 @@ export class Migrations {
       preSwitchover: null,
       networkHold: null,
       finalProgress: null,
+      lostAtDestination: false,
     };
     const migration = new SourceMigration(this.#context, task, facts, state);
-    this.#running.set(task.id, { migration, events });
     this.#store(stored);
-    void this.#follow(migration, events, budgetMs, event);
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const done = begun.then(() => this.#follow(migration, events, budgetMs, event));
+    this.#running.set(task.id, { migration, events, done });
+    begin();
     return task.id;
   }
 

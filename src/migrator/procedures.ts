@@ -95,7 +95,7 @@ export const delegationProcedures = definePeerProcedures({
       guest: name,
       to: name,
       tunnel: z.enum(["auto", ...tunnelKinds]),
-      timeout_s: z.int().positive().nullable(),
+      timeout_s: z.number().positive().max(86_400).nullable(),
       max_outage_ms: z.number().positive().nullable(),
     }),
     response: z.object({ id: name, state: z.string() }),

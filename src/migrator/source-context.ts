@@ -59,4 +59,6 @@ export interface MigrationFacts {
   preSwitchover: Promise<GuestEvent> | null;
   networkHold: Disposable | null;
   finalProgress: MigrationProgress | null;
+  /** The destination had taken the guest over, and its process has ended since. */
+  lostAtDestination: boolean;
 }

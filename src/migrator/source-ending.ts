@@ -19,13 +19,21 @@ export async function undoAtSource(
 ): Promise<void> {
   const { instance } = facts;
   const { address, bridge } = attachmentOf(context.host, facts.before);
-  if (context.records.get(task.guest)?.outgoing?.switched) {
-    await context.network.routing.replaceRoute(deliveryRoute(address, bridge));
+  // The guest first, and for as long as it takes: nobody else may run it, and nothing else would thaw it.
+  while (instance.isAlive()) {
+    try {
+      await giveBack(facts);
+      break;
+    } catch (error) {
+      context.logger.error({ migration: task.id, err: error }, "the guest does not run yet");
+      await delay(500);
+    }
   }
-  if (instance.isAlive())
-    await giveBack(facts).catch((error: unknown) => {
-      if (instance.isAlive()) throw error;
-    });
+  if (context.records.get(task.guest)?.outgoing?.switched) {
+    await context.network.routing
+      .replaceRoute(deliveryRoute(address, bridge))
+      .catch((error: unknown) => context.logger.warn({ err: error }, "route not changed back yet"));
+  }
   const restored: GuestRecord = { ...facts.before, epoch: task.epoch, migration: null };
   const held = facts.networkHold;
   facts.networkHold = null;
@@ -66,47 +74,65 @@ export async function settleWithDestination(
   task: MigrationTask,
 ): Promise<{ state: string; takeover_ms: number | null; resume_ms: number | null }> {
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
-  return await untilAnswered(context, () =>
-    context.peer(task.to).call("settle", identity, { timeoutMs: 10_000 }),
+  return await untilAnswered(
+    () => context.peer(task.to).call("settle", identity, { timeoutMs: 10_000 }),
+    context.policy.settleDeadlineMs,
   );
 }
 
 /** The destination runs the guest: its network is settled before ours is taken away. */
-export async function verifyTraffic(context: SourceContext, task: MigrationTask): Promise<void> {
+export async function verifyTraffic(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+): Promise<void> {
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
-  const answer = await untilAnswered(context, () =>
-    context.peer(task.to).call("verify", { ...identity, wait_ms: 5_000 }, { timeoutMs: 20_000 }),
-  );
-  context.logger.info({ migration: task.id, ...answer }, "guest verified at the destination");
+  try {
+    const answer = await untilAnswered(() =>
+      context.peer(task.to).call("verify", { ...identity, wait_ms: 5_000 }, { timeoutMs: 20_000 }),
+    );
+    context.logger.info({ migration: task.id, ...answer }, "guest verified at the destination");
+    facts.lostAtDestination = answer.run_state === "gone";
+  } finally {
+    await endSourceProcess(context, facts);
+  }
 }
 
-/** Ends the source's process and what only the migration needed; at home the redirect stays. */
+/** Its guest was taken over: this copy must never run again, whatever else goes wrong. */
+async function endSourceProcess(context: SourceContext, facts: MigrationFacts): Promise<void> {
+  const { instance } = facts;
+  if (instance.isAlive()) {
+    facts.finalProgress = await instance.migrationProgress().catch(() => null);
+  }
+  await instance.quit();
+  context.guests.release(instance);
+  await instance[Symbol.asyncDispose]();
+}
+
+/** Removes what only the migration needed; at home the redirect stays. */
 export async function retireSource(
   context: SourceContext,
   task: MigrationTask,
   facts: MigrationFacts,
 ): Promise<void> {
-  const { instance } = facts;
-  if (instance.isAlive())
-    facts.finalProgress = await instance.migrationProgress().catch(() => null);
-  await instance.quit();
-  context.guests.release(instance);
-  await instance[Symbol.asyncDispose]();
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
-  await untilAnswered(context, () =>
-    context.peer(task.to).call("finish", identity, { timeoutMs: 20_000 }),
-  );
+  await untilAnswered(() => context.peer(task.to).call("finish", identity, { timeoutMs: 20_000 }));
   // Last, because after a crash this record is what the destination's end is asked for again.
   const record = context.records.get(task.guest);
-  if (record?.outgoing) await keepRedirect(context, task, record);
+  if (!record?.outgoing) return;
+  if (facts.lostAtDestination) await context.network.forget(task.guest);
+  else await keepRedirect(context, task, record);
 }
 
-/** Asks again while the destination cannot be reached, up to the settling deadline. */
+/** Time for a destination that runs the guest to come back before this host's part is left for a restart. */
+const retirementDeadlineMs = 120_000;
+
+/** Asks again while the destination cannot be reached, up to a deadline. */
 async function untilAnswered<Answer>(
-  context: SourceContext,
   ask: () => Promise<Answer>,
+  deadlineMs = retirementDeadlineMs,
 ): Promise<Answer> {
-  const deadline = monotonicMs() + context.policy.settleDeadlineMs;
+  const deadline = monotonicMs() + deadlineMs;
   for (;;) {
     try {
       return await ask();
@@ -143,7 +169,7 @@ async function giveBack(facts: MigrationFacts): Promise<void> {
     await instance.cancelMigration();
     const deadline = monotonicMs() + 5_000;
     while (moving.includes((await instance.migrationProgress()).status)) {
-      if (monotonicMs() > deadline) break;
+      if (monotonicMs() > deadline) throw new Error("QEMU does not end the stream");
       await delay(5);
     }
   }

@@ -1,6 +1,6 @@
-import { delay } from "../platform/clock.ts";
+import { delay, monotonicMs } from "../platform/clock.ts";
 import { StoppedByHypervisor } from "./convergence.ts";
-import { failureOf, guestGone, Interruption } from "./failures.ts";
+import { failureOf, guestGone, Interruption, lostAtDestination } from "./failures.ts";
 import type { JournalStep } from "./journal.ts";
 import type { Effect, MigrationEvent, MigrationState } from "./migration-state.ts";
 import type { Phase } from "./phases.ts";
@@ -208,14 +208,16 @@ export class SourceMigration {
         return await this.#settle();
       case "verify-traffic":
         this.#releaseNetwork();
-        await verifyTraffic(context, task);
+        await verifyTraffic(context, task, facts);
         return;
       case "retire-source":
         await retireSource(context, task, facts);
         return;
       case "record-completed":
         this.#record("completed");
-        return { type: "retired" };
+        return facts.lostAtDestination
+          ? { type: "guest-gone", failure: lostAtDestination(task) }
+          : { type: "retired" };
       case "undo-at-source":
         await undoAtSource(context, task, facts);
         return;
@@ -256,7 +258,9 @@ export class SourceMigration {
     await this.#context.network.routing.disarm(address);
     this.#releaseNetwork();
     await facts.instance.cancelMigration();
+    const deadline = monotonicMs() + 5_000;
     while (!["cancelled", "failed"].includes((await facts.instance.migrationProgress()).status)) {
+      if (monotonicMs() > deadline) throw new Error("QEMU does not end the stream it gave up");
       await delay(5, this.#interrupt.signal);
     }
     if (facts.resume && (await facts.instance.runState()) !== "running") {

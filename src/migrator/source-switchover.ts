@@ -104,7 +104,7 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
     timeoutMs: frozenDeadlineMs,
   });
   stopped.catch(() => {});
-  const [, , runState] = await Promise.all([
+  const [, , runState] = await within(frozenDeadlineMs, [
     instance.setOutgoingParameters({
       maxBandwidthBytesPerSecond,
       downtimeLimitMs: Math.max(downtimeLimitMs, switchoverLimitMs),
@@ -211,6 +211,25 @@ function startBandwidth(context: SourceContext, facts: MigrationFacts): number {
   const memoryBytes = facts.before.definition.memory_mib * 1024 * 1024;
   const bandwidth = firstPassBandwidth(memoryBytes, context.policy.maxBandwidthBytesPerSecond);
   return Math.round(bandwidth / 2 ** facts.attempts);
+}
+
+/** @throws SojournError `SOJ_FROZEN_DEADLINE` unless all are there in time. */
+async function within<Parts extends readonly unknown[]>(
+  deadlineMs: number,
+  parts: readonly [...Parts],
+): Promise<{ -readonly [Index in keyof Parts]: Awaited<Parts[Index]> }> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const message = `QEMU did not answer within ${deadlineMs} ms of being told to stop the guest`;
+    late.reject(new SojournError("SOJ_FROZEN_DEADLINE", message, { retryable: true }));
+  }, deadlineMs);
+  const all = Promise.all(parts);
+  all.catch(() => {});
+  try {
+    return await Promise.race([all, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function leftPrecopy(event: GuestEvent): boolean {

@@ -179,6 +179,8 @@ function fromVerifying(state: MigrationState, event: MigrationEvent): Transition
     // The guest runs at the destination whatever cleaning up at the source meets.
     case "failed":
       return end("completed", event.failure);
+    case "guest-gone":
+      return end("guest-lost", event.failure);
     case "started":
     case "prepared":
     case "precopy-started":
@@ -188,7 +190,6 @@ function fromVerifying(state: MigrationState, event: MigrationEvent): Transition
     case "destination-resumed":
     case "rolled-back":
     case "cancel-requested":
-    case "guest-gone":
     case "destination-aborted":
     case "destination-unreachable":
       return stay(state);

@@ -8,5 +8,7 @@ export function daemonCommand(): Command {
     .action(async (options: { config: string }) => {
       const { runDaemon } = await import("../../daemon/main.ts");
       await runDaemon(options.config);
+      // Everything is closed; a socket or timer that somebody forgot must not keep the process.
+      process.exit(0);
     });
 }

@@ -163,7 +163,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     "rolled-back": "-",
     failed: ["ended completed", []],
     "cancel-requested": "-",
-    "guest-gone": "-",
+    "guest-gone": ["ended guest-lost", []],
     "destination-aborted": "-",
     "destination-unreachable": "-",
   },
@@ -347,7 +347,7 @@ describe("whatever happens in whatever order", () => {
       armed: ["pre-switchover", "failed", "cancel-requested", "guest-gone"],
       switchover: ["destination-resumed", "destination-aborted", "failed"],
       settling: ["destination-resumed", "destination-aborted", "destination-unreachable"],
-      verifying: ["retired", "failed"],
+      verifying: ["retired", "failed", "guest-gone"],
       "rolling-back": ["rolled-back", "failed", "guest-gone"],
       ended: [],
     };
