@@ -87,8 +87,9 @@ export class MigrationStarter {
     const { guests, records } = this.#context;
     const record = records.get(guest);
     guests.definition(guest);
-    if (this.#reserved.has(guest) || record?.migration) {
-      const id = record?.migration?.id;
+    const running = this.#migrations.runningOf(guest);
+    if (this.#reserved.has(guest) || running !== undefined || record?.migration) {
+      const id = running ?? record?.migration?.id;
       throw preconditionError("SOJ_GUEST_BUSY", `${guest} is being migrated already`, {
         hint: id === undefined ? "sojourn status" : `sojourn watch ${id}`,
       });

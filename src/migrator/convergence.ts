@@ -30,7 +30,18 @@ export interface ConvergencePolicy {
 }
 
 /** QEMU stopped the guest before the controller did; the stream has to be given up (DESIGN 2.5). */
-export class StoppedByHypervisor extends Error {}
+export class StoppedByHypervisor extends SojournError {
+  constructor() {
+    super(
+      "SOJ_STOPPED_BY_HYPERVISOR",
+      "QEMU found nothing left to send and stopped the guest before it was told to; that stop cannot be trusted",
+      {
+        retryable: true,
+        hint: "the guest is very idle: try again, or lower migration.max_bandwidth_mbps",
+      },
+    );
+  }
+}
 
 /** Bandwidth for the first pass: slow enough that a small guest's end is not over before it can be seen. */
 export function firstPassBandwidth(

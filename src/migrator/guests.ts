@@ -217,7 +217,7 @@ export class Guests {
 
   async #bridgeMac(bridge: string): Promise<string> {
     const mac = await this.#network.routing.linkMac(bridge);
-    if (mac !== null) return mac;
+    if (mac !== null && mac !== "00:00:00:00:00:00") return mac;
     throw preconditionError("SOJ_BRIDGE_MISSING", `${this.#host.name} has no bridge ${bridge}`, {
       hint: "make it, with the gateway's address, or correct [[guest_networks]]",
     });

@@ -105,6 +105,12 @@ export class Migrations {
     return [...this.#stored.values()].toSorted((left, right) => left.startedMs - right.startedMs);
   }
 
+  /** The migration of this guest that is under way from here; undefined when there is none. */
+  runningOf(guest: string): string | undefined {
+    for (const [id, { migration }] of this.#running) if (migration?.task.guest === guest) return id;
+    return undefined;
+  }
+
   has(id: string): boolean {
     return this.#stored.has(id);
   }
@@ -219,6 +225,7 @@ export class Migrations {
       tunnelInterface: null,
       clockOffsetMs: 0,
       attempts: 0,
+      carriedBytes: null,
       stoppedMs: null,
       resumedMs: null,
       preSwitchover: null,

@@ -53,6 +53,8 @@ export interface MigrationFacts {
   /** The destination's wall clock minus ours. */
   clockOffsetMs: number;
   attempts: number;
+  /** Bytes of the last stream that QEMU ended by itself: far less than memory where most pages are empty. */
+  carriedBytes: number | null;
   /** Wall clock of the source's STOP and the destination's RESUME, on the source's clock. */
   stoppedMs: number | null;
   resumedMs: number | null;

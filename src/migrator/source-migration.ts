@@ -257,6 +257,7 @@ export class SourceMigration {
     const address = facts.before.definition.nics[0]?.addresses[0]?.split("/")[0] ?? "";
     await this.#context.network.routing.disarm(address);
     this.#releaseNetwork();
+    facts.carriedBytes = (await facts.instance.migrationProgress()).transferredBytes || null;
     await facts.instance.cancelMigration();
     const deadline = monotonicMs() + 5_000;
     while (!["cancelled", "failed"].includes((await facts.instance.migrationProgress()).status)) {

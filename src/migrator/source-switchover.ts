@@ -207,10 +207,13 @@ export function noteTakeover(
 }
 
 /** Slower with every attempt that QEMU ended by stopping the guest itself. */
+/** After a stream that QEMU ended by itself, paced by what that one carried: empty pages go by in no time. */
 function startBandwidth(context: SourceContext, facts: MigrationFacts): number {
   const memoryBytes = facts.before.definition.memory_mib * 1024 * 1024;
   const bandwidth = firstPassBandwidth(memoryBytes, context.policy.maxBandwidthBytesPerSecond);
-  return Math.round(bandwidth / 2 ** facts.attempts);
+  if (facts.attempts === 0 || facts.carriedBytes === null) return bandwidth;
+  const slower = facts.carriedBytes / (2 * 4 ** (facts.attempts - 1));
+  return Math.round(Math.min(bandwidth, Math.max(slower, 64 * 1024)));
 }
 
 /** @throws SojournError `SOJ_FROZEN_DEADLINE` unless all are there in time. */

@@ -30,12 +30,14 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
   const exclusively = createQueue();
 
   return {
-    choose: async (kind) => {
-      const { kind: chosen, datapath } = await firstSupported(drivers, kind);
-      return { kind: chosen, datapath };
-    },
-    plan: async (spec) => (await driverFor(spec)).plan(spec),
-    describe: async (spec) => (await driverFor(spec)).describe(spec),
+    // Asking the kernel makes devices too: one question at a time.
+    choose: (kind) =>
+      exclusively(async () => {
+        const { kind: chosen, datapath } = await firstSupported(drivers, kind);
+        return { kind: chosen, datapath };
+      }),
+    plan: (spec) => exclusively(async () => (await driverFor(spec)).plan(spec)),
+    describe: (spec) => exclusively(async () => (await driverFor(spec)).describe(spec)),
     ensure: (spec) => exclusively(async () => (await driverFor(spec)).ensure(spec)),
     remove: (spec) => exclusively(() => removeTunnel(run, tunnelName(checkSpec(spec)))),
     list: () => listTunnels(run),

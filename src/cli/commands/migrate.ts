@@ -52,5 +52,12 @@ async function migrate(guest: string, options: MigrateOptions): Promise<void> {
   const inLab = (process.env.SOJOURN_LAB ?? "") !== "";
   // Commander puts `true` there because a `--no-` form exists.
   const probe = typeof options.probe === "boolean" && options.probe ? undefined : options.probe;
-  return runMigration(request, chosenProbes(probe, inLab), output);
+  const probes = chosenProbes(probe, inLab);
+  if (options.maxOutage !== undefined && probes.length === 0) {
+    throw usageError(
+      "--max-outage needs a probe: nothing else sees an outage",
+      "add --probe KIND[:PORT][@NODE]",
+    );
+  }
+  return runMigration(request, probes, output);
 }
