@@ -104,6 +104,15 @@ test("the daemon is killed and restarts while the guest is at home: nothing chan
   expect(fault.qemuOn("host-a")).toBe(qemu);
 });
 
+test("a daemon that is told to end does, and its guest goes on", async () => {
+  const qemu = fault.qemuOn("host-a");
+  expect(await fault.terminate("host-a", 15_000)).toBe(true);
+  await fault.expectSessionAlive();
+  await fault.restart("host-a");
+  await fault.expectHomeAndClean();
+  expect(fault.qemuOn("host-a")).toBe(qemu);
+});
+
 test("a second daemon is refused, and so is an address that somebody else has", async () => {
   const daemon = ["sojourn", "daemon", "--config", "/etc/sojourn/sojourn.toml"];
   const second = await fault.exec("host-b", daemon);

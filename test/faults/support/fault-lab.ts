@@ -2,8 +2,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { execa } from "execa";
 import { expect } from "vitest";
+import { findDaemon } from "../../../src/lab/daemon-process.ts";
 import { labNodePrefix } from "../../../src/lab/index.ts";
 import { labPaths } from "../../../src/lab/layout.ts";
+import { sendSignal, waitUntilGone } from "../../../src/lab/process-control.ts";
 import { labProcesses } from "../../../src/lab/processes.ts";
 import { type Prober, startProber } from "../../../src/probe/prober.ts";
 import { type CommandOutcome, kernelState, TestLab } from "../../support/lab.ts";
@@ -52,6 +54,14 @@ export class FaultLab implements AsyncDisposable {
   /** SIGKILL to the host's daemon. */
   async kill(host: string): Promise<void> {
     await this.#labCommand("kill", host);
+  }
+
+  /** Asks the host's daemon to end (SIGTERM); true when it has within `timeoutMs`. */
+  async terminate(host: string, timeoutMs: number): Promise<boolean> {
+    const daemon = findDaemon(this.lab.name, host);
+    if (daemon === null) throw new Error(`no daemon on ${host}`);
+    sendSignal(daemon, "SIGTERM");
+    return await waitUntilGone(daemon, timeoutMs);
   }
 
   /** Opens an echo session from the client that runs until `expectSessionAlive`. */
