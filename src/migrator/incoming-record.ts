@@ -38,7 +38,6 @@ export function incomingRecord(
       role: "destination",
       peer,
       resume: request.resume,
-      handedOver: false,
     },
   };
 }

@@ -69,8 +69,6 @@ export const guestRecordSchema = z.strictObject({
       peer: z.string(),
       /** False for a guest that its user had paused: it stays paused (DESIGN 3). */
       resume: z.boolean(),
-      /** Source: the destination runs the guest (its word was recorded). */
-      handedOver: z.boolean(),
     })
     .nullable(),
 });

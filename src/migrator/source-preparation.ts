@@ -65,7 +65,6 @@ export function outgoingRecord(
       role: "source" as const,
       peer: task.to,
       resume: facts.resume,
-      handedOver: false,
     },
   };
 }

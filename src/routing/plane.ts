@@ -1,5 +1,6 @@
 import { runCommand } from "../platform/command.ts";
 import { preconditionError, SojournError } from "../platform/errors.ts";
+import { AsyncLock } from "../platform/lock.ts";
 import type { Logger } from "../platform/log.ts";
 import { type Action, describe, planLines } from "./actions.ts";
 import { openBarrierProber, openBarrierResponder, probeThroughBarrier } from "./barrier/index.ts";
@@ -9,7 +10,6 @@ import { executeAll } from "./execute.ts";
 import { FastRoutes } from "./fast-routes.ts";
 import type { KernelState } from "./kernel-state.ts";
 import { LoadedTables } from "./loaded-tables.ts";
-import { Mutex } from "./mutex.ts";
 import { lookUpRoute, readLink, readSnapshot } from "./netlink/reader.ts";
 import { RouteNetlink } from "./netlink/socket.ts";
 import { checkAddress, checkDevice, normalise } from "./normalise.ts";
@@ -35,7 +35,7 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
   const netlink = new RouteNetlink();
   const fastRoutes = new FastRoutes();
   const loadedTables = new LoadedTables();
-  const mutex = new Mutex();
+  const lock = new AsyncLock();
   const armed = new Set<string>();
   let copies = emptyDesiredState.filter.copies;
 
@@ -77,20 +77,20 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
   };
 
   return {
-    apply: (desired) => mutex.run(() => apply(desired)),
-    plan: (desired) => mutex.run(async () => planLines(await findActions(normalise(desired)))),
+    apply: (desired) => lock.run(() => apply(desired)),
+    plan: (desired) => lock.run(async () => planLines(await findActions(normalise(desired)))),
     replaceRoute: (route) => fastRoutes.replace(route),
     deleteRoute: (route) => fastRoutes.remove(route),
     warm: (devices) => fastRoutes.warm(devices),
     arm: (address) =>
-      mutex.run(async () => {
+      lock.run(async () => {
         for (const set of setsOf(checkAddress(address))) {
           await runCommand("nft", ["add", "element", "ip", nftTable, set, `{ ${address} }`]);
         }
         armed.add(address);
       }),
     disarm: (address) =>
-      mutex.run(async () => {
+      lock.run(async () => {
         const sets = copies.filter((copy) => copy.address === address).map(copySetName);
         for (const set of sets) await runCommand("nft", ["flush", "set", "ip", nftTable, set]);
         armed.delete(address);
@@ -102,7 +102,7 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
     openBarrierProber: (end) => openBarrierProber(end),
     probeThroughBarrier: (end, probe) => probeThroughBarrier(end, probe),
     async [Symbol.asyncDispose]() {
-      await mutex.run(async () => undefined);
+      await lock.run(async () => undefined);
       netlink[Symbol.dispose]();
       fastRoutes[Symbol.dispose]();
     },

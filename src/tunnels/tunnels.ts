@@ -1,4 +1,5 @@
 import { runCommand } from "../platform/command.ts";
+import { AsyncLock } from "../platform/lock.ts";
 import type { ObjectOptions } from "./bpf/install.ts";
 import { createDriver } from "./driver.ts";
 import { unsupported } from "./errors.ts";
@@ -27,7 +28,8 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
     ({ kind, datapath }) => kind !== "ipip" || (ipipDatapath ?? datapath) === datapath,
   );
   const drivers = recipes.map((recipe) => createDriver(run, recipe));
-  const exclusively = createQueue();
+  const lock = new AsyncLock();
+  const exclusively = <Result>(task: () => Promise<Result>) => lock.run(task);
 
   return {
     // Asking the kernel makes devices too: one question at a time.
@@ -76,13 +78,4 @@ async function firstSupported(
     reasons.push(reason ?? `${driver.kind}: unknown reason`);
   }
   throw unsupported(kind, reasons);
-}
-
-function createQueue() {
-  let last: Promise<unknown> = Promise.resolve();
-  return <T>(task: () => Promise<T>): Promise<T> => {
-    const result = last.then(task, task);
-    last = result.catch(() => undefined);
-    return result;
-  };
 }

@@ -12,7 +12,6 @@ const record: GuestRecord = {
     role: "destination",
     peer: "host-a",
     resume: true,
-    handedOver: false,
   },
 };
 const message = { id: "m5", guest: "web1", epoch: 5 };
