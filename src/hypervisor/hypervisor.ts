@@ -57,6 +57,11 @@ export interface OutgoingParameters {
   maxBandwidthBytesPerSecond: number;
 }
 
+export interface OutgoingReadiness {
+  /** QEMU will not switch over by itself while the guest runs, however little is left to send. */
+  heldUntilStopped: boolean;
+}
+
 /**
  * One hypervisor process that holds (or will receive) a guest. It survives this daemon.
  * Every method throws `SojournError` `SOJ_HYPERVISOR_…`: `_GONE` once the process has died; `_DISCONNECTED`
@@ -111,7 +116,7 @@ export interface GuestInstance extends AsyncDisposable {
    */
   listenForMigration(address: string, sourceHost: string): Promise<{ port: number }>;
   /** Source: sets capabilities and parameters (`events`, `return-path`, `pause-before-switchover`). */
-  prepareOutgoing(parameters: OutgoingParameters): Promise<void>;
+  prepareOutgoing(parameters: OutgoingParameters): Promise<OutgoingReadiness>;
   setOutgoingParameters(parameters: Partial<OutgoingParameters>): Promise<void>;
   /**
    * Sends the guest; with TLS to nobody but `destinationHost`, and it resolves once that has been proved.

@@ -9,6 +9,7 @@ import { endingError } from "./endings.ts";
 import { EventLog } from "./event-log.ts";
 import { type PhaseEvent, type ProgressEvent, progressEvent } from "./events.ts";
 import type { Failure, MigrationState, MigrationEvent as StateEvent } from "./migration-state.ts";
+import { unpaced } from "./pacing.ts";
 import { type Phase, phases } from "./phases.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationReport } from "./report.ts";
@@ -224,6 +225,7 @@ export class Migrations {
       tunnel: null,
       tunnelInterface: null,
       clockOffsetMs: 0,
+      pace: unpaced,
       attempts: 0,
       carriedBytes: null,
       stoppedMs: null,

@@ -2,6 +2,7 @@ import type { GuestEvent, GuestInstance, MigrationProgress } from "../hypervisor
 import type { PeerCaller } from "../platform/procedures.ts";
 import type { TunnelInterface, TunnelKind } from "../tunnels/tunnel.ts";
 import type { HostContext } from "./host-context.ts";
+import type { Pace } from "./pacing.ts";
 import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import type { Timeline } from "./timeline.ts";
@@ -52,6 +53,8 @@ export interface MigrationFacts {
   tunnelInterface: TunnelInterface | null;
   /** The destination's wall clock minus ours. */
   clockOffsetMs: number;
+  /** How QEMU is kept from switching over before it is told to. */
+  pace: Pace;
   attempts: number;
   /** Bytes of the last stream that QEMU ended by itself: far less than memory where most pages are empty. */
   carriedBytes: number | null;

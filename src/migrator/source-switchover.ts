@@ -1,14 +1,9 @@
-import type { GuestEvent } from "../hypervisor/hypervisor.ts";
+import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
 import { delay, monotonicMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
-import {
-  awaitConvergence,
-  awaitWindowEnd,
-  firstPassBandwidth,
-  StoppedByHypervisor,
-  switchoverLimitMs,
-} from "./convergence.ts";
+import { awaitConvergence, refuseEnded, StoppedByHypervisor } from "./convergence.ts";
 import { attachmentOf, redirectRoute } from "./network.ts";
+import { firstPassBandwidth, paced, unpaced } from "./pacing.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 
 /** Time for the source's tap to drain into the guest once packets are copied to the destination as well. */
@@ -16,6 +11,9 @@ const minimumArmedMs = 20;
 
 /** How long the destination may take to confirm; the held-down stream lasts longer. */
 const confirmationTimeoutMs = 800;
+
+/** Downtime limit (ms) at which even a held-down rate counts as fast enough for the rest, so that QEMU switches over. */
+const switchoverLimitMs = 10_000;
 
 /** Below this the guest's own activity decides, so that QEMU never converges by itself while it runs. */
 const precopyDowntimeLimitMs = 1;
@@ -26,11 +24,19 @@ export async function startPrecopy(
   facts: MigrationFacts,
 ): Promise<void> {
   if (facts.migrationPort === null) throw new Error("the destination does not listen yet");
-  await facts.instance.prepareOutgoing({
+  const { instance } = facts;
+  const { maxBandwidthBytesPerSecond: maxBytesPerSecond } = context.policy;
+  const { heldUntilStopped } = await instance.prepareOutgoing({
     downtimeLimitMs: precopyDowntimeLimitMs,
-    maxBandwidthBytesPerSecond: startBandwidth(context, facts),
+    maxBandwidthBytesPerSecond: maxBytesPerSecond,
   });
-  await facts.instance.migrateTo(task.toUnderlayAddress, facts.migrationPort, task.to);
+  if (heldUntilStopped) facts.pace = unpaced;
+  else {
+    const firstPassBytesPerSecond = startBandwidth(context, facts);
+    await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond: firstPassBytesPerSecond });
+    facts.pace = paced(instance, { firstPassBytesPerSecond, maxBytesPerSecond });
+  }
+  await instance.migrateTo(task.toUnderlayAddress, facts.migrationPort, task.to);
 }
 
 /** Rounds of precopy until arming is due. */
@@ -43,12 +49,13 @@ export async function converge(
   const { policy } = context;
   await awaitConvergence(
     facts.instance,
+    facts.pace,
     {
       downtimeLimitMs: policy.downtimeLimitMs,
       maxBandwidthBytesPerSecond: policy.maxBandwidthBytesPerSecond,
-      firstPassBytesPerSecond: startBandwidth(context, facts),
       minimumPasses: policy.minimumPasses,
       deadlineMs: task.deadlineMs,
+      running: facts.resume,
     },
     facts.onProgress,
     signal,
@@ -57,7 +64,7 @@ export async function converge(
 
 /**
  * Copies the guest's inbound packets to the destination too, and returns when the guest can be stopped: the
- * source's tap has drained and the rate limiter is about to wake. The network is ours until the guest has landed.
+ * source's tap has drained and QEMU is ready to send the rest at once. The network is ours until the guest has landed.
  * @throws SojournError when the destination does not answer or has given up: after the promise it would be too late.
  */
 export async function armCopy(
@@ -69,7 +76,8 @@ export async function armCopy(
   facts.networkHold = await context.network.hold();
   await context.network.routing.arm(attachmentOf(context.host, facts.before).address);
   await Promise.all([delay(minimumArmedMs, signal), confirmDestination(context, task, signal)]);
-  await awaitWindowEnd(facts.instance, signal);
+  await facts.pace.stoppable(signal);
+  if (facts.resume) refuseEnded(await facts.instance.migrationProgress());
 }
 
 async function confirmDestination(
@@ -95,27 +103,33 @@ async function confirmDestination(
  */
 export async function stopGuest(context: SourceContext, facts: MigrationFacts): Promise<void> {
   const { instance } = facts;
-  const { frozenDeadlineMs, downtimeLimitMs, maxBandwidthBytesPerSecond } = context.policy;
+  const { frozenDeadlineMs } = context.policy;
   facts.preSwitchover = instance.waitForEvent("migration status pre-switchover", leftPrecopy, {
     timeoutMs: frozenDeadlineMs,
   });
   facts.preSwitchover.catch(() => {});
+  if (!facts.resume) return await release(context, instance);
   const stopped = instance.waitForEvent("STOP", (event) => event.name === "STOP", {
     timeoutMs: frozenDeadlineMs,
   });
   stopped.catch(() => {});
   const [, , runState] = await within(frozenDeadlineMs, [
-    instance.setOutgoingParameters({
-      maxBandwidthBytesPerSecond,
-      downtimeLimitMs: Math.max(downtimeLimitMs, switchoverLimitMs),
-    }),
-    facts.resume ? instance.stop() : undefined,
+    release(context, instance),
+    instance.stop(),
     instance.runState(),
   ]);
-  if (runState !== "paused") throw new StoppedByHypervisor();
-  if (!facts.resume) return;
+  if (!facts.pace.ownStop.includes(runState)) throw new StoppedByHypervisor();
   facts.stoppedMs = (await stopped).timestampMs;
   facts.timeline.mark("stop", context.host.name, facts.stoppedMs);
+}
+
+/** Lets the stream go at full speed to its end. */
+function release(context: SourceContext, instance: GuestInstance): Promise<void> {
+  const { downtimeLimitMs, maxBandwidthBytesPerSecond } = context.policy;
+  return instance.setOutgoingParameters({
+    maxBandwidthBytesPerSecond,
+    downtimeLimitMs: Math.max(downtimeLimitMs, switchoverLimitMs),
+  });
 }
 
 /** @throws SojournError `SOJ_FROZEN_DEADLINE`, `SOJ_MIGRATION_FAILED`. */
@@ -125,6 +139,8 @@ export async function awaitPreSwitchover(
   signal: AbortSignal,
 ): Promise<void> {
   if (facts.preSwitchover === null) throw new Error("the guest was not stopped");
+  if (!facts.resume && (await facts.instance.migrationProgress()).status === "pre-switchover")
+    return;
   const event = await Promise.race([facts.preSwitchover, rejectionOf(signal)]).catch(
     (cause: unknown) => {
       if (signal.aborted) throw signal.reason;

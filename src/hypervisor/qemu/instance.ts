@@ -7,6 +7,7 @@ import type {
   MigrationProgress,
   NicAttachment,
   OutgoingParameters,
+  OutgoingReadiness,
   RunState,
 } from "../hypervisor.ts";
 import type { StoredRecord } from "./instance-record.ts";
@@ -119,7 +120,7 @@ export class QemuInstance implements GuestInstance {
     return migration.listenForMigration(this.#execute, address, options);
   }
 
-  prepareOutgoing(parameters: OutgoingParameters): Promise<void> {
+  prepareOutgoing(parameters: OutgoingParameters): Promise<OutgoingReadiness> {
     return migration.prepareOutgoing(this.#execute, parameters);
   }
 

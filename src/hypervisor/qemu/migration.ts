@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { delay } from "../../platform/clock.ts";
 import { SojournError, usageError } from "../../platform/errors.ts";
-import type { MigrationProgress, OutgoingParameters } from "../hypervisor.ts";
+import type { MigrationProgress, OutgoingParameters, OutgoingReadiness } from "../hypervisor.ts";
 import { migrationPort, progressFromReply } from "./migration-replies.ts";
 import { isObject } from "./qmp/messages.ts";
 import { protectIncoming, protectOutgoing, type StreamTls } from "./stream-tls.ts";
@@ -12,6 +12,12 @@ export type Execute = (command: string, args?: Record<string, unknown>) => Promi
 const maxDowntimeMs = 2_000_000;
 const outgoingCapabilities = ["events", "return-path", "pause-before-switchover"];
 const incomingCapabilities = ["events", "return-path"];
+/**
+ * With it the source does not switch over before the destination has acknowledged, unless the guest was stopped
+ * meanwhile. Set at the source only, so that no acknowledgement ever comes, it leaves the moment to whoever stops
+ * the guest (QAPI `switchover-ack`; `migration_can_switchover` in migration/migration.c). QEMU 8.1 and later.
+ */
+const heldCapability = "switchover-ack";
 
 /** `migrate-incoming` on a free port of `address`, open to `sourceHost` only; gives the port. */
 export async function listenForMigration(
@@ -37,9 +43,10 @@ export async function listenForMigration(
 export async function prepareOutgoing(
   execute: Execute,
   parameters: OutgoingParameters,
-): Promise<void> {
-  await setCapabilities(execute, outgoingCapabilities);
+): Promise<OutgoingReadiness> {
+  const set = await setCapabilities(execute, outgoingCapabilities, [heldCapability]);
   await setOutgoingParameters(execute, parameters);
+  return { heldUntilStopped: set.includes(heldCapability) };
 }
 
 /** @throws SojournError `SOJ_USAGE` for values QEMU would not take. */
@@ -82,8 +89,15 @@ export async function migrationProgress(execute: Execute): Promise<MigrationProg
   }
 }
 
-/** Sets `wanted`, and `validate-uuid` where there is one: both sides then compare the guest's UUID. */
-async function setCapabilities(execute: Execute, wanted: readonly string[]): Promise<void> {
+/**
+ * Sets `wanted` and, of `welcome`, those that there are; gives all that are set. `validate-uuid` is always
+ * welcome: both sides then compare the guest's UUID.
+ */
+async function setCapabilities(
+  execute: Execute,
+  wanted: readonly string[],
+  welcome: readonly string[] = [],
+): Promise<string[]> {
   const reply = await execute("query-migrate-capabilities");
   const known = new Set(
     (Array.isArray(reply) ? reply : []).filter(isObject).map(({ capability }) => capability),
@@ -95,10 +109,12 @@ async function setCapabilities(execute: Execute, wanted: readonly string[]): Pro
       `this QEMU cannot migrate safely: it lacks ${missing.join(", ")}`,
     );
   }
-  const set = known.has("validate-uuid") ? [...wanted, "validate-uuid"] : wanted;
+  const found = [...welcome, "validate-uuid"].filter((capability) => known.has(capability));
+  const set = [...wanted, ...found];
   await execute("migrate-set-capabilities", {
     capabilities: set.map((capability) => ({ capability, state: true })),
   });
+  return set;
 }
 
 function uriHost(address: string): string {

@@ -1,11 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  firstPassBandwidth,
-  holdingBandwidth,
-  isConverged,
-  predictedBlackoutMs,
-} from "../../../src/migrator/convergence.ts";
+import { isConverged, predictedBlackoutMs } from "../../../src/migrator/convergence.ts";
+import { firstPassBandwidth, holdingBandwidth } from "../../../src/migrator/pacing.ts";
 
 const mib = 1024 * 1024;
 const policy = { downtimeLimitMs: 300, minimumPasses: 2 };
