@@ -1,0 +1,120 @@
+import { createConnection } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { guestDefinitionFromJson } from "../../src/hypervisor/definition.ts";
+import type { GuestInstance } from "../../src/hypervisor/hypervisor.ts";
+import { guestFiles } from "../../src/lab/guest-image.ts";
+import { awaitConvergence } from "../../src/migrator/convergence.ts";
+import { firstPassBandwidth, type Pace, paced, unpaced } from "../../src/migrator/pacing.ts";
+import { migrationStatus, QemuHost } from "../support/qemu-host.ts";
+
+const memoryMib = 128;
+const policy = {
+  downtimeLimitMs: 300,
+  maxBandwidthBytesPerSecond: 0,
+  minimumPasses: 2,
+  deadlineMs: 60_000,
+  running: true,
+};
+const never = new AbortController().signal;
+
+describe("QEMU does not stop a guest that has nothing left to send", () => {
+  let here: QemuHost;
+  let there: QemuHost;
+
+  beforeEach(async () => {
+    here = await QemuHost.create();
+    there = await QemuHost.create();
+  });
+  afterEach(async () => {
+    await here[Symbol.asyncDispose]();
+    await there[Symbol.asyncDispose]();
+  });
+
+  async function begin(source: GuestInstance, destination: GuestInstance): Promise<void> {
+    const { port } = await destination.listenForMigration("127.0.0.1", "host-a");
+    await source.migrateTo("127.0.0.1", port, "host-b");
+  }
+
+  /** Follows the stream as a migration does, then stops the guest; gives the run state right after. */
+  async function convergeAndStop(source: GuestInstance, pace: Pace): Promise<string> {
+    await awaitConvergence(source, pace, policy, () => {}, never);
+    await pace.stoppable(never);
+    const ready = migrationStatus(source, "pre-switchover");
+    const [, , runState] = await Promise.all([
+      source.setOutgoingParameters({ maxBandwidthBytesPerSecond: 0, downtimeLimitMs: 10_000 }),
+      source.stop(),
+      source.runState(),
+    ]);
+    await ready;
+    return runState;
+  }
+
+  test("however often it looks, where it can be told to wait for the stop", async () => {
+    const source = await here.start();
+    const destination = await there.startIncoming();
+    const readiness = await source.prepareOutgoing({
+      downtimeLimitMs: 1,
+      maxBandwidthBytesPerSecond: 0,
+    });
+    expect(readiness).toEqual({ heldUntilStopped: true });
+    await begin(source, destination);
+    const manyPasses = source.waitForEvent(
+      "pass 100",
+      ({ name, data }) => name === "MIGRATION_PASS" && Number(data.pass) >= 100,
+      { timeoutMs: 20_000 },
+    );
+    await manyPasses;
+    expect((await source.migrationProgress()).status).toBe("active");
+    expect(await source.runState()).toBe("running");
+    expect(unpaced.ownStop).toContain(await convergeAndStop(source, unpaced));
+
+    const sent = migrationStatus(source, "completed");
+    const loaded = migrationStatus(destination, "completed");
+    await source.continueMigration();
+    await Promise.all([sent, loaded]);
+    expect(await source.runState()).toBe("postmigrate");
+  });
+
+  test("where it cannot (before QEMU 8.1), because the stream is slowed down", async () => {
+    const monitor = join(here.runDir, "second-monitor");
+    const { kernel, initrd } = guestFiles({});
+    const definition = guestDefinitionFromJson({
+      name: "web1",
+      memory_mib: memoryMib,
+      kernel,
+      initrd,
+      append: "console=ttyS0 quiet cryptomgr.notests=1 sojourn.memcheck=8 sojourn.dirty_mbps=10",
+    });
+    const extra = [...definition.extra_arguments, "-qmp", `unix:${monitor},server=on,wait=off`];
+    const source = await here.start({ ...definition, extra_arguments: extra });
+    const destination = await there.startIncoming(definition);
+    const firstPassBytesPerSecond = firstPassBandwidth(memoryMib * 2 ** 20, 0);
+    await source.prepareOutgoing({
+      downtimeLimitMs: 1,
+      maxBandwidthBytesPerSecond: firstPassBytesPerSecond,
+    });
+    await forgetSwitchoverAck(monitor);
+    await begin(source, destination);
+    const pace = paced(source, { firstPassBytesPerSecond, maxBytesPerSecond: 0 });
+    expect(await convergeAndStop(source, pace)).toBe("paused");
+  });
+});
+
+/** Leaves QEMU as one that does not know the capability: through a monitor of our own. */
+async function forgetSwitchoverAck(path: string): Promise<void> {
+  const socket = createConnection(path);
+  const replies = createInterface({ input: socket })[Symbol.asyncIterator]();
+  await replies.next();
+  const capabilities = [{ capability: "switchover-ack", state: false }];
+  const commands = [
+    { execute: "qmp_capabilities" },
+    { execute: "migrate-set-capabilities", arguments: { capabilities } },
+  ];
+  for (const command of commands) {
+    socket.write(`${JSON.stringify(command)}\n`);
+    expect(JSON.parse((await replies.next()).value ?? "null")).toEqual({ return: {} });
+  }
+  socket.destroy();
+}
