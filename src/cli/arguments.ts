@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { hasItsDelay, type Strategy, strategyNames } from "../migrator/strategy.ts";
 
 /** Reads `250`, `250ms` or `1.5s` as milliseconds, for commander. */
 export function parseMilliseconds(text: string): number {
@@ -16,6 +17,21 @@ function parseDuration(text: string, defaultUnitMs: number, expected: string): n
   const unitMs = match?.[2] === undefined ? defaultUnitMs : match[2] === "s" ? 1000 : 1;
   if (match === null || !(value > 0)) throw new InvalidArgumentError(`Expected ${expected}.`);
   return value * unitMs;
+}
+
+/** Reads `flip` or `script-2009:1500`, for commander. */
+export function parseStrategy(text: string): Strategy {
+  const match = /^([a-z0-9-]{1,20})(?::(\d{1,6}(?:\.\d{1,3})?))?$/.exec(text);
+  const name = strategyNames.find((known) => known === match?.[1]);
+  const delayMs = match?.[2];
+  if (name !== undefined) {
+    const wanted = { name, ...(delayMs === undefined ? {} : { delay_ms: Number(delayMs) }) };
+    if (hasItsDelay(wanted)) return wanted;
+  }
+  const names = strategyNames.join(", ");
+  throw new InvalidArgumentError(
+    `Expected one of ${names}; the last with the time to its route change, as script-2009:1500.`,
+  );
 }
 
 /** For options that may be given several times. */

@@ -1,5 +1,6 @@
 import type { MigrationReport } from "../migrator/report.ts";
 import { SojournError } from "../platform/errors.ts";
+import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import { type RequestOptions, requestJson, requestLines } from "./client-http.ts";
 import type {
   DaemonServices,
@@ -46,8 +47,13 @@ export function createDaemonClient(socketPath: string = defaultSocketPath()): Da
     getMigration: (id) => call<MigrationStatus>("GET", migration(id)),
     cancelMigration: (id) => call<MigrationStatus>("POST", migration(id, "/cancel")),
     getReport: (id) => call<MigrationReport>("GET", migration(id, "/report")),
-    addProbeResults: (id: string, probes: ProbeResults, flows: FlowResults) =>
-      call<MigrationReport>("PUT", migration(id, "/report"), { probes, flows }),
+    addProbeResults: (
+      id: string,
+      probes: ProbeResults,
+      flows: FlowResults,
+      throughput: ThroughputTimeline | null = null,
+    ) => call<MigrationReport>("PUT", migration(id, "/report"), { probes, flows, throughput }),
+    getThroughput: (id) => call<ThroughputTimeline | null>("GET", migration(id, "/throughput")),
     migrationEvents: (id, signal) => followEvents(socketPath, migration(id, "/events"), id, signal),
   };
 }

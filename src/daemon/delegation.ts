@@ -23,6 +23,7 @@ export async function delegateMigration(
     tunnel: request.tunnel ?? "auto",
     timeout_s: request.timeout_s ?? null,
     max_outage_ms: request.max_outage_ms ?? null,
+    strategy: request.strategy ?? null,
   });
   const feed = migrations.mirror({ id, guest: request.guest, from: peer.peer, to: request.to });
   void copyEvents(peer, here, id, feed);
@@ -53,6 +54,7 @@ export function delegationHandlers(
         tunnel: request.tunnel,
         ...(request.timeout_s === null ? {} : { timeout_s: request.timeout_s }),
         ...(request.max_outage_ms === null ? {} : { max_outage_ms: request.max_outage_ms }),
+        ...(request.strategy === null ? {} : { strategy: request.strategy }),
       });
       return { id, state: migrations.get(id).state };
     },

@@ -73,15 +73,16 @@ export function createHostServices(options: HostServicesOptions): DaemonServices
         },
       );
     },
-    async addProbeResults(id, probes, flows) {
+    async addProbeResults(id, probes, flows, throughput = null) {
       const report = await this.getReport(id);
       const within_budget =
         report.budget_ms === null ? null : isWithinBudget(probes, report.budget_ms);
       const guest_clock_step_ms = probes.http?.guest_clock_step_ms ?? null;
       const merged = { ...report, probes, guest_clock_step_ms, flows, within_budget };
-      migrations.putReport(id, merged);
+      migrations.putReport(id, merged, throughput);
       return merged;
     },
+    getThroughput: async (id) => migrations.get(id).throughput ?? null,
     doctor: options.doctor,
   };
 }

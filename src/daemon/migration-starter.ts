@@ -2,8 +2,10 @@ import { placeOf } from "../migrator/guests.ts";
 import { type Migrations, newMigrationId } from "../migrator/migrations.ts";
 import { attachmentOf, guestNetworkOf } from "../migrator/network.ts";
 import type { GuestRecord } from "../migrator/records.ts";
+import { redirectCommand } from "../migrator/redirect-command.ts";
 import type { MigrationTask, SourceContext } from "../migrator/source-context.ts";
 import { outgoingRecord, preparationOf } from "../migrator/source-preparation.ts";
+import { lossless } from "../migrator/strategy.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { ourProtocol } from "../routing/desired.ts";
@@ -141,6 +143,7 @@ export class MigrationStarter {
       toUnderlayAddress: peer.underlay_address,
       tunnelKind: kind,
       deadlineMs: (request.timeout_s ?? migration.timeoutS) * 1000,
+      strategy: request.strategy ?? lossless,
     };
   }
 
@@ -151,11 +154,9 @@ export class MigrationStarter {
       remoteAddress: task.toUnderlayAddress,
     });
     const { address, bridge } = attachmentOf(this.#context.host, before);
-    const via = tunnel.nextHop === null ? "" : `via ${tunnel.nextHop} onlink `;
-    const route = `ip route replace ${address}/32`;
     return {
-      command: `${route} ${via}dev ${tunnel.interfaceName} proto ${ourProtocol}`,
-      undo: `${route} dev ${bridge} proto ${ourProtocol}`,
+      command: redirectCommand(address, tunnel).join(" "),
+      undo: `ip route replace ${address}/32 dev ${bridge} proto ${ourProtocol}`,
     };
   }
 

@@ -1,7 +1,9 @@
 import type { PhaseEvent, ProgressEvent } from "../migrator/events.ts";
 import type { Phase } from "../migrator/phases.ts";
 import type { MigrationReport } from "../migrator/report.ts";
+import type { Strategy } from "../migrator/strategy.ts";
 import type { ErrorRecord } from "../platform/errors.ts";
+import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import type { PlanLine, TunnelKind } from "../tunnels/tunnel.ts";
 
 export type { PhaseEvent, ProgressEvent };
@@ -24,6 +26,8 @@ export interface MigrationRequest {
   /** Budget for the outage that probes measure; only judged, never enforced. */
   max_outage_ms?: number;
   timeout_s?: number;
+  /** For benchmarks: all but `lossless`, the default, lose packets. */
+  strategy?: Strategy;
 }
 
 /** What a migration would do, host by host, in order. */
@@ -82,7 +86,14 @@ export interface DaemonServices {
   cancelMigration(id: string): Promise<MigrationStatus>;
   getReport(id: string): Promise<MigrationReport>;
   /** Puts what the CLI's probers measured into the stored report and judges the budget. */
-  addProbeResults(id: string, probes: ProbeResults, flows: FlowResults): Promise<MigrationReport>;
+  addProbeResults(
+    id: string,
+    probes: ProbeResults,
+    flows: FlowResults,
+    throughput?: ThroughputTimeline | null,
+  ): Promise<MigrationReport>;
+  /** What a stream got around the move, as the CLI's prober saw it; null when none ran. */
+  getThroughput(id: string): Promise<ThroughputTimeline | null>;
 
   /** The checks that only the running daemon can make. */
   doctor(): Promise<DoctorCheck[]>;

@@ -6,10 +6,12 @@ import type { BarrierEnd } from "../routing/desired.ts";
 import { checkEpoch } from "./epochs.ts";
 import type { HostContext } from "./host-context.ts";
 import { incomingRecord, type Preparation } from "./incoming-record.ts";
-import { attachmentOf, deliveryRoute, redirectRoute } from "./network.ts";
+import { land } from "./landing.ts";
+import { attachmentOf } from "./network.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import { resume, resumeUnlessRunning } from "./resume.ts";
+import { type ExpectedInbound, TapQueue } from "./tap-queue.ts";
 
 type Identity = { id: string; guest: string; epoch: number };
 
@@ -34,6 +36,9 @@ export class DestinationMigration {
   #instance: GuestInstance | null = null;
   #barrier: BarrierEnd | null = null;
   #settled: Promise<void> = Promise.resolve();
+  #landing: (() => Promise<void>) | null = null;
+  #landsLate = false;
+  #queue: TapQueue | null = null;
   #changed = Promise.withResolvers<void>();
 
   constructor(context: HostContext, identity: Identity, before: GuestRecord | undefined) {
@@ -46,6 +51,7 @@ export class DestinationMigration {
   /** Network, then an empty QEMU that listens. What was made is taken back when a later part fails. */
   async prepare(request: Preparation, peer: string): Promise<number> {
     this.#record("prepared");
+    this.#landsLate = request.lands_late;
     try {
       await this.#context.network.change(incomingRecord(this.#context, request, peer));
       return await this.#startIncoming();
@@ -94,6 +100,26 @@ export class DestinationMigration {
       ...record,
       hosting: { ...record.hosting, stage: "incoming" },
     });
+  }
+
+  /**
+   * Makes room for packets that will wait in the tap. One that cannot be had is no reason to refuse the guest: what
+   * it costs is counted.
+   */
+  async expect(inbound: ExpectedInbound): Promise<void> {
+    if (this.#phase !== "incoming") return;
+    try {
+      const { tap } = attachmentOf(this.#context.host, this.#current());
+      this.#queue = new TapQueue(this.#context.network.routing, tap);
+      await this.#queue.expect(inbound);
+    } catch (error) {
+      this.#logger.warn({ err: error }, "the tap's queue is as it was");
+    }
+  }
+
+  /** Packets for the guest that its tap had no room for since then; null when that is not known. */
+  async packetsDropped(): Promise<number | null> {
+    return (await this.#queue?.dropped().catch(() => null)) ?? null;
   }
 
   state(): DestinationState {
@@ -165,12 +191,13 @@ export class DestinationMigration {
 
   /** Resolves once this host's network follows the guest. */
   async networkSettled(): Promise<void> {
+    this.#land();
     await this.#settled;
   }
 
   /** The source is retired. */
   async finish(): Promise<void> {
-    await this.#settled;
+    await this.networkSettled();
     const record = this.#current();
     if (record.hosting === null || this.#phase !== "taken-over") throw this.#over();
     await this.#context.network.change({
@@ -270,9 +297,8 @@ export class DestinationMigration {
   /** What follows the recorded takeover: the guest runs, and the network follows it. */
   async #complete(instance: GuestInstance, record: GuestRecord, run: typeof resume): Promise<void> {
     if (record.migration?.resume) this.#resumeMs = await run(instance, this.#logger);
-    this.#settled = this.#land(record).catch((error: unknown) =>
-      this.#logger.error({ err: error }, "the network does not follow the guest"),
-    );
+    this.#landing = () => land(this.#context, record);
+    if (!this.#landsLate) this.#land();
     this.#become("taken-over");
     this.#logger.info("guest taken over");
     await instance
@@ -280,22 +306,14 @@ export class DestinationMigration {
       .catch((error: unknown) => this.#logger.warn({ err: error }, "no self-announcement"));
   }
 
-  /** Leads this host's own traffic to the guest, first over the warm socket, then for good. */
-  async #land(record: GuestRecord): Promise<void> {
-    const { host, network } = this.#context;
-    const { address, bridge, atHome } = attachmentOf(host, record);
-    if (record.hosting === null) throw this.#over();
-    if (!atHome) await network.routing.replaceRoute(deliveryRoute(address, bridge));
-    else if (record.redirect !== null) {
-      await network.routing.deleteRoute(
-        redirectRoute(address, network.tunnelInterface(record.redirect.tunnel)),
-      );
-    }
-    await network.change({
-      ...record,
-      redirect: null,
-      hosting: { ...record.hosting, stage: "landed" },
-    });
+  /** The network follows the guest, once; at the latest when the source asks. */
+  #land(): void {
+    const landing = this.#landing;
+    this.#landing = null;
+    if (landing === null) return;
+    this.#settled = landing().catch((error: unknown) =>
+      this.#logger.error({ err: error }, "the network does not follow the guest"),
+    );
   }
 
   async #isLoaded(): Promise<boolean> {

@@ -63,9 +63,12 @@ export class Destinations {
         }),
       "renew-incoming": (request) =>
         this.#locked(request, async (migration) => ({ migration_port: await migration.renew() })),
-      state: async (request) =>
-        (await this.#find(request)?.migration.waitForChange(request.wait_ms)) ??
-        this.#journaled(request),
+      state: async (request) => {
+        const migration = this.#find(request)?.migration;
+        if (migration === undefined) return this.#journaled(request);
+        if (request.inbound !== undefined) await migration.expect(request.inbound);
+        return await migration.waitForChange(request.wait_ms);
+      },
       settle: async (request) => {
         const entry = this.#find(request);
         if (entry === undefined) return this.#journaled(request);
@@ -77,10 +80,11 @@ export class Destinations {
         return await entry.lock.run(() => entry.migration.abort());
       },
       verify: async (request) => {
-        if (!this.#isFinished(request)) {
-          await this.#demand(request).migration.networkSettled();
-        }
-        return { run_state: await this.#runState(request.guest), network_settled: true };
+        const migration = this.#isFinished(request) ? null : this.#demand(request).migration;
+        await migration?.networkSettled();
+        const packets_dropped = (await migration?.packetsDropped()) ?? null;
+        const run_state = await this.#runState(request.guest);
+        return { run_state, network_settled: true, packets_dropped };
       },
       finish: async (request) => {
         if (this.#isFinished(request)) return {};

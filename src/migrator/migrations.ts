@@ -1,21 +1,23 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { MigrationProgress } from "../hypervisor/hypervisor.ts";
 import { wallClockMs } from "../platform/clock.ts";
 import { type ErrorRecord, preconditionError } from "../platform/errors.ts";
 import { replaceFileDurably } from "../platform/files.ts";
+import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
+import { Afterwards } from "./afterwards.ts";
 import { endingError } from "./endings.ts";
 import { EventLog } from "./event-log.ts";
 import { type PhaseEvent, type ProgressEvent, progressEvent } from "./events.ts";
+import { initialFacts } from "./initial-facts.ts";
 import type { Failure, MigrationState, MigrationEvent as StateEvent } from "./migration-state.ts";
-import { unpaced } from "./pacing.ts";
 import { type Phase, phases } from "./phases.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationReport } from "./report.ts";
-import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { reportOf } from "./report-of.ts";
+import type { MigrationTask, SourceContext } from "./source-context.ts";
 import { SourceMigration } from "./source-migration.ts";
-import { round, Timeline } from "./timeline.ts";
+import { Timeline } from "./timeline.ts";
 
 export type StreamEvent = PhaseEvent | ProgressEvent | MigrationReport | ErrorRecord;
 
@@ -29,6 +31,8 @@ export interface StoredMigration {
   endedMs: number | null;
   report: MigrationReport | null;
   error: ErrorRecord | null;
+  /** What a stream got around the move; absent until a prober has told. */
+  throughput?: ThroughputTimeline | null;
 }
 
 interface Running {
@@ -152,9 +156,12 @@ export class Migrations {
   }
 
   /** Stores a report with what probers measured. */
-  putReport(id: string, report: MigrationReport): void {
-    const stored = { ...this.get(id), report };
-    this.#store(stored);
+  putReport(
+    id: string,
+    report: MigrationReport,
+    throughput: ThroughputTimeline | null = null,
+  ): void {
+    this.#store({ ...this.get(id), report, throughput });
   }
 
   /** Keeps a migration that another host carries out for us; `feed` is called for each of its events. */
@@ -208,33 +215,24 @@ export class Migrations {
       report: null,
       error: null,
     };
-    const timeline = new Timeline((entry, wallMs) => {
-      events.push({ type: "phase", id: task.id, ...entry, wall_clock_ms: wallMs });
-      if (isPhase(entry.phase)) {
-        this.#stored.set(task.id, { ...this.get(task.id), state: entry.phase });
-      }
-    });
-    const facts: MigrationFacts = {
+    const afterwards = new Afterwards();
+    const timeline = new Timeline((entry, wallMs) =>
+      afterwards.do(() => {
+        events.push({ type: "phase", id: task.id, ...entry, wall_clock_ms: wallMs });
+        if (isPhase(entry.phase)) {
+          this.#stored.set(task.id, { ...this.get(task.id), state: entry.phase });
+        }
+      }),
+    );
+    const facts = initialFacts({
       instance,
       before,
       resume,
       timeline,
-      onProgress: (progress: MigrationProgress, predictedMs: number | null) =>
+      afterwards,
+      onProgress: (progress, predictedMs) =>
         events.push(progressEvent(task.id, progress, predictedMs)),
-      migrationPort: null,
-      tunnel: null,
-      tunnelInterface: null,
-      clockOffsetMs: 0,
-      pace: unpaced,
-      attempts: 0,
-      carriedBytes: null,
-      stoppedMs: null,
-      resumedMs: null,
-      preSwitchover: null,
-      networkHold: null,
-      finalProgress: null,
-      lostAtDestination: false,
-    };
+    });
     const migration = new SourceMigration(this.#context, task, facts, state);
     this.#store(stored);
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
@@ -286,34 +284,4 @@ function isPhase(text: string): text is Phase {
 /** A new migration's id: short, unguessable, allowed as a name. */
 export function newMigrationId(): string {
   return `m${randomBytes(6).toString("hex")}`;
-}
-
-function reportOf(
-  host: string,
-  task: MigrationTask,
-  facts: MigrationFacts,
-  outcome: MigrationReport["outcome"],
-  budgetMs: number | null,
-): MigrationReport {
-  const { stoppedMs, resumedMs, timeline } = facts;
-  const completed = outcome === "completed";
-  return {
-    type: "report",
-    id: task.id,
-    guest: task.guest,
-    from: host,
-    to: task.to,
-    outcome,
-    tunnel: facts.tunnel,
-    timeline: timeline.sorted(),
-    blackout_ms:
-      completed && stoppedMs !== null && resumedMs !== null ? round(resumedMs - stoppedMs) : null,
-    total_ms: timeline.elapsedMs(),
-    transferred_bytes: facts.finalProgress?.transferredBytes ?? null,
-    probes: {},
-    guest_clock_step_ms: null,
-    flows: null,
-    budget_ms: budgetMs,
-    within_budget: null,
-  };
 }

@@ -19,7 +19,7 @@ export interface HostFacts {
   guestNetworks: readonly { subnet: string; gateway: string; bridge: string }[];
 }
 
-/** Packets that a guest's tap holds while QEMU does not read it. */
+/** Packets that a guest's tap holds at least while QEMU does not read it; more where more are expected. */
 const tapQueueLength = 4096;
 
 type TunnelLookup = (spec: TunnelSpec) => TunnelInterface;

@@ -4,6 +4,7 @@ import { namePattern } from "../platform/names.ts";
 import { definePeerProcedures } from "../platform/procedures.ts";
 import { tunnelKinds } from "../tunnels/tunnel.ts";
 import { homeSchema } from "./records.ts";
+import { strategySchema } from "./strategy-schema.ts";
 
 const name = z.string().regex(namePattern);
 /** Every message about a migration carries its id and fencing epoch (DESIGN 3). */
@@ -23,6 +24,14 @@ const preparation = z.strictObject({
   tunnel_kind: z.enum(tunnelKinds),
   /** False for a guest that its user had paused. */
   resume: z.boolean(),
+  /** The network follows the guest only when the source asks to verify: a benchmark's strategy. */
+  lands_late: z.boolean(),
+});
+
+/** What may have to wait in the guest's tap, once before arming. */
+const expectedInbound = z.strictObject({
+  packets_per_second: z.number().min(0).max(1e9),
+  budget_ms: z.number().min(0).max(3_600_000),
 });
 
 /** What a destination knows of a migration. Times are its wall clock; null for what did not happen. */
@@ -62,9 +71,13 @@ export const migrationProcedures = definePeerProcedures({
     response: z.object({ migration_port: z.int().min(1).max(65_535) }),
     timeoutMs: 30_000,
   },
-  /** Answers at once unless the state is `incoming`; then when that changes, or after `wait_ms`. */
+  /** Makes room in the tap for the packets that `inbound` lets expect. Answers at once unless the state is `incoming`; then when that changes, or after `wait_ms`. */
   state: {
-    request: z.strictObject({ ...identity, wait_ms: z.int().min(0).max(30_000) }),
+    request: z.strictObject({
+      ...identity,
+      wait_ms: z.int().min(0).max(30_000),
+      inbound: expectedInbound.optional(),
+    }),
     response: destinationState,
     timeoutMs: 35_000,
   },
@@ -72,10 +85,14 @@ export const migrationProcedures = definePeerProcedures({
   settle: { request: z.strictObject(identity), response: destinationState, timeoutMs: 20_000 },
   /** Aborts in writing unless it has taken over; the answer says which. */
   abort: { request: z.strictObject(identity), response: destinationState, timeoutMs: 30_000 },
-  /** Resolves once this host's network follows the guest; counts packets its tap carried. */
+  /** Resolves once this host's network follows the guest; counts packets that its tap had no room for. */
   verify: {
     request: z.strictObject({ ...identity, wait_ms: z.int().min(0).max(10_000) }),
-    response: z.object({ run_state: z.string(), network_settled: z.boolean() }),
+    response: z.object({
+      run_state: z.string(),
+      network_settled: z.boolean(),
+      packets_dropped: z.int().min(0).nullable(),
+    }),
     timeoutMs: 30_000,
   },
   /** The source is retired: what served it may go. */
@@ -97,6 +114,7 @@ export const delegationProcedures = definePeerProcedures({
       tunnel: z.enum(["auto", ...tunnelKinds]),
       timeout_s: z.number().positive().max(86_400).nullable(),
       max_outage_ms: z.number().positive().nullable(),
+      strategy: strategySchema.nullable(),
     }),
     response: z.object({ id: name, state: z.string() }),
     timeoutMs: 30_000,

@@ -5,6 +5,7 @@ import type { Failure, MigrationEvent, MigrationState } from "./migration-state.
 import type { Migrations } from "./migrations.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
+import { lossless } from "./strategy.ts";
 import { isPromised } from "./transition.ts";
 
 const restarted: Failure = {
@@ -75,5 +76,7 @@ function taskOf(record: GuestRecord): MigrationTask | null {
     toUnderlayAddress: outgoing.tunnel.remoteAddress,
     tunnelKind: outgoing.tunnel.kind,
     deadlineMs: 0,
+    // Whatever it began as: the traffic follows the promise from here on (`noteRouteChange`).
+    strategy: lossless,
   };
 }

@@ -1,10 +1,19 @@
 import type { ProbeResults } from "../probe/results.ts";
 import type { Phase } from "./phases.ts";
+import type { StrategyName } from "./strategy.ts";
 
 export type Outcome = "completed" | "rolled-back" | "cancelled" | "in-doubt" | "guest-lost";
 
 export interface TimelineEntry {
-  phase: Phase | "stop" | "promise" | "route-change" | "continue" | "takeover" | "resume";
+  phase:
+    | Phase
+    | "stop"
+    | "pre-switchover"
+    | "promise"
+    | "route-change"
+    | "continue"
+    | "takeover"
+    | "resume";
   /** Since the migration's start, on the source's clock. */
   at_ms: number;
   host: string;
@@ -18,11 +27,18 @@ export interface MigrationReport {
   from: string;
   to: string;
   outcome: Outcome;
+  /** Only when it is not `lossless`. */
+  strategy?: StrategyName;
   tunnel: { kind: string; datapath: "kernel" | "bpf"; mtu: number } | null;
   timeline: TimelineEntry[];
   blackout_ms: number | null;
   total_ms: number;
   transferred_bytes: number | null;
+  /** The destination's wall clock minus the source's, and the largest error of that; null when not estimated. */
+  clock_offset_ms: number | null;
+  clock_error_ms: number | null;
+  /** Packets for the guest that the destination's tap had no room for; null when not known. */
+  packets_dropped: number | null;
   probes: ProbeResults;
   /** How far the guest's wall clock jumped across the blackout; null when it was not asked. */
   guest_clock_step_ms: number | null;

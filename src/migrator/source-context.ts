@@ -1,10 +1,14 @@
 import type { GuestEvent, GuestInstance, MigrationProgress } from "../hypervisor/hypervisor.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import type { TunnelInterface, TunnelKind } from "../tunnels/tunnel.ts";
+import type { Afterwards } from "./afterwards.ts";
+import type { ClockOffset } from "./clock-offset.ts";
 import type { HostContext } from "./host-context.ts";
+import type { InboundRate } from "./inbound-rate.ts";
 import type { Pace } from "./pacing.ts";
 import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
+import type { Strategy } from "./strategy.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What this host brings to every migration that leaves it. */
@@ -37,7 +41,9 @@ export interface MigrationTask {
   to: string;
   toUnderlayAddress: string;
   tunnelKind: TunnelKind;
+  /** For the precopy: what a strategy does after the switchover is no part of it. */
   deadlineMs: number;
+  strategy: Strategy;
 }
 
 /** What the steps of one migration find out and hand to later steps. */
@@ -47,12 +53,17 @@ export interface MigrationFacts {
   before: GuestRecord;
   resume: boolean;
   timeline: Timeline;
+  /** Whatever is not the switchover itself waits here from `pre-switchover` until QEMU was told to go on. */
+  afterwards: Afterwards;
   onProgress(progress: MigrationProgress, predictedMs: number | null): void;
   migrationPort: number | null;
   tunnel: { kind: TunnelKind; datapath: "kernel" | "bpf"; mtu: number } | null;
   tunnelInterface: TunnelInterface | null;
-  /** The destination's wall clock minus ours. */
-  clockOffsetMs: number;
+  /** Of the destination; null when it was not estimated. */
+  clockOffset: ClockOffset | null;
+  inboundRate: InboundRate;
+  /** Monotonic; when QEMU was told to send the guest. */
+  streamStartedMs: number | null;
   /** How QEMU is kept from switching over before it is told to. */
   pace: Pace;
   attempts: number;
@@ -62,8 +73,19 @@ export interface MigrationFacts {
   stoppedMs: number | null;
   resumedMs: number | null;
   preSwitchover: Promise<GuestEvent> | null;
+  /** Resolves once the timeline shows when QEMU went on. */
+  continued: Promise<void>;
+  /** Resolves when our QEMU has handed everything over, or has failed to. */
+  handedOver: Promise<unknown>;
   networkHold: Disposable | null;
   finalProgress: MigrationProgress | null;
+  packetsDropped: number | null;
   /** The destination had taken the guest over, and its process has ended since. */
   lostAtDestination: boolean;
+}
+
+/** Lets others change the network again; safe to call without a hold. */
+export function releaseNetwork(facts: Pick<MigrationFacts, "networkHold">): void {
+  facts.networkHold?.[Symbol.dispose]();
+  facts.networkHold = null;
 }

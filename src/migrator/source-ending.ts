@@ -93,6 +93,7 @@ export async function verifyTraffic(
     );
     context.logger.info({ migration: task.id, ...answer }, "guest verified at the destination");
     facts.lostAtDestination = answer.run_state === "gone";
+    facts.packetsDropped = answer.packets_dropped;
   } finally {
     await endSourceProcess(context, facts);
   }

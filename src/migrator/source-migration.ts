@@ -1,10 +1,16 @@
-import { delay, monotonicMs } from "../platform/clock.ts";
 import { StoppedByHypervisor } from "./convergence.ts";
 import { failureOf, guestGone, Interruption, lostAtDestination } from "./failures.ts";
 import type { JournalStep } from "./journal.ts";
+import { changeRouteLate } from "./late-route.ts";
 import type { Effect, MigrationEvent, MigrationState } from "./migration-state.ts";
 import type { Phase } from "./phases.ts";
-import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { armCopy } from "./source-arming.ts";
+import {
+  type MigrationFacts,
+  type MigrationTask,
+  releaseNetwork,
+  type SourceContext,
+} from "./source-context.ts";
 import {
   GuestGone,
   retireSource,
@@ -13,17 +19,22 @@ import {
   undoAtSource,
   verifyTraffic,
 } from "./source-ending.ts";
-import { passBarrier, prepareDestination, prepareSource } from "./source-preparation.ts";
+import { converge, startPrecopy } from "./source-precopy.ts";
 import {
-  armCopy,
+  announceSource,
+  passBarrier,
+  prepareDestination,
+  prepareSource,
+} from "./source-preparation.ts";
+import { renewDestination } from "./source-renewal.ts";
+import {
   awaitPreSwitchover,
-  awaitTakeover,
   changeRoute,
-  converge,
-  noteTakeover,
-  startPrecopy,
+  continueMigration,
   stopGuest,
 } from "./source-switchover.ts";
+import { awaitTakeover, noteTakeover } from "./source-takeover.ts";
+import { conductOf } from "./strategy.ts";
 import { isEnded, isPromised, transition } from "./transition.ts";
 
 /** Streams that QEMU ended by stopping the guest itself before we give up. */
@@ -92,10 +103,15 @@ export class SourceMigration {
     const { state, effects } = transition(before, event);
     this.#state = state;
     if (state.name !== before.name) this.#mark(state);
-    this.#context.logger.info(
-      { migration: this.task.id, guest: this.task.guest, event: event.type, phase: state.name },
-      "migration step",
+    const { id: migration, guest } = this.task;
+    const { afterwards } = this.facts;
+    afterwards.do(() =>
+      this.#context.logger.info(
+        { migration, guest, event: event.type, phase: state.name },
+        "migration step",
+      ),
     );
+    if (state.name !== "switchover") afterwards.release();
     return effects;
   }
 
@@ -156,6 +172,7 @@ export class SourceMigration {
     const { task, facts } = this;
     const context = this.#context;
     const { signal } = this.#interrupt;
+    const conduct = conductOf(task.strategy);
     switch (effect) {
       case "record-begin":
         this.#record("begin");
@@ -164,16 +181,18 @@ export class SourceMigration {
         await prepareDestination(context, task, facts, signal);
         return;
       case "prepare-source":
-        await prepareSource(context, task, facts);
+        if (conduct.lateTunnel) await announceSource(context, task, facts, signal);
+        else await prepareSource(context, task, facts);
         return;
       case "pass-barrier":
-        await passBarrier(context, task, facts, signal);
+        if (!conduct.lateTunnel) await passBarrier(context, task, facts, signal);
         return { type: "prepared" };
       case "renew-destination":
-        await this.#renewDestination();
+        await renewDestination(context, task, facts, signal);
         return;
       case "start-precopy":
         await startPrecopy(context, task, facts);
+        if (conduct.lateTunnel) await prepareSource(context, task, facts);
         return { type: "precopy-started" };
       case "await-convergence":
         await converge(context, task, facts, signal);
@@ -195,11 +214,10 @@ export class SourceMigration {
         facts.timeline.mark("promise", context.host.name);
         return;
       case "change-route":
-        await changeRoute(context, facts);
+        if (conduct.routeChange === "pre-switchover") await changeRoute(context, facts);
         return;
       case "continue-migration":
-        await facts.instance.continueMigration();
-        facts.timeline.mark("continue", context.host.name);
+        await continueMigration(context, facts);
         return;
       case "await-takeover":
         return this.#answer(await awaitTakeover(context, task, facts));
@@ -207,11 +225,13 @@ export class SourceMigration {
         this.#releaseNetwork();
         return await this.#settle();
       case "verify-traffic":
+        await changeRouteLate(context, task, facts);
         this.#releaseNetwork();
         await verifyTraffic(context, task, facts);
         return;
       case "retire-source":
         await retireSource(context, task, facts);
+        await facts.continued;
         return;
       case "record-completed":
         this.#record("completed");
@@ -251,27 +271,6 @@ export class SourceMigration {
     return { type: "destination-aborted", failure };
   }
 
-  /** Gives up a stream whose guest QEMU has stopped by itself, and gets an empty destination for the next. */
-  async #renewDestination(): Promise<void> {
-    const { task, facts } = this;
-    const address = facts.before.definition.nics[0]?.addresses[0]?.split("/")[0] ?? "";
-    await this.#context.network.routing.disarm(address);
-    this.#releaseNetwork();
-    facts.carriedBytes = (await facts.instance.migrationProgress()).transferredBytes || null;
-    await facts.instance.cancelMigration();
-    const deadline = monotonicMs() + 5_000;
-    while (!["cancelled", "failed"].includes((await facts.instance.migrationProgress()).status)) {
-      if (monotonicMs() > deadline) throw new Error("QEMU does not end the stream it gave up");
-      await delay(5, this.#interrupt.signal);
-    }
-    if (facts.resume && (await facts.instance.runState()) !== "running") {
-      await facts.instance.cont();
-    }
-    const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
-    const renewed = await this.#context.peer(task.to).call("renew-incoming", identity);
-    facts.migrationPort = renewed.migration_port;
-  }
-
   /** Keeps the destination's lease alive; a destination that is gone or has given up ends the migration. */
   async #renewLease(): Promise<void> {
     const { id, guest, epoch, to } = this.task;
@@ -298,8 +297,7 @@ export class SourceMigration {
 
   /** Two hosts that send each other guests at once must not wait for each other's networks. */
   #releaseNetwork(): void {
-    this.facts.networkHold?.[Symbol.dispose]();
-    this.facts.networkHold = null;
+    releaseNetwork(this.facts);
   }
 
   #record(step: JournalStep): void {

@@ -5,6 +5,7 @@ import type { BarrierEnd } from "../routing/desired.ts";
 import { estimateClockOffset } from "./clock-offset.ts";
 import { attachmentOf } from "./network.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { followsLate } from "./strategy.ts";
 
 /** Phases `preparing` and `prepared` at the source: the guest and its traffic are not touched (DESIGN 2.2). */
 export async function prepareDestination(
@@ -18,7 +19,7 @@ export async function prepareDestination(
     async () => (await peer.call("clock", {}, { signal })).wall_clock_ms,
     wallClockMs,
   );
-  facts.clockOffsetMs = offset.offsetMs;
+  facts.clockOffset = offset;
   context.logger.info({ migration: task.id, ...offset }, "clock offset to the destination");
   const prepared = await peer.call("prepare", preparationOf(context, task, facts), { signal });
   facts.migrationPort = prepared.migration_port;
@@ -39,6 +40,7 @@ export function preparationOf(
     source_underlay_address: context.host.underlayAddress,
     tunnel_kind: task.tunnelKind,
     resume: facts.resume,
+    lands_late: followsLate(task.strategy),
   };
 }
 
@@ -67,6 +69,21 @@ export function outgoingRecord(
       resume: facts.resume,
     },
   };
+}
+
+/**
+ * Remembers the move without preparing for it, so that a restarted daemon finds what it has to end. Of strategies
+ * that make their tunnel only when the stream is under way.
+ */
+export async function announceSource(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  context.records.put(outgoingRecord(context, task, facts));
+  const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
+  await context.peer(task.to).call("close-barrier", identity, { signal });
 }
 
 export async function prepareSource(

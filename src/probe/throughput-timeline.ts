@@ -9,7 +9,8 @@ export interface ThroughputTimeline {
   mbps: number[];
 }
 
-const longestSteps = 2_000;
+/** A timeline has no more steps than this. */
+export const longestTimeline = 2_000;
 
 /**
  * The part of a series from `fromMs` to `toMs` (on its own axis), in steps of at least `stepMs` so wide that there
@@ -24,7 +25,7 @@ export function throughputTimeline(
   const first = Math.max(0, Math.floor((fromMs - startMs) / bucketMs));
   const last = Math.min(bytes.length, Math.ceil((toMs - startMs) / bucketMs));
   const wanted = Math.max(1, Math.round(stepMs / bucketMs));
-  const perStep = Math.max(wanted, Math.ceil((last - first) / longestSteps));
+  const perStep = Math.max(wanted, Math.ceil((last - first) / longestTimeline));
   const mbps: number[] = [];
   for (let from = first; from < last; from += perStep) {
     const to = Math.min(last, from + perStep);

@@ -21,7 +21,7 @@ export interface Bridge {
 export interface Tap {
   name: string;
   bridge: string;
-  /** Packets the tap holds while QEMU does not read it. */
+  /** Packets the tap holds at least while QEMU does not read it; a longer queue is left as it is. */
   txQueueLength: number;
 }
 
@@ -125,6 +125,12 @@ export const emptyDesiredState: DesiredState = {
   filter: { tunnelGuests: [], gatewayFrames: [], guestFrames: [], copies: [], sizeLimits: [] },
 };
 
+/** Packets that a device has sent (a tap: to its guest), and those that it had no room for. */
+export interface LinkCounters {
+  txPackets: number;
+  txDropped: number;
+}
+
 /** One line a person can read and the line that takes it back. */
 export interface PlanLine {
   command: string;
@@ -153,6 +159,10 @@ export interface RoutingPlane extends AsyncDisposable {
   disarm(address: string): Promise<void>;
   /** The IPv4 address and prefix lengths on a device, e.g. to find the underlay MTU. */
   linkMtu(device: string): Promise<number | null>;
+  /** What went out of a device so far; null when there is none. */
+  linkCounters(device: string): Promise<LinkCounters | null>;
+  /** Raises a device's transmit queue to `length` packets over netlink; a longer one stays. */
+  lengthenQueue(device: string, length: number): Promise<void>;
   /** The local address and device that this host uses to reach `address`. */
   routeTo(address: string): Promise<{ device: string; sourceAddress: string }>;
   /** MAC address of a link; null when there is none. */

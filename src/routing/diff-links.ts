@@ -123,7 +123,8 @@ function makeTap(
   return [
     ...(isMoved ? [setLink(name, { master: tap.bridge }, ["master", tap.bridge], back)] : []),
     ...(isMoved || existing.learning !== false ? [setLearning(name, existing.learning)] : []),
-    ...(length === tap.txQueueLength
+    // Never shortened: packets may wait in it.
+    ...(length >= tap.txQueueLength
       ? []
       : [
           setLink(

@@ -127,6 +127,27 @@ test("apply makes everything, a second time nothing, and the empty state leaves 
   expect(await rpFilter()).toBe(rpFilterBefore);
 });
 
+test("a tap's queue is lengthened without a process, never shortened, and what it has no room for is counted", async () => {
+  await plane.apply(full);
+  await plane.lengthenQueue(tap, 4000);
+  expect((await describeNamespace(host)).links).toMatch(new RegExp(`${tap}: .*qlen 5000`));
+  await plane.lengthenQueue(tap, 9000);
+  expect(await plane.apply(full)).toEqual({ made: [], removed: [] });
+  expect((await describeNamespace(host)).links).toMatch(new RegExp(`${tap}: .*qlen 9000`));
+  await expect(plane.lengthenQueue("sjp000000000", 1)).rejects.toMatchObject({
+    code: "SOJ_ROUTING_NO_DEVICE",
+  });
+
+  expect(await plane.linkCounters("sjp000000000")).toBeNull();
+  const before = await plane.linkCounters("tun0");
+  await host.run("ping", ["-c", "3", "-i", "0.01", "-W", "1", "192.168.9.2"], {
+    acceptExitCodes: [1],
+  });
+  const after = await plane.linkCounters("tun0");
+  expect(after?.txPackets).toBeGreaterThan(before?.txPackets ?? Number.POSITIVE_INFINITY);
+  expect(after?.txDropped).toBe(before?.txDropped);
+});
+
 test("a new process restores sysctls that an earlier one changed", async () => {
   const path = "net/ipv4/conf/tun0/rp_filter";
   await host.sysctl(path, "1");

@@ -34,6 +34,9 @@ export function reportWith(change: Partial<MigrationReport>): MigrationReport {
     blackout_ms: 24.1,
     total_ms: 612,
     transferred_bytes: 73_000_000,
+    clock_offset_ms: null,
+    clock_error_ms: null,
+    packets_dropped: null,
     probes: {},
     guest_clock_step_ms: null,
     flows: null,
@@ -77,6 +80,7 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
     cancelMigration: async () => status,
     getReport: async () => reportWith({}),
     addProbeResults: async (_id, probes, flows) => reportWith({ probes, flows }),
+    getThroughput: async () => null,
     doctor: async () => [],
     ...changes,
   };

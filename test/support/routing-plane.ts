@@ -47,6 +47,9 @@ export async function openPlaneIn(
     disarm: (address) => call("disarm", address) as Promise<void>,
     linkMtu: (device) => call("linkMtu", device) as Promise<number | null>,
     linkMac: (device) => call("linkMac", device) as Promise<string | null>,
+    linkCounters: (device) =>
+      call("linkCounters", device) as ReturnType<RoutingPlane["linkCounters"]>,
+    lengthenQueue: (device, length) => call("lengthenQueue", device, length) as Promise<void>,
     routeTo: (address) => call("routeTo", address) as ReturnType<RoutingPlane["routeTo"]>,
     openBarrierResponder: (options) => openEnd("openBarrierResponder", options),
     openBarrierProber: (options) => openEnd("openBarrierProber", options),

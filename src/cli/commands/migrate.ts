@@ -1,9 +1,10 @@
 import { Command, Option } from "commander";
 import type { MigrationRequest } from "../../daemon/services.ts";
+import { strategyNames } from "../../migrator/strategy.ts";
 import { usageError } from "../../platform/errors.ts";
 import { checkName } from "../../platform/names.ts";
 import { tunnelKinds } from "../../tunnels/tunnel.ts";
-import { collect, parseMilliseconds, parseSeconds } from "../arguments.ts";
+import { collect, parseMilliseconds, parseSeconds, parseStrategy } from "../arguments.ts";
 import { createOutput } from "../output.ts";
 
 interface MigrateOptions {
@@ -11,6 +12,7 @@ interface MigrateOptions {
   tunnel?: NonNullable<MigrationRequest["tunnel"]>;
   maxOutage?: number;
   timeout?: number;
+  strategy?: NonNullable<MigrationRequest["strategy"]>;
   probe?: string[] | boolean;
   dryRun?: boolean;
   detach?: boolean;
@@ -27,6 +29,11 @@ export function migrateCommand(): Command {
     .option("--timeout <s>", "give up and roll back after this time", parseSeconds)
     .option("--probe <kind[:port][@node]>", "measure from NODE; may be repeated", collect)
     .option("--no-probe", "measure nothing (in the lab, client measures unless told otherwise)")
+    .option(
+      "--strategy <name[:delay_ms]>",
+      `for benchmarks, all but lossless lose packets: ${strategyNames.join(", ")}:DELAY_MS`,
+      parseStrategy,
+    )
     .option("--dry-run", "print what would be done, with its undo, and change nothing")
     .option("--detach", "print the migration's id and do not wait")
     .option("--json", "one JSON value a line; the last is the report or an error")
@@ -40,6 +47,7 @@ async function migrate(guest: string, options: MigrateOptions): Promise<void> {
     ...(options.tunnel === undefined ? {} : { tunnel: options.tunnel }),
     ...(options.maxOutage === undefined ? {} : { max_outage_ms: options.maxOutage }),
     ...(options.timeout === undefined ? {} : { timeout_s: options.timeout }),
+    ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
   };
   const output = createOutput(options.json ?? false);
   const { printPlan, runMigration, startDetached } = await import("../migrate/run.ts");

@@ -3,9 +3,12 @@ import type { MigrationRequest } from "../../daemon/services.ts";
 import { delay, monotonicMs } from "../../platform/clock.ts";
 import { preconditionError } from "../../platform/errors.ts";
 import { createLogger } from "../../platform/log.ts";
+import { type StreamSeries, throughputSince } from "../../probe/series.ts";
+import { type ThroughputTimeline, throughputTimeline } from "../../probe/throughput-timeline.ts";
 import type { Output } from "../output.ts";
 import { printReport } from "../print-report.ts";
 import { describePlan } from "./describe.ts";
+import type { EventClock } from "./event-clock.ts";
 import { type Followed, followMigration } from "./follow.ts";
 import { catchInterruption, detached } from "./interruption.ts";
 import type { ProbeSpec } from "./probe-spec.ts";
@@ -15,6 +18,8 @@ import { createView } from "./view.ts";
 const floorMs = 1_200;
 /** How long the sessions are watched after the outcome is known. */
 const settleMs = 1_500;
+/** How much of the throughput before the stop is told. */
+const beforeStopMs = 2_000;
 
 /** `migrate --dry-run`: what would be done, host by host. */
 export async function printPlan(request: MigrationRequest, output: Output): Promise<void> {
@@ -54,9 +59,12 @@ export async function runMigration(
     return;
   }
   const measurement = await measure(probers, followed, startMs);
-  const report = await client.addProbeResults(id, measurement.probes, measurement.flows);
   const stream = measurement.series.find((one) => one.kind === "tcp-stream");
   const originMs = followed.clock.originMs ?? startMs;
+  const throughput = stream === undefined ? null : aroundTheMove(stream, followed.clock, originMs);
+  const { probes: results, flows } = measurement;
+  const report = await client.addProbeResults(id, results, flows, throughput);
+  if (throughput !== null) output.record({ type: "throughput", ...throughput });
   printReport(report, output, stream === undefined ? null : { stream, originMs });
 }
 
@@ -71,6 +79,23 @@ async function measure(
     stoppedMs: clock.timeOf("stop"),
     resumedMs: clock.timeOf("resumed") ?? clock.timeOf("resume"),
     settledMs: monotonicMs(),
+  });
+}
+
+/** From 2 s before the stop until the sessions were no longer watched. */
+function aroundTheMove(
+  stream: StreamSeries,
+  clock: EventClock,
+  originMs: number,
+): ThroughputTimeline {
+  const stoppedMs = clock.timeOf("stop") ?? originMs;
+  const fromMs = stoppedMs - originMs - beforeStopMs;
+  const series = throughputSince(stream, originMs);
+  return throughputTimeline(series, {
+    originMs: 0,
+    fromMs,
+    toMs: stream.endMs - originMs,
+    stepMs: 10,
   });
 }
 

@@ -79,10 +79,23 @@ function details(report: MigrationReport): string[] {
   if (report.transferred_bytes !== null) {
     facts.push(`${megabytes(report.transferred_bytes)} transferred`);
   }
+  if (report.strategy !== undefined) facts.push(`strategy ${report.strategy}`);
   if (flows !== null) facts.push(`${flows.survived} of ${flows.established} flows survived`);
   if (report.budget_ms !== null) facts.push(`budget ${report.budget_ms} ms ${verdict(report)}`);
-  lines.push(`  ${facts.join("; ")}`);
+  lines.push(`  ${facts.join("; ")}`, ...clocks(report), ...drops(report));
   return [lines.join("\n")];
+}
+
+function clocks({ to, clock_offset_ms: offset, clock_error_ms: error }: MigrationReport): string[] {
+  if (offset === null || error === null) return [];
+  return [
+    `  clock of ${to}: ${offset < 0 ? "" : "+"}${milliseconds(offset)} (± ${milliseconds(error)})`,
+  ];
+}
+
+function drops({ to, packets_dropped: dropped }: MigrationReport): string[] {
+  if (dropped === null || dropped === 0) return [];
+  return [`  warning: ${dropped} packets for the guest found its queue on ${to} full and are lost`];
 }
 
 function verdict({ within_budget }: MigrationReport): string {

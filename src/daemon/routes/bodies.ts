@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { strategySchema } from "../../migrator/strategy-schema.ts";
 import { namePattern } from "../../platform/names.ts";
+import { longestTimeline } from "../../probe/throughput-timeline.ts";
 import { tunnelKinds } from "../../tunnels/tunnel.ts";
 import type { MigrationRequest, ProbeResults } from "../services.ts";
 
@@ -40,6 +42,12 @@ const packetResult = z.strictObject({
   floor_ms: duration,
 });
 
+const throughputTimeline = z.strictObject({
+  start_ms: z.number(),
+  step_ms: z.number().positive().max(3_600_000),
+  mbps: z.array(z.number().min(0)).max(longestTimeline),
+});
+
 /** Body of `PUT /v1/migrations/:id/report`. */
 export const probeResultsBody = z.strictObject({
   probes: z
@@ -60,6 +68,7 @@ export const probeResultsBody = z.strictObject({
       }),
     ),
   flows: z.strictObject({ established: count, survived: count }).nullable().default(null),
+  throughput: throughputTimeline.nullable().default(null),
 });
 
 /** Body of `POST /v1/migrations`. */
@@ -70,11 +79,19 @@ export const migrationBody = z
     tunnel: z.enum(["auto", ...tunnelKinds]).optional(),
     max_outage_ms: z.number().positive().max(3_600_000).optional(),
     timeout_s: z.number().positive().max(86_400).optional(),
+    strategy: strategySchema.optional(),
     dry_run: z.boolean().default(false),
   })
   .transform(
-    ({ tunnel, max_outage_ms, timeout_s, ...rest }): MigrationRequest & { dry_run: boolean } => ({
+    ({
+      tunnel,
+      max_outage_ms,
+      timeout_s,
+      strategy,
+      ...rest
+    }): MigrationRequest & { dry_run: boolean } => ({
       ...rest,
+      ...(strategy === undefined ? {} : { strategy }),
       ...(tunnel === undefined ? {} : { tunnel }),
       ...(max_outage_ms === undefined ? {} : { max_outage_ms }),
       ...(timeout_s === undefined ? {} : { timeout_s }),

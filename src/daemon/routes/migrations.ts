@@ -25,9 +25,15 @@ export function addMigrationRoutes(app: FastifyInstance, services: () => DaemonS
     services().getReport(checkId(params.id)),
   );
   app.put<Identified>("/v1/migrations/:id/report", async ({ params, body }) => {
-    const { probes, flows } = checkBody(probeResultsBody, body);
-    return services().addProbeResults(checkId(params.id), probes, flows);
+    const { probes, flows, throughput } = checkBody(probeResultsBody, body);
+    return services().addProbeResults(checkId(params.id), probes, flows, throughput);
   });
+  app.get<Identified>("/v1/migrations/:id/throughput", async ({ params }, reply) =>
+    // Fastify would send null as an empty body.
+    reply
+      .type("application/json")
+      .send(JSON.stringify(await services().getThroughput(checkId(params.id)))),
+  );
   app.get<Identified>("/v1/migrations/:id/events", async ({ params }, reply) => {
     const id = checkId(params.id);
     await services().getMigration(id);

@@ -1,3 +1,4 @@
+import type { LinkCounters } from "../desired.ts";
 import type { KernelLink } from "../kernel-state.ts";
 import {
   type Attributes,
@@ -5,12 +6,17 @@ import {
   malformed,
   nameAttribute,
   nameOf,
+  numberAttribute,
   numberOf,
   parseAttributes,
 } from "./attributes.ts";
 
 /** linux/if_link.h: IFLA_…, IFLA_INFO_…, IFLA_BRPORT_…; linux/if.h: IFF_… */
-const ifla = { address: 1, name: 3, mtu: 4, master: 10, txQueueLength: 13, info: 18 } as const;
+const ifla = {
+  ...{ address: 1, name: 3, mtu: 4, master: 10, txQueueLength: 13, info: 18, statistics: 23 },
+} as const;
+/** Offsets in `struct rtnl_link_stats64`, linux/if_link.h. */
+const statistics = { txPackets: 8, txDropped: 56, bytes: 64 } as const;
 const info = { kind: 1, slaveKind: 4, slaveData: 5 } as const;
 const bridgePortLearning = 8;
 const upFlag = 1;
@@ -45,6 +51,23 @@ export function decodeLink(bytes: Buffer): KernelLink & { masterIndex: number | 
     txQueueLength: numberOf(attributes, ifla.txQueueLength) ?? 0,
     learning: learningOf(details),
   };
+}
+
+/** @throws SojournError `SOJ_NETLINK_MALFORMED`. */
+export function decodeCounters(bytes: Buffer): LinkCounters {
+  const values = parseAttributes(bytes, headerBytes).get(ifla.statistics);
+  if (values === undefined || values.length < statistics.bytes) throw malformed("link statistics");
+  return {
+    txPackets: Number(values.readBigUInt64LE(statistics.txPackets)),
+    txDropped: Number(values.readBigUInt64LE(statistics.txDropped)),
+  };
+}
+
+/** `struct ifinfomsg` that sets the transmit queue's length of the link with this number. */
+export function encodeQueueLength(index: number, length: number): Buffer {
+  const header = Buffer.alloc(headerBytes);
+  header.writeInt32LE(index, 4);
+  return Buffer.concat([header, numberAttribute(ifla.txQueueLength, length)]);
 }
 
 function learningOf(details: Attributes): boolean | null {

@@ -6,6 +6,7 @@ import { SojournError } from "../../platform/errors.ts";
 export const MessageType = {
   newLink: 16,
   getLink: 18,
+  setLink: 19,
   newNeighbour: 28,
   getNeighbour: 30,
   newRoute: 24,

@@ -1,37 +1,42 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { execa } from "execa";
 import { expect } from "vitest";
-import { findDaemon } from "../../../src/lab/daemon-process.ts";
 import { labNodePrefix } from "../../../src/lab/index.ts";
-import { labPaths } from "../../../src/lab/layout.ts";
-import { sendSignal, waitUntilGone } from "../../../src/lab/process-control.ts";
-import { labProcesses } from "../../../src/lab/processes.ts";
 import { type Prober, startProber } from "../../../src/probe/prober.ts";
-import { type CommandOutcome, kernelState, TestLab } from "../../support/lab.ts";
+import { kernelState, TestLab } from "../../support/lab.ts";
+import { FaultHosts, hosts } from "./fault-hosts.ts";
 import { FollowedMigration } from "./followed-migration.ts";
+import { FreezeWatch } from "./freeze-watch.ts";
 
+export { hosts } from "./fault-hosts.ts";
 export const guest = "web1";
 export const guestAddress = "10.1.0.10";
-export const hosts = ["host-a", "host-b"] as const;
+
+/** Longest time that a daemon lets a guest stand before the promise (config-schema.ts), and what may be added to it. */
+const frozenDeadlineMs = 2_000;
+const freezeAllowanceMs = 1_000;
+
+type KernelStates = Record<string, Record<string, string>>;
+
+/** What became of one test. */
+export interface EndedCase {
+  injected: number;
+  longestFreezeMs: number | null;
+  limitMs: number;
+}
 
 /** A two-host lab, what it was like before the first fault, and a session of the client that must survive. */
-export class FaultLab implements AsyncDisposable {
-  readonly lab: TestLab;
-  readonly #baseConfiguration: ReadonlyMap<string, string>;
-  #before: Record<string, Record<string, string>> = {};
+export class FaultLab extends FaultHosts implements AsyncDisposable {
+  #before: KernelStates = {};
+  #away: KernelStates | null = null;
   #session: Prober | null = null;
+  #freezes: FreezeWatch | null = null;
+  #sinceMs = 0;
+  #limitMs: number | null = frozenDeadlineMs + freezeAllowanceMs;
 
-  private constructor(lab: TestLab) {
-    this.lab = lab;
-    this.#baseConfiguration = new Map(
-      hosts.map((host) => [host, readFileSync(configPath(lab, host), "utf8")]),
-    );
-  }
-
-  static async up(name: string): Promise<FaultLab> {
-    const fault = new FaultLab(await TestLab.up(name, ["--hosts", "2"]));
+  /** `options` are those of `sojourn lab up`. */
+  static async up(name: string, options: readonly string[] = []): Promise<FaultLab> {
+    const fault = new FaultLab(await TestLab.up(name, ["--hosts", "2", ...options]));
     await fault.remember();
+    fault.#freezes = new FreezeWatch(name, hosts, guestAddress);
     return fault;
   }
 
@@ -40,28 +45,36 @@ export class FaultLab implements AsyncDisposable {
     this.#before = await this.#kernelStates();
   }
 
-  /** Replaces the host's `[migration]` section and restarts its daemon. */
-  async setMigrationPolicy(host: string, lines: string): Promise<void> {
-    const base = this.#baseConfiguration.get(host) ?? "";
-    writeFileSync(configPath(this.lab, host), `${base}\n[migration]\n${lines}\n`);
-    await this.restart(host);
+  /** Takes the kernel state of a guest that is away from a move that nothing disturbs. */
+  async rememberAway(): Promise<void> {
+    expect((await this.migrate("host-a", "host-b").ended).exitCode).toBe(0);
+    this.#away = await this.#kernelStates();
+    expect((await this.migrate("host-b", "host-a").ended).exitCode).toBe(0);
   }
 
-  async restart(host: string): Promise<void> {
-    await this.#labCommand("restart", host);
+  beginCase(): void {
+    this.injected = 0;
+    this.#limitMs = frozenDeadlineMs + freezeAllowanceMs;
+    this.#sinceMs = Date.now();
   }
 
-  /** SIGKILL to the host's daemon. */
-  async kill(host: string): Promise<void> {
-    await this.#labCommand("kill", host);
+  endCase(): EndedCase {
+    const longest = this.#limitMs === null ? null : this.#freezes?.longestMs(this.#sinceMs);
+    return {
+      injected: this.injected,
+      longestFreezeMs: longest ?? null,
+      limitMs: this.#limitMs ?? 0,
+    };
   }
 
-  /** Asks the host's daemon to end (SIGTERM); true when it has within `timeoutMs`. */
-  async terminate(host: string, timeoutMs: number): Promise<boolean> {
-    const daemon = findDaemon(this.lab.name, host);
-    if (daemon === null) throw new Error(`no daemon on ${host}`);
-    sendSignal(daemon, "SIGTERM");
-    return await waitUntilGone(daemon, timeoutMs);
+  /** The longest time since `sinceMs` (ms since 1970) in which the guest did not run. */
+  frozenMs(sinceMs: number): number {
+    return this.#freezes?.longestMs(sinceMs) ?? 0;
+  }
+
+  /** Sets what this test's guest may be frozen for; null where it is meant to stop or to restart. */
+  allowFreeze(limitMs: number | null): void {
+    this.#limitMs = limitMs;
   }
 
   /** Opens an echo session from the client that runs until `expectSessionAlive`. */
@@ -71,6 +84,7 @@ export class FaultLab implements AsyncDisposable {
       kind: "tcp-echo",
       host: guestAddress,
       port: 7,
+      intervalMs: 20,
       commandPrefix: labNodePrefix(this.lab.name, "client"),
     });
   }
@@ -79,7 +93,7 @@ export class FaultLab implements AsyncDisposable {
    * The session of `openSession` is whole, in order, and answers after everything that happened; after a long
    * hole only when TCP next tries (RFC 6298: its timer doubles).
    */
-  async expectSessionAlive(withinMs = 5_000): Promise<void> {
+  async expectSessionAlive(withinMs = 30_000): Promise<void> {
     const session = this.#session;
     if (session === null) throw new Error("no session was opened");
     const answers = () => {
@@ -104,57 +118,12 @@ export class FaultLab implements AsyncDisposable {
       ...options,
     ]);
     const { id } = JSON.parse(started) as { id: string };
-    return new FollowedMigration(this.spawn(from, ["sojourn", "watch", id, "--json"]));
+    return this.watch(from, id);
   }
 
-  /** Runs a command in a node at once, without the CLI's start in between. */
-  async exec(node: string, command: readonly string[]): Promise<CommandOutcome> {
-    const [program, ...prefix] = labNodePrefix(this.lab.name, node) as [string, ...string[]];
-    const options = { reject: false, timeout: 120_000, stdin: "ignore" } as const;
-    const result = await execa(program, [...prefix, ...command], options);
-    return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
-  }
-
-  /** The same; throws what the command said when it fails. */
-  async run(node: string, command: readonly string[]): Promise<string> {
-    const { exitCode, stdout, stderr } = await this.exec(node, command);
-    if (exitCode === 0) return stdout;
-    throw new Error(`${node}: ${command.join(" ")}: exit ${exitCode}: ${stderr}`);
-  }
-
-  spawn(node: string, command: readonly string[]): ChildProcess {
-    const [program, ...prefix] = labNodePrefix(this.lab.name, node) as [string, ...string[]];
-    return spawn(program, [...prefix, ...command], { stdio: ["ignore", "pipe", "pipe"] });
-  }
-
-  /** QEMU processes of the lab, as the kernel lists them. */
-  qemuProcesses(): { node: string; pid: number }[] {
-    return labProcesses(this.lab.name)
-      .filter(({ pid }) => commandLine(pid).includes("qemu-system-"))
-      .map(({ node, pid }) => ({ node, pid }));
-  }
-
-  qemuOn(host: string): number {
-    const [found, ...others] = this.qemuProcesses().filter(({ node }) => node === host);
-    if (found === undefined || others.length > 0) throw new Error(`${host}: not one QEMU process`);
-    return found.pid;
-  }
-
-  /** Pid of the daemon that the lab started on the host. */
-  daemonOn(host: string): number {
-    const { daemon } = labPaths(this.lab.name).node(host);
-    return (JSON.parse(readFileSync(daemon, "utf8")) as { pid: number }).pid;
-  }
-
-  /** The steps of a migration that are in a host's journal. */
-  async journaled(host: string, id: string): Promise<string[]> {
-    const journal = await this.run(host, ["cat", "/var/lib/sojourn/journal.jsonl"]);
-    return journal
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as { migration: string; step: string })
-      .filter(({ migration }) => migration === id)
-      .map(({ step }) => step);
+  /** Follows a migration that is under way. */
+  watch(host: string, id: string): FollowedMigration {
+    return new FollowedMigration(this.spawn(host, ["sojourn", "watch", id, "--json"]));
   }
 
   /** What a host's daemon says of the guest: its state and where it is; null when it knows nothing of it. */
@@ -169,17 +138,60 @@ export class FaultLab implements AsyncDisposable {
   async expectHomeAndClean(): Promise<void> {
     expect(await this.placeAt("host-a")).toEqual({ state: "running", host: "host-a" });
     expect(await this.placeAt("host-b")).toBeNull();
-    expect(this.qemuProcesses().map(({ node }) => node)).toEqual(["host-a"]);
-    expect(await this.#kernelStates()).toEqual(this.#before);
+    await this.expectOnlyCopyAt("host-a");
+    await this.expectKernelAsBefore();
     await this.expectSessionAlive();
   }
 
-  /** One copy of the guest exists, it runs at host-b, and both hosts say so. */
+  async expectKernelAsBefore(): Promise<void> {
+    expect(await this.#kernelStates()).toEqual(this.#before);
+  }
+
+  /** One copy of the guest exists, it runs at host-b, both hosts say so and lead its traffic there. */
   async expectAway(): Promise<void> {
     expect(await this.placeAt("host-a")).toEqual({ state: "away", host: "host-b" });
     expect(await this.placeAt("host-b")).toEqual({ state: "running", host: "host-b" });
-    expect(this.qemuProcesses().map(({ node }) => node)).toEqual(["host-b"]);
+    await this.expectOnlyCopyAt("host-b");
+    if (this.#away !== null) expect(await this.#kernelStates()).toEqual(this.#away);
     await this.expectSessionAlive();
+  }
+
+  /** One QEMU process and one record of a process are there; no migration is under way on either host. */
+  async expectOnlyCopyAt(host: string): Promise<void> {
+    expect(this.qemuProcesses().map(({ node }) => node)).toEqual([host]);
+    for (const each of hosts) {
+      expect(await this.monitors(each)).toHaveLength(each === host ? 1 : 0);
+      expect(await this.unfinished(each)).toEqual([]);
+    }
+  }
+
+  /** The guest is where the destination's journal says, once; then it is brought home. Returns where that was. */
+  async expectSettled(id: string): Promise<"home" | "away"> {
+    await Promise.all(hosts.map((host) => this.recovered(host)));
+    const decided = await this.journaled("host-b", id);
+    const takenOver = decided.includes("takeover");
+    expect(takenOver && decided.includes("abort")).toBe(false);
+    if (!takenOver) {
+      await this.expectHomeAndClean();
+      return "home";
+    }
+    expect(await this.journaled("host-a", id)).toContain("promise");
+    await this.expectAway();
+    await this.returnHome();
+    return "away";
+  }
+
+  /** After a failed test: what can be done so that the next one finds the guest at home. */
+  async mend(): Promise<void> {
+    for (const host of hosts) await this.restart(host);
+    await Promise.all(hosts.map((host) => this.recovered(host)));
+    if ((await this.placeAt("host-a"))?.state === "away") {
+      await this.migrate("host-b", "host-a").ended;
+    }
+    if ((await this.placeAt("host-a"))?.state !== "running") {
+      await this.run("host-a", ["sojourn", "guest", "start", guest]);
+    }
+    await this.openSession();
   }
 
   /** Brings the guest home, which must work after every fault, and leave no trace. */
@@ -190,31 +202,20 @@ export class FaultLab implements AsyncDisposable {
     await this.expectHomeAndClean();
   }
 
-  /** Migrations that a host's daemon has not finished. */
-  async unfinished(host: string): Promise<string[]> {
-    const text = await this.run(host, ["sojourn", "status", "--json"]);
-    const migrations = JSON.parse(text) as { id: string; ended_ms: number | null }[];
-    return migrations.filter(({ ended_ms }) => ended_ms === null).map(({ id }) => id);
-  }
-
   /** Waits until a restarted daemon has finished what an earlier one left. */
   async recovered(host: string): Promise<void> {
-    await expect.poll(() => this.unfinished(host), { timeout: 30_000, interval: 100 }).toEqual([]);
+    await expect.poll(() => this.unfinished(host), { timeout: 60_000, interval: 200 }).toEqual([]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#freezes?.[Symbol.asyncDispose]();
     await this.#session?.[Symbol.asyncDispose]();
     await this.lab[Symbol.asyncDispose]();
   }
 
-  async #labCommand(verb: string, host: string): Promise<void> {
-    const { exitCode, stderr } = await this.lab.cli(["lab", verb, "--lab", this.lab.name, host]);
-    if (exitCode !== 0) throw new Error(`lab ${verb} ${host}: ${stderr}`);
-  }
-
-  async #kernelStates(): Promise<Record<string, Record<string, string>>> {
+  async #kernelStates(): Promise<KernelStates> {
     const states = hosts.map(async (host) => [host, await kernelState(this, host)] as const);
-    return Object.fromEntries(await Promise.all(states));
+    return comparable(Object.fromEntries(await Promise.all(states)));
   }
 }
 
@@ -232,14 +233,14 @@ export function rolledBackIn(step: string, code: string) {
   };
 }
 
-function configPath(lab: TestLab, host: string): string {
-  return `/run/sojourn-lab/${lab.name}/nodes/${host}/etc/sojourn.toml`;
-}
-
-function commandLine(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
-  } catch {
-    return "";
-  }
+/** Without what the kernel numbers or draws anew each time, and what comes and goes with traffic and guests. */
+function comparable(states: KernelStates): KernelStates {
+  const text = JSON.stringify(states)
+    .replace(/(\\[nt]|\s)+/g, " ")
+    .replace(/ (id|tag|pref|handle) [0-9a-fx]+/g, " $1 N")
+    .replace(/ linkdown\b|NO-CARRIER,|,LOWER_UP/g, "")
+    .replace(/\b(guests0 +)(UP|DOWN)\b/g, "$1")
+    .replace(/(sjx[0-9a-f]+\S* +UP +)[0-9a-f:]{17}/g, "$1MAC")
+    .replace(/elements = \{[^}]* expires [^}]*\}/g, "");
+  return JSON.parse(text) as KernelStates;
 }

@@ -16,10 +16,12 @@ export class FollowedMigration {
   readonly lines: MigrationEvent[] = [];
   /** Resolves when the command has ended. */
   readonly ended: Promise<Ending>;
+  readonly #child: ChildProcess;
   #changed = Promise.withResolvers<void>();
   #over = false;
 
   constructor(child: ChildProcess) {
+    this.#child = child;
     this.ended = this.#follow(child).finally(() => {
       this.#over = true;
       this.#notify();
@@ -42,6 +44,11 @@ export class FollowedMigration {
     const event = await this.event((line) => line.type === "phase" && line.phase === name);
     if (event.type !== "phase") throw new Error("not a phase");
     return event.id;
+  }
+
+  /** Ctrl-C. */
+  interrupt(): void {
+    this.#child.kill("SIGINT");
   }
 
   hasSeen(phase: string): boolean {

@@ -26,6 +26,9 @@ const completed: MigrationReport = {
   blackout_ms: 24.1,
   total_ms: 1200,
   transferred_bytes: 73_000_000,
+  clock_offset_ms: null,
+  clock_error_ms: null,
+  packets_dropped: null,
   probes: {
     tcp_echo: {
       outage_ms: 27.9,

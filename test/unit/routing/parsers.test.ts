@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { SojournError } from "../../../src/platform/errors.ts";
 import { isWholeReply } from "../../../src/routing/barrier/probe.ts";
 import type { Route } from "../../../src/routing/desired.ts";
-import { decodeLink } from "../../../src/routing/netlink/links.ts";
+import { decodeCounters, decodeLink } from "../../../src/routing/netlink/links.ts";
 import { decodeFdbEntry, decodeNeighbour } from "../../../src/routing/netlink/neighbours.ts";
 import {
   decodeRoute,
@@ -23,6 +23,7 @@ test.each([
   ["route lookup", (bytes: Buffer) => decodeRouteLookup(bytes)],
   ["rule", (bytes: Buffer) => decodeRule(bytes)],
   ["link", (bytes: Buffer) => decodeLink(bytes)],
+  ["link's statistics", (bytes: Buffer) => decodeCounters(bytes)],
   ["neighbour", (bytes: Buffer) => decodeNeighbour(bytes, linkName)],
   ["bridge entry", (bytes: Buffer) => decodeFdbEntry(bytes, linkName)],
 ])("any bytes are a %s or a typed error", (_kind, decode) => {

@@ -1,0 +1,1 @@
+export { type ControlRunnerOptions, createControlRunner } from "./runner.ts";

@@ -1,0 +1,95 @@
+import { delay, monotonicMs } from "../platform/clock.ts";
+import { preconditionError } from "../platform/errors.ts";
+import { runMigrate } from "./migrate-process.ts";
+import type { Load, Runner, RunRequest, RunResult, Strategy } from "./run.ts";
+
+export interface MoveRunnerOptions {
+  /** Runs `sojourn` on the host that is asked for all moves, also for those back to it. */
+  commandLine: readonly string[];
+  guest: string;
+  /** The two hosts between which the guest goes. */
+  hosts: readonly [string, string];
+  /** Node of the lab that probes; null for the asking host itself. */
+  probeNode: string | null;
+  tunnel: string;
+  /** What `script-2009` sleeps. */
+  scriptDelayMs: number;
+  /** Where the guest is now. */
+  locate: () => Promise<string | null>;
+}
+
+const runTimeoutMs = 180_000;
+/** After a move the guest is on its new host for as long as it takes to say so. */
+const locateWithinMs = 5_000;
+
+const probeOf: Record<Load, string> = {
+  echo: "tcp-echo",
+  stream: "tcp-stream",
+  packet: "packet",
+};
+
+/** Moves a guest to the other of two hosts, once a run, with `sojourn migrate`. */
+export class MoveRunner implements Runner {
+  readonly #options: MoveRunnerOptions;
+
+  constructor(options: MoveRunnerOptions) {
+    this.#options = options;
+  }
+
+  async run({ strategy, load }: RunRequest, signal: AbortSignal): Promise<RunResult> {
+    const { commandLine, guest, tunnel, scriptDelayMs } = this.#options;
+    const to = await this.#otherHost();
+    const args = ["migrate", guest, "--to", to, "--json", ...strategyArgs(strategy, scriptDelayMs)];
+    if (tunnel !== "auto") args.push("--tunnel", tunnel);
+    args.push(...probeArgs(load, this.#options.probeNode));
+    const timeoutMs = runTimeoutMs + 3 * scriptDelayMs;
+    return runMigrate({ commandLine, args, timeoutMs, signal });
+  }
+
+  /** Moves the guest to a host without measuring, unless it is there. @throws SojournError as `run`. */
+  async moveTo(host: string, signal: AbortSignal): Promise<void> {
+    const { commandLine, guest, locate } = this.#options;
+    if ((await locate()) === host) return;
+    const args = ["migrate", guest, "--to", host, "--json", "--no-probe"];
+    await runMigrate({ commandLine, args, timeoutMs: runTimeoutMs, signal });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  /** @throws SojournError `SOJ_BENCH_GUEST` when the guest is on neither host. */
+  async #otherHost(): Promise<string> {
+    const { hosts, guest, locate } = this.#options;
+    const deadline = monotonicMs() + locateWithinMs;
+    for (;;) {
+      const here = await locate();
+      if (here !== null && hosts.includes(here)) return here === hosts[0] ? hosts[1] : hosts[0];
+      if (monotonicMs() > deadline) {
+        throw preconditionError(
+          "SOJ_BENCH_GUEST",
+          `${guest} runs on neither ${hosts.join(" nor ")}`,
+          {
+            hint: `sojourn guest show ${guest}`,
+          },
+        );
+      }
+      await delay(100);
+    }
+  }
+}
+
+/** `--strategy` of a move; our own way is the default. */
+export function strategyArgs(strategy: Strategy, scriptDelayMs: number): string[] {
+  if (strategy === "lossless") return [];
+  const delayed = strategy === "script-2009" ? `:${scriptDelayMs}` : "";
+  return ["--strategy", `${strategy}${delayed}`];
+}
+
+/** How long a script sleeps that waits until a guest's memory must have been sent, in whole milliseconds. */
+export function scriptDelayMs(memoryMib: number, bandwidthMbps: number): number {
+  return Math.round((memoryMib * 1024 * 1024 * 8) / (bandwidthMbps * 1000));
+}
+
+function probeArgs(load: readonly Load[], node: string | null): string[] {
+  const suffix = node === null ? "" : `@${node}`;
+  return load.flatMap((one) => ["--probe", `${probeOf[one]}${suffix}`]);
+}

@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { preconditionError } from "../platform/errors.ts";
+import { makeFolder, replaceFileDurably } from "../platform/files.ts";
+import { runsAsCsv } from "./csv.ts";
+import { benchPage } from "./html/bench-page.ts";
+import type { BenchState } from "./state.ts";
+import { summarizeCells } from "./summary.ts";
+
+/** Tells our results from other people's files. */
+const format = "sojourn-bench";
+
+/** The folder of `--out`: `results.json`, `runs.csv`, `report.html`, each always whole. */
+export class OutputFolder {
+  readonly #path: string;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** @throws SojournError `SOJ_BENCH_OUT` when the folder cannot be used or holds anything but our results. */
+  static async open(path: string): Promise<OutputFolder> {
+    try {
+      await makeFolder(path, 0o755);
+      const entries = readdirSync(path);
+      if (entries.length === 0 || holdsResults(path)) return new OutputFolder(path);
+    } catch (cause) {
+      throw preconditionError("SOJ_BENCH_OUT", `${path}: ${(cause as Error).message}`, { cause });
+    }
+    throw preconditionError("SOJ_BENCH_OUT", `${path} is not empty, and holds no results of ours`, {
+      hint: "name another folder",
+    });
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  write(state: BenchState): void {
+    const { cells, ...facts } = state;
+    const results = { format, version: 1, ...facts, ...summarizeCells(cells), measured: cells };
+    this.#replace("results.json", `${JSON.stringify(results)}\n`);
+    this.#replace("runs.csv", runsAsCsv(cells));
+    this.#replace("report.html", benchPage(state));
+  }
+
+  #replace(name: string, content: string): void {
+    replaceFileDurably(join(this.#path, name), content, 0o644);
+  }
+}
+
+function holdsResults(path: string): boolean {
+  try {
+    return JSON.parse(readFileSync(join(path, "results.json"), "utf8")).format === format;
+  } catch {
+    return false;
+  }
+}

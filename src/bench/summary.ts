@@ -1,0 +1,97 @@
+import type { RunFigures } from "./figures.ts";
+import type { Cell, CellRecord, RunRecord } from "./records.ts";
+import { controls, type Strategy } from "./run.ts";
+import { ratioOf, type Statistics, statisticsOf, sumOf } from "./statistics.ts";
+
+/** All runs of one strategy. Counts are sums over the runs; null where nothing counted. */
+export interface StrategySummary {
+  /** Runs that completed. */
+  runs: number;
+  failed: number;
+  tcp_echo_outage_ms: Statistics;
+  tcp_stream_outage_ms: Statistics;
+  blackout_ms: Statistics;
+  control_ms: Statistics;
+  packets_lost: number | null;
+  packets_reordered: number | null;
+  packets_duplicated: number | null;
+  rto: number | null;
+  sessions_broken: number | null;
+}
+
+/** Medians divided by medians. */
+export interface Ratio {
+  tcp_echo: number | null;
+  tcp_stream: number | null;
+}
+
+export interface Summary {
+  strategies: Partial<Record<Strategy, StrategySummary>>;
+  /** By `A/B`. */
+  ratios: Record<string, Ratio>;
+}
+
+/** The last line of `sojourn bench --json`: the first cell's summary, and with several cells each one's. */
+export interface BenchSummary extends Summary {
+  cells?: (Cell & Summary)[];
+}
+
+export function summarizeCell({ strategies, runs }: Pick<CellRecord, "strategies" | "runs">) {
+  const summaries: Summary["strategies"] = {};
+  for (const strategy of strategies) {
+    summaries[strategy] = summarizeRuns(runs.filter((run) => run.strategy === strategy));
+  }
+  return { strategies: summaries, ratios: ratiosOf(summaries) } satisfies Summary;
+}
+
+export function summarizeCells(cells: readonly CellRecord[]): BenchSummary {
+  const summaries = cells.map(summarizeCell);
+  const first: Summary = summaries[0] ?? { strategies: {}, ratios: {} };
+  if (cells.length < 2) return first;
+  const all = cells.map(({ memory_mib, dirty_mbytes_per_second, tunnel }, index) => ({
+    ...{ memory_mib, dirty_mbytes_per_second, tunnel },
+    ...(summaries[index] as Summary),
+  }));
+  return { ...first, cells: all };
+}
+
+function summarizeRuns(runs: readonly RunRecord[]): StrategySummary {
+  const figures = runs.flatMap((run) => (run.figures === null ? [] : [run.figures]));
+  const all = (name: keyof RunFigures) => figures.map((one) => one[name]);
+  return {
+    runs: figures.length,
+    failed: runs.length - figures.length,
+    tcp_echo_outage_ms: statisticsOf(all("tcp_echo_outage_ms")),
+    tcp_stream_outage_ms: statisticsOf(all("tcp_stream_outage_ms")),
+    blackout_ms: statisticsOf(all("blackout_ms")),
+    control_ms: statisticsOf(all("control_ms")),
+    packets_lost: sumOf(all("packets_lost")),
+    packets_reordered: sumOf(all("packets_reordered")),
+    packets_duplicated: sumOf(all("packets_duplicated")),
+    rto: sumOf(all("rto")),
+    sessions_broken: sumOf(all("sessions_broken")),
+  };
+}
+
+/** Every strategy over each control, every other way over `lossless`, and the one control over the other. */
+function ratiosOf(summaries: Summary["strategies"]): Summary["ratios"] {
+  const present = Object.keys(summaries) as Strategy[];
+  const ratios: Summary["ratios"] = {};
+  for (const divisor of ["same-subnet", "pause", "lossless"] as const) {
+    for (const dividend of present) {
+      if (!isComparison(dividend, divisor)) continue;
+      const [above, below] = [summaries[dividend], summaries[divisor]];
+      if (above === undefined || below === undefined) continue;
+      ratios[`${dividend}/${divisor}`] = {
+        tcp_echo: ratioOf(above.tcp_echo_outage_ms.median, below.tcp_echo_outage_ms.median),
+        tcp_stream: ratioOf(above.tcp_stream_outage_ms.median, below.tcp_stream_outage_ms.median),
+      };
+    }
+  }
+  return ratios;
+}
+
+function isComparison(dividend: Strategy, divisor: Strategy): boolean {
+  if (dividend === divisor || dividend === "pause") return false;
+  return divisor === "pause" || !controls.some((control) => control === dividend);
+}

@@ -1,0 +1,30 @@
+import { InboundRate } from "./inbound-rate.ts";
+import { unpaced } from "./pacing.ts";
+import type { MigrationFacts } from "./source-context.ts";
+
+type Given = "instance" | "before" | "resume" | "timeline" | "afterwards" | "onProgress";
+
+/** What is known of a migration that has not begun. */
+export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts {
+  return {
+    ...given,
+    migrationPort: null,
+    tunnel: null,
+    tunnelInterface: null,
+    clockOffset: null,
+    inboundRate: new InboundRate(),
+    streamStartedMs: null,
+    pace: unpaced,
+    attempts: 0,
+    carriedBytes: null,
+    stoppedMs: null,
+    resumedMs: null,
+    preSwitchover: null,
+    continued: Promise.resolve(),
+    handedOver: Promise.resolve(),
+    networkHold: null,
+    finalProgress: null,
+    packetsDropped: null,
+    lostAtDestination: false,
+  };
+}

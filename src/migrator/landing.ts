@@ -1,0 +1,23 @@
+import type { HostContext } from "./host-context.ts";
+import { attachmentOf, deliveryRoute, redirectRoute } from "./network.ts";
+import type { GuestRecord } from "./records.ts";
+
+/** Leads this host's own traffic to a guest that runs here now, first over the warm socket, then for good. */
+export async function land(
+  { host, network }: Pick<HostContext, "host" | "network">,
+  record: GuestRecord,
+): Promise<void> {
+  const { address, bridge, atHome } = attachmentOf(host, record);
+  if (record.hosting === null) throw new Error(`${record.guest} does not run here`);
+  if (!atHome) await network.routing.replaceRoute(deliveryRoute(address, bridge));
+  else if (record.redirect !== null) {
+    await network.routing.deleteRoute(
+      redirectRoute(address, network.tunnelInterface(record.redirect.tunnel)),
+    );
+  }
+  await network.change({
+    ...record,
+    redirect: null,
+    hosting: { ...record.hosting, stage: "landed" },
+  });
+}

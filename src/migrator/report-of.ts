@@ -1,0 +1,39 @@
+import type { MigrationReport } from "./report.ts";
+import type { MigrationFacts, MigrationTask } from "./source-context.ts";
+import { round } from "./timeline.ts";
+
+/** What is known about a migration that has ended; probes are added later. */
+export function reportOf(
+  host: string,
+  task: MigrationTask,
+  facts: MigrationFacts,
+  outcome: MigrationReport["outcome"],
+  budgetMs: number | null,
+): MigrationReport {
+  const { stoppedMs, resumedMs, timeline, clockOffset } = facts;
+  const { name: strategy } = task.strategy;
+  const completed = outcome === "completed";
+  return {
+    type: "report",
+    id: task.id,
+    guest: task.guest,
+    from: host,
+    to: task.to,
+    outcome,
+    ...(strategy === "lossless" ? {} : { strategy }),
+    tunnel: facts.tunnel,
+    timeline: timeline.sorted(),
+    blackout_ms:
+      completed && stoppedMs !== null && resumedMs !== null ? round(resumedMs - stoppedMs) : null,
+    total_ms: timeline.elapsedMs(),
+    transferred_bytes: facts.finalProgress?.transferredBytes ?? null,
+    clock_offset_ms: clockOffset === null ? null : round(clockOffset.offsetMs),
+    clock_error_ms: clockOffset === null ? null : round(clockOffset.errorMs),
+    packets_dropped: facts.packetsDropped,
+    probes: {},
+    guest_clock_step_ms: null,
+    flows: null,
+    budget_ms: budgetMs,
+    within_budget: null,
+  };
+}

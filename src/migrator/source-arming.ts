@@ -1,0 +1,60 @@
+import { delay } from "../platform/clock.ts";
+import { SojournError } from "../platform/errors.ts";
+import { refuseEnded } from "./convergence.ts";
+import { attachmentOf } from "./network.ts";
+import { rateWindowMs } from "./pacing.ts";
+import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { conductOf } from "./strategy.ts";
+
+/** Time for the source's tap to drain into the guest once packets are copied to the destination as well. */
+const minimumArmedMs = 20;
+
+/** How long the destination may take to confirm; the held-down stream lasts longer. */
+const confirmationTimeoutMs = 800;
+
+/** From the first copied packet to the stop: a process that starts copying, the drain, two rate windows. */
+const longestArmedMs = 500 + minimumArmedMs + 2 * rateWindowMs;
+
+/**
+ * Copies the guest's inbound packets to the destination too, and returns when the guest can be stopped: the
+ * source's tap has drained and QEMU is ready to send the rest at once. The network is ours until the guest has landed.
+ * @throws SojournError when the destination does not answer or has given up: after the promise it would be too late.
+ */
+export async function armCopy(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  facts.networkHold = await context.network.hold();
+  await confirmDestination(context, task, facts, signal);
+  if (conductOf(task.strategy).copies) {
+    await context.network.routing.arm(attachmentOf(context.host, facts.before).address);
+  }
+  await delay(minimumArmedMs, signal);
+  await facts.pace.stoppable(signal);
+  if (facts.resume) refuseEnded(await facts.instance.migrationProgress());
+}
+
+/** The destination is there, and its tap has room for what will wait in it. */
+async function confirmDestination(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { downtimeLimitMs, frozenDeadlineMs } = context.policy;
+  const inbound = {
+    packets_per_second: facts.inboundRate.packetsPerSecond,
+    budget_ms: longestArmedMs + Math.max(downtimeLimitMs, frozenDeadlineMs),
+  };
+  const question = { id: task.id, guest: task.guest, epoch: task.epoch, wait_ms: 0, inbound };
+  const { state } = await context
+    .peer(task.to)
+    .call("state", question, { signal, timeoutMs: confirmationTimeoutMs });
+  if (state === "incoming") return;
+  throw new SojournError("SOJ_DESTINATION_ABORTED", `${task.to} has given the migration up`, {
+    retryable: true,
+    hint: `see the daemon's log on ${task.to}`,
+  });
+}

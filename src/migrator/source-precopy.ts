@@ -1,0 +1,73 @@
+import { monotonicMs } from "../platform/clock.ts";
+import { awaitConvergence } from "./convergence.ts";
+import { attachmentOf } from "./network.ts";
+import { firstPassBandwidth, paced, unpaced } from "./pacing.ts";
+import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+
+/** Below this the guest's own activity decides, so that QEMU never converges by itself while it runs. */
+const precopyDowntimeLimitMs = 1;
+
+export async function startPrecopy(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+): Promise<void> {
+  if (facts.migrationPort === null) throw new Error("the destination does not listen yet");
+  const { instance } = facts;
+  const { maxBandwidthBytesPerSecond: maxBytesPerSecond } = context.policy;
+  const { heldUntilStopped } = await instance.prepareOutgoing({
+    downtimeLimitMs: precopyDowntimeLimitMs,
+    maxBandwidthBytesPerSecond: maxBytesPerSecond,
+  });
+  if (heldUntilStopped) facts.pace = unpaced;
+  else {
+    const firstPassBytesPerSecond = startBandwidth(context, facts);
+    await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond: firstPassBytesPerSecond });
+    facts.pace = paced(instance, { firstPassBytesPerSecond, maxBytesPerSecond });
+  }
+  await readInboundRate(context, facts);
+  await instance.migrateTo(task.toUnderlayAddress, facts.migrationPort, task.to);
+  facts.streamStartedMs = monotonicMs();
+}
+
+/** Rounds of precopy until arming is due. */
+export async function converge(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { policy } = context;
+  await awaitConvergence(
+    facts.instance,
+    facts.pace,
+    {
+      downtimeLimitMs: policy.downtimeLimitMs,
+      maxBandwidthBytesPerSecond: policy.maxBandwidthBytesPerSecond,
+      minimumPasses: policy.minimumPasses,
+      deadlineMs: task.deadlineMs,
+      running: facts.resume,
+    },
+    (progress, predictedMs) => {
+      facts.onProgress(progress, predictedMs);
+      void readInboundRate(context, facts);
+    },
+    signal,
+  );
+}
+
+/** Only to size a queue: a reading that fails is left out. */
+async function readInboundRate(context: SourceContext, facts: MigrationFacts): Promise<void> {
+  const { tap } = attachmentOf(context.host, facts.before);
+  const counters = await context.network.routing.linkCounters(tap).catch(() => null);
+  if (counters !== null) facts.inboundRate.read(counters.txPackets);
+}
+
+/** After a stream that QEMU ended by itself, paced by what that one carried: empty pages go by in no time. */
+function startBandwidth(context: SourceContext, facts: MigrationFacts): number {
+  const memoryBytes = facts.before.definition.memory_mib * 1024 * 1024;
+  const bandwidth = firstPassBandwidth(memoryBytes, context.policy.maxBandwidthBytesPerSecond);
+  if (facts.attempts === 0 || facts.carriedBytes === null) return bandwidth;
+  const slower = facts.carriedBytes / (2 * 4 ** (facts.attempts - 1));
+  return Math.round(Math.min(bandwidth, Math.max(slower, 64 * 1024)));
+}

@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { execa } from "execa";
+import { findDaemon } from "../../../src/lab/daemon-process.ts";
+import { killDaemon, labNodePrefix, restartDaemon } from "../../../src/lab/index.ts";
+import { labPaths } from "../../../src/lab/layout.ts";
+import { sendSignal, waitUntilGone } from "../../../src/lab/process-control.ts";
+import { labProcesses } from "../../../src/lab/processes.ts";
+import type { CommandOutcome, TestLab } from "../../support/lab.ts";
+
+export const hosts = ["host-a", "host-b"] as const;
+
+/** The nodes of a lab: commands in them, their processes, and what may be done to those. */
+export class FaultHosts {
+  readonly lab: TestLab;
+  /** Faults since the test began. */
+  injected = 0;
+  readonly #baseConfiguration: ReadonlyMap<string, string>;
+
+  constructor(lab: TestLab) {
+    this.lab = lab;
+    this.#baseConfiguration = new Map(
+      hosts.map((host) => [host, readFileSync(configPath(lab, host), "utf8")]),
+    );
+  }
+
+  /** Replaces the host's `[migration]` section and restarts its daemon. */
+  async setMigrationPolicy(host: string, lines: string): Promise<void> {
+    const base = this.#baseConfiguration.get(host) ?? "";
+    writeFileSync(configPath(this.lab, host), `${base}\n[migration]\n${lines}\n`);
+    await this.restart(host);
+  }
+
+  async restart(host: string): Promise<void> {
+    await restartDaemon(this.lab.name, host);
+  }
+
+  /** SIGKILL to the host's daemon. */
+  async kill(host: string): Promise<void> {
+    this.injected += 1;
+    await killDaemon(this.lab.name, host);
+  }
+
+  /** Asks the host's daemon to end (SIGTERM); true when it has within `timeoutMs`. */
+  async terminate(host: string, timeoutMs: number): Promise<boolean> {
+    const daemon = findDaemon(this.lab.name, host);
+    if (daemon === null) throw new Error(`no daemon on ${host}`);
+    this.injected += 1;
+    sendSignal(daemon, "SIGTERM");
+    return await waitUntilGone(daemon, timeoutMs);
+  }
+
+  /** A signal that a process does not expect. */
+  signal(pid: number, signal: NodeJS.Signals): void {
+    if (signal !== "SIGCONT") this.injected += 1;
+    process.kill(pid, signal);
+  }
+
+  /** Runs a command in a node at once, without the CLI's start in between. */
+  async exec(node: string, command: readonly string[]): Promise<CommandOutcome> {
+    const [program, ...prefix] = labNodePrefix(this.lab.name, node) as [string, ...string[]];
+    const options = { reject: false, timeout: 120_000, stdin: "ignore" } as const;
+    const result = await execa(program, [...prefix, ...command], options);
+    return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  /** The same; throws what the command said when it fails. */
+  async run(node: string, command: readonly string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.exec(node, command);
+    if (exitCode === 0) return stdout;
+    throw new Error(`${node}: ${command.join(" ")}: exit ${exitCode}: ${stderr}`);
+  }
+
+  spawn(
+    node: string,
+    command: readonly string[],
+    stdin: "ignore" | "pipe" = "ignore",
+  ): ChildProcess {
+    const [program, ...prefix] = labNodePrefix(this.lab.name, node) as [string, ...string[]];
+    return spawn(program, [...prefix, ...command], { stdio: [stdin, "pipe", "pipe"] });
+  }
+
+  /** QEMU processes of the lab, as the kernel lists them. */
+  qemuProcesses(): { node: string; pid: number }[] {
+    return labProcesses(this.lab.name)
+      .filter(({ pid }) => commandLine(pid).includes("qemu-system-"))
+      .map(({ node, pid }) => ({ node, pid }));
+  }
+
+  /** The host's only QEMU process, or that of `guest` when there are several. */
+  qemuOn(host: string, guest?: string): number {
+    const [found, ...others] = this.qemuProcesses().filter(
+      ({ node, pid }) =>
+        node === host && (guest === undefined || commandLine(pid).includes(`guest=${guest},`)),
+    );
+    if (found === undefined || others.length > 0) throw new Error(`${host}: not one QEMU process`);
+    return found.pid;
+  }
+
+  /** Pid of the daemon that the lab started on the host. */
+  daemonOn(host: string): number {
+    const { daemon } = labPaths(this.lab.name).node(host);
+    return (JSON.parse(readFileSync(daemon, "utf8")) as { pid: number }).pid;
+  }
+
+  /** The steps of a migration that are in a host's journal. */
+  async journaled(host: string, id: string): Promise<string[]> {
+    const journal = await this.run(host, ["cat", "/var/lib/sojourn/journal.jsonl"]);
+    return journal
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { migration: string; step: string })
+      .filter(({ migration }) => migration === id)
+      .map(({ step }) => step);
+  }
+
+  /** Monitors' sockets on a host, one for each process of a guest. */
+  async monitors(host: string): Promise<string[]> {
+    const find = ["find", "/run/sojourn/guests", "-name", "instance.json"];
+    return (await this.run(host, find)).split("\n").filter((path) => path !== "");
+  }
+
+  /** Migrations that a host's daemon has not finished. */
+  async unfinished(host: string): Promise<string[]> {
+    const text = await this.run(host, ["sojourn", "status", "--json"]);
+    const migrations = JSON.parse(text) as { id: string; ended_ms: number | null }[];
+    return migrations.filter(({ ended_ms }) => ended_ms === null).map(({ id }) => id);
+  }
+}
+
+function configPath(lab: TestLab, host: string): string {
+  return `/run/sojourn-lab/${lab.name}/nodes/${host}/etc/sojourn.toml`;
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
+}

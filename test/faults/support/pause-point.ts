@@ -1,0 +1,71 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { JournalStep } from "../../../src/migrator/journal.ts";
+import { said } from "../../support/sojourn-process.ts";
+import type { FaultLab } from "./fault-lab.ts";
+
+const root = join(import.meta.dirname, "..", "..", "..");
+const program = join(import.meta.dirname, "programs", "pause-at.ts");
+
+/** A line of the daemon's source, found by its text, and when to stop there. */
+export interface CodePlace {
+  file: string;
+  text: string;
+  /** An expression in the line's scope. */
+  condition: string;
+}
+
+/** Before the record of this step is written. */
+export function beforeRecord(step: JournalStep): CodePlace {
+  return atJournal("writeFileSync(this.#file, line)", step);
+}
+
+/** After the record is durable and before its effect. */
+export function afterRecord(step: JournalStep): CodePlace {
+  return atJournal("this.#records.push(complete)", step);
+}
+
+function atJournal(text: string, step: JournalStep): CodePlace {
+  return { file: "src/migrator/journal.ts", text, condition: `complete.step === "${step}"` };
+}
+
+/**
+ * A place at which a host's daemon stands still, whole, as a process that was stopped does: to be killed there, or
+ * to go on when this is disposed of.
+ */
+export class PausePoint implements AsyncDisposable {
+  /** Resolves when the daemon stands there. */
+  readonly reached: Promise<void>;
+  readonly #helper: ChildProcess;
+
+  private constructor(helper: ChildProcess) {
+    this.#helper = helper;
+    this.reached = said(helper, "paused");
+    this.reached.catch(() => {});
+  }
+
+  static async set(fault: FaultLab, host: string, place: CodePlace): Promise<PausePoint> {
+    const line = lineOf(place);
+    const args = [`${fault.daemonOn(host)}`, place.file, `${line}`, place.condition];
+    const helper = fault.spawn(host, [process.execPath, program, ...args], "pipe");
+    const point = new PausePoint(helper);
+    await said(helper, "ready");
+    return point;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#helper.exitCode !== null) return;
+    const ended = once(this.#helper, "exit");
+    this.#helper.stdin?.end();
+    await ended;
+  }
+}
+
+function lineOf({ file, text }: CodePlace): number {
+  const lines = readFileSync(join(root, file), "utf8").split("\n");
+  const found = lines.findIndex((line) => line.includes(text));
+  if (found < 0) throw new Error(`${file} has no line with ${text}`);
+  return found;
+}
