@@ -39,7 +39,7 @@ if (wrong !== undefined) {
 
 const folder = mkdtempSync(join(tmpdir(), "faults-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-const outcomes = await runTests();
+const { outcomes, exitCode } = await runTests();
 const rows = rowResults(outcomes, readMeasured());
 const missing = (wanted ?? []).filter((row) => !rows.some((one) => `${one.row}` === row));
 if (!options.json) print(table(rows));
@@ -47,10 +47,10 @@ for (const row of missing) process.stderr.write(`faults: no test shows row ${row
 const failed = [...outcomes].filter(([, passed]) => !passed).map(([test]) => test);
 for (const test of failed) process.stderr.write(`faults: failed: ${test}\n`);
 if (options.json) print(JSON.stringify({ rows }));
-process.exitCode = failed.length > 0 || missing.length > 0 || outcomes.size === 0 ? 1 : 0;
+process.exitCode = exitCode !== 0 || missing.length > 0 || outcomes.size === 0 ? 1 : 0;
 
 /** Title and result of each test that was run. vitest's own output goes to standard error. */
-async function runTests(): Promise<Map<string, boolean>> {
+async function runTests(): Promise<{ outcomes: Map<string, boolean>; exitCode: number | null }> {
   const report = join(folder, "report.json");
   const args = ["run", "--project", "faults", "--reporter=default", "--reporter=json"];
   const child = spawn(
@@ -69,14 +69,15 @@ async function runTests(): Promise<Map<string, boolean>> {
   );
   // A lab takes itself down when its test ends: so the tests are asked to end, and waited for.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
-  await once(child, "close");
-  if (!existsSync(report)) return new Map();
+  const [exitCode] = (await once(child, "close")) as [number | null];
+  if (!existsSync(report)) return { outcomes: new Map(), exitCode: exitCode || 1 };
   const { testResults } = JSON.parse(readFileSync(report, "utf8")) as {
     testResults: { assertionResults: { title: string; status: string }[] }[];
   };
   const results = testResults.flatMap(({ assertionResults }) => assertionResults);
   const run = results.filter(({ status }) => status === "passed" || status === "failed");
-  return new Map(run.map(({ title, status }) => [title, status === "passed"]));
+  const outcomes = new Map(run.map(({ title, status }) => [title, status === "passed"] as const));
+  return { outcomes, exitCode };
 }
 
 /** A pattern for titles that begin with `[rows …]` and name one of the rows. */

@@ -24,6 +24,7 @@ import { MigrationStarter } from "./migration-starter.ts";
 import { baseHandlers, baseProcedures } from "./procedures.ts";
 import type { DaemonServices } from "./services.ts";
 import { layOutStreamCredentials } from "./stream-credentials.ts";
+import { prepareUnderlays } from "./underlays.ts";
 
 /** All procedures between hosts. */
 export const procedures = { ...baseProcedures, ...migrationProcedures, ...delegationProcedures };
@@ -91,6 +92,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const starter = new MigrationStarter({ config, context: source, migrations, tunnels, peer });
 
   await removeBarrierLeftovers();
+  await prepareUnderlays(tunnels, config, logger);
   for (const instance of await hypervisor.findInstances()) guests.adopt(instance);
   recoverSources(source, migrations, logger);
   await network.reconcile();

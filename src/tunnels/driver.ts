@@ -29,6 +29,11 @@ export function createDriver(run: Run, recipe: Recipe): TunnelDriver {
       return tunnel;
     },
     remove: (spec) => removeTunnel(run, tunnelName(checkSpec(spec))),
+    prepareUnderlay: async (localAddress, remoteAddress) => {
+      const ends = { localAddress, remoteAddress };
+      const underlay = await findUnderlay(run, ends, await readLinks(run));
+      await recipe.prepareUnderlay?.(underlay);
+    },
   };
 }
 
@@ -88,12 +93,7 @@ function createSteps(run: Run, recipe: Recipe, context: RecipeContext): Step[] {
 /** Settings that every tunnel device has, whatever carries it. */
 async function settingSteps(run: Run, recipe: Recipe, context: RecipeContext): Promise<Step[]> {
   const { spec, name, underlay, mtu, link } = context;
-  const ownsClsact = (await recipe.ownsClsact?.(context)) ?? false;
-  const alias = markText(spec, {
-    underlay: underlay.name,
-    underlayIndex: underlay.index,
-    ownsClsact,
-  });
+  const alias = markText(spec, { underlay: underlay.name, underlayIndex: underlay.index });
   const actions: Action[] = [];
   if (link?.alias !== alias) actions.push(setLink(run, name, "alias", alias));
   if (link !== null && link.mtu !== mtu) actions.push(setLink(run, name, "mtu", `${mtu}`));

@@ -1,9 +1,8 @@
-import { addClsact, addFilter, deleteClsact, deleteFilter, isAttached } from "./bpf/filters.ts";
+import { addClsact, addFilter, deleteFilter, isAttached } from "./bpf/filters.ts";
 import { installObject, type ObjectOptions, objectCopy, removeObject } from "./bpf/install.ts";
 import { noUnderlay, tunnelFailed } from "./errors.ts";
 import { idlePeerName } from "./identity.ts";
 import { classifiedDevices, readLinks } from "./inspect.ts";
-import { readMark } from "./mark.ts";
 import { type Recipe, type RecipeContext, refuseSameEndpoints } from "./recipe.ts";
 import { command, performSteps, type Run, type Step } from "./steps.ts";
 
@@ -27,7 +26,9 @@ export function ipipBpfRecipe(run: Run, options: ObjectOptions): Recipe {
       throw noUnderlay(`${underlay.name} is of type ${underlay.type}; the BPF path needs Ethernet`);
     },
     attach: (context) => attach(run, options, context),
-    ownsClsact: (context) => ownsClsact(run, context),
+    prepareUnderlay: async ({ name }) => {
+      if (!(await classifiedDevices(run)).includes(name)) await addClsact(run, name).perform();
+    },
     nextHop: () => null,
   };
 }
@@ -54,8 +55,7 @@ async function attach(run: Run, options: ObjectOptions, context: RecipeContext):
   if (!classified.includes(name)) steps.push({ action: addClsact(run, name), undo: null });
   if (!outwardThere) steps.push({ action: addFilter(run, outward, copy), undo: null });
   if (!classified.includes(underlay.name)) {
-    const undo = deleteClsact(run, underlay.name);
-    steps.push({ action: addClsact(run, underlay.name), undo });
+    steps.push({ action: addClsact(run, underlay.name), undo: null });
   }
   if (!inwardThere) {
     steps.push({ action: addFilter(run, inward, copy), undo: deleteFilter(run, inward) });
@@ -77,13 +77,6 @@ async function configOf(run: Run, { spec, name, underlay }: RecipeContext) {
     tunnelIndex: link.index,
     tunnelMac: link.mac,
   };
-}
-
-/** Ours when it is not there yet, or when a tunnel of ours on the same underlay says so. */
-async function ownsClsact(run: Run, { underlay, links }: RecipeContext): Promise<boolean> {
-  const marks = links.map(readMark);
-  if (marks.some((mark) => mark?.ownsClsact && mark.underlay === underlay.name)) return true;
-  return !(await classifiedDevices(run)).includes(underlay.name);
 }
 
 async function loadForProbe(run: Run, options: ObjectOptions, name: string): Promise<void> {

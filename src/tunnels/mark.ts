@@ -3,28 +3,25 @@ import type { TunnelSpec } from "./tunnel.ts";
 
 /**
  * What the kernel itself remembers of a tunnel for us, in the device's alias: it survives a crash and goes with
- * the device. `ownsClsact`: the underlay's clsact qdisc was added for a tunnel of ours.
+ * the device.
  */
 export interface Mark {
   underlay: string;
   underlayIndex: number;
-  ownsClsact: boolean;
 }
 
 /** The alias text, readable in `ip link`. */
 export function markText(spec: TunnelSpec, mark: Mark): string {
   const ends = `${spec.kind}:${spec.localAddress}:${spec.remoteAddress}`;
-  const clsact = mark.ownsClsact ? "clsact" : "-";
-  return `sojourn:${ends}:${mark.underlay}:${mark.underlayIndex}:${clsact}`;
+  return `sojourn:${ends}:${mark.underlay}:${mark.underlayIndex}`;
 }
 
 /** The mark on a device; null when it has none, which a crash right after its creation leaves. */
 export function readMark(link: Link): Mark | null {
-  const match = /^sojourn:[a-z]+:[0-9.]+:[0-9.]+:([^:/\s]+):(\d+):(clsact|-)$/.exec(link.alias);
+  const match = /^sojourn:[a-z]+:[0-9.]+:[0-9.]+:([^:/\s]+):(\d+)$/.exec(link.alias);
   if (match === null) return null;
   return {
     underlay: match[1] ?? "",
     underlayIndex: Number(match[2]),
-    ownsClsact: match[3] === "clsact",
   };
 }

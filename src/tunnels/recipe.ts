@@ -32,8 +32,8 @@ export interface Recipe {
   check?(context: RecipeContext): void;
   /** Steps between the device's creation and its being set up; none for what is there. */
   attach?(context: RecipeContext): Promise<Step[]>;
-  /** Whether the underlay's clsact qdisc is, or will be, there on our account. */
-  ownsClsact?(context: RecipeContext): Promise<boolean>;
+  /** What has to be on the underlay device before any tunnel, once; see `Tunnels.prepareUnderlay`. */
+  prepareUnderlay?(underlay: Link): Promise<void>;
   /** What routes through it name as gateway, and its MAC address; null for a point-to-point device. */
   nextHop(spec: TunnelSpec): { address: string; mac: string } | null;
 }

@@ -1,8 +1,7 @@
-import { deleteClsact, deleteFilter, findFilters } from "./bpf/filters.ts";
+import { deleteFilter, findFilters } from "./bpf/filters.ts";
 import { foreignObject, tunnelFailed } from "./errors.ts";
 import { isTunnelName, linkGroup } from "./identity.ts";
-import { classifiedDevices, type Link, readLinks } from "./inspect.ts";
-import { readMark } from "./mark.ts";
+import { type Link, readLinks } from "./inspect.ts";
 import { type Action, command, type Run } from "./steps.ts";
 
 /** Names of the interfaces here that are tunnels of ours. */
@@ -30,15 +29,11 @@ export async function removeTunnel(run: Run, name: string): Promise<void> {
   if (left.length > 0) throw tunnelFailed(`tunnel ${name} is not removed entirely`, failure, left);
 }
 
-/** What `removeTunnel` does, in order: the device last, because its alias knows about the clsact qdisc. */
+/** What `removeTunnel` does, in order. */
 export async function removalSteps(run: Run, name: string): Promise<Action[]> {
   const link = (await readLinks(run)).find((candidate) => candidate.name === name);
   if (link !== undefined) refuseForeign(link);
   const actions = (await findFilters(run, name)).map((at) => deleteFilter(run, at));
-  const mark = link === undefined ? null : readMark(link);
-  if (mark?.ownsClsact && (await classifiedDevices(run)).includes(mark.underlay)) {
-    actions.push(deleteClsact(run, mark.underlay));
-  }
   if (link !== undefined) actions.push(command(run, "ip", "link", "del", "dev", name));
   return actions;
 }

@@ -46,8 +46,10 @@ export interface TunnelDriver {
    * @throws SojournError `SOJ_TUNNEL_…`; a foreign object in the way is refused, never touched.
    */
   ensure(spec: TunnelSpec): Promise<TunnelInterface>;
-  /** Removes what `ensure` made; nothing when there is nothing. */
+  /** Removes what `ensure` made, but for what `prepareUnderlay` would make; nothing when there is nothing. */
   remove(spec: TunnelSpec): Promise<void>;
+  /** @throws SojournError `SOJ_TUNNEL_UNDERLAY` */
+  prepareUnderlay(localAddress: string, remoteAddress: string): Promise<void>;
 }
 
 /** The room's door. */
@@ -59,6 +61,13 @@ export interface Tunnels {
   describe(spec: TunnelSpec): Promise<TunnelInterface>;
   ensure(spec: TunnelSpec): Promise<TunnelInterface>;
   remove(spec: TunnelSpec): Promise<void>;
+  /**
+   * Makes what `ipip` tunnels need on the device that leads to `remoteAddress`, and what costs packets of everybody
+   * on that device when it is made: at the daemon's start, not in a migration. It stays for good, for its removal
+   * costs packets too. Nothing where the kernel has its own `ipip` device.
+   * @throws SojournError `SOJ_TUNNEL_UNSUPPORTED`, `SOJ_TUNNEL_UNDERLAY`.
+   */
+  prepareUnderlay(localAddress: string, remoteAddress: string): Promise<void>;
   /** Names of the interfaces on this host that carry our mark for tunnels. */
   list(): Promise<string[]>;
   /** Removes a tunnel of ours by its interface name (leftover of a crash). */

@@ -42,6 +42,11 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
     describe: (spec) => exclusively(async () => (await driverFor(spec)).describe(spec)),
     ensure: (spec) => exclusively(async () => (await driverFor(spec)).ensure(spec)),
     remove: (spec) => exclusively(() => removeTunnel(run, tunnelName(checkSpec(spec)))),
+    prepareUnderlay: (localAddress, remoteAddress) =>
+      exclusively(async () => {
+        const driver = await firstSupported(drivers, "ipip");
+        await driver.prepareUnderlay(localAddress, remoteAddress);
+      }),
     list: () => listTunnels(run),
     removeByName: (name) => exclusively(() => removeTunnel(run, name)),
     support: async () => {

@@ -13,7 +13,7 @@ const smallestMtu = 576;
  */
 export async function findUnderlay(
   run: Run,
-  spec: TunnelSpec,
+  spec: Pick<TunnelSpec, "localAddress" | "remoteAddress">,
   links: readonly Link[],
 ): Promise<Link> {
   const path = `${spec.localAddress} to ${spec.remoteAddress}`;

@@ -30,7 +30,6 @@ describe("what others have on the underlay", () => {
   test("their qdiscs and filters are there before, during and after a tunnel", async () => {
     const [a, b] = bed.hosts;
     await a.run("tc", "qdisc add dev eth0 root handle 1: htb default 1".split(" "));
-    await a.run("tc", ["qdisc", "add", "dev", "eth0", "clsact"]);
     await a.run("tc", foreignFilter("ingress", 9000));
     await a.run("tc", foreignFilter("egress", 9000));
     const before = await snapshot(a);
@@ -43,9 +42,36 @@ describe("what others have on the underlay", () => {
     expect(await snapshot(a)).toEqual(before);
   });
 
-  test("a clsact qdisc that was there without filters stays", async () => {
+  test.each(["ipip", "vxlan"] as const)(
+    "tunnels of kind %s come and go without the loss of a packet",
+    async (kind) => {
+      const [a, b] = bed.hosts;
+      const pings = a.run("ping", ["-q", "-i", "0.001", "-w", "4", b.underlayAddress]);
+      const ended = pings.then(
+        () => true,
+        () => true,
+      );
+      let made = 0;
+      while (!(await Promise.race([ended, Promise.resolve(false)]))) {
+        await a.tunnels.ensure(specOf(kind, a, b));
+        await a.tunnels.remove(specOf(kind, a, b));
+        made++;
+      }
+      const { stdout } = await pings;
+      const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(stdout) ?? [];
+      expect(made).toBeGreaterThan(3);
+      expect(Number(sent)).toBeGreaterThan(500);
+      expect(received).toBe(sent);
+    },
+  );
+
+  test("what the underlay needs is made once, and stays", async () => {
     const [a, b] = bed.hosts;
-    await a.run("tc", ["qdisc", "add", "dev", "eth0", "clsact"]);
+    await a.run("tc", ["qdisc", "del", "dev", "eth0", "clsact"]);
+    for (const _again of [1, 2]) {
+      await a.tunnels.prepareUnderlay(a.underlayAddress, b.underlayAddress);
+      expect((await a.run("tc", ["qdisc", "show", "dev", "eth0"])).stdout).toContain("clsact");
+    }
     const before = await snapshot(a);
     await bed.connect("ipip", a, b);
     await a.tunnels.remove(specOf("ipip", a, b));
@@ -54,6 +80,7 @@ describe("what others have on the underlay", () => {
 
   test("an ingress qdisc serves as well as clsact", async () => {
     const [a, b] = bed.hosts;
+    await a.run("tc", ["qdisc", "del", "dev", "eth0", "clsact"]);
     await a.run("tc", ["qdisc", "add", "dev", "eth0", "ingress"]);
     const before = await snapshot(a);
     await bed.connect("ipip", a, b);
@@ -62,7 +89,7 @@ describe("what others have on the underlay", () => {
     expect(await snapshot(a)).toEqual(before);
   });
 
-  test("our clsact qdisc stays while a filter of somebody else is on it", async () => {
+  test("a filter that somebody puts on the qdisc meanwhile stays", async () => {
     const [a, b] = bed.hosts;
     await bed.connect("ipip", a, b);
     await a.run("tc", foreignFilter("egress", 9000));
@@ -74,7 +101,6 @@ describe("what others have on the underlay", () => {
 
   test("a filter of somebody else in our place is refused and left alone", async () => {
     const [a, b] = bed.hosts;
-    await a.run("tc", ["qdisc", "add", "dev", "eth0", "clsact"]);
     await a.run("tc", foreignFilter("ingress", 183));
     const before = await snapshot(a);
     await expect(a.tunnels.ensure(specOf("ipip", a, b))).rejects.toMatchObject({

@@ -166,6 +166,8 @@ async function addHost(options: {
   await ip("-n", namespace, "route", "add", "default", "via", `172.16.${number}.1`);
   await ip("-n", behind, "route", "add", "default", "via", `10.${number}.0.1`);
   const run = runIn(namespace);
+  // As `prepareUnderlay` does at a daemon's start; that it is never removed is part of every snapshot.
+  await run("tc", ["qdisc", "add", "dev", "eth0", "clsact"]);
   const tunnels = createTunnels({ run, runtimeFolder, ipipDatapath: "bpf" });
   const reassembled = async () => {
     const [names, values] = (await run("grep", ["^Ip:", "/proc/net/snmp"])).stdout.split("\n");

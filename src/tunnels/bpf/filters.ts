@@ -28,15 +28,13 @@ export function deleteFilter(run: Run, at: Attachment): Action {
   return command(run, "tc", "filter", "del", ...place(at));
 }
 
-/** Adds the qdisc on which filters sit. */
+/**
+ * Adds the qdisc on which filters sit. On a device with traffic that is not free: the kernel stops the device's
+ * queues for an RCU grace period meanwhile, and what is sent in that time is lost (`qdisc_graft` in
+ * net/sched/sch_api.c, which removal passes through too). So the underlay gets it once and keeps it.
+ */
 export function addClsact(run: Run, device: string): Action {
   return command(run, "tc", "qdisc", "add", "dev", device, "clsact");
-}
-
-/** Removes the clsact qdisc unless somebody's filter is on it. */
-export function deleteClsact(run: Run, device: string): Action {
-  const { text, perform } = command(run, "tc", "qdisc", "del", "dev", device, "clsact");
-  return { text, perform: async () => ((await hasFilters(run, device)) ? undefined : perform()) };
 }
 
 /** Every filter of the tunnel on devices other than its own, wherever the underlay was at the time. */
@@ -73,14 +71,6 @@ export async function isAttached(run: Run, at: Attachment): Promise<boolean> {
     );
   }
   return inPlace.some((filter) => belongsTo(filter, at.name));
-}
-
-async function hasFilters(run: Run, device: string): Promise<boolean> {
-  const sides = [
-    await readFilters(run, device, "ingress"),
-    await readFilters(run, device, "egress"),
-  ];
-  return sides.some((filters) => filters.length > 0);
 }
 
 function belongsTo(filter: Filter, name: string): boolean {

@@ -14,6 +14,9 @@ export const guestAddress = "10.1.0.10";
 const frozenDeadlineMs = 2_000;
 const freezeAllowanceMs = 1_000;
 
+/** A destination whose source has forgotten it gives up after this long (destinations.ts). */
+export const leaseMs = 30_000;
+
 type KernelStates = Record<string, Record<string, string>>;
 
 /** What became of one test. */
@@ -77,16 +80,15 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     this.#limitMs = limitMs;
   }
 
-  /** Opens an echo session from the client that runs until `expectSessionAlive`. */
-  async openSession(): Promise<void> {
+  /** Opens an echo session from the client that runs until the next; `patienceMs` for a guest that is booting. */
+  async openSession(patienceMs = 0): Promise<void> {
     await this.#session?.[Symbol.asyncDispose]();
-    this.#session = await startProber({
-      kind: "tcp-echo",
-      host: guestAddress,
-      port: 7,
-      intervalMs: 20,
-      commandPrefix: labNodePrefix(this.lab.name, "client"),
+    const deadlineMs = Date.now() + patienceMs;
+    this.#session = await this.#startSession().catch((error: unknown) => {
+      if (Date.now() > deadlineMs) throw error;
+      return null;
     });
+    if (this.#session === null) await this.openSession(deadlineMs - Date.now());
   }
 
   /**
@@ -172,6 +174,8 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     const takenOver = decided.includes("takeover");
     expect(takenOver && decided.includes("abort")).toBe(false);
     if (!takenOver) {
+      const atDestination = () => this.placeAt("host-b");
+      await expect.poll(atDestination, { timeout: leaseMs + 15_000, interval: 500 }).toBeNull();
       await this.expectHomeAndClean();
       return "home";
     }
@@ -211,6 +215,16 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     await this.#freezes?.[Symbol.asyncDispose]();
     await this.#session?.[Symbol.asyncDispose]();
     await this.lab[Symbol.asyncDispose]();
+  }
+
+  #startSession(): Promise<Prober> {
+    return startProber({
+      kind: "tcp-echo",
+      host: guestAddress,
+      port: 7,
+      intervalMs: 20,
+      commandPrefix: labNodePrefix(this.lab.name, "client"),
+    });
   }
 
   async #kernelStates(): Promise<KernelStates> {

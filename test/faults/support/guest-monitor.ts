@@ -32,6 +32,14 @@ export async function askMonitor(
   return answers.slice(1);
 }
 
+/** Holds the monitor, silent, until it is disposed of. Only while that host's daemon is away. */
+export async function holdMonitor(fault: FaultLab, host: string): Promise<Disposable> {
+  const socket = connect(monitorPath(fault, host));
+  await once(socket, "data");
+  fault.injected += 1;
+  return { [Symbol.dispose]: () => socket.destroy() };
+}
+
 function monitorPath(fault: FaultLab, host: string): string {
   const pid = findHolder(fault.lab.name, host)?.pid;
   const folder = `/proc/${pid}/root/run/sojourn/guests/${guest}`;

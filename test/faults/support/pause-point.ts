@@ -1,17 +1,16 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JournalStep } from "../../../src/migrator/journal.ts";
 import { said } from "../../support/sojourn-process.ts";
 import type { FaultLab } from "./fault-lab.ts";
 
-const root = join(import.meta.dirname, "..", "..", "..");
+const sources = join(import.meta.dirname, "..", "..", "..", "src", "migrator");
 const program = join(import.meta.dirname, "programs", "pause-at.ts");
 
-/** A line of the daemon's source, found by its text, and when to stop there. */
+/** A line of src/migrator, found by its text wherever it is, and when to stop there. */
 export interface CodePlace {
-  file: string;
   text: string;
   /** An expression in the line's scope. */
   condition: string;
@@ -28,7 +27,7 @@ export function afterRecord(step: JournalStep): CodePlace {
 }
 
 function atJournal(text: string, step: JournalStep): CodePlace {
-  return { file: "src/migrator/journal.ts", text, condition: `complete.step === "${step}"` };
+  return { text, condition: `complete.step === "${step}"` };
 }
 
 /**
@@ -47,8 +46,8 @@ export class PausePoint implements AsyncDisposable {
   }
 
   static async set(fault: FaultLab, host: string, place: CodePlace): Promise<PausePoint> {
-    const line = lineOf(place);
-    const args = [`${fault.daemonOn(host)}`, place.file, `${line}`, place.condition];
+    const { file, line } = find(place.text);
+    const args = [`${fault.daemonOn(host)}`, file, `${line}`, place.condition];
     const helper = fault.spawn(host, [process.execPath, program, ...args], "pipe");
     const point = new PausePoint(helper);
     await said(helper, "ready");
@@ -63,9 +62,11 @@ export class PausePoint implements AsyncDisposable {
   }
 }
 
-function lineOf({ file, text }: CodePlace): number {
-  const lines = readFileSync(join(root, file), "utf8").split("\n");
-  const found = lines.findIndex((line) => line.includes(text));
-  if (found < 0) throw new Error(`${file} has no line with ${text}`);
-  return found;
+function find(text: string): { file: string; line: number } {
+  for (const name of readdirSync(sources)) {
+    const lines = readFileSync(join(sources, name), "utf8").split("\n");
+    const line = lines.findIndex((one) => one.includes(text));
+    if (line >= 0) return { file: `src/migrator/${name}`, line };
+  }
+  throw new Error(`src/migrator has no line with ${text}`);
 }

@@ -50,11 +50,8 @@ test("names carry the mark, fit an interface and differ by kind and direction", 
 
 test("a mark is read back as written, and foreign aliases are none", () => {
   const spec = { kind: "ipip", localAddress: "172.16.1.2", remoteAddress: "172.16.2.2" } as const;
-  const mark = { underlay: "bond0.12", underlayIndex: 7, ownsClsact: true };
+  const mark = { underlay: "bond0.12", underlayIndex: 7 };
   const aliased = (alias: string) => ({ alias }) as Link;
   expect(readMark(aliased(markText(spec, mark)))).toEqual(mark);
-  expect(readMark(aliased(markText(spec, { ...mark, ownsClsact: false })))).toMatchObject({
-    ownsClsact: false,
-  });
   fc.assert(fc.property(fc.string(), (alias) => readMark(aliased(alias)) === null));
 });
