@@ -4,11 +4,12 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { formatTable } from "../../src/cli/table.ts";
+import { labsFolder } from "../../src/lab/layout.ts";
 
 /** One row of the matrix as one test shows it. */
 interface RowResult {
@@ -46,8 +47,11 @@ if (!options.json) print(table(rows));
 for (const row of missing) process.stderr.write(`faults: no test shows row ${row}\n`);
 const failed = [...outcomes].filter(([, passed]) => !passed).map(([test]) => test);
 for (const test of failed) process.stderr.write(`faults: failed: ${test}\n`);
+const left = leftLabs();
+for (const lab of left) process.stderr.write(`faults: the lab ${lab} was left behind\n`);
 if (options.json) print(JSON.stringify({ rows }));
-process.exitCode = exitCode !== 0 || missing.length > 0 || outcomes.size === 0 ? 1 : 0;
+const isFine = exitCode === 0 && missing.length === 0 && outcomes.size > 0 && left.length === 0;
+process.exitCode = isFine ? 0 : 1;
 
 /** Title and result of each test that was run. vitest's own output goes to standard error. */
 async function runTests(): Promise<{ outcomes: Map<string, boolean>; exitCode: number | null }> {
@@ -78,6 +82,12 @@ async function runTests(): Promise<{ outcomes: Map<string, boolean>; exitCode: n
   const run = results.filter(({ status }) => status === "passed" || status === "failed");
   const outcomes = new Map(run.map(({ title, status }) => [title, status === "passed"] as const));
   return { outcomes, exitCode };
+}
+
+/** Labs of the fault tests that are still there. */
+function leftLabs(): string[] {
+  if (!existsSync(labsFolder)) return [];
+  return readdirSync(labsFolder).filter((lab) => lab.startsWith("fault-"));
 }
 
 /** A pattern for titles that begin with `[rows …]` and name one of the rows. */

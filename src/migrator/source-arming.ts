@@ -9,6 +9,9 @@ import { conductOf } from "./strategy.ts";
 /** Time for the source's tap to drain into the guest once packets are copied to the destination as well. */
 const minimumArmedMs = 20;
 
+/** How long a busy QEMU may have left its tap alone. */
+const longestReadDelayMs = 50;
+
 /** How long the destination may take to confirm; the held-down stream lasts longer. */
 const confirmationTimeoutMs = 800;
 
@@ -31,9 +34,20 @@ export async function armCopy(
   if (conductOf(task.strategy).copies) {
     await context.network.routing.arm(attachmentOf(context.host, facts.before).address);
   }
-  await delay(minimumArmedMs, signal);
+  await Promise.all([delay(minimumArmedMs, signal), drained(facts)]);
   await facts.pace.stoppable(signal);
   if (facts.resume) refuseEnded(await facts.instance.migrationProgress());
+}
+
+/**
+ * Returns when QEMU has read what was in the guest's tap at the call. Its main loop answers the monitor and reads the
+ * tap in turn, at most 50 packets at a time (`tap_send` in net/tap.c), so each answered question after the
+ * first stands for 50 packets.
+ */
+async function drained({ instance, inboundRate }: MigrationFacts): Promise<void> {
+  const waiting = (inboundRate.packetsPerSecond / 1000) * longestReadDelayMs;
+  const questions = 3 + Math.min(Math.ceil(waiting / 50), 40);
+  for (let asked = 0; asked < questions; asked += 1) await instance.runState();
 }
 
 /** The destination is there, and its tap has room for what will wait in it. */

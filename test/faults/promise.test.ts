@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FaultLab } from "./support/fault-lab.ts";
+import { recordEachFault } from "./support/record-faults.ts";
 
 /** Faults around the promise: the guest runs at the destination, once, and everybody comes to know it. */
 let fault: FaultLab;
+
+recordEachFault(() => fault);
 
 beforeAll(async () => {
   fault = await FaultLab.up("fault-promise");
@@ -11,53 +14,33 @@ beforeAll(async () => {
 
 afterAll(() => fault?.[Symbol.asyncDispose]());
 
-test("the destination's word to the source's QEMU is lost after migrate-continue", async () => {
-  // Acknowledgements pass, so the stream arrives whole; the one message of the return path that says so does not.
-  const migration = fault.migrate("host-a", "host-b");
-  await migration.streaming();
-  {
-    await using _cut = await returnPathCut();
-    expect(migration.hasSeen("stop")).toBe(false);
-    expect(await migration.ended).toMatchObject({
-      exitCode: 0,
-      last: { type: "report", outcome: "completed" },
-    });
-    expect(await droppedPackets()).toBeGreaterThan(0);
-    await fault.expectAway();
-  }
-  await fault.returnHome();
-});
+/** The test suite leaves out what steps.test.ts shows as well. */
+const heard = process.env.SOJOURN_FAULTS_ALL
+  ? ["stop", "promise", "continue", "verifying"]
+  : ["continue"];
 
-test.each(["stop", "promise", "continue", "verifying"])(
-  "the source's daemon is killed on hearing of %s and comes back",
+test.each(heard)(
+  "[rows 3, 4] the source's daemon is killed on hearing of %s and comes back",
   async (phase) => {
     const migration = fault.migrate("host-a", "host-b");
     const id = await migration.phase(phase);
-    process.kill(fault.daemonOn("host-a"), "SIGKILL");
+    // The daemon's own start, while nobody else could thaw the guest, comes on top of the deadline.
+    fault.allowFreeze(5_000);
+    fault.signal(fault.daemonOn("host-a"), "SIGKILL");
     await migration.ended.catch(() => {});
     await fault.restart("host-a");
     await fault.recovered("host-a");
     await fault.recovered("host-b");
-    // Before the promise it goes back; after it the destination's journal says where the guest is.
-    const promised = (await fault.journaled("host-a", id)).includes("promise");
-    const decided = await fault.journaled("host-b", id);
-    expect(decided.includes("takeover")).not.toBe(decided.includes("abort"));
-    if (decided.includes("takeover")) {
-      expect(promised).toBe(true);
-      await fault.expectAway();
-      await fault.returnHome();
-    } else {
-      await fault.expectHomeAndClean();
-    }
+    await fault.expectSettled(id);
   },
 );
 
 test.each(["armed", "continue"])(
-  "the destination's daemon is killed on hearing of %s and comes back",
+  "[rows 5, 6] the destination's daemon is killed on hearing of %s and comes back",
   async (phase) => {
     const migration = fault.migrate("host-a", "host-b");
     await migration.phase(phase);
-    process.kill(fault.daemonOn("host-b"), "SIGKILL");
+    fault.signal(fault.daemonOn("host-b"), "SIGKILL");
     await fault.restart("host-b");
     const { exitCode, last } = await migration.ended;
     if (exitCode === 0) {
@@ -72,11 +55,11 @@ test.each(["armed", "continue"])(
   },
 );
 
-test("the destination's QEMU freezes before the switchover: it never runs the guest, even thawed", async () => {
+test("[rows 14, 15] the destination's QEMU freezes before the switchover: it never runs the guest, even thawed", async () => {
   const migration = fault.migrate("host-a", "host-b");
   await migration.phase("armed");
   const frozen = fault.qemuOn("host-b");
-  process.kill(frozen, "SIGSTOP");
+  fault.signal(frozen, "SIGSTOP");
   expect(await migration.ended).toMatchObject({
     exitCode: 4,
     last: { type: "error", guest_state: "running-at-source" },
@@ -86,7 +69,7 @@ test("the destination's QEMU freezes before the switchover: it never runs the gu
   await fault.expectHomeAndClean();
 });
 
-test("daemons restart while the guest is away: it goes on, both know where it is, and it comes home", async () => {
+test("[rows 46] daemons restart while the guest is away: it goes on, both know where it is, and it comes home", async () => {
   expect((await fault.migrate("host-a", "host-b").ended).exitCode).toBe(0);
   const qemu = fault.qemuOn("host-b");
   await Promise.all([fault.restart("host-a"), fault.restart("host-b")]);
@@ -95,7 +78,7 @@ test("daemons restart while the guest is away: it goes on, both know where it is
   await fault.returnHome();
 });
 
-test("the daemon is killed and restarts while the guest is at home: nothing changes", async () => {
+test("[rows 46] the daemon is killed and restarts while the guest is at home: nothing changes", async () => {
   const qemu = fault.qemuOn("host-a");
   await fault.kill("host-a");
   await fault.expectSessionAlive();
@@ -104,7 +87,7 @@ test("the daemon is killed and restarts while the guest is at home: nothing chan
   expect(fault.qemuOn("host-a")).toBe(qemu);
 });
 
-test("a daemon that is told to end does, and its guest goes on", async () => {
+test("[rows 46] a daemon that is told to end does, and its guest goes on", async () => {
   const qemu = fault.qemuOn("host-a");
   expect(await fault.terminate("host-a", 15_000)).toBe(true);
   await fault.expectSessionAlive();
@@ -113,7 +96,7 @@ test("a daemon that is told to end does, and its guest goes on", async () => {
   expect(fault.qemuOn("host-a")).toBe(qemu);
 });
 
-test("a second daemon is refused, and so is an address that somebody else has", async () => {
+test("[rows 47] a second daemon is refused, and so is an address that somebody else has", async () => {
   const daemon = ["sojourn", "daemon", "--config", "/etc/sojourn/sojourn.toml"];
   const second = await fault.exec("host-b", daemon);
   expect(second).toMatchObject({
@@ -151,32 +134,3 @@ test("an unknown key in the configuration is named with its place, and the daemo
 
 const listen =
   "require('node:net').createServer().listen(+process.argv[1], process.argv[2], () => console.log('listening'))";
-
-/**
- * Drops what the destination's QEMU says, but not its bare acknowledgements (at most 80 bytes, SACK included).
- * QEMU's migration port is neither the daemons' nor a tunnel's.
- */
-async function returnPathCut(): Promise<AsyncDisposable> {
-  const daemonPort = 7707;
-  await fault.run("router", [
-    "nft",
-    `table ip fault {
-      chain forward {
-        type filter hook forward priority 0
-        tcp sport ${daemonPort} accept
-        tcp dport ${daemonPort} accept
-        ip saddr 172.16.2.2 ip protocol tcp ip length > 80 counter drop
-      }
-    }`,
-  ]);
-  return {
-    [Symbol.asyncDispose]: async () => {
-      await fault.run("router", ["nft", "delete", "table", "ip", "fault"]);
-    },
-  };
-}
-
-async function droppedPackets(): Promise<number> {
-  const text = await fault.run("router", ["nft", "list", "table", "ip", "fault"]);
-  return Number(/counter packets (\d+)/.exec(text)?.[1]);
-}

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { guestDefinitionFromJson } from "../../src/hypervisor/definition.ts";
 import type { GuestInstance } from "../../src/hypervisor/hypervisor.ts";
 import { guestFiles } from "../../src/lab/guest-image.ts";
-import { awaitConvergence } from "../../src/migrator/convergence.ts";
+import { awaitConvergence, StoppedByHypervisor } from "../../src/migrator/convergence.ts";
 import { firstPassBandwidth, type Pace, paced, unpaced } from "../../src/migrator/pacing.ts";
 import { migrationStatus, QemuHost } from "../support/qemu-host.ts";
 
@@ -40,14 +40,15 @@ describe("QEMU does not stop a guest that has nothing left to send", () => {
   /** Follows the stream as a migration does, then stops the guest; gives the run state right after. */
   async function convergeAndStop(source: GuestInstance, pace: Pace): Promise<string> {
     await awaitConvergence(source, pace, policy, () => {}, never);
-    await pace.stoppable(never);
     const ready = migrationStatus(source, "pre-switchover");
+    await pace.stoppable(never);
     const [, , runState] = await Promise.all([
       source.setOutgoingParameters({ maxBandwidthBytesPerSecond: 0, downtimeLimitMs: 10_000 }),
       source.stop(),
       source.runState(),
     ]);
     await ready;
+    if (!pace.ownStop.includes(runState)) throw new StoppedByHypervisor();
     return runState;
   }
 
@@ -68,7 +69,8 @@ describe("QEMU does not stop a guest that has nothing left to send", () => {
     await manyPasses;
     expect((await source.migrationProgress()).status).toBe("active");
     expect(await source.runState()).toBe("running");
-    expect(unpaced.ownStop).toContain(await convergeAndStop(source, unpaced));
+    const pace = unpaced;
+    expect(pace.ownStop).toContain(await convergeAndStop(source, pace));
 
     const sent = migrationStatus(source, "completed");
     const loaded = migrationStatus(destination, "completed");
@@ -85,20 +87,41 @@ describe("QEMU does not stop a guest that has nothing left to send", () => {
       memory_mib: memoryMib,
       kernel,
       initrd,
-      append: "console=ttyS0 quiet cryptomgr.notests=1 sojourn.memcheck=8 sojourn.dirty_mbps=10",
+      append: "console=ttyS0 quiet cryptomgr.notests=1 sojourn.memcheck=16 sojourn.dirty_mbps=200",
     });
     const extra = [...definition.extra_arguments, "-qmp", `unix:${monitor},server=on,wait=off`];
     const source = await here.start({ ...definition, extra_arguments: extra });
-    const destination = await there.startIncoming(definition);
     const firstPassBytesPerSecond = firstPassBandwidth(memoryMib * 2 ** 20, 0);
     await source.prepareOutgoing({
       downtimeLimitMs: 1,
       maxBandwidthBytesPerSecond: firstPassBytesPerSecond,
     });
     await forgetSwitchoverAck(monitor);
-    await begin(source, destination);
-    const pace = paced(source, { firstPassBytesPerSecond, maxBytesPerSecond: 0 });
-    expect(await convergeAndStop(source, pace)).toBe("paused");
+    expect(await stoppedAfterAll(source, firstPassBytesPerSecond)).toBe("paused");
+
+    /** On a busy machine a window's end may be missed; the stream is then begun again, as by a migration. */
+    async function stoppedAfterAll(guest: GuestInstance, bandwidth: number): Promise<string> {
+      for (let attempt = 1; ; attempt++) {
+        const destination = await there.startIncoming(definition);
+        await begin(guest, destination);
+        const pace = paced(guest, { firstPassBytesPerSecond: bandwidth, maxBytesPerSecond: 0 });
+        try {
+          return await convergeAndStop(guest, pace);
+        } catch (error) {
+          if (!(error instanceof StoppedByHypervisor) || attempt === 4) throw error;
+          const cancelled = migrationStatus(guest, "cancelled");
+          await guest.cancelMigration();
+          await cancelled;
+          expect(await guest.runState()).toBe("running");
+          await destination.quit(0);
+          const downtimeLimitMs = 1;
+          await guest.setOutgoingParameters({
+            downtimeLimitMs,
+            maxBandwidthBytesPerSecond: bandwidth,
+          });
+        }
+      }
+    }
   });
 });
 

@@ -53,7 +53,7 @@ describe("strategies of the switchover", () => {
           wallClockOf(outcome, "resumed"),
         );
         expect(lost).toEqual([]);
-        expect(report.probes.packet).toMatchObject({ reordered: 0 });
+        expect(report.probes.packet).toMatchObject({ lost: 0, reordered: 0 });
         expect(report.packets_dropped).toBe(0);
       } else expect(report.strategy).toBe(name);
       if (name === "script-2009") {

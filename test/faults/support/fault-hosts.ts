@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { findDaemon } from "../../../src/lab/daemon-process.ts";
 import { killDaemon, labNodePrefix, restartDaemon } from "../../../src/lab/index.ts";
 import { labPaths } from "../../../src/lab/layout.ts";
-import { sendSignal, waitUntilGone } from "../../../src/lab/process-control.ts";
+import { identify, sendSignal, waitUntilGone } from "../../../src/lab/process-control.ts";
 import { labProcesses } from "../../../src/lab/processes.ts";
 import type { CommandOutcome, TestLab } from "../../support/lab.ts";
 
@@ -54,6 +54,13 @@ export class FaultHosts {
   signal(pid: number, signal: NodeJS.Signals): void {
     if (signal !== "SIGCONT") this.injected += 1;
     process.kill(pid, signal);
+  }
+
+  /** SIGKILL, and the end of the process: a large one takes a moment to go. */
+  async end(pid: number): Promise<void> {
+    const identity = identify(pid);
+    this.signal(pid, "SIGKILL");
+    if (!(await waitUntilGone(identity, 10_000))) throw new Error(`process ${pid} does not end`);
   }
 
   /** Runs a command in a node at once, without the CLI's start in between. */
@@ -116,7 +123,7 @@ export class FaultHosts {
 
   /** Monitors' sockets on a host, one for each process of a guest. */
   async monitors(host: string): Promise<string[]> {
-    const find = ["find", "/run/sojourn/guests", "-name", "instance.json"];
+    const find = ["find", "/run/sojourn", "-name", "instance.json"];
     return (await this.run(host, find)).split("\n").filter((path) => path !== "");
   }
 

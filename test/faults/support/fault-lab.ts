@@ -107,6 +107,12 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     expect(session.snapshot().broken).toBeNull();
   }
 
+  /** The session of `openSession` is over, as after a restart of the guest. */
+  async expectSessionBroken(): Promise<void> {
+    const broken = () => this.#session?.snapshot().broken ?? null;
+    await expect.poll(broken, { timeout: 60_000, interval: 200 }).not.toBeNull();
+  }
+
   /** Starts `sojourn migrate` and follows it. */
   migrate(from: string, to: string, options: readonly string[] = []): FollowedMigration {
     const command = ["sojourn", "migrate", guest, "--to", to, "--json", "--no-probe", ...options];
@@ -195,7 +201,7 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     if ((await this.placeAt("host-a"))?.state !== "running") {
       await this.run("host-a", ["sojourn", "guest", "start", guest]);
     }
-    await this.openSession();
+    await this.openSession(60_000);
   }
 
   /** Brings the guest home, which must work after every fault, and leave no trace. */
@@ -250,11 +256,17 @@ export function rolledBackIn(step: string, code: string) {
 /** Without what the kernel numbers or draws anew each time, and what comes and goes with traffic and guests. */
 function comparable(states: KernelStates): KernelStates {
   const text = JSON.stringify(states)
-    .replace(/(\\[nt]|\s)+/g, " ")
     .replace(/ (id|tag|pref|handle) [0-9a-fx]+/g, " $1 N")
     .replace(/ linkdown\b|NO-CARRIER,|,LOWER_UP/g, "")
-    .replace(/\b(guests0 +)(UP|DOWN)\b/g, "$1")
+    .replace(/(guests0 +)(UP|DOWN)\b/g, "$1")
     .replace(/(sjx[0-9a-f]+\S* +UP +)[0-9a-f:]{17}/g, "$1MAC")
-    .replace(/elements = \{[^}]* expires [^}]*\}/g, "");
-  return JSON.parse(text) as KernelStates;
+    .replace(/elements = \{[^}]* expires [^}]*\}/g, "")
+    .replace(/(\\[nt]|\s)+/g, " ");
+  const parsed = JSON.parse(text) as KernelStates;
+  for (const state of Object.values(parsed)) {
+    for (const [name, value] of Object.entries(state)) state[name] = value.trim();
+    const tables = (state.nft ?? "").split(/(?=\btable )/).map((table) => table.trim());
+    state.nft = tables.toSorted().join(" ");
+  }
+  return parsed;
 }

@@ -1,0 +1,122 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { tunnelName } from "../../src/tunnels/identity.ts";
+import { FaultLab } from "./support/fault-lab.ts";
+import { afterRecord, PausePoint } from "./support/pause-point.ts";
+import { recordEachFault } from "./support/record-faults.ts";
+
+/** Networks that change under a migration, and tools that do not answer. */
+let fault: FaultLab;
+let folder: string;
+
+const tunnel = tunnelName({
+  kind: "ipip",
+  localAddress: "172.16.1.2",
+  remoteAddress: "172.16.2.2",
+});
+
+const backAtSource = { exitCode: 4, last: { type: "error", guest_state: "running-at-source" } };
+
+recordEachFault(() => fault);
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "sojourn-tools-"));
+  fault = await FaultLab.up("fault-network");
+  await fault.openSession();
+  await fault.rememberAway();
+});
+
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await fault?.[Symbol.asyncDispose]();
+});
+
+test("[rows 32] the tunnel is down when the route is to be changed: the guest goes on at the source", async () => {
+  await using point = await PausePoint.set(fault, "host-a", afterRecord("promise"));
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.phase("preparing");
+  await point.reached;
+  fault.injected += 1;
+  await fault.run("host-a", ["ip", "link", "set", tunnel, "down"]);
+  await point[Symbol.asyncDispose]();
+  expect(await migration.ended).toMatchObject(backAtSource);
+  expect(await fault.expectSettled(id)).toBe("home");
+});
+
+test("[rows 33] somebody flushes the ruleset, rules and the guest's route while it is away: a daemon's start repairs them", async () => {
+  expect((await fault.migrate("host-a", "host-b").ended).exitCode).toBe(0);
+  fault.injected += 4;
+  await fault.run("host-b", ["nft", "flush", "ruleset"]);
+  await fault.run("host-a", ["nft", "flush", "ruleset"]);
+  await fault.run("host-a", ["ip", "route", "del", "10.1.0.10/32"]);
+  const rules = await fault.run("host-b", ["ip", "rule"]);
+  const priority = /^(\d+):.*from 10\.1\.0\.10/m.exec(rules)?.[1] ?? "";
+  await fault.run("host-b", ["ip", "rule", "del", "priority", priority]);
+  // What is not ours stays.
+  await fault.run("host-b", ["nft", "add", "table", "ip", "foreign"]);
+  await Promise.all([fault.restart("host-a"), fault.restart("host-b")]);
+  expect(await fault.run("host-b", ["nft", "list", "tables"])).toContain("table ip foreign");
+  await fault.run("host-b", ["nft", "delete", "table", "ip", "foreign"]);
+  await fault.expectAway();
+  await fault.returnHome();
+});
+
+test("[rows 34] a crash leaves everything of a prepared migration behind: the next start removes it", async () => {
+  await using point = await PausePoint.set(fault, "host-a", afterRecord("pausing"));
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.phase("preparing");
+  await point.reached;
+  await fault.kill("host-a");
+  await fault.kill("host-b");
+  fault.signal(fault.qemuOn("host-b"), "SIGKILL");
+  expect(await fault.run("host-a", ["ip", "-br", "link"])).toContain(tunnel);
+  await Promise.all([fault.restart("host-a"), fault.restart("host-b")]);
+  await migration.ended.catch(() => {});
+  expect(await fault.expectSettled(id)).toBe("home");
+});
+
+const tools: [string, string, string][] = [
+  ["nft", "hangs", "exec sleep 600"],
+  ["tc", "prints garbage and succeeds", "head -c 4096 /dev/urandom; exit 0"],
+  ["nft", "prints 100 MB", "exec head -c 100000000 /dev/zero"],
+  ["ip", "kills itself", "kill -9 $$"],
+];
+
+test.each(tools)(
+  "[rows 41] at the destination %s %s: the migration is taken back",
+  async (tool, _how, script) => {
+    await using broken = await brokenTool("host-b", tool, script);
+    const migration = await fault.migrateUnplanned("host-a", "host-b");
+    const { exitCode, last } = await migration.ended;
+    await broken[Symbol.asyncDispose]();
+    if (exitCode === 0) {
+      // It went without that tool's word: then it must be right.
+      await fault.expectAway();
+      await fault.returnHome();
+      return;
+    }
+    expect({ exitCode, last }).toMatchObject(backAtSource);
+    // What could not be removed while the tool was broken is removed at the next start.
+    await fault.restart("host-b");
+    await fault.expectHomeAndClean();
+  },
+);
+
+/** A program in the tool's place on one host. */
+async function brokenTool(host: string, tool: string, script: string): Promise<AsyncDisposable> {
+  const program = join(folder, tool);
+  writeFileSync(program, `#!/bin/sh\n${script}\n`);
+  chmodSync(program, 0o755);
+  const real = (await fault.run(host, ["sh", "-c", `readlink -f $(command -v ${tool})`])).trim();
+  fault.injected += 1;
+  await fault.run(host, ["mount", "--bind", program, real]);
+  let mounted = true;
+  return {
+    [Symbol.asyncDispose]: async () => {
+      if (mounted) await fault.run(host, ["umount", real]);
+      mounted = false;
+    },
+  };
+}
