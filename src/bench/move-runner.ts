@@ -25,6 +25,7 @@ const locateWithinMs = 5_000;
 const probeOf: Record<Load, string> = {
   echo: "tcp-echo",
   stream: "tcp-stream",
+  http: "http",
   packet: "packet",
 };
 

@@ -20,9 +20,12 @@ export const controls = ["same-subnet", "pause"] as const satisfies readonly Str
 
 export type Control = (typeof controls)[number];
 
-export const loads = ["echo", "stream", "packet"] as const;
+export const loads = ["echo", "stream", "http", "packet"] as const;
 
-/** What probes a run: a TCP echo session, a TCP bulk stream, ICMP echo at 1 kHz. */
+/**
+ * What probes a run: a TCP echo session, a TCP bulk stream, HTTP requests (which also tell the guest's own
+ * retransmission timers), ICMP echo at 1 kHz.
+ */
 export type Load = (typeof loads)[number];
 
 /** What one run has measured; figures that were not measured are null. */

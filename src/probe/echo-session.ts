@@ -7,23 +7,20 @@ import type { Session, SessionEvents, SessionOptions } from "./session.ts";
 import { SessionSocket } from "./session-socket.ts";
 import { Ticker } from "./ticker.ts";
 
-/** Requests in flight whose send times are kept; further ones wait, which a silence of minutes reaches. */
-const maxUnanswered = 1 << 16;
-
 /**
- * Paced requests on one session to an echo service (RFC 862). A request goes out when it is due, also
- * while earlier ones are unanswered, so that the end of an outage is seen by the peer's own
- * retransmission and not by ours alone.
+ * An interactive session with an echo service (RFC 862): a paced request, and the next one not before the answer,
+ * like somebody who types and waits for the echo. A request that is lost is therefore followed by nothing that
+ * would have it sent again early: its retransmission timer (RFC 6298) is part of the outage, as it is for such users.
  */
 export class EchoSession implements Session {
   readonly #verifier: EchoVerifier;
   readonly #nonce = randomInt(0x1_0000_0000);
-  readonly #sentMs = new Float64Array(maxUnanswered);
   readonly #batch = new AnswerBatch();
   readonly #session: SessionSocket;
   readonly #ticker: Ticker;
   readonly #send: (message: EchoesMessage) => void;
   #requests = 0;
+  #sentMs = 0;
   #bytes = 0;
 
   constructor(
@@ -67,10 +64,10 @@ export class EchoSession implements Session {
   }
 
   #request(nowMs: number): void {
-    if (this.#requests - this.#verifier.nextSequence >= maxUnanswered) return;
+    if (this.#requests > this.#verifier.nextSequence) return;
     const message = Buffer.allocUnsafe(echoMessageBytes);
     writeEchoMessage(message, 0, this.#nonce, this.#requests);
-    this.#sentMs[this.#requests % maxUnanswered] = nowMs;
+    this.#sentMs = nowMs;
     this.#requests++;
     this.#session.socket.write(message);
   }
@@ -85,11 +82,10 @@ export class EchoSession implements Session {
       this.#session.reject(`the answer to request ${end} is not what was sent`);
       return false;
     }
-    for (let sequence = first; sequence < end; sequence++) {
-      if (this.#batch.isFull) this.flush(nowMs);
-      this.#batch.add(this.#sentMs[sequence % maxUnanswered] as number, nowMs);
-    }
-    if (end > first) this.#session.becomeReady();
+    if (end === first) return true;
+    if (this.#batch.isFull) this.flush(nowMs);
+    this.#batch.add(this.#sentMs, nowMs);
+    this.#session.becomeReady();
     return true;
   }
 }

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FaultLab, rolledBackIn } from "./support/fault-lab.ts";
+import { recordEachFault } from "./support/record-faults.ts";
 
 /** Faults while memory is on its way: everything goes back to the source. */
 let fault: FaultLab;
+
+recordEachFault(() => fault);
 
 beforeAll(async () => {
   fault = await FaultLab.up("fault-precopy");
@@ -13,28 +16,28 @@ beforeAll(async () => {
 
 afterAll(() => fault?.[Symbol.asyncDispose]());
 
-test("the destination's QEMU is killed", async () => {
+test("[rows 11] the destination's QEMU is killed", async () => {
   const migration = fault.migrate("host-a", "host-b");
   await migration.streaming();
-  process.kill(fault.qemuOn("host-b"), "SIGKILL");
+  fault.signal(fault.qemuOn("host-b"), "SIGKILL");
   expect(await migration.ended).toMatchObject(
     rolledBackIn("await-convergence", "SOJ_MIGRATION_FAILED"),
   );
   await fault.expectHomeAndClean();
 });
 
-test("the destination's QEMU is frozen, the migration cancelled, the process thawed", async () => {
+test("[rows 15] the destination's QEMU is frozen, the migration cancelled, the process thawed", async () => {
   const migration = fault.migrate("host-a", "host-b");
   const id = await migration.streaming();
   const frozen = fault.qemuOn("host-b");
-  process.kill(frozen, "SIGSTOP");
+  fault.signal(frozen, "SIGSTOP");
   await fault.run("host-a", ["sojourn", "cancel", id]);
   expect(await migration.ended).toMatchObject({ exitCode: 6, last: { code: "SOJ_CANCELLED" } });
   expect(() => process.kill(frozen, "SIGCONT")).toThrow("ESRCH");
   await fault.expectHomeAndClean();
 });
 
-test("a second migration is refused; the first is not disturbed by it, and then cancelled", async () => {
+test("[rows 25] a second migration is refused; the first is not disturbed by it, and then cancelled", async () => {
   const first = fault.migrate("host-a", "host-b");
   const id = await first.streaming();
   const second = await fault.migrate("host-a", "host-b").ended;
@@ -50,7 +53,7 @@ test("a second migration is refused; the first is not disturbed by it, and then 
   await fault.expectHomeAndClean();
 });
 
-test("the destination's daemon is killed and comes back", async () => {
+test("[rows 5] the destination's daemon is killed and comes back", async () => {
   const migration = fault.migrate("host-a", "host-b");
   await migration.streaming();
   await fault.kill("host-b");
@@ -61,7 +64,7 @@ test("the destination's daemon is killed and comes back", async () => {
   await fault.expectHomeAndClean();
 });
 
-test("the destination's daemon is killed and stays away until after the roll-back", async () => {
+test("[rows 5] the destination's daemon is killed and stays away until after the roll-back", async () => {
   const migration = fault.migrate("host-a", "host-b");
   await migration.streaming();
   await fault.kill("host-b");
@@ -73,7 +76,7 @@ test("the destination's daemon is killed and stays away until after the roll-bac
   await fault.expectHomeAndClean();
 });
 
-test("the source's daemon is killed and comes back", async () => {
+test("[rows 2] the source's daemon is killed and comes back", async () => {
   const migration = fault.migrate("host-a", "host-b");
   const id = await migration.streaming();
   await fault.kill("host-a");
@@ -89,12 +92,21 @@ test("the source's daemon is killed and comes back", async () => {
   await fault.expectHomeAndClean();
 });
 
-test("both daemons are killed and come back", async () => {
+test("[rows 7] both daemons are killed and come back", async () => {
   const migration = fault.migrate("host-a", "host-b");
   await migration.streaming();
   await Promise.all([fault.kill("host-a"), fault.kill("host-b")]);
   await migration.ended.catch(() => {});
   await Promise.all([fault.restart("host-a"), fault.restart("host-b")]);
   await fault.recovered("host-a");
+  await fault.expectHomeAndClean();
+});
+
+test("[rows 29] memory never arrives in time: the source goes on and says why", async () => {
+  const migration = fault.migrate("host-a", "host-b", ["--timeout", "3"]);
+  fault.injected += 1;
+  expect(await migration.ended).toMatchObject(
+    rolledBackIn("await-convergence", "SOJ_NOT_CONVERGING"),
+  );
   await fault.expectHomeAndClean();
 });

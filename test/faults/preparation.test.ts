@@ -4,11 +4,14 @@ import { parse } from "smol-toml";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { networkIdentifier, tunnelName } from "../../src/tunnels/identity.ts";
 import { FaultLab, guest, rolledBackIn } from "./support/fault-lab.ts";
+import { recordEachFault } from "./support/record-faults.ts";
 
 /** Faults before anything moves: the guest does not notice, and nothing is left on either host. */
 let fault: FaultLab;
 
 const fromA = { localAddress: "172.16.1.2", remoteAddress: "172.16.2.2" };
+
+recordEachFault(() => fault);
 
 beforeAll(async () => {
   fault = await FaultLab.up("fault-prepare");
@@ -17,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(() => fault?.[Symbol.asyncDispose]());
 
-test("a foreign interface has the tunnel's name at the source: nothing is begun", async () => {
+test("[rows 34] a foreign interface has the tunnel's name at the source: nothing is begun", async () => {
   const name = tunnelName({ kind: "ipip", ...fromA });
   await using _foreign = await foreignLink("host-a", name, ["bridge"]);
   const before = fault.qemuOn("host-a");
@@ -28,7 +31,7 @@ test("a foreign interface has the tunnel's name at the source: nothing is begun"
   expect(fault.qemuProcesses()).toEqual([{ node: "host-a", pid: before }]);
 });
 
-test("a foreign interface has the tunnel's name at the source, found while preparing", async () => {
+test("[rows 31, 34] a foreign interface has the tunnel's name at the source, found while preparing", async () => {
   await fault.expectHomeAndClean();
   const name = tunnelName({ kind: "ipip", ...fromA });
   {
@@ -41,7 +44,7 @@ test("a foreign interface has the tunnel's name at the source, found while prepa
   await fault.expectHomeAndClean();
 });
 
-test("a foreign vxlan device has the network identifier at the destination", async () => {
+test("[rows 31, 34] a foreign vxlan device has the network identifier at the destination", async () => {
   const vni = networkIdentifier({ kind: "vxlan", ...fromA });
   {
     const kind = ["vxlan", "id", `${vni}`, "dstport", "4789", "local", "172.16.2.2"];
@@ -55,7 +58,7 @@ test("a foreign vxlan device has the network identifier at the destination", asy
   await fault.expectHomeAndClean();
 });
 
-test("the destination's QEMU does not start: its kernel file is damaged there", async () => {
+test("[rows 30] the destination's QEMU does not start: its kernel file is damaged there", async () => {
   const { kernel } = definition();
   {
     await using _hidden = await hiddenFile("host-b", kernel);
@@ -67,7 +70,7 @@ test("the destination's QEMU does not start: its kernel file is damaged there", 
   await fault.expectHomeAndClean();
 });
 
-test("the barrier gets no answer: the router drops the tunnel's packets", async () => {
+test("[rows 36] the barrier gets no answer: the router drops the tunnel's packets", async () => {
   {
     await using _filter = await routerRule("ip protocol 4 drop");
     const migration = fault.migrate("host-a", "host-b");
@@ -76,7 +79,7 @@ test("the barrier gets no answer: the router drops the tunnel's packets", async 
   await fault.expectHomeAndClean();
 });
 
-test("the barrier gets answers to small packets only: the path's MTU is too small", async () => {
+test("[rows 36] the barrier gets answers to small packets only: the path's MTU is too small", async () => {
   {
     await using _filter = await routerRule("ip protocol 4 ip length > 1400 drop");
     const migration = fault.migrate("host-a", "host-b");
@@ -85,7 +88,7 @@ test("the barrier gets answers to small packets only: the path's MTU is too smal
   await fault.expectHomeAndClean();
 });
 
-test("the destination's daemon does not answer", async () => {
+test("[rows 5] the destination's daemon does not answer", async () => {
   await fault.kill("host-b");
   expect(await fault.migrate("host-a", "host-b").ended).toMatchObject({
     exitCode: 3,
@@ -149,6 +152,7 @@ async function routerRule(rule: string): Promise<AsyncDisposable> {
 }
 
 function undoneBy(node: string, command: string[]): AsyncDisposable {
+  fault.injected += 1;
   return {
     [Symbol.asyncDispose]: async () => {
       await fault.run(node, command);

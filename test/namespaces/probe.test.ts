@@ -60,7 +60,7 @@ test("an echo session sees a link that is down for 300 ms, and stays", async () 
   expect(Math.abs(toMonotonicMs(series.clock, wallClockMs()) - monotonicMs())).toBeLessThan(50);
 });
 
-test("requests go out on time while earlier ones are unanswered", async () => {
+test("nothing is asked while an answer is outstanding, and an answer that is late costs no more than its delay", async () => {
   await using pair = await createProbePair();
   const server = await pair.serve("echo", 7);
   await using prober = await echo(pair);
@@ -74,9 +74,9 @@ test("requests go out on time while earlier ones are unanswered", async () => {
   expect(outage_ms).toBeGreaterThanOrEqual(blackoutMs - 20);
   expect(outage_ms).toBeLessThan(blackoutMs + 250);
   const sentMeanwhile = series.sentMs.filter(
-    (timeMs) => timeMs > instants.startMs && timeMs < instants.resumedMs,
+    (timeMs) => timeMs > instants.startMs + 20 && timeMs < instants.resumedMs,
   );
-  expect(sentMeanwhile.length).toBeGreaterThan(20);
+  expect(sentMeanwhile).toHaveLength(0);
 });
 
 test("a limited stream sees a link that is down for 300 ms, and its throughput come back", async () => {

@@ -10,8 +10,8 @@ const moveWithinMs = 180_000;
 const endWithinMs = 10_000;
 /** Without `return-path` the source would say `completed` before the destination has loaded anything. */
 const capabilities = ["events", "return-path"];
-/** QEMU's own default for the one, no limit for the other: said aloud, so that every version does the same. */
-const parameters = { "downtime-limit": 300, "max-bandwidth": 0 };
+/** QEMU's own defaults, said aloud so that every version does the same: 300 ms, 128 MiB/s. */
+const parameters = { "downtime-limit": 300, "max-bandwidth": 128 * 1024 * 1024 };
 const announcement = { initial: 50, max: 550, rounds: 5, step: 100 };
 
 /** How a move ended: where the guest runs now, and why it did not move where there is no blackout. */

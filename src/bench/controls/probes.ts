@@ -23,6 +23,7 @@ const shown = { beforeStopMs: 2_000, afterResumeMs: 4_000, stepMs: 10 };
 const kindOf: Record<Load, ProbeKind> = {
   echo: "tcp-echo",
   stream: "tcp-stream",
+  http: "http",
   packet: "packet",
 };
 

@@ -11,7 +11,7 @@ export function benchCommand(): Command {
     .option("--runs <n>", "runs of each strategy (10)")
     .option("--memory <MiB,…>", "memory of the lab's guest (128)")
     .option("--dirty <MBps,…>", "megabytes a second that the lab's guest writes (0)")
-    .option("--load <a,b>", "what measures: echo, stream, packet (echo,stream)")
+    .option("--load <a,b>", "what measures: echo, stream, http, packet (echo,stream)")
     .option("--tunnel <kind,…>", "tunnel (auto)")
     .option("--script-bandwidth <Mbps>", "what the script of script-2009 reckons with (100)")
     .option("--out <dir>", "write results.json, runs.csv and report.html there, after every run")
