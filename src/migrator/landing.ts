@@ -1,6 +1,13 @@
+import { delay } from "../platform/clock.ts";
 import type { HostContext } from "./host-context.ts";
 import { attachmentOf, deliveryRoute, redirectRoute } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
+
+/**
+ * The rest of the network can wait while a guest that has just arrived catches up with what waited for it: reading and
+ * changing the kernel's state takes processors that it needs, most of all where its code is translated anew.
+ */
+const guestFirstMs = 250;
 
 /** Leads this host's own traffic to a guest that runs here now, first over the warm socket, then for good. */
 export async function land(
@@ -15,6 +22,7 @@ export async function land(
       redirectRoute(address, network.tunnelInterface(record.redirect.tunnel)),
     );
   }
+  await delay(guestFirstMs);
   await network.change({
     ...record,
     redirect: null,

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { FaultLab, hosts } from "./support/fault-lab.ts";
+import { randomInstants, wait } from "./support/instants.ts";
+import { recordEachFault } from "./support/record-faults.ts";
+
+/** kill -9 of either daemon, or of both, at any instant of a migration under traffic. */
+let fault: FaultLab;
+
+/** The sample of the test suite; scripts/faults makes thirty. */
+const kills = Number(process.env.SOJOURN_FAULT_KILLS ?? (process.env.SOJOURN_FAULTS_ALL ? 30 : 6));
+const seed = Number(process.env.SOJOURN_FAULT_SEED ?? 2009);
+
+/** A whole migration takes about this long here. */
+const migrationMs = 2_500;
+
+const victims = [["host-a"], ["host-b"], ["host-a", "host-b"]] as const;
+
+const cases = randomInstants(seed, kills, migrationMs).map((atMs, index) => {
+  const dying = victims[index % 3] ?? hosts;
+  const rows = dying.length === 2 ? "7" : dying[0] === "host-a" ? "1, 2, 4" : "5, 6";
+  return [`[rows ${rows}] ${dying.join(" and ")} killed after ${atMs} ms`, dying, atMs] as const;
+});
+
+recordEachFault(() => fault);
+
+beforeAll(async () => {
+  fault = await FaultLab.up("fault-kills");
+  await fault.openSession();
+  await fault.rememberAway();
+});
+
+afterAll(() => fault?.[Symbol.asyncDispose]());
+
+test.each(cases)(
+  "%s",
+  async (_title, dying, atMs) => {
+    // The daemons' own start, when they are killed while the guest stands, comes on top of the deadline.
+    fault.allowFreeze(5_000);
+    const migration = fault.migrate("host-a", "host-b");
+    const id = await migration.phase("preparing");
+    await wait(atMs);
+    for (const host of dying) await fault.kill(host);
+    await Promise.all(dying.map((host) => fault.restart(host)));
+    const ending = await migration.ended.catch(() => null);
+    const place = await fault.expectSettled(id);
+    if (ending?.last.type === "report") expect(place).toBe("away");
+  },
+  120_000,
+);
