@@ -24,7 +24,7 @@ describe("ipip with the kernel's device", () => {
         undo: `ip link del dev ${name}`,
       },
       {
-        command: `ip link set dev ${name} alias sojourn:ipip:172.16.1.2:172.16.2.2:eth0:2:-`,
+        command: `ip link set dev ${name} alias sojourn:ipip:172.16.1.2:172.16.2.2:eth0:2`,
         undo: null,
       },
       { command: `ip link set dev ${name} addrgenmode none`, undo: null },
