@@ -92,6 +92,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const starter = new MigrationStarter({ config, context: source, migrations, tunnels, peer });
 
   await removeBarrierLeftovers();
+  await tunnels.removeProbeLeftovers();
   await prepareUnderlays(tunnels, config, logger);
   for (const instance of await hypervisor.findInstances()) guests.adopt(instance);
   recoverSources(source, migrations, logger);

@@ -6,6 +6,9 @@ import type { Pace } from "./pacing.ts";
 /** Loading the devices' state and starting again, beside the remaining memory. */
 const deviceAllowanceMs = 10;
 
+/** A stream from which nothing comes for so long is given up; TCP itself would wait for minutes. */
+const standstillMs = 5_000;
+
 export interface ConvergencePolicy {
   /** Predicted blackout that is good enough to arm at once. */
   downtimeLimitMs: number;
@@ -56,7 +59,7 @@ export function isConverged(
  * Follows the passes of a migration that was just started until it is time to arm, `pace` keeping QEMU from
  * switching over before (DESIGN 2.3). A guest that does not run (its user had paused it) has converged as soon as
  * QEMU says so: nothing would run it again by itself.
- * @throws StoppedByHypervisor; SojournError `SOJ_NOT_CONVERGING`, `SOJ_MIGRATION_FAILED`.
+ * @throws StoppedByHypervisor; SojournError `SOJ_NOT_CONVERGING`, `SOJ_STREAM_STALLED`, `SOJ_MIGRATION_FAILED`.
  */
 export async function awaitConvergence(
   instance: GuestInstance,
@@ -70,6 +73,7 @@ export async function awaitConvergence(
   let previousPredictedMs: number | null = null;
   let handledPass = 1;
   let lastReport = 0;
+  let moved = { bytes: -1, atMs: monotonicMs() };
   using passes = new PassCounter(instance);
   for (;;) {
     signal.throwIfAborted();
@@ -95,6 +99,9 @@ export async function awaitConvergence(
       await pace.nextPass(progress.remainingBytes);
       previousPredictedMs = predictedMs;
     }
+    if (progress.transferredBytes !== moved.bytes) {
+      moved = { bytes: progress.transferredBytes, atMs: monotonicMs() };
+    } else if (monotonicMs() - moved.atMs > standstillMs) throw stalled(progress);
     if (monotonicMs() > deadline) throw notConverging(progress, predictedMs, policy);
     await passes.next(10, signal);
   }
@@ -122,6 +129,17 @@ export function refuseEnded(progress: MigrationProgress): void {
 function linkSpeed(progress: MigrationProgress, policy: ConvergencePolicy): number {
   if (policy.maxBandwidthBytesPerSecond !== 0) return policy.maxBandwidthBytesPerSecond;
   return Math.max((progress.bandwidthMbps * 1e6) / 8, 16 * 1024 * 1024);
+}
+
+function stalled(progress: MigrationProgress): SojournError {
+  return new SojournError(
+    "SOJ_STREAM_STALLED",
+    `the migration stream stands still at ${progress.transferredBytes} bytes for ${standstillMs / 1000} s`,
+    {
+      retryable: true,
+      hint: "is the way between the hosts' underlay addresses open for the stream's TCP port?",
+    },
+  );
 }
 
 function notConverging(

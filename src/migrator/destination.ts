@@ -18,6 +18,9 @@ type Identity = { id: string; guest: string; epoch: number };
 /** How long after the end of an incoming process its source may ask for a new one. */
 const renewalGraceMs = 3_000;
 
+/** How long the monitor may take to say whether the stream is loaded when the source asks for a final word. */
+const settleQuestionMs = 300;
+
 /**
  * The destination's side of one migration. Its QEMU starts paused and runs the guest only through `#takeOver`,
  * which a written abort excludes (DESIGN 3).
@@ -141,7 +144,7 @@ export class DestinationMigration {
    * answer is final.
    */
   async settle(graceMs: number): Promise<DestinationState> {
-    const loaded = this.#phase === "incoming" && (await this.#isLoaded().catch(() => false));
+    const loaded = this.#phase === "incoming" && (await this.#isLoadedSoon());
     if (loaded) await this.#takeOver();
     const mayStillArrive = this.#instance?.isAlive() ?? false;
     const state = await this.waitForChange(mayStillArrive ? graceMs : 0);
@@ -282,6 +285,11 @@ export class DestinationMigration {
     const instance = this.#instance;
     if (instance === null || this.#phase !== "incoming" || this.#aborting) return;
     if (this.#takingOver) return await this.#changed.promise;
+    // A process that died once it had loaded everything can run nothing: the source still can, if it is told at once.
+    if (!instance.isAlive()) {
+      await this.abort();
+      return;
+    }
     const record = this.#current();
     this.#takingOver = true;
     try {
@@ -319,6 +327,12 @@ export class DestinationMigration {
   async #isLoaded(): Promise<boolean> {
     if (this.#instance === null || !this.#instance.isAlive()) return false;
     return (await this.#instance.migrationProgress()).status === "completed";
+  }
+
+  /** False too when QEMU does not say: the source's guest stands meanwhile, and an abort ends the process first. */
+  async #isLoadedSoon(): Promise<boolean> {
+    const silent = delay(settleQuestionMs).then(() => false);
+    return await Promise.race([this.#isLoaded().catch(() => false), silent]);
   }
 
   async #closeBarrier(): Promise<void> {

@@ -10,7 +10,7 @@ import { guestNetworkOf } from "./network.ts";
 import type { DestinationState, migrationProcedures } from "./procedures.ts";
 
 /** How long the stream's end may take to load once the source asks for a final word. */
-const settleGraceMs = 2_000;
+const settleGraceMs = 1_000;
 
 /** Without a word from the source for this long, a destination that holds nothing gives up. */
 const leaseMs = 30_000;

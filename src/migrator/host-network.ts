@@ -40,10 +40,16 @@ export class HostNetwork {
     await this.changeWhileHeld(record);
   }
 
-  /** The same for a caller that holds `hold()`. */
-  async changeWhileHeld(record: GuestRecord): Promise<void> {
+  /** The same for a caller that holds `hold()`. `evenIfFull`: a disk that takes no record is no reason to stop. */
+  async changeWhileHeld(record: GuestRecord, { evenIfFull = false } = {}): Promise<void> {
     const before = this.#records.get(record.guest);
-    this.#records.put(record);
+    try {
+      this.#records.put(record);
+    } catch (error) {
+      if (!evenIfFull) throw error;
+      this.#logger.error({ guest: record.guest, err: error }, "the guest's record is not stored");
+      this.#records.putVolatile(record);
+    }
     try {
       await this.#apply();
     } catch (error) {

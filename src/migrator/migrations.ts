@@ -273,7 +273,13 @@ export class Migrations {
 
   #store(stored: StoredMigration): void {
     this.#stored.set(stored.id, stored);
-    replaceFileDurably(join(this.#folder, `${stored.id}.json`), `${JSON.stringify(stored)}\n`);
+    const path = join(this.#folder, `${stored.id}.json`);
+    try {
+      replaceFileDurably(path, `${JSON.stringify(stored)}\n`);
+    } catch (error) {
+      // Ends are told even when they cannot be kept; a start has other records that must be.
+      this.#context.logger.error({ migration: stored.id, err: error }, "migration not stored");
+    }
   }
 }
 

@@ -37,11 +37,11 @@ export async function undoAtSource(
   const restored: GuestRecord = { ...facts.before, epoch: task.epoch, migration: null };
   const held = facts.networkHold;
   facts.networkHold = null;
-  if (held === null) await context.network.change(restored);
-  else {
-    using _held = held;
-    await context.network.routing.disarm(address);
-    await context.network.changeWhileHeld(restored);
+  {
+    using _held = held ?? (await context.network.hold());
+    if (held !== null) await context.network.routing.disarm(address);
+    // What the disk still says leads to this same roll-back after a restart.
+    await context.network.changeWhileHeld(restored, { evenIfFull: true });
   }
   if (instance.isAlive()) return;
   await context.guests.noteEnded(instance);
@@ -68,14 +68,20 @@ export async function undoAtDestination(
   }
 }
 
-/** What the destination says after the promise, asked until it answers or the deadline passes. */
+/**
+ * What the destination says after the promise, asked until it answers or the deadline passes. A stream that was
+ * never continued cannot have arrived, so nothing is waited for then.
+ */
 export async function settleWithDestination(
   context: SourceContext,
   task: MigrationTask,
+  { instance }: Pick<MigrationFacts, "instance">,
 ): Promise<{ state: string; takeover_ms: number | null; resume_ms: number | null }> {
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
+  const progress = await instance.migrationProgress().catch(() => null);
+  const question = progress?.status === "pre-switchover" ? "abort" : "settle";
   return await untilAnswered(
-    () => context.peer(task.to).call("settle", identity, { timeoutMs: 10_000 }),
+    () => context.peer(task.to).call(question, identity, { timeoutMs: 10_000 }),
     context.policy.settleDeadlineMs,
   );
 }

@@ -245,16 +245,16 @@ export class SourceMigration {
         await undoAtDestination(context, task);
         return;
       case "record-undone":
-        this.#record("undone");
+        this.#recordIfPossible("undone");
         return { type: "rolled-back" };
       case "record-in-doubt":
-        this.#record("in-doubt");
+        this.#recordIfPossible("in-doubt");
         return { type: "retired" };
     }
   }
 
   async #settle(): Promise<MigrationEvent> {
-    const answer = await settleWithDestination(this.#context, this.task);
+    const answer = await settleWithDestination(this.#context, this.task, this.facts);
     if (answer.state === "taken-over") noteTakeover(this.task, this.facts, answer);
     return this.#answer(answer.state);
   }
@@ -298,6 +298,15 @@ export class SourceMigration {
   /** Two hosts that send each other guests at once must not wait for each other's networks. */
   #releaseNetwork(): void {
     releaseNetwork(this.facts);
+  }
+
+  /** For records that only spare a restart some work: without room for them the outcome is the same. */
+  #recordIfPossible(step: JournalStep): void {
+    try {
+      this.#record(step);
+    } catch (error) {
+      this.#context.logger.error({ migration: this.task.id, step, err: error }, "not journaled");
+    }
   }
 
   #record(step: JournalStep): void {

@@ -1,6 +1,10 @@
+import type { GuestInstance } from "../hypervisor/hypervisor.ts";
 import { monotonicMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+
+/** After the promise: a stream that moves may take longer, one that stands still has failed or is loaded. */
+const standstillMs = 800;
 
 /**
  * Waits for the destination's word that it has taken the guest over.
@@ -20,6 +24,7 @@ export async function awaitTakeover(
       );
     }
   });
+  const standstill = watchStandstill(facts.instance, giveUp);
   const startedMs = monotonicMs();
   try {
     while (monotonicMs() - startedMs < context.policy.takeoverDeadlineMs) {
@@ -36,8 +41,24 @@ export async function awaitTakeover(
     }
   } finally {
     unsubscribe();
+    clearInterval(standstill);
   }
   throw new SojournError("SOJ_TAKEOVER_TIMEOUT", "the destination does not take the guest over");
+}
+
+/** Gives up when nothing has left our QEMU for `standstillMs`: the guest is stopped, and the destination can be asked. */
+function watchStandstill(instance: GuestInstance, giveUp: AbortController): NodeJS.Timeout {
+  let moved = { bytes: -1, atMs: monotonicMs() };
+  const look = async () => {
+    const { transferredBytes } = await instance.migrationProgress();
+    if (transferredBytes !== moved.bytes) {
+      moved = { bytes: transferredBytes, atMs: monotonicMs() };
+    } else if (monotonicMs() - moved.atMs > standstillMs) {
+      const message = `nothing has left the source for ${standstillMs} ms, and the destination has not taken over`;
+      giveUp.abort(new SojournError("SOJ_STREAM_STALLED", message));
+    }
+  };
+  return setInterval(() => void look().catch(() => {}), 200);
 }
 
 /** Puts the destination's instants on the source's clock. */

@@ -37,6 +37,11 @@ export function probeNames(): [string, string] {
   return [interfaceName("y", identity), interfaceName("z", identity)];
 }
 
+/** True for the first of the names that `probeNames` gives; a veth's other end goes with it. */
+export function isProbeName(name: string): boolean {
+  return isOurInterface(name) && name.startsWith("sjy");
+}
+
 /** True for names that `tunnelName` gives. */
 export function isTunnelName(name: string): boolean {
   return isOurInterface(name) && name.startsWith("sjt");

@@ -1,5 +1,6 @@
 import { CommandError } from "../platform/command.ts";
-import { linkGroup, probeNames } from "./identity.ts";
+import { isProbeName, linkGroup, probeNames } from "./identity.ts";
+import { readLinks } from "./inspect.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Run } from "./steps.ts";
 
@@ -21,6 +22,14 @@ export async function probeKernel(
   } catch (error) {
     return { supported: false, reason: reasonOf(recipe, error) };
   } finally {
+    await run("ip", ["link", "del", "dev", name]);
+  }
+}
+
+/** Removes the devices of questions whose daemon died before it had removed them. */
+export async function removeProbeLeftovers(run: Run): Promise<void> {
+  for (const { name, group } of await readLinks(run)) {
+    if (!isProbeName(name) || group !== String(linkGroup)) continue;
     await run("ip", ["link", "del", "dev", name]);
   }
 }

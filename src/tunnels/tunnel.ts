@@ -72,6 +72,8 @@ export interface Tunnels {
   list(): Promise<string[]>;
   /** Removes a tunnel of ours by its interface name (leftover of a crash). */
   removeByName(interfaceName: string): Promise<void>;
+  /** Removes what questions to the kernel (`choose`, `support`) left when their daemon died. Only before the first one. */
+  removeProbeLeftovers(): Promise<void>;
   /** What each driver says of this kernel, for `doctor`. */
   support(): Promise<
     { kind: TunnelKind; datapath: TunnelDatapath; supported: boolean; reason: string | null }[]

@@ -7,6 +7,7 @@ import { checkSpec, tunnelName } from "./identity.ts";
 import { readLinks } from "./inspect.ts";
 import { ipipBpfRecipe } from "./ipip-bpf.ts";
 import { ipipKernelRecipe } from "./ipip-kernel.ts";
+import { removeProbeLeftovers } from "./probe.ts";
 import { listTunnels, removeTunnel } from "./removal.ts";
 import type { Run } from "./steps.ts";
 import type { TunnelDatapath, TunnelDriver, TunnelKind, TunnelSpec, Tunnels } from "./tunnel.ts";
@@ -49,6 +50,7 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
       }),
     list: () => listTunnels(run),
     removeByName: (name) => exclusively(() => removeTunnel(run, name)),
+    removeProbeLeftovers: () => exclusively(() => removeProbeLeftovers(run)),
     support: async () => {
       const answers = [];
       for (const driver of drivers) {

@@ -34,6 +34,7 @@ export async function cutLink(fault: FaultLab, what: keyof typeof cuts): Promise
   const chain = ["type filter hook forward priority 0", ...cuts[what]].join("\n");
   await fault.run("router", ["nft", `table ip fault {\nchain forward {\n${chain}\n}\n}`]);
   fault.injected += 1;
+  let isCut = true;
   return {
     droppedPackets: async () => {
       const text = await fault.run("router", ["nft", "list", "table", "ip", "fault"]);
@@ -41,6 +42,8 @@ export async function cutLink(fault: FaultLab, what: keyof typeof cuts): Promise
       return counts.reduce((sum, count) => sum + count, 0);
     },
     [Symbol.asyncDispose]: async () => {
+      if (!isCut) return;
+      isCut = false;
       await fault.run("router", ["nft", "delete", "table", "ip", "fault"]);
     },
   };
