@@ -5,7 +5,11 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { guestDefinitionFromJson } from "../../src/hypervisor/definition.ts";
 import type { GuestInstance } from "../../src/hypervisor/hypervisor.ts";
 import { guestFiles } from "../../src/lab/guest-image.ts";
-import { awaitConvergence, StoppedByHypervisor } from "../../src/migrator/convergence.ts";
+import {
+  awaitConvergence,
+  refuseEnded,
+  StoppedByHypervisor,
+} from "../../src/migrator/convergence.ts";
 import { firstPassBandwidth, type Pace, paced, unpaced } from "../../src/migrator/pacing.ts";
 import { migrationStatus, QemuHost } from "../support/qemu-host.ts";
 
@@ -40,8 +44,11 @@ describe("QEMU does not stop a guest that has nothing left to send", () => {
   /** Follows the stream as a migration does, then stops the guest; gives the run state right after. */
   async function convergeAndStop(source: GuestInstance, pace: Pace): Promise<string> {
     await awaitConvergence(source, pace, policy, () => {}, never);
-    const ready = migrationStatus(source, "pre-switchover");
     await pace.stoppable(never);
+    const ready = migrationStatus(source, "pre-switchover");
+    ready.catch(() => {});
+    // Asked after the wait has begun, so that a switchover of QEMU's own is either seen here or awaited there.
+    refuseEnded(await source.migrationProgress());
     const [, , runState] = await Promise.all([
       source.setOutgoingParameters({ maxBandwidthBytesPerSecond: 0, downtimeLimitMs: 10_000 }),
       source.stop(),
