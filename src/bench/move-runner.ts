@@ -1,7 +1,14 @@
 import { delay, monotonicMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import { runMigrate } from "./migrate-process.ts";
-import type { Load, Runner, RunRequest, RunResult, Strategy } from "./run.ts";
+import {
+  type Load,
+  probeKindOf,
+  type Runner,
+  type RunRequest,
+  type RunResult,
+  type Strategy,
+} from "./run.ts";
 
 export interface MoveRunnerOptions {
   /** Runs `sojourn` on the host that is asked for all moves, also for those back to it. */
@@ -21,13 +28,6 @@ export interface MoveRunnerOptions {
 const runTimeoutMs = 180_000;
 /** After a move the guest is on its new host for as long as it takes to say so. */
 const locateWithinMs = 5_000;
-
-const probeOf: Record<Load, string> = {
-  echo: "tcp-echo",
-  stream: "tcp-stream",
-  http: "http",
-  packet: "packet",
-};
 
 /** Moves a guest to the other of two hosts, once a run, with `sojourn migrate`. */
 export class MoveRunner implements Runner {
@@ -92,5 +92,5 @@ export function scriptDelayMs(memoryMib: number, bandwidthMbps: number): number 
 
 function probeArgs(load: readonly Load[], node: string | null): string[] {
   const suffix = node === null ? "" : `@${node}`;
-  return load.flatMap((one) => ["--probe", `${probeOf[one]}${suffix}`]);
+  return load.flatMap((one) => ["--probe", `${probeKindOf[one]}${suffix}`]);
 }

@@ -1,5 +1,6 @@
 import type { TimelineEntry } from "../migrator/report.ts";
 import type { ProbeResults } from "../probe/results.ts";
+import type { ProbeKind } from "../probe/series.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 
 /** Ways to bring a guest's traffic to its new host, and two controls. */
@@ -27,6 +28,13 @@ export const loads = ["echo", "stream", "http", "packet"] as const;
  * retransmission timers), ICMP echo at 1 kHz.
  */
 export type Load = (typeof loads)[number];
+
+export const probeKindOf: Readonly<Record<Load, ProbeKind>> = {
+  echo: "tcp-echo",
+  stream: "tcp-stream",
+  http: "http",
+  packet: "packet",
+};
 
 /** What one run has measured; figures that were not measured are null. */
 export interface RunResult {

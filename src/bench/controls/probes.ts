@@ -2,30 +2,16 @@ import { labNodePrefix } from "../../lab/nodes.ts";
 import { delay, monotonicMs } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
 import { analyzeProbes } from "../../probe/analysis.ts";
-import { type Prober, startProber } from "../../probe/prober.ts";
+import type { Prober } from "../../probe/prober.ts";
+import { floorMs, settleMs, startProberGroup } from "../../probe/prober-group.ts";
 import type { MigrationInstants, ProbeResults } from "../../probe/results.ts";
-import {
-  defaultPorts,
-  type ProbeKind,
-  type ProbeSeries,
-  throughputSince,
-} from "../../probe/series.ts";
+import { defaultPorts, type ProbeSeries, throughputSince } from "../../probe/series.ts";
 import { type ThroughputTimeline, throughputTimeline } from "../../probe/throughput-timeline.ts";
-import type { Load } from "../run.ts";
+import { type Load, probeKindOf } from "../run.ts";
 import type { ControlGuest } from "./guest.ts";
 
-/** As `sojourn migrate` does it, or the figures would not compare. */
-const floorMs = 1_200;
-const settleMs = 1_500;
 /** What the plot of a run shows around its blackout. */
 const shown = { beforeStopMs: 2_000, afterResumeMs: 4_000, stepMs: 10 };
-
-const kindOf: Record<Load, ProbeKind> = {
-  echo: "tcp-echo",
-  stream: "tcp-stream",
-  http: "http",
-  packet: "packet",
-};
 
 export interface Measured {
   probes: ProbeResults;
@@ -56,24 +42,22 @@ export async function startMeasurement(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<RunMeasurement> {
-  await using starting = new AsyncDisposableStack();
-  const commandPrefix = labNodePrefix(guest.lab, "client");
-  const attempts = await Promise.allSettled(
-    load.map(async (one) => {
-      const [kind, host] = [kindOf[one], guest.address];
-      const options = { kind, host, port: defaultPorts[kind], commandPrefix, logger, signal };
-      return starting.use(await startProber(options));
+  const { address: host, lab } = guest;
+  const commandPrefix = labNodePrefix(lab, "client");
+  const group = await startProberGroup(
+    load.map((one) => {
+      const kind = probeKindOf[one];
+      return { kind, host, port: defaultPorts[kind], commandPrefix, logger, signal };
     }),
   );
-  const failure = attempts.find((attempt) => attempt.status === "rejected");
-  if (failure !== undefined) throw failure.reason;
-  const probers = attempts.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  await using starting = new AsyncDisposableStack();
+  starting.use(group);
   await delay(floorMs, signal);
   const running = starting.move();
   return {
     async finish(instants, ended) {
       await delay(settleMs, ended);
-      return measured(probers, { ...instants, settledMs: monotonicMs() });
+      return measured(group.probers, { ...instants, settledMs: monotonicMs() });
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };

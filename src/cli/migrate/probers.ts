@@ -2,7 +2,8 @@ import type { MigrationReport } from "../../migrator/report.ts";
 import { delay } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
 import { analyzeProbes } from "../../probe/analysis.ts";
-import { type Prober, startProber } from "../../probe/prober.ts";
+import type { Prober } from "../../probe/prober.ts";
+import { startProberGroup } from "../../probe/prober-group.ts";
 import type { MigrationInstants } from "../../probe/results.ts";
 import type { ProbeSeries } from "../../probe/series.ts";
 import type { ProbeSpec } from "./probe-spec.ts";
@@ -31,23 +32,18 @@ export async function startProbers(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<Probers> {
-  await using starting = new AsyncDisposableStack();
-  const attempts = await Promise.allSettled(
-    specs.map(async (spec) => {
-      const commandPrefix = spec.node === null ? [] : await prefixOf(spec.node);
-      const { kind, port } = spec;
-      const options = { kind, host: address, port, commandPrefix, logger, signal };
-      return starting.use(await startProber(options));
-    }),
+  const group = await startProberGroup(
+    await Promise.all(
+      specs.map(async ({ kind, port, node }) => {
+        const commandPrefix = node === null ? [] : await prefixOf(node);
+        return { kind, host: address, port, commandPrefix, logger, signal };
+      }),
+    ),
   );
-  const failed = attempts.find((attempt) => attempt.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
-  const probers = attempts.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-  const running = starting.move();
   return {
     measureFloor: (durationMs, ended) => delay(durationMs, ended),
-    finish: (instants) => measure(probers, instants),
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
+    finish: (instants) => measure(group.probers, instants),
+    [Symbol.asyncDispose]: () => group[Symbol.asyncDispose](),
   };
 }
 

@@ -3,6 +3,7 @@ import type { MigrationRequest } from "../../daemon/services.ts";
 import { delay, monotonicMs } from "../../platform/clock.ts";
 import { preconditionError } from "../../platform/errors.ts";
 import { createLogger } from "../../platform/log.ts";
+import { floorMs, settleMs } from "../../probe/prober-group.ts";
 import { type StreamSeries, throughputSince } from "../../probe/series.ts";
 import { type ThroughputTimeline, throughputTimeline } from "../../probe/throughput-timeline.ts";
 import type { Output } from "../output.ts";
@@ -15,9 +16,6 @@ import type { ProbeSpec } from "./probe-spec.ts";
 import type { Measurement, Probers } from "./probers.ts";
 import { createView } from "./view.ts";
 
-const floorMs = 1_200;
-/** How long the sessions are watched after the outcome is known. */
-const settleMs = 1_500;
 /** How much of the throughput before the stop is told. */
 const beforeStopMs = 2_000;
 
