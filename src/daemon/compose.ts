@@ -5,11 +5,12 @@ import { Destinations } from "../migrator/destinations.ts";
 import { Guests } from "../migrator/guests.ts";
 import { HostNetwork } from "../migrator/host-network.ts";
 import { Journal } from "../migrator/journal.ts";
+import { holdDamaged } from "../migrator/journal-holds.ts";
 import { Migrations } from "../migrator/migrations.ts";
 import type { HostFacts } from "../migrator/network.ts";
 import { delegationProcedures, migrationProcedures } from "../migrator/procedures.ts";
 import { RecordStore } from "../migrator/record-store.ts";
-import { recoverSources } from "../migrator/recovery.ts";
+import { recoverHost } from "../migrator/recovery.ts";
 import type { MigrationPolicy, SourceContext } from "../migrator/source-context.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
@@ -62,8 +63,9 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     guestNetworks: config.guestNetworks,
   };
   const peer = peerLookup(context);
-  const journal = stack.use(new Journal(join(config.paths.state, "journal.jsonl")));
+  const journal = stack.use(new Journal(join(config.paths.state, "journal")));
   const records = new RecordStore(join(config.paths.state, "guests"));
+  holdDamaged(journal, records, logger);
   const tunnels = createTunnels();
   // Remembered kernel values mean nothing after a reboot: they live where a reboot clears them.
   const routing = stack.use(await openRoutingPlane({ logger, stateFolder: config.paths.run }));
@@ -94,11 +96,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   await removeBarrierLeftovers();
   await tunnels.removeProbeLeftovers();
   await prepareUnderlays(tunnels, config, logger);
-  for (const instance of await hypervisor.findInstances()) guests.adopt(instance);
-  recoverSources(source, migrations, logger);
-  await network.reconcile();
-  await destinations.recover();
-  await guests.forgetEnded();
+  await recoverHost(source, migrations, destinations);
 
   const services = createHostServices({
     hostName: host.name,

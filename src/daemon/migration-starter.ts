@@ -89,6 +89,7 @@ export class MigrationStarter {
     const { guests, records } = this.#context;
     const record = records.get(guest);
     guests.definition(guest);
+    this.#context.journal.refuseHeld(guest);
     const running = this.#migrations.runningOf(guest);
     if (this.#reserved.has(guest) || running !== undefined || record?.migration) {
       const id = running ?? record?.migration?.id;

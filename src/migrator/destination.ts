@@ -1,5 +1,5 @@
 import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
-import { delay, wallClockMs } from "../platform/clock.ts";
+import { delay, startTimer, wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import type { BarrierEnd } from "../routing/desired.ts";
@@ -67,7 +67,7 @@ export class DestinationMigration {
   /** Replaces the incoming process by a new, empty one. */
   async renew(): Promise<number> {
     const old = this.#instance;
-    if (this.#phase !== "incoming" || this.#aborting) throw this.#over();
+    if (this.#phase !== "incoming" || this.#aborting || this.#takingOver) throw this.#over();
     this.#instance = null;
     if (old !== null) {
       this.#context.guests.release(old);
@@ -133,9 +133,9 @@ export class DestinationMigration {
   async waitForChange(waitMs: number): Promise<DestinationState> {
     if (this.#phase !== "incoming" || waitMs === 0) return this.state();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, waitMs);
+    const timer = startTimer(resolve, waitMs);
     await Promise.race([this.#changed.promise, promise]);
-    clearTimeout(timer);
+    timer.cancel();
     return this.state();
   }
 
@@ -208,7 +208,7 @@ export class DestinationMigration {
       hosting: { ...record.hosting, stage: "running", sourceTunnel: null },
       migration: null,
     });
-    this.#record("finished");
+    this.#recordFinished();
     await this.#context.guests.forgetEnded();
   }
 
@@ -356,6 +356,15 @@ export class DestinationMigration {
   #become(phase: DestinationState["state"]): void {
     this.#phase = phase;
     this.#changed.resolve();
+  }
+
+  /** The record of the guest says the same: what cannot be written is no reason to fail. */
+  #recordFinished(): void {
+    try {
+      this.#record("finished");
+    } catch (error) {
+      this.#logger.error({ err: error }, "alarm: the journal's record could not be written");
+    }
   }
 
   #record(step: "prepared" | "takeover" | "abort" | "finished"): void {

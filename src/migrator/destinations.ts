@@ -1,3 +1,4 @@
+import { startTimer, type Timer } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { ProcedureHandlers } from "../platform/procedures.ts";
@@ -19,7 +20,7 @@ interface Entry {
   migration: DestinationMigration;
   /** One step at a time: an abort waits for the preparation it interrupts. */
   lock: AsyncLock;
-  lease: NodeJS.Timeout | null;
+  lease: Timer | null;
 }
 
 type Identity = { id: string; guest: string; epoch: number };
@@ -108,6 +109,7 @@ export class Destinations {
   async recover(): Promise<void> {
     for (const record of this.#context.records.all()) {
       if (record.migration?.role !== "destination") continue;
+      if (this.#context.journal.isHeld(record.guest)) continue;
       const { id, epoch } = record.migration;
       const identity = { id, guest: record.guest, epoch };
       const before =
@@ -137,18 +139,25 @@ export class Destinations {
   }
 
   #drop(id: string): void {
-    clearTimeout(this.#entries.get(id)?.lease ?? undefined);
+    this.#entries.get(id)?.lease?.cancel();
     this.#entries.delete(id);
   }
 
   #renewLease(entry: Entry): void {
-    clearTimeout(entry.lease ?? undefined);
-    entry.lease = setTimeout(() => {
+    entry.lease?.cancel();
+    const expire = () => {
       if (entry.migration.state().state !== "incoming") return;
       this.#context.logger.warn(entry.migration.identity, "the source has fallen silent");
-      void entry.lock.run(() => entry.migration.settle(0));
-    }, leaseMs);
-    entry.lease.unref();
+      entry.lock
+        .run(() => entry.migration.settle(0))
+        .catch((error: unknown) =>
+          this.#context.logger.error(
+            { ...entry.migration.identity, err: error },
+            "not given up yet",
+          ),
+        );
+    };
+    entry.lease = startTimer(expire, leaseMs, false);
   }
 
   #find(identity: Identity): Entry | undefined {
@@ -164,6 +173,7 @@ export class Destinations {
   #demand(identity: Identity): Entry {
     const entry = this.#find(identity);
     if (entry === undefined) {
+      this.#context.journal.refuseHeld(identity.guest);
       checkEpoch(this.#context.records.get(identity.guest), identity, "destination");
       throw new Error("a record without its migration");
     }
@@ -176,6 +186,7 @@ export class Destinations {
    */
   #isFinished({ id, guest }: Identity): boolean {
     const { journal, records } = this.#context;
+    journal.refuseHeld(guest);
     if (journal.has(id, "finished")) return true;
     return journal.has(id, "takeover") && records.get(guest)?.migration?.id !== id;
   }
@@ -204,6 +215,7 @@ export class Destinations {
    */
   #journaled(identity: Identity): DestinationState {
     const { journal } = this.#context;
+    journal.refuseHeld(identity.guest);
     if (journal.has(identity.id, "takeover")) {
       return { state: "taken-over", takeover_ms: null, resume_ms: null };
     }
@@ -226,6 +238,7 @@ export class Destinations {
     },
   ) {
     const { host, journal, records } = this.#context;
+    journal.refuseHeld(request.guest);
     if (request.definition.name !== request.guest) {
       throw preconditionError(
         "SOJ_GUEST_UNKNOWN",

@@ -1,3 +1,5 @@
+import { startTimer } from "../platform/clock.ts";
+
 /** Events of one migration: kept from the first on, and passed to whoever follows. */
 export class EventLog<Event> {
   readonly #events: Event[] = [];
@@ -27,9 +29,9 @@ export class EventLog<Event> {
   async wait(from: number, waitMs: number): Promise<void> {
     if (this.#events.length > from || this.#ended) return;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, waitMs);
+    const timer = startTimer(resolve, waitMs);
     await Promise.race([this.#changed.promise, promise]);
-    clearTimeout(timer);
+    timer.cancel();
   }
 
   /** All events, past ones first, until the log ends or `signal` fires. */

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type GuestDefinition, parseGuestDefinition } from "../hypervisor/definition.ts";
 import type { GuestInstance, Hypervisor } from "../hypervisor/hypervisor.ts";
+import { startTimer } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import { checkName } from "../platform/names.ts";
@@ -57,7 +58,11 @@ export class Guests {
   /** Makes `instance` the guest's process on this host and follows its end. */
   adopt(instance: GuestInstance): void {
     this.#instances.set(instance.guest, instance);
-    void instance.ended.then(() => this.noteEnded(instance));
+    instance.ended
+      .then(() => this.noteEnded(instance))
+      .catch((error: unknown) =>
+        this.#logger.error({ guest: instance.guest, err: error }, "not cleaned up after the guest"),
+      );
   }
 
   /** The process is no longer the guest's (a source that was retired, a destination that aborted). */
@@ -105,10 +110,10 @@ export class Guests {
       throw preconditionError("SOJ_GUEST_NOT_HERE", `${name} ${placeOf(record, this.#host.name)}`);
     }
     await instance.powerDown();
-    await Promise.race([
-      instance.ended,
-      new Promise((resolve) => setTimeout(resolve, graceMs).unref()),
-    ]);
+    const grace = Promise.withResolvers<void>();
+    const timer = startTimer(grace.resolve, graceMs, false);
+    await Promise.race([instance.ended, grace.promise]);
+    timer.cancel();
     await instance.quit();
     await this.noteEnded(instance);
   }

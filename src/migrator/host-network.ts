@@ -40,21 +40,30 @@ export class HostNetwork {
     await this.changeWhileHeld(record);
   }
 
-  /** The same for a caller that holds `hold()`. `evenIfFull`: a disk that takes no record is no reason to stop. */
-  async changeWhileHeld(record: GuestRecord, { evenIfFull = false } = {}): Promise<void> {
+  /** The same for a caller that holds `hold()`. */
+  async changeWhileHeld(record: GuestRecord): Promise<void> {
     const before = this.#records.get(record.guest);
-    try {
-      this.#records.put(record);
-    } catch (error) {
-      if (!evenIfFull) throw error;
-      this.#logger.error({ guest: record.guest, err: error }, "the guest's record is not stored");
-      this.#records.putVolatile(record);
-    }
+    this.#records.put(record);
     try {
       await this.#apply();
     } catch (error) {
       if (before === undefined) this.#records.remove(record.guest);
       else this.#records.put(before);
+      throw error;
+    }
+  }
+
+  /**
+   * The same on the way back from a migration, where the kernel must follow also when nothing can be stored: what
+   * is stored makes a restarted daemon go the same way again. For a caller that holds `hold()`.
+   */
+  async restoreWhileHeld(record: GuestRecord): Promise<void> {
+    const before = this.#records.get(record.guest);
+    this.#putOrRemember(record);
+    try {
+      await this.#apply();
+    } catch (error) {
+      if (before !== undefined) this.#putOrRemember(before);
       throw error;
     }
   }
@@ -105,6 +114,16 @@ export class HostNetwork {
     }
     const desired = desiredNetwork(this.#host, records, (spec) => lookUp(planned, spec));
     return [...lines, ...(await this.#routing.plan(desired))];
+  }
+
+  #putOrRemember(record: GuestRecord): void {
+    try {
+      this.#records.put(record);
+    } catch (error) {
+      const { guest } = record;
+      this.#logger.error({ guest, err: error }, "alarm: the guest's record could not be stored");
+      this.#records.putVolatile(record);
+    }
   }
 
   async #apply(): Promise<void> {

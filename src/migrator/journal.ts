@@ -1,122 +1,110 @@
-import {
-  closeSync,
-  existsSync,
-  fdatasyncSync,
-  ftruncateSync,
-  openSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname } from "node:path";
-import { z } from "zod";
-import { preconditionError } from "../platform/errors.ts";
-import { syncFolder } from "../platform/files.ts";
+import { wallClockMs } from "../platform/clock.ts";
+import { preconditionError, type SojournError } from "../platform/errors.ts";
+import { diskStorage, type Storage } from "../platform/storage.ts";
+import { JournalFile, type JournalOpening } from "./journal-file.ts";
+import { encodeRecord, type JournalDamage } from "./journal-format.ts";
+import { type JournalRecord, type JournalStep, unfinishedGuests } from "./journal-record.ts";
 
-/** Steps whose record is durable before their effect (DESIGN 3). */
-const steps = [
-  "begin",
-  "pausing",
-  "promise",
-  "taken-over-by-destination",
-  "completed",
-  "undone",
-  "in-doubt",
-  "prepared",
-  "takeover",
-  "abort",
-  "finished",
-] as const;
-
-export type JournalStep = (typeof steps)[number];
-
-const journalRecord = z.object({
-  step: z.enum(steps),
-  migration: z.string(),
-  guest: z.string(),
-  epoch: z.int().nonnegative(),
-  role: z.enum(["source", "destination"]),
-  /** Wall clock, informative. */
-  at: z.string(),
-});
-
-export type JournalRecord = z.output<typeof journalRecord>;
-
-/** This host's append-only journal: one JSON record a line, on disk before `append` returns. */
+/** This host's append-only journal: each record is on disk before `append` returns. */
 export class Journal implements Disposable {
-  #file: number;
-  #lengthBytes: number;
+  readonly path: string;
+  /** What was found when it was opened; the caller tells. */
+  readonly opening: Omit<JournalOpening, "records">;
+  readonly #file: JournalFile;
   readonly #records: JournalRecord[];
+  readonly #steps = new Map<string, Set<JournalStep>>();
+  readonly #held = new Set<string>();
 
   /**
-   * Opens or begins the journal; a last line that a crash has torn is cut off, so that nothing is glued to it.
-   * @throws SojournError `SOJ_JOURNAL_DAMAGED`; the system's error when the file cannot be opened for appending.
+   * Opens or begins the journal; a last record that a crash has torn is cut off, so that nothing is glued to it.
+   * Damage elsewhere is no reason not to open it (see `holdUnfinished`).
+   * @throws the system's error when the file cannot be opened for appending.
    */
-  constructor(path: string) {
-    const isNew = !existsSync(path);
-    const text = isNew ? "" : readFileSync(path, "utf8");
-    this.#records = readRecords(text, path);
-    this.#file = openSync(path, "a", 0o600);
-    this.#lengthBytes = Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1));
-    if (!text.endsWith("\n")) this.#cut();
-    if (isNew) syncFolder(dirname(path));
+  constructor(path: string, storage: Storage = diskStorage) {
+    this.path = path;
+    this.#file = new JournalFile(path, storage);
+    const { records, ...opening } = this.#file.opening;
+    this.opening = opening;
+    this.#records = records;
+    for (const record of records) this.#index(record);
   }
 
   /**
    * Writes and fdatasyncs; synchronous on purpose, the next line of the caller is the effect. When it throws,
-   * nothing was recorded: a part that was written is cut off again.
+   * nothing was recorded.
+   * @throws SojournError `SOJ_JOURNAL_DAMAGED` for a journal whose form is not known: nothing may be added to it;
+   * `SOJ_JOURNAL_RECORD`; the system's error.
    */
   append(record: Omit<JournalRecord, "at">): void {
-    if (this.#file === -1) throw new Error("the journal is closed");
-    const complete = { ...record, at: new Date().toISOString() };
-    const line = Buffer.from(`${JSON.stringify(complete)}\n`);
-    try {
-      writeFileSync(this.#file, line);
-      fdatasyncSync(this.#file);
-    } catch (error) {
-      this.#cut();
-      throw error;
-    }
-    this.#lengthBytes += line.length;
+    if (this.#isForeign()) throw this.#damaged(record.guest);
+    const complete = { ...record, at: new Date(wallClockMs()).toISOString() };
+    const bytes = encodeRecord(complete);
+    this.#file.append(bytes);
     this.#records.push(complete);
+    this.#index(complete);
   }
 
   /** True when this migration's step was recorded, by this or an earlier daemon. */
   has(migration: string, step: JournalStep): boolean {
-    return this.#records.some((record) => record.migration === migration && record.step === step);
+    return this.#steps.get(migration)?.has(step) ?? false;
+  }
+
+  /**
+   * With a damaged journal, nothing is done any more by itself for the guests that a lost record may have been
+   * about: `concerned`, and those of the journal's unfinished migrations. Returns them all.
+   */
+  holdUnfinished(concerned: Iterable<string>): string[] {
+    if (this.opening.damage.length === 0) return [];
+    for (const guest of [...unfinishedGuests(this.#records), ...concerned]) this.#held.add(guest);
+    return [...this.#held];
+  }
+
+  isHeld(guest: string): boolean {
+    return this.#held.has(guest) || this.#isForeign();
+  }
+
+  /** @throws SojournError `SOJ_JOURNAL_DAMAGED` with the facts for a guest that is held. */
+  refuseHeld(guest: string): void {
+    if (this.isHeld(guest)) throw this.#damaged(guest);
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#file);
-    this.#file = -1;
+    this.#file[Symbol.dispose]();
   }
 
-  /** Back to the end of the last whole record. */
-  #cut(): void {
-    ftruncateSync(this.#file, this.#lengthBytes);
-    fdatasyncSync(this.#file);
+  #index(record: JournalRecord): void {
+    const steps = this.#steps.get(record.migration) ?? new Set();
+    this.#steps.set(record.migration, steps.add(record.step));
+  }
+
+  #isForeign(): boolean {
+    return this.opening.damage.some(({ reason }) => reason !== "damaged-record");
+  }
+
+  #damaged(guest: string): SojournError {
+    const known = this.#records
+      .filter((record) => record.guest === guest)
+      .slice(-6)
+      .map(({ migration, role, step, epoch }) => `${migration} epoch ${epoch} ${role}: ${step}`);
+    const facts = known.length === 0 ? "it knows nothing of the guest" : known.join("; ");
+    return preconditionError(
+      "SOJ_JOURNAL_DAMAGED",
+      `nothing is decided about ${guest}: ${this.path} ${describeDamage(this.opening.damage)}; of what is left: ${facts}`,
+      {
+        guestState: "unknown",
+        hint: "the guest is as it was; sojourn journal show, then look where it runs on both hosts; with the daemon stopped, move the journal away once that is settled",
+      },
+    );
   }
 }
 
-/**
- * Whole records of a journal's text; an unfinished last line is not one.
- * @throws SojournError `SOJ_JOURNAL_DAMAGED` naming the line: what it said about a guest is not known any more.
- */
-export function readRecords(text: string, path = "journal"): JournalRecord[] {
-  const lines = text.split("\n");
-  lines.pop();
-  return lines.map((line, index) => {
-    const record = journalRecord.safeParse(parseJson(line));
-    if (record.success) return record.data;
-    throw preconditionError("SOJ_JOURNAL_DAMAGED", `${path}: line ${index + 1} is not a record`, {
-      hint: "guests go on as they are; find out which migration it was, and where its guest runs, before it is repaired",
-    });
-  });
-}
-
-function parseJson(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
+/** The end of a sentence that begins with the journal's name. */
+export function describeDamage(damage: readonly JournalDamage[]): string {
+  return damage
+    .map(({ reason, atByte, lengthBytes }) => {
+      if (reason === "not-a-journal") return "is not a journal";
+      if (reason === "unknown-version") return "has a version that this release does not know";
+      return `is damaged at byte ${atByte} (${lengthBytes} bytes)`;
+    })
+    .join(", ");
 }

@@ -1,19 +1,19 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { wallClockMs } from "../platform/clock.ts";
+import { startTimer, wallClockMs } from "../platform/clock.ts";
 import { type ErrorRecord, preconditionError } from "../platform/errors.ts";
-import { replaceFileDurably } from "../platform/files.ts";
+import { diskStorage, type Storage } from "../platform/storage.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import { Afterwards } from "./afterwards.ts";
 import { endingError } from "./endings.ts";
 import { EventLog } from "./event-log.ts";
 import { type PhaseEvent, type ProgressEvent, progressEvent } from "./events.ts";
+import { failureOf } from "./failures.ts";
 import { initialFacts } from "./initial-facts.ts";
 import type { Failure, MigrationState, MigrationEvent as StateEvent } from "./migration-state.ts";
 import { type Phase, phases } from "./phases.ts";
 import type { GuestRecord } from "./records.ts";
-import type { MigrationReport } from "./report.ts";
+import type { MigrationReport, Outcome } from "./report.ts";
 import { reportOf } from "./report-of.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
 import { SourceMigration } from "./source-migration.ts";
@@ -47,15 +47,17 @@ interface Running {
 export class Migrations {
   readonly #context: SourceContext;
   readonly #folder: string;
+  readonly #storage: Storage;
   readonly #running = new Map<string, Running>();
   readonly #stored = new Map<string, StoredMigration>();
 
-  constructor(context: SourceContext, folder: string) {
+  constructor(context: SourceContext, folder: string, storage: Storage = diskStorage) {
     this.#context = context;
     this.#folder = folder;
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    for (const file of readdirSync(folder).filter((name) => name.endsWith(".json"))) {
-      const stored: StoredMigration = JSON.parse(readFileSync(join(folder, file), "utf8"));
+    this.#storage = storage;
+    storage.makeFolder(folder);
+    for (const file of storage.list(folder).filter((name) => name.endsWith(".json"))) {
+      const stored: StoredMigration = JSON.parse(String(storage.read(join(folder, file))));
       this.#stored.set(stored.id, stored);
     }
   }
@@ -86,10 +88,9 @@ export class Migrations {
     for (const stored of this.#stored.values()) {
       const ours = stored.from === this.#context.host.name;
       if (!ours || stored.endedMs !== null || this.#running.has(stored.id)) continue;
-      const completed = this.#context.journal.has(stored.id, "taken-over-by-destination");
-      const state = completed ? "completed" : "rolled-back";
-      const error = completed ? null : endingError(state, failure, stored).toRecord();
-      this.#store({ ...stored, state, endedMs: wallClockMs(), error });
+      const { state, reason } = this.#endOfAbandoned(stored, failure);
+      const error = reason === null ? null : endingError(state, reason, stored).toRecord();
+      this.#storeEnd({ ...stored, state, endedMs: wallClockMs(), error });
     }
   }
 
@@ -101,9 +102,9 @@ export class Migrations {
     const running = [...this.#running.values()];
     for (const { migration } of running) migration?.cancel();
     const timer = Promise.withResolvers<void>();
-    const timeout = setTimeout(timer.resolve, graceMs);
+    const timeout = startTimer(timer.resolve, graceMs);
     await Promise.race([Promise.allSettled(running.map(({ done }) => done)), timer.promise]);
-    clearTimeout(timeout);
+    timeout.cancel();
   }
 
   list(): StoredMigration[] {
@@ -180,14 +181,14 @@ export class Migrations {
       error: null,
     });
     return (event, ended) => {
-      if (event.type === "report") this.#store({ ...this.get(id), report: event });
-      if (event.type === "error") this.#store({ ...this.get(id), error: event });
+      if (event.type === "report") this.#storeEnd({ ...this.get(id), report: event });
+      if (event.type === "error") this.#storeEnd({ ...this.get(id), error: event });
       if (event.type === "phase" && isPhase(event.phase)) {
         this.#stored.set(id, { ...this.get(id), state: event.phase });
       }
       events.push(event);
       if (!ended) return;
-      this.#store({ ...this.get(id), endedMs: wallClockMs() });
+      this.#storeEnd({ ...this.get(id), endedMs: wallClockMs() });
       events.end();
       this.#running.delete(id);
     };
@@ -259,7 +260,7 @@ export class Migrations {
         "completed, but not cleaned up",
       );
     }
-    this.#store({
+    this.#storeEnd({
       ...this.get(task.id),
       state: end.outcome,
       endedMs: wallClockMs(),
@@ -271,14 +272,35 @@ export class Migrations {
     this.#running.delete(task.id);
   }
 
-  #store(stored: StoredMigration): void {
-    this.#stored.set(stored.id, stored);
-    const path = join(this.#folder, `${stored.id}.json`);
+  #endOfAbandoned(
+    { id, guest }: StoredMigration,
+    failure: Failure,
+  ): { state: Outcome; reason: Failure | null } {
+    const { journal } = this.#context;
+    if (journal.has(id, "taken-over-by-destination")) return { state: "completed", reason: null };
     try {
-      replaceFileDurably(path, `${JSON.stringify(stored)}\n`);
+      journal.refuseHeld(guest);
+      return { state: "rolled-back", reason: failure };
     } catch (error) {
-      // Ends are told even when they cannot be kept; a start has other records that must be.
-      this.#context.logger.error({ migration: stored.id, err: error }, "migration not stored");
+      return { state: "in-doubt", reason: failureOf(error, "daemon") };
+    }
+  }
+
+  #store(stored: StoredMigration): void {
+    this.#storage.replace(join(this.#folder, `${stored.id}.json`), `${JSON.stringify(stored)}\n`);
+    this.#stored.set(stored.id, stored);
+  }
+
+  /** What has happened is told, also where it cannot be written down. */
+  #storeEnd(stored: StoredMigration): void {
+    this.#stored.set(stored.id, stored);
+    try {
+      this.#store(stored);
+    } catch (error) {
+      this.#context.logger.error(
+        { migration: stored.id, err: error },
+        "alarm: the end of the migration could not be stored",
+      );
     }
   }
 }

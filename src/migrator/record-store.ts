@@ -1,20 +1,21 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { preconditionError } from "../platform/errors.ts";
-import { replaceFileDurably, syncFolder } from "../platform/files.ts";
+import { diskStorage, type Storage } from "../platform/storage.ts";
 import { type GuestRecord, guestRecordSchema } from "./records.ts";
 
 /** The guest records of this host, each a file that is replaced durably on every change. */
 export class RecordStore {
   readonly #folder: string;
+  readonly #storage: Storage;
   readonly #records = new Map<string, GuestRecord>();
 
   /** @throws SojournError `SOJ_RECORD_DAMAGED`: guessing about a guest's place is not allowed. */
-  constructor(folder: string) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  constructor(folder: string, storage: Storage = diskStorage) {
+    storage.makeFolder(folder);
     this.#folder = folder;
-    for (const name of readdirSync(folder).filter((file) => file.endsWith(".json"))) {
-      const record = readRecord(join(folder, name));
+    this.#storage = storage;
+    for (const name of storage.list(folder).filter((file) => file.endsWith(".json"))) {
+      const record = readRecord(storage, join(folder, name));
       this.#records.set(record.guest, record);
     }
   }
@@ -29,7 +30,7 @@ export class RecordStore {
 
   /** Durable when it returns. */
   put(record: GuestRecord): void {
-    replaceFileDurably(this.#path(record.guest), `${JSON.stringify(record, null, 2)}\n`);
+    this.#storage.replace(this.#path(record.guest), `${JSON.stringify(record, null, 2)}\n`);
     this.#records.set(record.guest, record);
   }
 
@@ -39,8 +40,7 @@ export class RecordStore {
   }
 
   remove(guest: string): void {
-    rmSync(this.#path(guest), { force: true });
-    syncFolder(this.#folder);
+    this.#storage.remove(this.#path(guest));
     this.#records.delete(guest);
   }
 
@@ -49,9 +49,9 @@ export class RecordStore {
   }
 }
 
-function readRecord(path: string): GuestRecord {
+function readRecord(storage: Storage, path: string): GuestRecord {
   try {
-    return guestRecordSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+    return guestRecordSchema.parse(JSON.parse(String(storage.read(path))));
   } catch (cause) {
     throw preconditionError("SOJ_RECORD_DAMAGED", `${path} does not say where its guest is`, {
       cause,

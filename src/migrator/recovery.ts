@@ -1,5 +1,6 @@
 import { endedInstance } from "../hypervisor/ended-instance.ts";
 import type { Logger } from "../platform/log.ts";
+import type { Destinations } from "./destinations.ts";
 import type { Journal } from "./journal.ts";
 import type { Failure, MigrationEvent, MigrationState } from "./migration-state.ts";
 import type { Migrations } from "./migrations.ts";
@@ -32,16 +33,33 @@ export function resumptionOf(
   return { state: { name: "armed" }, event: { type: "failed", failure: restarted } };
 }
 
-/** Finishes, in the background, what an earlier daemon left at the source. Frozen guests come first. */
-export function recoverSources(
+/**
+ * What a daemon does before it answers anybody: adopts the guests' processes, looks at what an earlier daemon left
+ * unfinished, frozen guests first, and makes the kernel as the records say.
+ */
+export async function recoverHost(
   context: SourceContext,
   migrations: Migrations,
-  logger: Logger,
-): string[] {
+  destinations: Destinations,
+): Promise<void> {
+  const { guests, network, logger } = context;
+  for (const instance of await guests.hypervisor.findInstances()) guests.adopt(instance);
+  recoverSources(context, migrations, logger);
+  await network.reconcile();
+  await destinations.recover();
+  await guests.forgetEnded();
+}
+
+/** Finishes, in the background, what an earlier daemon left at the source. Frozen guests come first. */
+function recoverSources(context: SourceContext, migrations: Migrations, logger: Logger): string[] {
   const unfinished = context.records.all().filter((record) => record.migration?.role === "source");
   const resumed = unfinished.flatMap((record) => {
     const task = taskOf(record);
     if (task === null) return [];
+    if (context.journal.isHeld(record.guest)) {
+      if (context.journal.has(task.id, "promise")) noteRouteChange(context, record);
+      return [];
+    }
     if (context.guests.instance(record.guest) === undefined) {
       logger.warn({ guest: record.guest }, "the guest's process at the source has ended meanwhile");
       context.guests.adopt(endedInstance(record.definition));

@@ -35,13 +35,12 @@ export async function undoAtSource(
       .catch((error: unknown) => context.logger.warn({ err: error }, "route not changed back yet"));
   }
   const restored: GuestRecord = { ...facts.before, epoch: task.epoch, migration: null };
-  const held = facts.networkHold;
-  facts.networkHold = null;
+  const armed = facts.networkHold !== null;
   {
-    using _held = held ?? (await context.network.hold());
-    if (held !== null) await context.network.routing.disarm(address);
-    // What the disk still says leads to this same roll-back after a restart.
-    await context.network.changeWhileHeld(restored, { evenIfFull: true });
+    using _held = facts.networkHold ?? (await context.network.hold());
+    facts.networkHold = null;
+    if (armed) await context.network.routing.disarm(address);
+    await context.network.restoreWhileHeld(restored);
   }
   if (instance.isAlive()) return;
   await context.guests.noteEnded(instance);

@@ -1,6 +1,7 @@
+import { startInterval } from "../platform/clock.ts";
 import { StoppedByHypervisor } from "./convergence.ts";
 import { failureOf, guestGone, Interruption, lostAtDestination } from "./failures.ts";
-import type { JournalStep } from "./journal.ts";
+import type { JournalStep } from "./journal-record.ts";
 import { changeRouteLate } from "./late-route.ts";
 import type { Effect, MigrationEvent, MigrationState } from "./migration-state.ts";
 import type { Phase } from "./phases.ts";
@@ -86,14 +87,14 @@ export class SourceMigration {
         new Interruption({ type: "guest-gone", failure: guestGone(this.task.guest) }),
       ),
     );
-    const lease = setInterval(() => void this.#renewLease(), leaseRenewalMs);
+    const lease = startInterval(() => void this.#renewLease(), leaseRenewalMs);
     try {
       let next = this.#enter(event);
       while (!isEnded(this.#state)) next = this.#enter(await this.#carryOut(next));
       if (next.length > 0) await this.#carryOut(next);
       return this.#state;
     } finally {
-      clearInterval(lease);
+      lease.cancel();
       this.#releaseNetwork();
     }
   }
@@ -234,7 +235,7 @@ export class SourceMigration {
         await facts.continued;
         return;
       case "record-completed":
-        this.#record("completed");
+        this.#recordOrAlarm("completed");
         return facts.lostAtDestination
           ? { type: "guest-gone", failure: lostAtDestination(task) }
           : { type: "retired" };
@@ -245,10 +246,10 @@ export class SourceMigration {
         await undoAtDestination(context, task);
         return;
       case "record-undone":
-        this.#recordIfPossible("undone");
+        this.#recordOrAlarm("undone");
         return { type: "rolled-back" };
       case "record-in-doubt":
-        this.#recordIfPossible("in-doubt");
+        this.#recordOrAlarm("in-doubt");
         return { type: "retired" };
     }
   }
@@ -261,7 +262,7 @@ export class SourceMigration {
 
   #answer(state: string): MigrationEvent {
     if (state === "taken-over") {
-      this.#record("taken-over-by-destination");
+      this.#recordOrAlarm("taken-over-by-destination");
       return { type: "destination-resumed" };
     }
     const failure =
@@ -300,12 +301,16 @@ export class SourceMigration {
     releaseNetwork(this.facts);
   }
 
-  /** For records that only spare a restart some work: without room for them the outcome is the same. */
-  #recordIfPossible(step: JournalStep): void {
+  /** After the promise, and on the way back, the guest comes first: the destination's word stands for the record. */
+  #recordOrAlarm(step: JournalStep): void {
     try {
       this.#record(step);
     } catch (error) {
-      this.#context.logger.error({ migration: this.task.id, step, err: error }, "not journaled");
+      const { id: migration, guest } = this.task;
+      this.#context.logger.error(
+        { migration, guest, step, err: error },
+        "alarm: the journal's record could not be written",
+      );
     }
   }
 

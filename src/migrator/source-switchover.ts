@@ -1,5 +1,5 @@
 import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
-import { wallClockMs } from "../platform/clock.ts";
+import { startTimer, wallClockMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import { StoppedByHypervisor } from "./convergence.ts";
 import { attachmentOf, redirectRoute } from "./network.ts";
@@ -125,7 +125,7 @@ async function within<Parts extends readonly unknown[]>(
   parts: readonly [...Parts],
 ): Promise<{ -readonly [Index in keyof Parts]: Awaited<Parts[Index]> }> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
+  const timer = startTimer(() => {
     const message = `QEMU did not answer within ${deadlineMs} ms of being told to stop the guest`;
     late.reject(new SojournError("SOJ_FROZEN_DEADLINE", message, { retryable: true }));
   }, deadlineMs);
@@ -134,7 +134,7 @@ async function within<Parts extends readonly unknown[]>(
   try {
     return await Promise.race([all, late.promise]);
   } finally {
-    clearTimeout(timer);
+    timer.cancel();
   }
 }
 

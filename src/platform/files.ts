@@ -11,7 +11,7 @@ export async function makeFolder(path: string, mode = 0o700): Promise<void> {
  * Replaces a file so that after a power loss either the old or the new content is there: write beside it,
  * fsync, rename, fsync of the folder (rename(2), fsync(2)).
  */
-export function replaceFileDurably(path: string, content: string, mode = 0o600): void {
+export function replaceFileDurably(path: string, content: string | Uint8Array, mode = 0o600): void {
   const beside = `${path}.new`;
   const file = openSync(beside, "w", mode);
   try {

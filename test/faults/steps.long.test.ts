@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from "vitest";
-import type { JournalStep } from "../../src/migrator/journal.ts";
+import type { JournalStep } from "../../src/migrator/journal-record.ts";
 import { FaultLab } from "./support/fault-lab.ts";
 import { type KilledStep, testKilledSteps } from "./support/killed-steps.ts";
 import { afterRecord, beforeRecord } from "./support/pause-point.ts";

@@ -11,7 +11,7 @@ test("a record for which the disk has no room is refused whole, and the journal 
   const folder = mkdtempSync(join(tmpdir(), "sojourn-journal-"));
   await runCommand("mount", ["-t", "tmpfs", "-o", "size=16k", "tmpfs", folder]);
   try {
-    const path = join(folder, "journal.jsonl");
+    const path = join(folder, "journal");
     using journal = new Journal(path);
     journal.append({ ...record, step: "begin" });
     // What is left of the last page takes a part of the next record only.

@@ -112,13 +112,9 @@ export class FaultHosts {
 
   /** The steps of a migration that are in a host's journal. */
   async journaled(host: string, id: string): Promise<string[]> {
-    const journal = await this.run(host, ["cat", "/var/lib/sojourn/journal.jsonl"]);
-    return journal
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as { migration: string; step: string })
-      .filter(({ migration }) => migration === id)
-      .map(({ step }) => step);
+    const text = await this.run(host, ["sojourn", "journal", "show", "--json"]);
+    const { records } = JSON.parse(text) as { records: { migration: string; step: string }[] };
+    return records.filter(({ migration }) => migration === id).map(({ step }) => step);
   }
 
   /** Monitors' sockets on a host, one for each process of a guest. */

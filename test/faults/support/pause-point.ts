@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { JournalStep } from "../../../src/migrator/journal.ts";
+import type { JournalStep } from "../../../src/migrator/journal-record.ts";
 import { said } from "../../support/sojourn-process.ts";
 import type { FaultLab } from "./fault-lab.ts";
 
@@ -18,7 +18,7 @@ export interface CodePlace {
 
 /** Before the record of this step is written. */
 export function beforeRecord(step: JournalStep): CodePlace {
-  return atJournal("writeFileSync(this.#file, line)", step);
+  return atJournal("this.#file.append(bytes)", step);
 }
 
 /** After the record is durable and before its effect. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { JournalStep } from "../../../src/migrator/journal.ts";
+import type { JournalStep } from "../../../src/migrator/journal-record.ts";
 import { resumptionOf } from "../../../src/migrator/recovery.ts";
 import { transition } from "../../../src/migrator/transition.ts";
 

@@ -1,3 +1,4 @@
+import { startTimer } from "../../../platform/clock.ts";
 import { SojournError } from "../../../platform/errors.ts";
 import type { Logger } from "../../../platform/log.ts";
 import type { GuestEvent } from "../../hypervisor.ts";
@@ -56,12 +57,12 @@ export class EventHub {
     const { promise, resolve, reject } = Promise.withResolvers<GuestEvent>();
     const waiter: Waiter = { matches, resolve, reject };
     this.#waiters.add(waiter);
-    const timer = setTimeout(() => reject(eventTimeout(description, timeoutMs)), timeoutMs);
+    const timer = startTimer(() => reject(eventTimeout(description, timeoutMs)), timeoutMs);
     const onAbort = () => reject(signal?.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
     return promise.finally(() => {
       this.#waiters.delete(waiter);
-      clearTimeout(timer);
+      timer.cancel();
       signal?.removeEventListener("abort", onAbort);
     });
   }
