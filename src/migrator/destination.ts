@@ -1,25 +1,24 @@
-import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
-import { delay, startTimer, wallClockMs } from "../platform/clock.ts";
+import type { GuestInstance } from "../hypervisor/hypervisor.ts";
+import { delay, wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
-import type { BarrierEnd } from "../routing/desired.ts";
+import { ArrivalJournal } from "./arrival-journal.ts";
+import { ArrivalNetwork } from "./arrival-network.ts";
+import { ArrivalState } from "./arrival-state.ts";
 import { checkEpoch } from "./epochs.ts";
 import type { HostContext } from "./host-context.ts";
+import { IncomingProcess } from "./incoming-process.ts";
 import { incomingRecord, type Preparation } from "./incoming-record.ts";
 import { land } from "./landing.ts";
-import { attachmentOf } from "./network.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import { resume, resumeUnlessRunning } from "./resume.ts";
-import { type ExpectedInbound, TapQueue } from "./tap-queue.ts";
+import type { ExpectedInbound } from "./tap-queue.ts";
 
 type Identity = { id: string; guest: string; epoch: number };
 
 /** How long after the end of an incoming process its source may ask for a new one. */
 const renewalGraceMs = 3_000;
-
-/** How long the monitor may take to say whether the stream is loaded when the source asks for a final word. */
-const settleQuestionMs = 300;
 
 /**
  * The destination's side of one migration. Its QEMU starts paused and runs the guest only through `#takeOver`,
@@ -30,34 +29,41 @@ export class DestinationMigration {
   readonly #context: HostContext;
   readonly #logger: Logger;
   readonly #before: GuestRecord | undefined;
-  #phase: DestinationState["state"] = "incoming";
-  #aborting = false;
-  /** The takeover is recorded, or about to be: no abort any more, though the guest may not run yet. */
-  #takingOver = false;
-  #takeoverMs: number | null = null;
-  #resumeMs: number | null = null;
-  #instance: GuestInstance | null = null;
-  #barrier: BarrierEnd | null = null;
-  #settled: Promise<void> = Promise.resolve();
-  #landing: (() => Promise<void>) | null = null;
+  readonly #state = new ArrivalState();
+  readonly #journal: ArrivalJournal;
+  readonly #process: IncomingProcess;
+  readonly #network: ArrivalNetwork;
   #landsLate = false;
-  #queue: TapQueue | null = null;
-  #changed = Promise.withResolvers<void>();
 
   constructor(context: HostContext, identity: Identity, before: GuestRecord | undefined) {
     this.#context = context;
     this.identity = { id: identity.id, guest: identity.guest, epoch: identity.epoch };
     this.#logger = context.logger.child({ migration: identity.id, guest: identity.guest });
     this.#before = before;
+    this.#journal = new ArrivalJournal(
+      { journal: context.journal, logger: this.#logger },
+      identity,
+    );
+    this.#network = new ArrivalNetwork(context, this.#logger);
+    this.#process = new IncomingProcess(context, {
+      onLoaded: () =>
+        this.#takeOver().catch((error: unknown) =>
+          this.#logger.error({ err: error }, "takeover failed"),
+        ),
+      onEnded: (instance) =>
+        this.#noteEnded(instance).catch((error: unknown) =>
+          this.#logger.error({ err: error }, "the abort of an ended process failed"),
+        ),
+    });
   }
 
   /** Network, then an empty QEMU that listens. What was made is taken back when a later part fails. */
   async prepare(request: Preparation, peer: string): Promise<number> {
-    this.#record("prepared");
+    this.#journal.record("prepared");
     this.#landsLate = request.lands_late;
     try {
       await this.#context.network.change(incomingRecord(this.#context, request, peer));
-      return await this.#startIncoming();
+      return await this.#process.start(this.#current());
     } catch (error) {
       await this.abort();
       throw error;
@@ -66,37 +72,22 @@ export class DestinationMigration {
 
   /** Replaces the incoming process by a new, empty one. */
   async renew(): Promise<number> {
-    const old = this.#instance;
-    if (this.#phase !== "incoming" || this.#aborting || this.#takingOver) throw this.#over();
-    this.#instance = null;
-    if (old !== null) {
-      this.#context.guests.release(old);
-      await old.quit(0);
-      await old[Symbol.asyncDispose]();
-    }
-    return await this.#startIncoming();
+    if (!this.#state.isOpen) throw this.#over();
+    await this.#process.discard();
+    return await this.#process.start(this.#current());
   }
 
   async openBarrier(barrierAddress: string): Promise<void> {
     const record = this.#current();
-    const { address, mac, bridge, atHome } = attachmentOf(this.#context.host, record);
-    const tunnel = this.#sourceTunnel(record);
-    this.#barrier = await this.#context.network.routing.openBarrierResponder({
-      id: this.identity.id,
-      guestAddress: address,
-      guestMac: mac,
-      bridge,
-      returnRoute: atHome
-        ? { barrierAddress, device: tunnel.interfaceName, via: tunnel.nextHop }
-        : null,
-    });
+    if (!record.hosting?.sourceTunnel) throw this.#over();
+    await this.#network.openBarrier(this.identity.id, record, barrierAddress);
   }
 
   /** From here on packets for the guest wait in its tap. */
   async closeBarrier(): Promise<void> {
-    await this.#closeBarrier();
+    await this.#network.closeBarrier();
     // A stranger's connection that says nothing holds an incoming process up, and that the source's guest.
-    await this.#instance?.runState();
+    await this.#process.instance?.runState();
     const record = this.#current();
     if (record.hosting === null) throw this.#over();
     await this.#context.network.change({
@@ -105,38 +96,24 @@ export class DestinationMigration {
     });
   }
 
-  /**
-   * Makes room for packets that will wait in the tap. One that cannot be had is no reason to refuse the guest: what
-   * it costs is counted.
-   */
+  /** Makes room for packets that will wait in the tap. */
   async expect(inbound: ExpectedInbound): Promise<void> {
-    if (this.#phase !== "incoming") return;
-    try {
-      const { tap } = attachmentOf(this.#context.host, this.#current());
-      this.#queue = new TapQueue(this.#context.network.routing, tap);
-      await this.#queue.expect(inbound);
-    } catch (error) {
-      this.#logger.warn({ err: error }, "the tap's queue is as it was");
-    }
+    if (this.#state.phase === "incoming")
+      await this.#network.expect(() => this.#current(), inbound);
   }
 
   /** Packets for the guest that its tap had no room for since then; null when that is not known. */
-  async packetsDropped(): Promise<number | null> {
-    return (await this.#queue?.dropped().catch(() => null)) ?? null;
+  packetsDropped(): Promise<number | null> {
+    return this.#network.packetsDropped();
   }
 
   state(): DestinationState {
-    return { state: this.#phase, takeover_ms: this.#takeoverMs, resume_ms: this.#resumeMs };
+    return this.#state.answer();
   }
 
   /** Resolves when the state is no longer `incoming`, or after `waitMs`. */
-  async waitForChange(waitMs: number): Promise<DestinationState> {
-    if (this.#phase !== "incoming" || waitMs === 0) return this.state();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = startTimer(resolve, waitMs);
-    await Promise.race([this.#changed.promise, promise]);
-    timer.cancel();
-    return this.state();
+  waitForChange(waitMs: number): Promise<DestinationState> {
+    return this.#state.wait(waitMs);
   }
 
   /**
@@ -144,10 +121,9 @@ export class DestinationMigration {
    * answer is final.
    */
   async settle(graceMs: number): Promise<DestinationState> {
-    const loaded = this.#phase === "incoming" && (await this.#isLoadedSoon());
+    const loaded = this.#state.phase === "incoming" && (await this.#process.isLoadedSoon());
     if (loaded) await this.#takeOver();
-    const mayStillArrive = this.#instance?.isAlive() ?? false;
-    const state = await this.waitForChange(mayStillArrive ? graceMs : 0);
+    const state = await this.waitForChange(this.#process.isAlive() ? graceMs : 0);
     return state.state === "incoming" ? await this.abort() : state;
   }
 
@@ -156,59 +132,48 @@ export class DestinationMigration {
    * happens; the returned state says so.
    */
   async abort(): Promise<DestinationState> {
-    if (this.#phase !== "incoming" || this.#aborting || this.#takingOver) {
-      await this.#changed.promise;
-      await this.#settled;
+    if (!this.#state.isOpen) {
+      await this.#state.changed;
+      await this.#network.settled;
       return this.state();
     }
-    this.#aborting = true;
+    this.#state.decision = "abort";
     try {
-      await this.#endInstance();
-      this.#record("abort");
+      await this.#process.end();
+      this.#journal.record("abort");
     } catch (error) {
-      this.#aborting = false;
+      this.#state.decision = null;
       throw error;
     }
-    this.#become("aborted");
+    this.#state.become("aborted");
     this.#logger.info("incoming guest aborted");
-    this.#settled = this.#removeNetwork().catch((error: unknown) =>
-      this.#logger.error({ err: error }, "what was prepared for the guest is not removed"),
-    );
-    await this.#settled;
+    this.#network.remove(() => this.#restoreRecord());
+    await this.#network.settled;
     return this.state();
   }
 
-  async #endInstance(): Promise<void> {
-    const instance = this.#instance;
-    if (instance === null) return;
-    await instance.quit(0);
-    this.#context.guests.release(instance);
-    await instance[Symbol.asyncDispose]();
-  }
-
-  async #removeNetwork(): Promise<void> {
-    await this.#closeBarrier();
+  async #restoreRecord(): Promise<void> {
     if (this.#before === undefined) await this.#context.network.forget(this.identity.guest);
     else await this.#context.network.change({ ...this.#before, epoch: this.identity.epoch });
   }
 
   /** Resolves once this host's network follows the guest. */
   async networkSettled(): Promise<void> {
-    this.#land();
-    await this.#settled;
+    this.#network.land();
+    await this.#network.settled;
   }
 
   /** The source is retired. */
   async finish(): Promise<void> {
     await this.networkSettled();
     const record = this.#current();
-    if (record.hosting === null || this.#phase !== "taken-over") throw this.#over();
+    if (record.hosting === null || this.#state.phase !== "taken-over") throw this.#over();
     await this.#context.network.change({
       ...record,
       hosting: { ...record.hosting, stage: "running", sourceTunnel: null },
       migration: null,
     });
-    this.#recordFinished();
+    this.#journal.recordFinished();
     await this.#context.guests.forgetEnded();
   }
 
@@ -219,18 +184,18 @@ export class DestinationMigration {
       return;
     }
     if (instance === undefined) {
-      this.#become("taken-over");
+      this.#state.become("taken-over");
       return;
     }
-    this.#attach(instance);
+    this.#process.adopt(instance);
     if (takenOver) {
       // From the first moment: nothing may abort what is taken over, however long its monitor is silent.
-      this.#takingOver = true;
+      this.#state.decision = "takeover";
       void this.#complete(instance, this.#current(), resumeUnlessRunning);
       return;
     }
     try {
-      if (await this.#isLoaded()) await this.#takeOver();
+      if (await this.#process.isLoaded()) await this.#takeOver();
       else await this.abort();
     } catch (error) {
       if (instance.isAlive()) throw error;
@@ -238,113 +203,48 @@ export class DestinationMigration {
     }
   }
 
-  async #startIncoming(): Promise<number> {
-    const record = this.#current();
-    const { tap } = attachmentOf(this.#context.host, record);
-    const instance = await this.#context.guests.hypervisor.startIncoming(record.definition, [
-      { tapName: tap },
-    ]);
-    this.#attach(instance);
-    const { underlayAddress } = this.#context.host;
-    const { port } = await instance.listenForMigration(underlayAddress, record.migration.peer);
-    return port;
-  }
-
-  #attach(instance: GuestInstance): void {
-    this.#instance = instance;
-    this.#context.guests.adopt(instance);
-    const ended = new AbortController();
-    void this.#follow(instance.events(ended.signal));
-    void instance.ended.then(() => {
-      ended.abort();
-      this.#noteEnded(instance).catch((error: unknown) =>
-        this.#logger.error({ err: error }, "the abort of an ended process failed"),
-      );
-    });
-  }
-
   /** A source that gives up one stream for a new one ends our process first and asks for another afterwards. */
   async #noteEnded(instance: GuestInstance): Promise<void> {
-    const isExpected = () => this.#instance !== instance || this.#phase !== "incoming";
+    const isExpected = () =>
+      this.#process.instance !== instance || this.#state.phase !== "incoming";
     if (isExpected()) return;
     this.#logger.warn("the incoming process ended before it held the guest");
-    await Promise.race([delay(renewalGraceMs), this.#changed.promise]);
-    if (!isExpected() && !this.#aborting) await this.abort();
-  }
-
-  async #follow(events: AsyncIterable<GuestEvent>): Promise<void> {
-    for await (const event of events) {
-      if (event.name !== "MIGRATION" || event.data.status !== "completed") continue;
-      this.#takeOver().catch((error: unknown) =>
-        this.#logger.error({ err: error }, "takeover failed"),
-      );
-    }
+    await Promise.race([delay(renewalGraceMs), this.#state.changed]);
+    if (!isExpected() && this.#state.decision !== "abort") await this.abort();
   }
 
   async #takeOver(): Promise<void> {
-    const instance = this.#instance;
-    if (instance === null || this.#phase !== "incoming" || this.#aborting) return;
-    if (this.#takingOver) return await this.#changed.promise;
+    const { instance } = this.#process;
+    if (instance === null || this.#state.phase !== "incoming") return;
+    if (this.#state.decision === "abort") return;
+    if (this.#state.decision === "takeover") return await this.#state.changed;
     // A process that died once it had loaded everything can run nothing: the source still can, if it is told at once.
     if (!instance.isAlive()) {
       await this.abort();
       return;
     }
     const record = this.#current();
-    this.#takingOver = true;
+    this.#state.decision = "takeover";
     try {
-      this.#record("takeover");
+      this.#journal.record("takeover");
     } catch (error) {
-      this.#takingOver = false;
+      this.#state.decision = null;
       throw error;
     }
-    this.#takeoverMs = wallClockMs();
+    this.#state.takeoverMs = wallClockMs();
     await this.#complete(instance, record, resume);
   }
 
   /** What follows the recorded takeover: the guest runs, and the network follows it. */
   async #complete(instance: GuestInstance, record: GuestRecord, run: typeof resume): Promise<void> {
-    if (record.migration?.resume) this.#resumeMs = await run(instance, this.#logger);
-    this.#landing = () => land(this.#context, record);
-    if (!this.#landsLate) this.#land();
-    this.#become("taken-over");
+    if (record.migration?.resume) this.#state.resumeMs = await run(instance, this.#logger);
+    this.#network.willLand(() => land(this.#context, record));
+    if (!this.#landsLate) this.#network.land();
+    this.#state.become("taken-over");
     this.#logger.info("guest taken over");
     await instance
       .announceSelf()
       .catch((error: unknown) => this.#logger.warn({ err: error }, "no self-announcement"));
-  }
-
-  /** The network follows the guest, once; at the latest when the source asks. */
-  #land(): void {
-    const landing = this.#landing;
-    this.#landing = null;
-    if (landing === null) return;
-    this.#settled = landing().catch((error: unknown) =>
-      this.#logger.error({ err: error }, "the network does not follow the guest"),
-    );
-  }
-
-  async #isLoaded(): Promise<boolean> {
-    if (this.#instance === null || !this.#instance.isAlive()) return false;
-    return (await this.#instance.migrationProgress()).status === "completed";
-  }
-
-  /** False too when QEMU does not say: the source's guest stands meanwhile, and an abort ends the process first. */
-  async #isLoadedSoon(): Promise<boolean> {
-    const silent = delay(settleQuestionMs).then(() => false);
-    return await Promise.race([this.#isLoaded().catch(() => false), silent]);
-  }
-
-  async #closeBarrier(): Promise<void> {
-    const barrier = this.#barrier;
-    this.#barrier = null;
-    await barrier?.[Symbol.asyncDispose]();
-  }
-
-  #sourceTunnel(record: GuestRecord) {
-    const spec = record.hosting?.sourceTunnel;
-    if (!spec) throw this.#over();
-    return this.#context.network.tunnelInterface(spec);
   }
 
   #current() {
@@ -353,29 +253,10 @@ export class DestinationMigration {
     return record;
   }
 
-  #become(phase: DestinationState["state"]): void {
-    this.#phase = phase;
-    this.#changed.resolve();
-  }
-
-  /** The record of the guest says the same: what cannot be written is no reason to fail. */
-  #recordFinished(): void {
-    try {
-      this.#record("finished");
-    } catch (error) {
-      this.#logger.error({ err: error }, "alarm: the journal's record could not be written");
-    }
-  }
-
-  #record(step: "prepared" | "takeover" | "abort" | "finished"): void {
-    const { id, guest, epoch } = this.identity;
-    this.#context.journal.append({ step, migration: id, guest, epoch, role: "destination" });
-  }
-
   #over(): Error {
     return preconditionError(
       "SOJ_MIGRATION_OVER",
-      `migration ${this.identity.id} is ${this.#phase} at ${this.#context.host.name}`,
+      `migration ${this.identity.id} is ${this.#state.phase} at ${this.#context.host.name}`,
     );
   }
 }

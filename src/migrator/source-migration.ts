@@ -1,60 +1,29 @@
-import { startInterval } from "../platform/clock.ts";
 import { StoppedByHypervisor } from "./convergence.ts";
-import { failureOf, guestGone, Interruption, lostAtDestination } from "./failures.ts";
-import type { JournalStep } from "./journal-record.ts";
-import { changeRouteLate } from "./late-route.ts";
+import { failureOf, guestGone, Interruption } from "./failures.ts";
 import type { Effect, MigrationEvent, MigrationState } from "./migration-state.ts";
 import type { Phase } from "./phases.ts";
-import { armCopy } from "./source-arming.ts";
 import {
   type MigrationFacts,
   type MigrationTask,
   releaseNetwork,
   type SourceContext,
 } from "./source-context.ts";
-import {
-  GuestGone,
-  retireSource,
-  settleWithDestination,
-  undoAtDestination,
-  undoAtSource,
-  verifyTraffic,
-} from "./source-ending.ts";
-import { converge, startPrecopy } from "./source-precopy.ts";
-import {
-  announceSource,
-  passBarrier,
-  prepareDestination,
-  prepareSource,
-} from "./source-preparation.ts";
-import { renewDestination } from "./source-renewal.ts";
-import {
-  awaitPreSwitchover,
-  changeRoute,
-  continueMigration,
-  stopGuest,
-} from "./source-switchover.ts";
-import { awaitTakeover, noteTakeover } from "./source-takeover.ts";
-import { conductOf } from "./strategy.ts";
+import { SourceEffects } from "./source-effects.ts";
+import { GuestGone } from "./source-ending.ts";
+import { SourceLease } from "./source-lease.ts";
 import { isEnded, isPromised, transition } from "./transition.ts";
 
 /** Streams that QEMU ended by stopping the guest itself before we give up. */
 const maximumAttempts = 4;
-
-/** How often the destination hears from us before the promise; far below its lease. */
-const leaseRenewalMs = 5_000;
-
-/** Renewals in a row without an answer before the migration is given up. */
-const toleratedSilences = 2;
 
 /** Runs one migration at its source: `transition` decides, this carries out. */
 export class SourceMigration {
   readonly task: MigrationTask;
   readonly facts: MigrationFacts;
   readonly #context: SourceContext;
+  readonly #effects: SourceEffects;
   #state: MigrationState;
   readonly #interrupt = new AbortController();
-  #unanswered = 0;
 
   constructor(
     context: SourceContext,
@@ -65,6 +34,7 @@ export class SourceMigration {
     this.#context = context;
     this.task = task;
     this.facts = facts;
+    this.#effects = new SourceEffects(context, task, facts);
     this.#state = state;
   }
 
@@ -87,15 +57,18 @@ export class SourceMigration {
         new Interruption({ type: "guest-gone", failure: guestGone(this.task.guest) }),
       ),
     );
-    const lease = startInterval(() => void this.#renewLease(), leaseRenewalMs);
+    using _lease = new SourceLease(this.#context, this.task, {
+      isNeeded: () => this.facts.migrationPort !== null && revocable(this.#state),
+      giveUp: (error) => this.#giveUp(error),
+    });
     try {
       let next = this.#enter(event);
       while (!isEnded(this.#state)) next = this.#enter(await this.#carryOut(next));
       if (next.length > 0) await this.#carryOut(next);
       return this.#state;
     } finally {
-      lease.cancel();
-      this.#releaseNetwork();
+      // Two hosts that send each other guests at once must not wait for each other's networks.
+      releaseNetwork(this.facts);
     }
   }
 
@@ -142,7 +115,8 @@ export class SourceMigration {
       let outcome: MigrationEvent | undefined;
       for (effect of effects) {
         if (interruptible) this.#interrupt.signal.throwIfAborted();
-        outcome = (await this.#perform(effect)) ?? outcome;
+        outcome =
+          (await this.#effects.perform(effect, this.#state, this.#interrupt.signal)) ?? outcome;
       }
       if (outcome === undefined) throw new Error(`nothing follows ${effect}`);
       return outcome;
@@ -168,155 +142,10 @@ export class SourceMigration {
     return { type: "failed", failure };
   }
 
-  /** Carries out one effect. The last of a state returns the event that ends it. */
-  async #perform(effect: Effect): Promise<MigrationEvent | undefined> {
-    const { task, facts } = this;
-    const context = this.#context;
-    const { signal } = this.#interrupt;
-    const conduct = conductOf(task.strategy);
-    switch (effect) {
-      case "record-begin":
-        this.#record("begin");
-        return;
-      case "prepare-destination":
-        await prepareDestination(context, task, facts, signal);
-        return;
-      case "prepare-source":
-        if (conduct.lateTunnel) await announceSource(context, task, facts, signal);
-        else await prepareSource(context, task, facts);
-        return;
-      case "pass-barrier":
-        if (!conduct.lateTunnel) await passBarrier(context, task, facts, signal);
-        return { type: "prepared" };
-      case "renew-destination":
-        await renewDestination(context, task, facts, signal);
-        return;
-      case "start-precopy":
-        await startPrecopy(context, task, facts);
-        if (conduct.lateTunnel) await prepareSource(context, task, facts);
-        return { type: "precopy-started" };
-      case "await-convergence":
-        await converge(context, task, facts, signal);
-        return { type: "converging" };
-      case "arm-copy":
-        await armCopy(context, task, facts, signal);
-        return;
-      case "record-pausing":
-        this.#record("pausing");
-        return;
-      case "stop-guest":
-        await stopGuest(context, facts);
-        return;
-      case "await-pre-switchover":
-        await awaitPreSwitchover(context, facts, signal);
-        return { type: "pre-switchover" };
-      case "record-promise":
-        this.#record("promise");
-        facts.timeline.mark("promise", context.host.name);
-        return;
-      case "change-route":
-        if (conduct.routeChange === "pre-switchover") await changeRoute(context, facts);
-        return;
-      case "continue-migration":
-        await continueMigration(context, facts);
-        return;
-      case "await-takeover":
-        return this.#answer(await awaitTakeover(context, task, facts));
-      case "settle-with-destination":
-        this.#releaseNetwork();
-        return await this.#settle();
-      case "verify-traffic":
-        await changeRouteLate(context, task, facts);
-        this.#releaseNetwork();
-        await verifyTraffic(context, task, facts);
-        return;
-      case "retire-source":
-        await retireSource(context, task, facts);
-        await facts.continued;
-        return;
-      case "record-completed":
-        this.#recordOrAlarm("completed");
-        return facts.lostAtDestination
-          ? { type: "guest-gone", failure: lostAtDestination(task) }
-          : { type: "retired" };
-      case "undo-at-source":
-        await undoAtSource(context, task, facts);
-        return;
-      case "undo-at-destination":
-        await undoAtDestination(context, task);
-        return;
-      case "record-undone":
-        this.#recordOrAlarm("undone");
-        return { type: "rolled-back" };
-      case "record-in-doubt":
-        this.#recordOrAlarm("in-doubt");
-        return { type: "retired" };
-    }
-  }
-
-  async #settle(): Promise<MigrationEvent> {
-    const answer = await settleWithDestination(this.#context, this.task, this.facts);
-    if (answer.state === "taken-over") noteTakeover(this.task, this.facts, answer);
-    return this.#answer(answer.state);
-  }
-
-  #answer(state: string): MigrationEvent {
-    if (state === "taken-over") {
-      this.#recordOrAlarm("taken-over-by-destination");
-      return { type: "destination-resumed" };
-    }
-    const failure =
-      this.#state.name === "settling"
-        ? this.#state.failure
-        : failureOf(new Error("the destination aborted after the promise"), "await-takeover");
-    return { type: "destination-aborted", failure };
-  }
-
-  /** Keeps the destination's lease alive; a destination that is gone or has given up ends the migration. */
-  async #renewLease(): Promise<void> {
-    const { id, guest, epoch, to } = this.task;
-    const prepared = this.facts.migrationPort !== null;
-    if (!prepared || !revocable(this.#state)) return;
-    try {
-      const { state } = await this.#context
-        .peer(to)
-        .call("state", { id, guest, epoch, wait_ms: 0 }, { timeoutMs: leaseRenewalMs });
-      this.#unanswered = 0;
-      if (state !== "aborted") return;
-      this.#giveUp(new Error(`${to} has given the migration up`));
-    } catch (error) {
-      this.#unanswered += 1;
-      if (this.#unanswered >= toleratedSilences) this.#giveUp(error);
-    }
-  }
-
   #giveUp(error: unknown): void {
     this.#interrupt.abort(
       new Interruption({ type: "failed", failure: failureOf(error, "await-convergence") }),
     );
-  }
-
-  /** Two hosts that send each other guests at once must not wait for each other's networks. */
-  #releaseNetwork(): void {
-    releaseNetwork(this.facts);
-  }
-
-  /** After the promise, and on the way back, the guest comes first: the destination's word stands for the record. */
-  #recordOrAlarm(step: JournalStep): void {
-    try {
-      this.#record(step);
-    } catch (error) {
-      const { id: migration, guest } = this.task;
-      this.#context.logger.error(
-        { migration, guest, step, err: error },
-        "alarm: the journal's record could not be written",
-      );
-    }
-  }
-
-  #record(step: JournalStep): void {
-    const { id, guest, epoch } = this.task;
-    this.#context.journal.append({ step, migration: id, guest, epoch, role: "source" });
   }
 }
 

@@ -1,0 +1,94 @@
+import type { Logger } from "../platform/log.ts";
+import type { BarrierEnd } from "../routing/desired.ts";
+import type { HostContext } from "./host-context.ts";
+import { attachmentOf } from "./network.ts";
+import type { GuestRecord } from "./records.ts";
+import { type ExpectedInbound, TapQueue } from "./tap-queue.ts";
+
+/** What an arriving guest has of this host's network: the barrier's end, its tap's queue, and the landing. */
+export class ArrivalNetwork {
+  readonly #context: Pick<HostContext, "host" | "network">;
+  readonly #logger: Logger;
+  #barrier: BarrierEnd | null = null;
+  #queue: TapQueue | null = null;
+  #landing: (() => Promise<void>) | null = null;
+  #settled: Promise<void> = Promise.resolve();
+
+  constructor(context: Pick<HostContext, "host" | "network">, logger: Logger) {
+    this.#context = context;
+    this.#logger = logger;
+  }
+
+  /** The end of the readiness barrier that holds the guest's address. */
+  async openBarrier(id: string, record: GuestRecord, barrierAddress: string): Promise<void> {
+    const { host, network } = this.#context;
+    const { address, mac, bridge, atHome } = attachmentOf(host, record);
+    const spec = record.hosting?.sourceTunnel;
+    if (!spec) throw new Error("the barrier needs the tunnel to the source");
+    const tunnel = network.tunnelInterface(spec);
+    this.#barrier = await network.routing.openBarrierResponder({
+      id,
+      guestAddress: address,
+      guestMac: mac,
+      bridge,
+      returnRoute: atHome
+        ? { barrierAddress, device: tunnel.interfaceName, via: tunnel.nextHop }
+        : null,
+    });
+  }
+
+  async closeBarrier(): Promise<void> {
+    const barrier = this.#barrier;
+    this.#barrier = null;
+    await barrier?.[Symbol.asyncDispose]();
+  }
+
+  /**
+   * Makes room for packets that will wait in the tap. One that cannot be had is no reason to refuse the guest: what
+   * it costs is counted.
+   */
+  async expect(record: () => GuestRecord, inbound: ExpectedInbound): Promise<void> {
+    try {
+      const { tap } = attachmentOf(this.#context.host, record());
+      this.#queue = new TapQueue(this.#context.network.routing, tap);
+      await this.#queue.expect(inbound);
+    } catch (error) {
+      this.#logger.warn({ err: error }, "the tap's queue is as it was");
+    }
+  }
+
+  /** Packets for the guest that its tap had no room for since then; null when that is not known. */
+  async packetsDropped(): Promise<number | null> {
+    return (await this.#queue?.dropped().catch(() => null)) ?? null;
+  }
+
+  /** What `land` does once it is called. */
+  willLand(landing: () => Promise<void>): void {
+    this.#landing = landing;
+  }
+
+  /** The network follows the guest, once; at the latest when the source asks. */
+  land(): void {
+    const landing = this.#landing;
+    this.#landing = null;
+    if (landing !== null) this.#settle(landing, "the network does not follow the guest");
+  }
+
+  /** Takes back what was prepared: the network is as `before`. */
+  remove(restore: () => Promise<void>): void {
+    const removal = async () => {
+      await this.closeBarrier();
+      await restore();
+    };
+    this.#settle(removal, "what was prepared for the guest is not removed");
+  }
+
+  /** Resolves when the last landing or removal is over, however it went. */
+  get settled(): Promise<void> {
+    return this.#settled;
+  }
+
+  #settle(work: () => Promise<void>, complaint: string): void {
+    this.#settled = work().catch((error: unknown) => this.#logger.error({ err: error }, complaint));
+  }
+}

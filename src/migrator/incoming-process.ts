@@ -1,0 +1,98 @@
+import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
+import { delay } from "../platform/clock.ts";
+import type { HostContext } from "./host-context.ts";
+import { attachmentOf } from "./network.ts";
+import type { GuestRecord } from "./records.ts";
+
+/** How long the monitor may take to say whether the stream is loaded when the source asks for a final word. */
+const settleQuestionMs = 300;
+
+type ArrivingRecord = GuestRecord & { migration: NonNullable<GuestRecord["migration"]> };
+
+/** The QEMU process that receives a guest: paused, one at a time, replaced when its stream was given up. */
+export class IncomingProcess {
+  readonly #context: Pick<HostContext, "host" | "guests">;
+  readonly #onLoaded: () => void;
+  readonly #onEnded: (instance: GuestInstance) => void;
+  #instance: GuestInstance | null = null;
+
+  constructor(
+    context: Pick<HostContext, "host" | "guests">,
+    told: {
+      /** The stream is loaded. */
+      onLoaded: () => void;
+      /** A process has ended, whoever ended it. */
+      onEnded: (instance: GuestInstance) => void;
+    },
+  ) {
+    this.#context = context;
+    this.#onLoaded = told.onLoaded;
+    this.#onEnded = told.onEnded;
+  }
+
+  get instance(): GuestInstance | null {
+    return this.#instance;
+  }
+
+  /** Starts an empty process; returns the port it listens on. */
+  async start(record: ArrivingRecord): Promise<number> {
+    const { guests, host } = this.#context;
+    const { tap } = attachmentOf(host, record);
+    const instance = await guests.hypervisor.startIncoming(record.definition, [{ tapName: tap }]);
+    this.adopt(instance);
+    const { port } = await instance.listenForMigration(host.underlayAddress, record.migration.peer);
+    return port;
+  }
+
+  /** Follows a process that is there. */
+  adopt(instance: GuestInstance): void {
+    this.#instance = instance;
+    this.#context.guests.adopt(instance);
+    const ended = new AbortController();
+    void this.#follow(instance.events(ended.signal));
+    void instance.ended.then(() => {
+      ended.abort();
+      this.#onEnded(instance);
+    });
+  }
+
+  /** Ends the process, which is then no longer ours; nothing when there is none. */
+  async discard(): Promise<void> {
+    const instance = this.#instance;
+    this.#instance = null;
+    if (instance === null) return;
+    this.#context.guests.release(instance);
+    await instance.quit(0);
+    await instance[Symbol.asyncDispose]();
+  }
+
+  /** Ends the process for good; it stays ours, and the guest's, until it has ended. */
+  async end(): Promise<void> {
+    const instance = this.#instance;
+    if (instance === null) return;
+    await instance.quit(0);
+    this.#context.guests.release(instance);
+    await instance[Symbol.asyncDispose]();
+  }
+
+  isAlive(): boolean {
+    return this.#instance?.isAlive() ?? false;
+  }
+
+  async isLoaded(): Promise<boolean> {
+    if (this.#instance === null || !this.#instance.isAlive()) return false;
+    return (await this.#instance.migrationProgress()).status === "completed";
+  }
+
+  /** False too when QEMU does not say: the source's guest stands meanwhile, and an abort ends the process first. */
+  async isLoadedSoon(): Promise<boolean> {
+    const silent = delay(settleQuestionMs).then(() => false);
+    return await Promise.race([this.isLoaded().catch(() => false), silent]);
+  }
+
+  async #follow(events: AsyncIterable<GuestEvent>): Promise<void> {
+    for await (const event of events) {
+      if (event.name === "MIGRATION" && event.data.status === "completed") this.#onLoaded();
+    }
+  }
+}

@@ -1,0 +1,173 @@
+import { failureOf, lostAtDestination } from "./failures.ts";
+import type { JournalStep } from "./journal-record.ts";
+import { changeRouteLate } from "./late-route.ts";
+import type { Effect, MigrationEvent, MigrationState } from "./migration-state.ts";
+import { armCopy } from "./source-arming.ts";
+import {
+  type MigrationFacts,
+  type MigrationTask,
+  releaseNetwork,
+  type SourceContext,
+} from "./source-context.ts";
+import {
+  retireSource,
+  settleWithDestination,
+  undoAtDestination,
+  undoAtSource,
+  verifyTraffic,
+} from "./source-ending.ts";
+import { converge, startPrecopy } from "./source-precopy.ts";
+import {
+  announceSource,
+  passBarrier,
+  prepareDestination,
+  prepareSource,
+} from "./source-preparation.ts";
+import { renewDestination } from "./source-renewal.ts";
+import {
+  awaitPreSwitchover,
+  changeRoute,
+  continueMigration,
+  stopGuest,
+} from "./source-switchover.ts";
+import { awaitTakeover, noteTakeover } from "./source-takeover.ts";
+import { conductOf } from "./strategy.ts";
+
+/** Carries out what `transition` decides for one migration at its source, effect by effect. */
+export class SourceEffects {
+  readonly #context: SourceContext;
+  readonly #task: MigrationTask;
+  readonly #facts: MigrationFacts;
+
+  constructor(context: SourceContext, task: MigrationTask, facts: MigrationFacts) {
+    this.#context = context;
+    this.#task = task;
+    this.#facts = facts;
+  }
+
+  /** Carries out one effect. The last of a state returns the event that ends it. */
+  async perform(
+    effect: Effect,
+    state: MigrationState,
+    signal: AbortSignal,
+  ): Promise<MigrationEvent | undefined> {
+    const context = this.#context;
+    const task = this.#task;
+    const facts = this.#facts;
+    const conduct = conductOf(task.strategy);
+    switch (effect) {
+      case "record-begin":
+        this.#record("begin");
+        return;
+      case "prepare-destination":
+        await prepareDestination(context, task, facts, signal);
+        return;
+      case "prepare-source":
+        if (conduct.lateTunnel) await announceSource(context, task, facts, signal);
+        else await prepareSource(context, task, facts);
+        return;
+      case "pass-barrier":
+        if (!conduct.lateTunnel) await passBarrier(context, task, facts, signal);
+        return { type: "prepared" };
+      case "renew-destination":
+        await renewDestination(context, task, facts, signal);
+        return;
+      case "start-precopy":
+        await startPrecopy(context, task, facts);
+        if (conduct.lateTunnel) await prepareSource(context, task, facts);
+        return { type: "precopy-started" };
+      case "await-convergence":
+        await converge(context, task, facts, signal);
+        return { type: "converging" };
+      case "arm-copy":
+        await armCopy(context, task, facts, signal);
+        return;
+      case "record-pausing":
+        this.#record("pausing");
+        return;
+      case "stop-guest":
+        await stopGuest(context, facts);
+        return;
+      case "await-pre-switchover":
+        await awaitPreSwitchover(context, facts, signal);
+        return { type: "pre-switchover" };
+      case "record-promise":
+        this.#record("promise");
+        facts.timeline.mark("promise", context.host.name);
+        return;
+      case "change-route":
+        if (conduct.routeChange === "pre-switchover") await changeRoute(context, facts);
+        return;
+      case "continue-migration":
+        await continueMigration(context, facts);
+        return;
+      case "await-takeover":
+        return this.#answer(await awaitTakeover(context, task, facts), state);
+      case "settle-with-destination":
+        releaseNetwork(facts);
+        return await this.#settle(state);
+      case "verify-traffic":
+        await changeRouteLate(context, task, facts);
+        releaseNetwork(facts);
+        await verifyTraffic(context, task, facts);
+        return;
+      case "retire-source":
+        await retireSource(context, task, facts);
+        await facts.continued;
+        return;
+      case "record-completed":
+        this.#recordOrAlarm("completed");
+        return facts.lostAtDestination
+          ? { type: "guest-gone", failure: lostAtDestination(task) }
+          : { type: "retired" };
+      case "undo-at-source":
+        await undoAtSource(context, task, facts);
+        return;
+      case "undo-at-destination":
+        await undoAtDestination(context, task);
+        return;
+      case "record-undone":
+        this.#recordOrAlarm("undone");
+        return { type: "rolled-back" };
+      case "record-in-doubt":
+        this.#recordOrAlarm("in-doubt");
+        return { type: "retired" };
+    }
+  }
+
+  async #settle(state: MigrationState): Promise<MigrationEvent> {
+    const answer = await settleWithDestination(this.#context, this.#task, this.#facts);
+    if (answer.state === "taken-over") noteTakeover(this.#task, this.#facts, answer);
+    return this.#answer(answer.state, state);
+  }
+
+  #answer(destination: string, state: MigrationState): MigrationEvent {
+    if (destination === "taken-over") {
+      this.#recordOrAlarm("taken-over-by-destination");
+      return { type: "destination-resumed" };
+    }
+    const failure =
+      state.name === "settling"
+        ? state.failure
+        : failureOf(new Error("the destination aborted after the promise"), "await-takeover");
+    return { type: "destination-aborted", failure };
+  }
+
+  /** After the promise, and on the way back, the guest comes first: the destination's word stands for the record. */
+  #recordOrAlarm(step: JournalStep): void {
+    try {
+      this.#record(step);
+    } catch (error) {
+      const { id: migration, guest } = this.#task;
+      this.#context.logger.error(
+        { migration, guest, step, err: error },
+        "alarm: the journal's record could not be written",
+      );
+    }
+  }
+
+  #record(step: JournalStep): void {
+    const { id, guest, epoch } = this.#task;
+    this.#context.journal.append({ step, migration: id, guest, epoch, role: "source" });
+  }
+}
