@@ -15,7 +15,7 @@ export function readToml<Schema extends z.ZodType>(
   fileName: string,
   code: `SOJ_${string}`,
 ): z.output<Schema> {
-  const fail = (faults: string[]) => invalid(fileName, faults, code);
+  const fail = (faults: Iterable<string>, count = 1) => invalid(fileName, faults, count, code);
   if (Buffer.byteLength(text) > maxTomlBytes) throw fail([`longer than ${maxTomlBytes} bytes`]);
   let table: unknown;
   try {
@@ -25,7 +25,8 @@ export function readToml<Schema extends z.ZodType>(
   }
   const checked = schema.safeParse(table);
   if (checked.success) return checked.data;
-  throw fail(checked.error.issues.flatMap((issue) => issueFaults(issue, text)));
+  const { issues } = checked.error;
+  throw fail(faultsOf(issues, text), sum(issues.map(faultCount)));
 }
 
 /**
@@ -60,27 +61,43 @@ function* definedKeys(text: string): Generator<{ line: number; keys: string[] }>
       yield { line: index + 1, keys: table };
       continue;
     }
-    const assignment = /^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+|\s*\.\s*)+?)\s*=/.exec(content);
+    const assignment = assignedKey.exec(content);
     if (assignment?.[1] !== undefined) {
       yield { line: index + 1, keys: [...table, ...splitKey(assignment[1])] };
     }
   }
 }
 
+/** No two parts of it can match the same text, so that a long line costs no more than its length. */
+const assignedKey =
+  /^\s*((?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)(?:\s*\.\s*(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+))*)\s*=/;
+
 function splitKey(text: string): string[] {
   const parts = text.match(/"[^"]*"|'[^']*'|[^.\s"']+/g) ?? [];
   return parts.map((part) => part.replace(/^(["'])(.*)\1$/, "$2"));
 }
 
-function issueFaults(issue: z.core.$ZodIssue, text: string): string[] {
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => {
-      const path = [...issue.path, key];
-      return `${where(text, path)}unknown key ${shown(path)}`;
-    });
+/** One at a time: each is looked for in the whole text, and only the first are shown. */
+function* faultsOf(issues: readonly z.core.$ZodIssue[], text: string): Generator<string> {
+  for (const issue of issues) {
+    if (issue.code === "unrecognized_keys") {
+      for (const key of issue.keys) {
+        const path = [...issue.path, key];
+        yield `${where(text, path)}unknown key ${shown(path)}`;
+      }
+    } else {
+      const path = issue.path.length === 0 ? "" : `${shown(issue.path)}: `;
+      yield `${where(text, issue.path)}${path}${issue.message.slice(0, 500)}`;
+    }
   }
-  const path = issue.path.length === 0 ? "" : `${shown(issue.path)}: `;
-  return [`${where(text, issue.path)}${path}${issue.message}`];
+}
+
+function faultCount(issue: z.core.$ZodIssue): number {
+  return issue.code === "unrecognized_keys" ? issue.keys.length : 1;
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }
 
 function where(text: string, path: readonly PropertyKey[]): string {
@@ -101,8 +118,13 @@ function syntaxFault(error: unknown): string {
   return `line ${error.line}: ${reason}`;
 }
 
-function invalid(fileName: string, faults: string[], code: `SOJ_${string}`): SojournError {
-  const listed = faults.slice(0, 10).map((fault) => `${fileName}: ${fault}`);
-  if (faults.length > listed.length) listed.push(`and ${faults.length - listed.length} more`);
+function invalid(
+  fileName: string,
+  faults: Iterable<string>,
+  count: number,
+  code: `SOJ_${string}`,
+): SojournError {
+  const listed = [...Iterator.from(faults).take(10)].map((fault) => `${fileName}: ${fault}`);
+  if (count > listed.length) listed.push(`and ${count - listed.length} more`);
   return usageError(listed.join("\n"), "correct the file; nothing was changed", code);
 }
