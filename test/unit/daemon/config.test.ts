@@ -100,4 +100,73 @@ describe("parseConfig", () => {
       { numRuns: 500 },
     );
   });
+
+  it("names the key of a value that is not as it should be, whatever is written there", () => {
+    const everything = `${complete}${optional}`;
+    expect(() => parseConfig(everything, "sojourn.toml")).not.toThrow();
+    const lines = everything.split("\n");
+    const assigned = lines.flatMap((line, index) => (line.includes(" = ") ? [index] : []));
+    fc.assert(
+      fc.property(fc.constantFrom(...assigned), tomlValue, (index, value) => {
+        const key = lines[index]?.split(" = ")[0] ?? "";
+        const changed = lines.with(index, `${key} = ${value}`).join("\n");
+        try {
+          parseConfig(changed, "sojourn.toml");
+        } catch (error) {
+          expect(error).toMatchObject({ code: "SOJ_CONFIG_INVALID" });
+          const { message } = error as SojournError;
+          expect(message).toMatch(`line ${index + 1}: `);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("answers a valid file with any of its bytes changed, gone or doubled with a typed error", () => {
+    const bytes = Buffer.from(`${complete}${optional}`);
+    const change = fc.tuple(fc.nat(bytes.length - 1), fc.uint8Array({ maxLength: 3 }), fc.nat(40));
+    fc.assert(
+      fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
+        const changed = changes.reduce(
+          (before, [at, put, cut]) =>
+            Buffer.concat([before.subarray(0, at), put, before.subarray(at + cut)]),
+          bytes,
+        );
+        try {
+          parseConfig(changed.toString("latin1"), "sojourn.toml");
+        } catch (error) {
+          expect(error).toMatchObject({ code: "SOJ_CONFIG_INVALID" });
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
 });
+
+const optional = `
+[migration]
+tunnel = "ipip"
+tls = true
+frozen_deadline_ms = 2000
+downtime_limit_ms = 300
+max_bandwidth_mbps = 0
+minimum_passes = 2
+timeout_s = 600
+
+[paths]
+state = "/var/lib/sojourn"
+run = "/run/sojourn"
+guests = "/etc/sojourn/guests"
+
+[log]
+level = "info"
+`;
+
+/** A value of any of TOML's types, and texts that mean something elsewhere. */
+const tomlValue = fc.oneof(
+  fc.constantFrom("[]", "{}", "[[1]]", '{a = "b"}', "nan", "-inf", "1e400", "0x1F", "-1", "0"),
+  fc.constantFrom("1979-05-27", "07:32:00", '""', '"/"', '"../x"', '"a,b"', '"0.0.0.0/0"', "true"),
+  fc.constantFrom('"10.1.0.0/24/1"', '"1.2.3.4:0x50"', '"-help"', '"\\u0000"', "9007199254740993"),
+  fc.string({ unit: "binary", maxLength: 100 }).map((text) => JSON.stringify(text)),
+  fc.integer().map(String),
+);

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { guestDefinitionFromJson } from "../../../src/hypervisor/definition.ts";
 import { qemuArguments } from "../../../src/hypervisor/qemu/arguments.ts";
@@ -77,9 +78,97 @@ describe("qemuArguments", () => {
     ]);
   });
 
+  test("no name and no path of a definition becomes an option of its own", () => {
+    fc.assert(
+      fc.property(hostile, hostile, hostile, hostile, (disk, kernel, append, run) => {
+        const guest = acceptedDefinition({
+          ...definition,
+          kernel: `/${kernel}`,
+          append,
+          disks: [{ path: `/${disk}`, format: "qcow2" }],
+          extra_arguments: [],
+        });
+        if (guest === null) return;
+        const paths = instancePaths(
+          `/${run.replaceAll("\0", "").slice(0, 15)}`,
+          "web1",
+          "00000001",
+        );
+        const args = qemuArguments({
+          ...{ definition: guest, nics, accelerator: "tcg", instanceId: "00000001" },
+          ...{ paths, incoming: true },
+        });
+        expect(args.filter((argument) => argument.includes("\0"))).toEqual([]);
+        expect(optionList(values(args, "-blockdev")[0])).toEqual([
+          "driver=qcow2",
+          "node-name=disk0",
+          "read-only=off",
+          "file.driver=file",
+          `file.filename=/${disk}`,
+        ]);
+        expect(values(args, "-chardev").map(optionList)).toEqual([
+          ["socket", "id=qmp-00000001", `path=${paths.monitor}`, "server=on", "wait=off"],
+          ["file", "id=console", `path=${paths.console}`, "append=on"],
+        ]);
+        expect(args.slice(args.indexOf("-kernel")).slice(0, 2)).toEqual(["-kernel", `/${kernel}`]);
+        expect(args[args.indexOf("-append") + 1]).toBe(append);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("whatever a CPU model holds, it stays the value of its option", () => {
+    fc.assert(
+      fc.property(hostile, (cpu) => {
+        const guest = acceptedDefinition({ ...definition, cpu });
+        if (guest !== null) expect(guest.cpu).toMatch(/^[A-Za-z0-9][A-Za-z0-9._,=+-]*$/);
+      }),
+    );
+  });
+
   test("a run folder that is too long for a socket is refused", () => {
     expect(() => instancePaths(`/run/${"x".repeat(90)}`, "web1", "00000001")).toThrow(
       expect.objectContaining({ code: "SOJ_PATH_TOO_LONG", exitCode: 3 }),
     );
   });
 });
+
+/** Texts made of what separates and begins options. */
+const hostile = fc
+  .array(
+    fc.constantFrom(
+      ",",
+      ",,",
+      "=",
+      "-",
+      "--",
+      " ",
+      "a",
+      "/",
+      "..",
+      "\\",
+      "'",
+      '"',
+      "\n",
+      "\0",
+      "é",
+    ),
+  )
+  .map((pieces) => pieces.join(""));
+
+/** The definition, or null when its schema refuses it with an error of the right kind. */
+function acceptedDefinition(value: unknown) {
+  try {
+    return guestDefinitionFromJson(value);
+  } catch (error) {
+    expect(error).toMatchObject({ code: "SOJ_GUEST_DEFINITION_INVALID" });
+    return null;
+  }
+}
+
+/** An option list as QEMU reads it (`get_opt_value` in util/qemu-option.c): a doubled comma is one. */
+function optionList(text = ""): string[] {
+  const doubled = "\u0001";
+  const parts = text.replaceAll(",,", doubled).split(",");
+  return parts.map((part) => part.replaceAll(doubled, ","));
+}
