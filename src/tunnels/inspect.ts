@@ -104,7 +104,7 @@ async function read<T>(
   const { stdout } = await run(program, args);
   try {
     // `tc -j` prints nothing at all, not `[]`, where a device has no qdisc.
-    return z.array(schema).parse(stdout.trim() === "" ? [] : withoutHoles(JSON.parse(stdout)));
+    return entriesOf(schema, stdout.trim() === "" ? [] : JSON.parse(stdout));
   } catch (error) {
     throw new SojournError(
       "SOJ_TUNNEL_FAILED",
@@ -114,8 +114,18 @@ async function read<T>(
   }
 }
 
+/** The first entry that is wrong ends it: a list of millions must not become an error of millions. */
+function entriesOf<T>(schema: z.ZodType<T>, parsed: unknown): T[] {
+  if (!Array.isArray(parsed)) throw new Error("not a list");
+  return parsed.filter(isFilled).map((entry, index) => {
+    const checked = schema.safeParse(entry);
+    if (checked.success) return checked.data;
+    const issue = checked.error.issues[0];
+    throw new Error(`entry ${index}: ${issue?.path.join(".")}: ${issue?.message}`.slice(0, 300));
+  });
+}
+
 /** `ip -j link` prints `{}` for links that a selection leaves out. */
-function withoutHoles(parsed: unknown): unknown {
-  if (!Array.isArray(parsed)) return parsed;
-  return parsed.filter((entry) => typeof entry !== "object" || Object.keys(entry ?? {}).length > 0);
+function isFilled(entry: unknown): boolean {
+  return typeof entry !== "object" || Object.keys(entry ?? {}).length > 0;
 }
