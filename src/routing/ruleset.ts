@@ -51,7 +51,7 @@ export function digestInListing(listing: string): string | null {
 export function withoutCounters(listing: string): string {
   return listing
     .replaceAll(/ packets \d+ bytes \d+/g, "")
-    .replaceAll(/^\s*elements = \{[^}]*\}\n/gm, "");
+    .replaceAll(/^[ \t]*elements = \{[^}]*\}\n/gm, "");
 }
 
 function render(
