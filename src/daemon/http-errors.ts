@@ -1,9 +1,19 @@
-import type { FastifyError, FastifyInstance } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { asSojournError, SojournError, usageError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 
 /** Largest request body that any of the daemon's APIs reads. */
 export const maxBodyBytes = 50 * 1024;
+
+/** For fastify's option of this name: a path that cannot even be looked up is refused like everything else. */
+export function frameworkErrors(
+  thrown: FastifyError,
+  _request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const error = typedError(thrown);
+  reply.status(error.httpStatus).send(error.toRecord());
+}
 
 /** Makes every failure of the server an `ErrorRecord` body with the error's own HTTP status. */
 export function replyWithErrorRecords(
@@ -33,7 +43,8 @@ function typedError(thrown: unknown): SojournError {
   const status = (thrown as Partial<FastifyError>).statusCode;
   const message = (thrown as Partial<FastifyError>).message ?? "bad request";
   if (status === 413) return tooLarge();
-  if (status !== undefined && status >= 400 && status < 500) return usageError(message);
+  if (status !== undefined && status >= 400 && status < 500)
+    return usageError(message.slice(0, 300));
   return asSojournError(thrown);
 }
 

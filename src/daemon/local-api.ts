@@ -1,6 +1,6 @@
 import fastify, { type FastifyInstance } from "fastify";
 import type { Logger } from "../platform/log.ts";
-import { maxBodyBytes, replyWithErrorRecords } from "./http-errors.ts";
+import { frameworkErrors, maxBodyBytes, replyWithErrorRecords } from "./http-errors.ts";
 import { listenOnSocket } from "./local-socket.ts";
 import { addGuestRoutes } from "./routes/guests.ts";
 import { addMigrationRoutes } from "./routes/migrations.ts";
@@ -25,7 +25,10 @@ export async function startLocalApi(options: LocalApiOptions): Promise<AsyncDisp
 }
 
 function createLocalApi({ hostName, services, logger }: LocalApiOptions): FastifyInstance {
-  const app = fastify({ bodyLimit: maxBodyBytes, forceCloseConnections: true, logger: false });
+  const app = fastify({
+    ...{ bodyLimit: maxBodyBytes, forceCloseConnections: true, logger: false },
+    frameworkErrors,
+  });
   replyWithErrorRecords(app, logger);
   app.get("/healthz", async () => {
     services();

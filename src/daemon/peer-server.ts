@@ -6,7 +6,7 @@ import { preconditionError, SojournError, usageError } from "../platform/errors.
 import type { Logger } from "../platform/log.ts";
 import type { ProcedureHandlers, ProcedureTable } from "../platform/procedures.ts";
 import type { Endpoint } from "./config.ts";
-import { maxBodyBytes, replyWithErrorRecords } from "./http-errors.ts";
+import { frameworkErrors, maxBodyBytes, replyWithErrorRecords } from "./http-errors.ts";
 import { listenTcp } from "./listen.ts";
 import { hostNameOf } from "./peer-identity.ts";
 
@@ -54,6 +54,7 @@ export async function startPeerServer<Table extends ProcedureTable>(
     forceCloseConnections: true,
     keepAliveTimeout: 60_000,
     logger: false,
+    frameworkErrors,
   });
   app.server.on("tlsClientError", (error, socket) => {
     refused.tls += 1;
@@ -102,7 +103,7 @@ async function serve<Table extends ProcedureTable>(
   const body = procedure.request.safeParse(request.body ?? {});
   if (!body.success) {
     const issue = body.error.issues[0];
-    throw usageError(`${name}: ${issue?.path.join(".") ?? ""}: ${issue?.message}`);
+    throw usageError(`${name}: ${issue?.path.join(".") ?? ""}: ${issue?.message}`.slice(0, 300));
   }
   const peer = callerOf(request) ?? "";
   return options.handlers()[name as keyof Table]?.(body.data as never, { peer });

@@ -146,7 +146,10 @@ export class Destinations {
   #renewLease(entry: Entry): void {
     entry.lease?.cancel();
     const expire = () => {
-      if (entry.migration.state().state !== "incoming") return;
+      const { state } = entry.migration.state();
+      // The journal answers for it from now on.
+      if (state === "aborted") this.#drop(entry.migration.identity.id);
+      if (state !== "incoming") return;
       this.#context.logger.warn(entry.migration.identity, "the source has fallen silent");
       entry.lock
         .run(() => entry.migration.settle(0))
@@ -231,6 +234,14 @@ export class Destinations {
     return { state: "aborted", takeover_ms: null, resume_ms: null };
   }
 
+  /** From the first word of its source on: the guest's record follows only once the kernel has. */
+  #isArriving(guest: string): boolean {
+    return [...this.#entries.values()].some(
+      ({ migration }) =>
+        migration.identity.guest === guest && migration.state().state === "incoming",
+    );
+  }
+
   #checkAdmissible(
     request: Identity & {
       home: { host: string };
@@ -249,7 +260,7 @@ export class Destinations {
     if (journal.has(request.id, "abort") || (record?.epoch ?? 0) >= request.epoch) {
       checkEpoch(undefined, request, "destination");
     }
-    if (record?.hosting || record?.migration) {
+    if (record?.hosting || record?.migration || this.#isArriving(request.guest)) {
       throw preconditionError(
         "SOJ_GUEST_BUSY",
         `${request.guest} ${placeOf(record, host.name)} or about to arrive there`,

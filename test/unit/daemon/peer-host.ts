@@ -1,0 +1,166 @@
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { Agent, request } from "node:https";
+import { join } from "node:path";
+import { procedures } from "../../../src/daemon/compose.ts";
+import type { DaemonConfig } from "../../../src/daemon/config.ts";
+import { delegationHandlers } from "../../../src/daemon/delegation.ts";
+import { startPeerServer } from "../../../src/daemon/peer-server.ts";
+import type { HostCertificate } from "../../../src/daemon/pki.ts";
+import { baseHandlers } from "../../../src/daemon/procedures.ts";
+import { Destinations } from "../../../src/migrator/destinations.ts";
+import type { HostContext } from "../../../src/migrator/host-context.ts";
+import { Journal } from "../../../src/migrator/journal.ts";
+import { decodeJournal } from "../../../src/migrator/journal-format.ts";
+import { Migrations } from "../../../src/migrator/migrations.ts";
+import { RecordStore } from "../../../src/migrator/record-store.ts";
+import type { GuestRecord } from "../../../src/migrator/records.ts";
+import { delay } from "../../../src/platform/clock.ts";
+import { createLogger } from "../../../src/platform/log.ts";
+import type { ProcedureHandlers } from "../../../src/platform/procedures.ts";
+import { createTestAuthority } from "../../support/host-certificates.ts";
+import { hostB, temporaryFolder, tunnelOf } from "../migrator/support.ts";
+
+/** What a peer got for a request. */
+export interface PeerReply {
+  status: number;
+  body: unknown;
+}
+
+/**
+ * host-b as its peers see it: the real server, procedures, handlers, journal and records; its hypervisor and kernel
+ * only count what they are asked for.
+ */
+export class PeerHost implements AsyncDisposable {
+  readonly records: RecordStore;
+  readonly journal: Journal;
+  /** What was asked of the hypervisor, the kernel and the starter of migrations. */
+  readonly allocated: string[] = [];
+  readonly #folder: string;
+  #stack = new AsyncDisposableStack();
+  #port = 0;
+  #agent = new Agent();
+
+  static async start(): Promise<PeerHost> {
+    await using stack = new AsyncDisposableStack();
+    const authority = stack.use(await createTestAuthority("host-a", "host-b"));
+    const host = new PeerHost(stack.use(temporaryFolder()).path);
+    host.#stack = stack;
+    await host.#serve(authority.hosts as Record<"host-a" | "host-b", HostCertificate>);
+    host.#stack = stack.move();
+    return host;
+  }
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.records = new RecordStore(join(folder, "guests"));
+    this.journal = new Journal(join(folder, "journal"));
+  }
+
+  /** The steps in the journal. */
+  steps(): string[] {
+    const { records } = decodeJournal(readFileSync(this.journal.path));
+    return records.map(({ step }) => step);
+  }
+
+  /** POSTs `body` as host-a; `path` is what follows `/peer/v1/`. */
+  post(path: string, body: string | Buffer, type = "application/json"): Promise<PeerReply> {
+    return new Promise((resolve, reject) => {
+      const sent = request(
+        {
+          ...{ agent: this.#agent, host: "127.0.0.1", port: this.#port, method: "POST" },
+          path: `/peer/v1/${path}`,
+          headers: { "content-type": type, "content-length": Buffer.byteLength(body) },
+        },
+        (response) => {
+          let text = "";
+          response.on("data", (data) => {
+            text += data;
+          });
+          response.on("error", reject);
+          response.on("end", () =>
+            resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) }),
+          );
+        },
+      );
+      sent.on("error", reject);
+      sent.end(body);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#agent.destroy();
+    await this.#stack.disposeAsync();
+    this.journal[Symbol.dispose]();
+  }
+
+  async #serve(certificates: Record<"host-a" | "host-b", HostCertificate>): Promise<void> {
+    const handlers = this.#handlers();
+    const server = await startPeerServer({
+      tls: certificates["host-b"],
+      listen: { address: "127.0.0.1", port: 0 },
+      peers: new Set(["host-a"]),
+      logger: createLogger("silent"),
+      procedures,
+      handlers: () => handlers,
+    });
+    this.#stack.use(server);
+    this.#port = server.port;
+    const { caPath, certificatePath, keyPath } = certificates["host-a"];
+    const [ca, cert, key] = await Promise.all(
+      [caPath, certificatePath, keyPath].map((path) => readFile(path)),
+    );
+    this.#agent = new Agent({
+      ca,
+      cert,
+      key,
+      keepAlive: true,
+      maxSockets: 4,
+      checkServerIdentity: () => undefined,
+    } as object);
+  }
+
+  #handlers(): ProcedureHandlers<typeof procedures> {
+    const logger = createLogger("silent");
+    const count = (what: string) => async () => {
+      this.allocated.push(what);
+    };
+    const network = {
+      change: async (record: GuestRecord) => {
+        this.allocated.push("network");
+        // As slow as a kernel, so that what arrives meanwhile does arrive meanwhile.
+        await delay(20);
+        this.records.put(record);
+      },
+      forget: async (guest: string) => this.records.remove(guest),
+      plan: async () => [],
+      tunnelInterface: tunnelOf,
+    };
+    const guests = {
+      instance: () => undefined,
+      hypervisor: {
+        startIncoming: async () => {
+          this.allocated.push("process");
+          throw new Error("no hypervisor here");
+        },
+      },
+    };
+    const context = {
+      ...{ host: hostB, guests, network, records: this.records, journal: this.journal, logger },
+      ...{ policy: {}, peer: () => null },
+    } as unknown as HostContext;
+    const destinations = this.#stack.use(new Destinations(context));
+    const migrations = new Migrations(context as never, join(this.#folder, "migrations"));
+    const starter = { start: count("migration"), plan: count("plan") };
+    const config = {
+      host: hostB,
+      guestNetworks: hostB.guestNetworks,
+      migration: { tls: true },
+    } as unknown as DaemonConfig;
+    return {
+      ...baseHandlers(config, async () => ({ version: "10.0", accelerator: "tcg" })),
+      ...destinations.handlers(),
+      ...delegationHandlers(starter as never, migrations, this.records),
+    };
+  }
+}
