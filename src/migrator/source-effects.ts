@@ -31,6 +31,7 @@ import {
   stopGuest,
 } from "./source-switchover.ts";
 import { awaitTakeover, noteTakeover } from "./source-takeover.ts";
+import { keepStopped, stopIfRunning } from "./stopped-copy.ts";
 import { conductOf } from "./strategy.ts";
 
 /** Carries out what `transition` decides for one migration at its source, effect by effect. */
@@ -92,6 +93,7 @@ export class SourceEffects {
         await awaitPreSwitchover(context, facts, signal);
         return { type: "pre-switchover" };
       case "record-promise":
+        keepStopped(facts.instance, context.logger);
         this.#record("promise");
         facts.timeline.mark("promise", context.host.name);
         return;
@@ -143,6 +145,7 @@ export class SourceEffects {
 
   #answer(destination: string, state: MigrationState): MigrationEvent {
     if (destination === "taken-over") {
+      void stopIfRunning(this.#facts.instance, this.#context.logger);
       this.#recordOrAlarm("taken-over-by-destination");
       return { type: "destination-resumed" };
     }

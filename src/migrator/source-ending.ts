@@ -3,6 +3,7 @@ import { SojournError } from "../platform/errors.ts";
 import { attachmentOf, deliveryRoute } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { mayRun } from "./stopped-copy.ts";
 
 /** The guest's process is gone while it was still ours. */
 export class GuestGone extends Error {}
@@ -170,6 +171,7 @@ async function keepRedirect(
 
 async function giveBack(facts: MigrationFacts): Promise<void> {
   const { instance } = facts;
+  mayRun(instance);
   const moving = ["setup", "active", "pre-switchover", "device", "cancelling"];
   if (moving.includes((await instance.migrationProgress()).status)) {
     await instance.cancelMigration();

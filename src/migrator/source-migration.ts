@@ -11,6 +11,7 @@ import {
 import { SourceEffects } from "./source-effects.ts";
 import { GuestGone } from "./source-ending.ts";
 import { SourceLease } from "./source-lease.ts";
+import { keepStoppedAfterRestart } from "./stopped-copy.ts";
 import { isEnded, isPromised, transition } from "./transition.ts";
 
 /** Streams that QEMU ended by stopping the guest itself before we give up. */
@@ -61,6 +62,7 @@ export class SourceMigration {
       isNeeded: () => this.facts.migrationPort !== null && revocable(this.#state),
       giveUp: (error) => this.#giveUp(error),
     });
+    if (isPromised(this.#state)) keepStoppedAfterRestart(instance, this.#context.logger);
     try {
       let next = this.#enter(event);
       while (!isEnded(this.#state)) next = this.#enter(await this.#carryOut(next));
