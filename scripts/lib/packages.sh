@@ -6,6 +6,7 @@ readonly system_packages=(
   iproute2 nftables conntrack tcpdump iputils-ping ethtool procps util-linux openssl ca-certificates
   kmod busybox-static cpio gzip xz-utils zstd
   clang libbpf-dev linux-libc-dev gcc libc6-dev
+  libfaketime
 )
 
 lists_are_fresh=no

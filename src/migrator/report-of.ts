@@ -25,7 +25,7 @@ export function reportOf(
     timeline: timeline.sorted(),
     blackout_ms:
       completed && stoppedMs !== null && resumedMs !== null ? round(resumedMs - stoppedMs) : null,
-    total_ms: timeline.elapsedMs(),
+    total_ms: round(timeline.elapsedMs()),
     transferred_bytes: facts.finalProgress?.transferredBytes ?? null,
     clock_offset_ms: clockOffset === null ? null : round(clockOffset.offsetMs),
     clock_error_ms: clockOffset === null ? null : round(clockOffset.errorMs),

@@ -69,7 +69,7 @@ export interface MigrationFacts {
   attempts: number;
   /** Bytes of the last stream that QEMU ended by itself: far less than memory where most pages are empty. */
   carriedBytes: number | null;
-  /** Wall clock of the source's STOP and the destination's RESUME, on the source's clock. */
+  /** The source's STOP and the destination's RESUME, in ms since the start of the timeline. */
   stoppedMs: number | null;
   resumedMs: number | null;
   preSwitchover: Promise<GuestEvent> | null;

@@ -34,8 +34,7 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
     instance.runState(),
   ]);
   if (!facts.pace.ownStop.includes(runState)) throw new StoppedByHypervisor();
-  facts.stoppedMs = (await stopped).timestampMs;
-  facts.timeline.mark("stop", context.host.name, facts.stoppedMs);
+  facts.stoppedMs = facts.timeline.mark("stop", context.host.name, stampOf(await stopped));
 }
 
 /** Lets the stream go at full speed to its end. */
@@ -111,9 +110,9 @@ export async function continueMigration(
     .catch(() => undefined);
   const answered = instance.continueMigration().then(wallClockMs);
   facts.continued = Promise.all([answered, wentOn.then(stampOf).catch(() => undefined)])
-    .then(([answeredMs, wentOnMs]) =>
-      timeline.mark("continue", context.host.name, wentOnMs ?? answeredMs),
-    )
+    .then(([answeredMs, wentOnMs]) => {
+      timeline.mark("continue", context.host.name, wentOnMs ?? answeredMs);
+    })
     .catch(() => undefined);
   facts.afterwards.release();
   await answered;

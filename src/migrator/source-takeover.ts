@@ -61,18 +61,17 @@ function watchStandstill(instance: GuestInstance, giveUp: AbortController): Node
   return setInterval(() => void look().catch(() => {}), 200);
 }
 
-/** Puts the destination's instants on the source's clock. */
+/** Puts the destination's instants on the source's clock; those that its clock was set in between are not known. */
 export function noteTakeover(
   task: MigrationTask,
   facts: MigrationFacts,
   answer: { takeover_ms: number | null; resume_ms: number | null },
 ): void {
   const offsetMs = facts.clockOffset?.offsetMs ?? 0;
-  if (answer.takeover_ms !== null) {
-    facts.timeline.mark("takeover", task.to, answer.takeover_ms - offsetMs);
-  }
-  if (answer.resume_ms !== null) {
-    facts.resumedMs = answer.resume_ms - offsetMs;
-    facts.timeline.mark("resume", task.to, facts.resumedMs);
-  }
+  const mark = (phase: "takeover" | "resume", theirsMs: number | null) => {
+    const isKnown = theirsMs !== null && facts.timeline.placeMs(theirsMs - offsetMs) !== null;
+    return isKnown ? facts.timeline.mark(phase, task.to, theirsMs - offsetMs) : null;
+  };
+  mark("takeover", answer.takeover_ms);
+  facts.resumedMs = mark("resume", answer.resume_ms);
 }
