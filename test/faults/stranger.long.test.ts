@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { FaultLab } from "./support/fault-lab.ts";
+import { operatorArguments, operatorSays } from "./support/operator-monitor.ts";
+import { beforeRecord, PausePoint } from "./support/pause-point.ts";
+import { recordEachFault } from "./support/record-faults.ts";
+import { redefineGuest } from "./support/redefined-guest.ts";
+
+/** Somebody who lets the guest run at its source after the promise. */
+let fault: FaultLab;
+let folder: string;
+
+recordEachFault(() => fault);
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "sojourn-images-"));
+  fault = await FaultLab.up("fault-stranger");
+  await redefineGuest(fault, { extra_arguments: operatorArguments });
+  await fault.rememberAway();
+});
+
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await fault?.[Symbol.asyncDispose]();
+});
+
+test("[rows 24] an operator lets a guest without a disk run at the source after the promise: it is stopped again at once", async () => {
+  // The destination's daemon stands still meanwhile, so that nothing else ends the source's process.
+  fault.allowFreeze(10_000);
+  await using point = await PausePoint.set(fault, "host-b", beforeRecord("takeover"));
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.phase("preparing");
+  await point.reached;
+  fault.injected += 1;
+  await operatorSays(fault, "host-a", ["cont"]);
+  await expect
+    .poll(() => fault.lab.log("host-a"), { interval: 20 })
+    .toContain("alarm: the source's copy ran after the promise; it is stopped");
+  expect(await operatorSays(fault, "host-a", ["info status"])).toContain("VM status: paused");
+  await point[Symbol.asyncDispose]();
+  expect((await migration.ended).exitCode).toBe(0);
+  expect(await fault.expectSettled(id)).toBe("away");
+});
+
+test("[rows 24] the same while the source's daemon is away: its start ends the second copy", async () => {
+  fault.allowFreeze(10_000);
+  const place = beforeRecord("taken-over-by-destination");
+  await using point = await PausePoint.set(fault, "host-a", place);
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.phase("preparing");
+  await point.reached;
+  await fault.kill("host-a");
+  fault.injected += 1;
+  // Two copies run now, as long as nobody is there who could see it.
+  expect(await operatorSays(fault, "host-a", ["cont", "info status"])).toContain(
+    "VM status: running",
+  );
+  expect(fault.qemuProcesses()).toHaveLength(2);
+  await fault.restart("host-a");
+  await migration.ended.catch(() => {});
+  await fault.recovered("host-a");
+  expect(fault.qemuProcesses().map(({ node }) => node)).toEqual(["host-b"]);
+  expect(await fault.expectSettled(id)).toBe("away");
+});
+
+test("[rows 24] an operator lets a guest with a disk run at the source after the promise: the image's lock refuses", async () => {
+  fault.allowFreeze(10_000);
+  const image = join(folder, "disk.img");
+  writeFileSync(image, "");
+  truncateSync(image, 1024 * 1024);
+  await redefineGuest(fault, { disks: [{ path: image, format: "raw" }] });
+  const place = beforeRecord("taken-over-by-destination");
+  await using point = await PausePoint.set(fault, "host-a", place);
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.phase("preparing");
+  await point.reached;
+  fault.injected += 1;
+  const told = await operatorSays(fault, "host-a", ["cont", "info status"]);
+  expect(told).toMatch(/Failed to get ".*" lock/);
+  expect(told).toContain("VM status: paused (postmigrate)");
+  await point[Symbol.asyncDispose]();
+  expect((await migration.ended).exitCode).toBe(0);
+  expect(await fault.expectSettled(id)).toBe("away");
+});
