@@ -93,10 +93,11 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const migrations = new Migrations(source, join(config.paths.state, "migrations"));
   const starter = new MigrationStarter({ config, context: source, migrations, tunnels, peer });
 
-  await removeBarrierLeftovers();
-  await tunnels.removeProbeLeftovers();
-  await prepareUnderlays(tunnels, config, logger);
-  await recoverHost(source, migrations, destinations);
+  await recoverHost(source, migrations, destinations, async () => {
+    await removeBarrierLeftovers();
+    await tunnels.removeProbeLeftovers();
+    await prepareUnderlays(tunnels, config, logger);
+  });
 
   const services = createHostServices({
     hostName: host.name,

@@ -34,6 +34,8 @@ export class DestinationMigration {
   readonly #process: IncomingProcess;
   readonly #network: ArrivalNetwork;
   #landsLate = false;
+  /** A daemon that has just started runs the guest before it has looked at its network. */
+  #networkReady: Promise<void> = Promise.resolve();
 
   constructor(context: HostContext, identity: Identity, before: GuestRecord | undefined) {
     this.#context = context;
@@ -124,7 +126,7 @@ export class DestinationMigration {
     const loaded = this.#state.phase === "incoming" && (await this.#process.isLoadedSoon());
     if (loaded) await this.#takeOver();
     const state = await this.waitForChange(this.#process.isAlive() ? graceMs : 0);
-    return state.state === "incoming" ? await this.abort() : state;
+    return state.state === "incoming" ? await this.#abort() : state;
   }
 
   /**
@@ -132,9 +134,15 @@ export class DestinationMigration {
    * happens; the returned state says so.
    */
   async abort(): Promise<DestinationState> {
+    await this.#abort();
+    await this.#network.settled;
+    return this.state();
+  }
+
+  /** The same without waiting for the removal. */
+  async #abort(): Promise<DestinationState> {
     if (!this.#state.isOpen) {
       await this.#state.changed;
-      await this.#network.settled;
       return this.state();
     }
     this.#state.decision = "abort";
@@ -148,7 +156,6 @@ export class DestinationMigration {
     this.#state.become("aborted");
     this.#logger.info("incoming guest aborted");
     this.#network.remove(() => this.#restoreRecord());
-    await this.#network.settled;
     return this.state();
   }
 
@@ -178,7 +185,12 @@ export class DestinationMigration {
   }
 
   /** Goes on with a process that an earlier daemon prepared: takes over what is loaded, aborts the rest. */
-  async recover(instance: GuestInstance | undefined, takenOver: boolean): Promise<void> {
+  async recover(
+    instance: GuestInstance | undefined,
+    takenOver: boolean,
+    networkReady: Promise<void>,
+  ): Promise<void> {
+    this.#networkReady = networkReady;
     if (instance === undefined && !takenOver) {
       await this.abort();
       return;
@@ -199,7 +211,7 @@ export class DestinationMigration {
       else await this.abort();
     } catch (error) {
       if (instance.isAlive()) throw error;
-      await this.recover(undefined, takenOver);
+      await this.recover(undefined, takenOver, networkReady);
     }
   }
 
@@ -238,7 +250,10 @@ export class DestinationMigration {
   /** What follows the recorded takeover: the guest runs, and the network follows it. */
   async #complete(instance: GuestInstance, record: GuestRecord, run: typeof resume): Promise<void> {
     if (record.migration?.resume) this.#state.resumeMs = await run(instance, this.#logger);
-    this.#network.willLand(() => land(this.#context, record));
+    this.#network.willLand(async () => {
+      await this.#networkReady;
+      await land(this.#context, record);
+    });
     if (!this.#landsLate) this.#network.land();
     this.#state.become("taken-over");
     this.#logger.info("guest taken over");

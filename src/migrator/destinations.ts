@@ -10,9 +10,6 @@ import { incomingRecord } from "./incoming-record.ts";
 import { guestNetworkOf } from "./network.ts";
 import type { DestinationState, migrationProcedures } from "./procedures.ts";
 
-/** How long the stream's end may take to load once the source asks for a final word. */
-const settleGraceMs = 1_000;
-
 /** Without a word from the source for this long, a destination that holds nothing gives up. */
 const leaseMs = 30_000;
 
@@ -73,7 +70,7 @@ export class Destinations {
       settle: async (request) => {
         const entry = this.#find(request);
         if (entry === undefined) return this.#journaled(request);
-        return await entry.lock.run(() => entry.migration.settle(settleGraceMs));
+        return await entry.lock.run(() => entry.migration.settle(request.grace_ms));
       },
       abort: async (request) => {
         const entry = this.#find(request);
@@ -105,11 +102,11 @@ export class Destinations {
     };
   }
 
-  /** Goes on with what an earlier daemon prepared here. */
-  async recover(): Promise<void> {
-    for (const record of this.#context.records.all()) {
-      if (record.migration?.role !== "destination") continue;
-      if (this.#context.journal.isHeld(record.guest)) continue;
+  /** Goes on with what an earlier daemon prepared here; `networkReady` resolves once guests may land. */
+  async recover(networkReady: Promise<void> = Promise.resolve()): Promise<void> {
+    const arriving = this.#context.records.all().map(async (record) => {
+      if (record.migration?.role !== "destination") return;
+      if (this.#context.journal.isHeld(record.guest)) return;
       const { id, epoch } = record.migration;
       const identity = { id, guest: record.guest, epoch };
       const before =
@@ -119,11 +116,12 @@ export class Destinations {
       const takenOver = this.#context.journal.has(id, "takeover");
       // One guest's trouble must not keep the daemon, and with it all others, down; the source asks again.
       await entry.migration
-        .recover(instance, takenOver)
+        .recover(instance, takenOver, networkReady)
         .catch((error: unknown) =>
           this.#context.logger.error({ ...identity, err: error }, "recovery failed"),
         );
-    }
+    });
+    await Promise.all(arriving);
   }
 
   /** Lets go of timers; nothing in the kernel or in QEMU changes. */

@@ -78,6 +78,11 @@ export class HostNetwork {
   /** Makes the kernel as the records say: at start, and after somebody else's change. */
   async reconcile(): Promise<void> {
     using _held = await this.#lock.acquire();
+    await this.reconcileWhileHeld();
+  }
+
+  /** The same for a caller that holds `hold()`. */
+  async reconcileWhileHeld(): Promise<void> {
     const wanted = new Set(
       (await this.#ensureTunnels(this.#records.all())).map((tunnel) => tunnel.interfaceName),
     );

@@ -17,6 +17,7 @@ export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts
     pace: unpaced,
     attempts: 0,
     carriedBytes: null,
+    stopIssuedMs: null,
     stoppedMs: null,
     resumedMs: null,
     preSwitchover: null,

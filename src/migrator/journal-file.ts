@@ -55,6 +55,30 @@ export class JournalFile implements Disposable {
     this.#lengthBytes += bytes.length;
   }
 
+  /** The same while the process goes on. Cut off when it throws unless others have added to the file meanwhile. */
+  async appendInBackground(bytes: Uint8Array): Promise<void> {
+    if (this.#closed) throw new Error("the journal is closed");
+    if (this.#untidy) this.#cut();
+    try {
+      this.#file.write(bytes);
+    } catch (error) {
+      this.#untidy = true;
+      this.#cut();
+      throw error;
+    }
+    this.#lengthBytes += bytes.length;
+    const endByte = this.#lengthBytes;
+    try {
+      await this.#file.syncInBackground();
+    } catch (error) {
+      if (this.#lengthBytes === endByte) {
+        this.#lengthBytes -= bytes.length;
+        this.#untidy = true;
+      }
+      throw error;
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#closed = true;
     this.#file[Symbol.dispose]();

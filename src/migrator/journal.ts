@@ -1,5 +1,5 @@
-import { wallClockMs } from "../platform/clock.ts";
-import { preconditionError, type SojournError } from "../platform/errors.ts";
+import { startTimer, wallClockMs } from "../platform/clock.ts";
+import { preconditionError, SojournError } from "../platform/errors.ts";
 import { diskStorage, type Storage } from "../platform/storage.ts";
 import { JournalFile, type JournalOpening } from "./journal-file.ts";
 import { encodeRecord, type JournalDamage } from "./journal-format.ts";
@@ -36,12 +36,28 @@ export class Journal implements Disposable {
    * `SOJ_JOURNAL_RECORD`; the system's error.
    */
   append(record: Omit<JournalRecord, "at">): void {
-    if (this.#isForeign()) throw this.#damaged(record.guest);
-    const complete = { ...record, at: new Date(wallClockMs()).toISOString() };
-    const bytes = encodeRecord(complete);
+    const { complete, bytes } = this.#encode(record);
     this.#file.append(bytes);
-    this.#records.push(complete);
-    this.#index(complete);
+    this.#note(complete);
+  }
+
+  /**
+   * The same for a caller that cannot wait for longer than `withinMs`, because a guest stands: it is on disk when
+   * this resolves, and until then the process goes on. After `SOJ_JOURNAL_SLOW` a restarted daemon may find it.
+   * @throws as `append`; SojournError `SOJ_JOURNAL_SLOW`.
+   */
+  async appendWithin(record: Omit<JournalRecord, "at">, withinMs: number): Promise<void> {
+    const { complete, bytes } = this.#encode(record);
+    const late = Promise.withResolvers<never>();
+    const timer = startTimer(() => late.reject(this.#slow(withinMs)), withinMs);
+    const written = this.#file.appendInBackground(bytes);
+    written.catch(() => {});
+    try {
+      await Promise.race([written, late.promise]);
+    } finally {
+      timer.cancel();
+    }
+    this.#note(complete);
   }
 
   /** True when this migration's step was recorded, by this or an earlier daemon. */
@@ -75,6 +91,25 @@ export class Journal implements Disposable {
   #index(record: JournalRecord): void {
     const steps = this.#steps.get(record.migration) ?? new Set();
     this.#steps.set(record.migration, steps.add(record.step));
+  }
+
+  #encode(record: Omit<JournalRecord, "at">): { complete: JournalRecord; bytes: Uint8Array } {
+    if (this.#isForeign()) throw this.#damaged(record.guest);
+    const complete = { ...record, at: new Date(wallClockMs()).toISOString() };
+    return { complete, bytes: encodeRecord(complete) };
+  }
+
+  #note(complete: JournalRecord): void {
+    this.#records.push(complete);
+    this.#index(complete);
+  }
+
+  #slow(withinMs: number): SojournError {
+    return new SojournError(
+      "SOJ_JOURNAL_SLOW",
+      `the disk has not taken a record of ${this.path} within ${Math.round(withinMs)} ms`,
+      { retryable: true, hint: "is the disk overloaded or failing? see the kernel's log" },
+    );
   }
 
   #isForeign(): boolean {

@@ -33,6 +33,7 @@ export type MigrationEvent =
   | { type: "converging" }
   | { type: "stopped-by-hypervisor" }
   | { type: "pre-switchover" }
+  | { type: "not-promised"; failure: Failure }
   | { type: "destination-resumed" }
   | { type: "retired" }
   | { type: "rolled-back" }

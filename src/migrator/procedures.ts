@@ -81,8 +81,15 @@ export const migrationProcedures = definePeerProcedures({
     response: destinationState,
     timeoutMs: 35_000,
   },
-  /** Takes over if the whole stream is loaded, aborts in writing otherwise; either way the answer is final. */
-  settle: { request: z.strictObject(identity), response: destinationState, timeoutMs: 20_000 },
+  /**
+   * Takes over if the whole stream is loaded within `grace_ms`, aborts in writing otherwise; either way the answer is
+   * final, and given before this host's network follows.
+   */
+  settle: {
+    request: z.strictObject({ ...identity, grace_ms: z.int().min(0).max(10_000) }),
+    response: destinationState,
+    timeoutMs: 20_000,
+  },
   /** Aborts in writing unless it has taken over; the answer says which. */
   abort: { request: z.strictObject(identity), response: destinationState, timeoutMs: 30_000 },
   /** Resolves once this host's network follows the guest; counts packets that its tap had no room for. */

@@ -34,19 +34,29 @@ export function resumptionOf(
 }
 
 /**
- * What a daemon does before it answers anybody: adopts the guests' processes, looks at what an earlier daemon left
- * unfinished, frozen guests first, and makes the kernel as the records say.
+ * What a daemon does before it answers anybody: adopts the guests' processes and goes on with what an earlier daemon
+ * left unfinished, so that no guest stands for longer than the monitor needs. Only then `prepareNetwork`, and the
+ * kernel as the records say; whatever a migration changes there waits for that.
  */
 export async function recoverHost(
   context: SourceContext,
   migrations: Migrations,
   destinations: Destinations,
+  prepareNetwork: () => Promise<void> = async () => {},
 ): Promise<void> {
   const { guests, network, logger } = context;
-  for (const instance of await guests.hypervisor.findInstances()) guests.adopt(instance);
-  recoverSources(context, migrations, logger);
-  await network.reconcile();
-  await destinations.recover();
+  const reconciled = Promise.withResolvers<void>();
+  let arrivals: Promise<void>;
+  {
+    using _held = await network.hold();
+    for (const instance of await guests.hypervisor.findInstances()) guests.adopt(instance);
+    recoverSources(context, migrations, logger);
+    arrivals = destinations.recover(reconciled.promise);
+    await prepareNetwork();
+    await network.reconcileWhileHeld();
+  }
+  reconciled.resolve();
+  await arrivals;
   await guests.forgetEnded();
 }
 

@@ -69,6 +69,8 @@ export interface MigrationFacts {
   attempts: number;
   /** Bytes of the last stream that QEMU ended by itself: far less than memory where most pages are empty. */
   carriedBytes: number | null;
+  /** Monotonic; when QEMU was told to stop the guest. Null for a guest that stood already. */
+  stopIssuedMs: number | null;
   /** The source's STOP and the destination's RESUME, in ms since the start of the timeline. */
   stoppedMs: number | null;
   resumedMs: number | null;

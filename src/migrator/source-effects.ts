@@ -28,9 +28,11 @@ import {
   awaitPreSwitchover,
   changeRoute,
   continueMigration,
+  frozenTimeLeftMs,
   stopGuest,
 } from "./source-switchover.ts";
 import { awaitTakeover, noteTakeover } from "./source-takeover.ts";
+import type { StallGuard } from "./stall-guard.ts";
 import { keepStopped, stopIfRunning } from "./stopped-copy.ts";
 import { conductOf } from "./strategy.ts";
 
@@ -39,11 +41,18 @@ export class SourceEffects {
   readonly #context: SourceContext;
   readonly #task: MigrationTask;
   readonly #facts: MigrationFacts;
+  readonly #guard: StallGuard;
 
-  constructor(context: SourceContext, task: MigrationTask, facts: MigrationFacts) {
+  constructor(
+    context: SourceContext,
+    task: MigrationTask,
+    facts: MigrationFacts,
+    guard: StallGuard,
+  ) {
     this.#context = context;
     this.#task = task;
     this.#facts = facts;
+    this.#guard = guard;
   }
 
   /** Carries out one effect. The last of a state returns the event that ends it. */
@@ -87,6 +96,7 @@ export class SourceEffects {
         this.#record("pausing");
         return;
       case "stop-guest":
+        await this.#guard.beforePromise();
         await stopGuest(context, facts);
         return;
       case "await-pre-switchover":
@@ -94,13 +104,15 @@ export class SourceEffects {
         return { type: "pre-switchover" };
       case "record-promise":
         keepStopped(facts.instance, context.logger);
-        this.#record("promise");
+        await this.#promise();
         facts.timeline.mark("promise", context.host.name);
         return;
       case "change-route":
+        await this.#guard.afterPromise();
         if (conduct.routeChange === "pre-switchover") await changeRoute(context, facts);
         return;
       case "continue-migration":
+        await this.#guard.afterPromise();
         await continueMigration(context, facts);
         return;
       case "await-takeover":
@@ -135,6 +147,15 @@ export class SourceEffects {
         this.#recordOrAlarm("in-doubt");
         return { type: "retired" };
     }
+  }
+
+  /** Within the frozen deadline or not at all: until it is given, the guest is ours to run. */
+  async #promise(): Promise<void> {
+    await this.#guard.beforePromise();
+    const leftMs = frozenTimeLeftMs(this.#context, this.#facts);
+    const { id, guest, epoch } = this.#task;
+    const record = { step: "promise", migration: id, guest, epoch, role: "source" } as const;
+    await this.#context.journal.appendWithin(record, leftMs);
   }
 
   async #settle(state: MigrationState): Promise<MigrationEvent> {

@@ -27,7 +27,7 @@ export async function undoAtSource(
       break;
     } catch (error) {
       context.logger.error({ migration: task.id, err: error }, "the guest does not run yet");
-      await delay(500);
+      await delay(retryMs);
     }
   }
   if (context.records.get(task.guest)?.outgoing?.switched) {
@@ -79,9 +79,9 @@ export async function settleWithDestination(
 ): Promise<{ state: string; takeover_ms: number | null; resume_ms: number | null }> {
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
   const progress = await instance.migrationProgress().catch(() => null);
-  const question = progress?.status === "pre-switchover" ? "abort" : "settle";
+  const grace_ms = progress?.status === "pre-switchover" ? 0 : settleGraceMs;
   return await untilAnswered(
-    () => context.peer(task.to).call(question, identity, { timeoutMs: 10_000 }),
+    () => context.peer(task.to).call("settle", { ...identity, grace_ms }, { timeoutMs: 10_000 }),
     context.policy.settleDeadlineMs,
   );
 }
@@ -134,6 +134,12 @@ export async function retireSource(
 /** Time for a destination that runs the guest to come back before this host's part is left for a restart. */
 const retirementDeadlineMs = 120_000;
 
+/** How long the stream's end may take to load once the destination is asked for a final word. */
+const settleGraceMs = 1_000;
+
+/** Between two questions; the guest may stand meanwhile. */
+const retryMs = 200;
+
 /** Asks again while the destination cannot be reached, up to a deadline. */
 async function untilAnswered<Answer>(
   ask: () => Promise<Answer>,
@@ -146,7 +152,7 @@ async function untilAnswered<Answer>(
     } catch (error) {
       const unreachable = error instanceof SojournError && error.retryable;
       if (!unreachable || monotonicMs() > deadline) throw error;
-      await delay(500);
+      await delay(retryMs);
     }
   }
 }

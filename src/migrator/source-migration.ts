@@ -11,6 +11,7 @@ import {
 import { SourceEffects } from "./source-effects.ts";
 import { GuestGone } from "./source-ending.ts";
 import { SourceLease } from "./source-lease.ts";
+import { DestinationAborted, StallGuard } from "./stall-guard.ts";
 import { keepStoppedAfterRestart } from "./stopped-copy.ts";
 import { isEnded, isPromised, transition } from "./transition.ts";
 
@@ -22,7 +23,6 @@ export class SourceMigration {
   readonly task: MigrationTask;
   readonly facts: MigrationFacts;
   readonly #context: SourceContext;
-  readonly #effects: SourceEffects;
   #state: MigrationState;
   readonly #interrupt = new AbortController();
 
@@ -35,7 +35,6 @@ export class SourceMigration {
     this.#context = context;
     this.task = task;
     this.facts = facts;
-    this.#effects = new SourceEffects(context, task, facts);
     this.#state = state;
   }
 
@@ -58,6 +57,8 @@ export class SourceMigration {
         new Interruption({ type: "guest-gone", failure: guestGone(this.task.guest) }),
       ),
     );
+    using guard = new StallGuard(this.#context, this.task);
+    const effects = new SourceEffects(this.#context, this.task, this.facts, guard);
     using _lease = new SourceLease(this.#context, this.task, {
       isNeeded: () => this.facts.migrationPort !== null && revocable(this.#state),
       giveUp: (error) => this.#giveUp(error),
@@ -65,8 +66,8 @@ export class SourceMigration {
     if (isPromised(this.#state)) keepStoppedAfterRestart(instance, this.#context.logger);
     try {
       let next = this.#enter(event);
-      while (!isEnded(this.#state)) next = this.#enter(await this.#carryOut(next));
-      if (next.length > 0) await this.#carryOut(next);
+      while (!isEnded(this.#state)) next = this.#enter(await this.#carryOut(effects, next));
+      if (next.length > 0) await this.#carryOut(effects, next);
       return this.#state;
     } finally {
       // Two hosts that send each other guests at once must not wait for each other's networks.
@@ -110,15 +111,14 @@ export class SourceMigration {
   }
 
   /** Runs the effects in order; what the last one, or a failing one, leads to. */
-  async #carryOut(effects: readonly Effect[]): Promise<MigrationEvent> {
+  async #carryOut(executor: SourceEffects, effects: readonly Effect[]): Promise<MigrationEvent> {
     const interruptible = revocable(this.#state);
     let effect: Effect | null = null;
     try {
       let outcome: MigrationEvent | undefined;
       for (effect of effects) {
         if (interruptible) this.#interrupt.signal.throwIfAborted();
-        outcome =
-          (await this.#effects.perform(effect, this.#state, this.#interrupt.signal)) ?? outcome;
+        outcome = (await executor.perform(effect, this.#state, this.#interrupt.signal)) ?? outcome;
       }
       if (outcome === undefined) throw new Error(`nothing follows ${effect}`);
       return outcome;
@@ -140,6 +140,8 @@ export class SourceMigration {
     }
     const failure = failureOf(error, effect);
     this.#context.logger.warn({ migration: this.task.id, step: effect, err: error }, "step failed");
+    if (effect === "record-promise") return { type: "not-promised", failure };
+    if (error instanceof DestinationAborted) return { type: "destination-aborted", failure };
     if (effect === "settle-with-destination") return { type: "destination-unreachable", failure };
     return { type: "failed", failure };
   }

@@ -1,5 +1,5 @@
 import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
-import { startTimer, wallClockMs } from "../platform/clock.ts";
+import { monotonicMs, startTimer, wallClockMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import { StoppedByHypervisor } from "./convergence.ts";
 import { attachmentOf, redirectRoute } from "./network.ts";
@@ -23,7 +23,9 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
     timeoutMs: frozenDeadlineMs,
   });
   facts.preSwitchover.catch(() => {});
+  facts.stopIssuedMs = null;
   if (!facts.resume) return await release(context, instance);
+  facts.stopIssuedMs = monotonicMs();
   const stopped = instance.waitForEvent("STOP", (event) => event.name === "STOP", {
     timeoutMs: frozenDeadlineMs,
   });
@@ -73,6 +75,24 @@ export async function awaitPreSwitchover(
       retryable: true,
     });
   }
+}
+
+/**
+ * What is left of the frozen deadline (ms), which counts from the moment QEMU was told to stop the guest.
+ * @throws SojournError `SOJ_FROZEN_DEADLINE` when nothing is.
+ */
+export function frozenTimeLeftMs(
+  { policy }: Pick<SourceContext, "policy">,
+  { stopIssuedMs }: Pick<MigrationFacts, "stopIssuedMs">,
+): number {
+  if (stopIssuedMs === null) return policy.frozenDeadlineMs;
+  const leftMs = stopIssuedMs + policy.frozenDeadlineMs - monotonicMs();
+  if (leftMs > 0) return leftMs;
+  throw new SojournError(
+    "SOJ_FROZEN_DEADLINE",
+    `the guest stands for longer than ${policy.frozenDeadlineMs} ms, and the promise is not given`,
+    { retryable: true },
+  );
 }
 
 /** The one route change of the switchover, over the warm socket. */

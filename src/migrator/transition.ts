@@ -62,6 +62,7 @@ function fromPlanned(state: MigrationState, event: MigrationEvent): Transition {
     case "converging":
     case "stopped-by-hypervisor":
     case "pre-switchover":
+    case "not-promised":
     case "destination-resumed":
     case "retired":
     case "rolled-back":
@@ -113,6 +114,7 @@ function beforePromise(
     case "guest-gone":
       return rollBack("guest-lost", event.failure);
     case "started":
+    case "not-promised":
     case "destination-resumed":
     case "retired":
     case "rolled-back":
@@ -131,6 +133,8 @@ function fromSwitchover(state: MigrationState, event: MigrationEvent): Transitio
         state: { name: "settling", failure: event.failure },
         effects: ["settle-with-destination"],
       };
+    // The promise could not be given, and nothing of the switchover was begun.
+    case "not-promised":
     case "destination-aborted":
       return rollBack("rolled-back", event.failure);
     case "started":
@@ -164,6 +168,7 @@ function fromSettling(state: MigrationState, event: MigrationEvent): Transition 
     case "converging":
     case "stopped-by-hypervisor":
     case "pre-switchover":
+    case "not-promised":
     case "retired":
     case "rolled-back":
     case "cancel-requested":
@@ -187,6 +192,7 @@ function fromVerifying(state: MigrationState, event: MigrationEvent): Transition
     case "converging":
     case "stopped-by-hypervisor":
     case "pre-switchover":
+    case "not-promised":
     case "destination-resumed":
     case "rolled-back":
     case "cancel-requested":
@@ -219,6 +225,7 @@ function fromRollingBack(
     case "converging":
     case "stopped-by-hypervisor":
     case "pre-switchover":
+    case "not-promised":
     case "destination-resumed":
     case "retired":
     case "cancel-requested":

@@ -1,6 +1,7 @@
 import {
   closeSync,
   existsSync,
+  fdatasync,
   fdatasyncSync,
   ftruncateSync,
   mkdirSync,
@@ -11,6 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { promisify } from "node:util";
 import { replaceFileDurably, syncFolder } from "./files.ts";
 
 /**
@@ -37,6 +39,8 @@ export interface AppendableFile extends Disposable {
   write(bytes: Uint8Array): void;
   /** fdatasync(2). */
   sync(): void;
+  /** The same while the process goes on: a disk that hangs then holds nothing else up. */
+  syncInBackground(): Promise<void>;
   truncate(lengthBytes: number): void;
 }
 
@@ -59,6 +63,7 @@ export const diskStorage: Storage = {
     return {
       write: (bytes) => writeFileSync(file, bytes),
       sync: () => fdatasyncSync(file),
+      syncInBackground: () => promisify(fdatasync)(file),
       truncate: (lengthBytes) => ftruncateSync(file, lengthBytes),
       [Symbol.dispose]: () => closeSync(file),
     };

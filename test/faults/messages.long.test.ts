@@ -42,13 +42,13 @@ test("[rows 23] messages of a migration that is over arrive again: none changes 
   const qemu = fault.qemuOn("host-b");
   const old = { id, guest: "web1", epoch };
   const stale = { error: "SOJ_STALE_EPOCH" };
-  expect(await call("settle", old)).toMatchObject({ state: "taken-over" });
+  expect(await call("settle", { ...old, grace_ms: 0 })).toMatchObject({ state: "taken-over" });
   expect(await call("abort", old)).toMatchObject({ state: "taken-over" });
   expect(await call("renew-incoming", old)).toEqual(stale);
   expect(await call("close-barrier", old)).toEqual(stale);
   expect(await call("open-barrier", { ...old, barrier_address: "198.18.0.1" })).toEqual(stale);
   // The right migration with an epoch that is not its own, and one that was never heard of.
-  expect(await call("settle", { ...old, id: secondId })).toEqual(stale);
+  expect(await call("settle", { ...old, id: secondId, grace_ms: 0 })).toEqual(stale);
   expect(await call("abort", { ...old, id: secondId })).toEqual(stale);
   expect(await call("abort", { ...old, id: "mffffffffffff" })).toMatchObject({ state: "aborted" });
   expect(fault.qemuOn("host-b")).toBe(qemu);

@@ -18,7 +18,7 @@ export interface CodePlace {
 
 /** Before the record of this step is written. */
 export function beforeRecord(step: JournalStep): CodePlace {
-  return atJournal("this.#file.append(bytes)", step);
+  return atJournal("bytes: encodeRecord(complete)", step);
 }
 
 /** After the record is durable and before its effect. */

@@ -96,6 +96,7 @@ describe("the journal", () => {
             failure();
           },
           sync: () => real.sync(),
+          syncInBackground: () => real.syncInBackground(),
           truncate: (length) => {
             failure();
             real.truncate(length);

@@ -46,6 +46,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     converging: "-",
     "stopped-by-hypervisor": "-",
     "pre-switchover": "-",
+    "not-promised": "-",
     "destination-resumed": "-",
     retired: "-",
     "rolled-back": "-",
@@ -62,6 +63,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     converging: "-",
     "stopped-by-hypervisor": "-",
     "pre-switchover": "-",
+    "not-promised": "-",
     "destination-resumed": "-",
     retired: "-",
     "rolled-back": "-",
@@ -78,6 +80,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     converging: "-",
     "stopped-by-hypervisor": "-",
     "pre-switchover": "-",
+    "not-promised": "-",
     "destination-resumed": "-",
     retired: "-",
     "rolled-back": "-",
@@ -94,6 +97,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     converging: ["armed", arm],
     "stopped-by-hypervisor": ["prepared", renew],
     "pre-switchover": "-",
+    "not-promised": "-",
     "destination-resumed": "-",
     retired: "-",
     "rolled-back": "-",
@@ -110,6 +114,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     converging: "-",
     "stopped-by-hypervisor": ["prepared", renew],
     "pre-switchover": ["switchover", promise],
+    "not-promised": "-",
     "destination-resumed": "-",
     retired: "-",
     "rolled-back": "-",
@@ -126,6 +131,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     converging: "-",
     "stopped-by-hypervisor": "-",
     "pre-switchover": "-",
+    "not-promised": back,
     "destination-resumed": forward,
     retired: "-",
     "rolled-back": "-",
@@ -142,6 +148,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     converging: "-",
     "stopped-by-hypervisor": "-",
     "pre-switchover": "-",
+    "not-promised": "-",
     "destination-resumed": forward,
     retired: "-",
     "rolled-back": "-",
@@ -158,6 +165,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     converging: "-",
     "stopped-by-hypervisor": "-",
     "pre-switchover": "-",
+    "not-promised": "-",
     "destination-resumed": "-",
     retired: ["ended completed", []],
     "rolled-back": "-",
@@ -174,6 +182,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     converging: "-",
     "stopped-by-hypervisor": "-",
     "pre-switchover": "-",
+    "not-promised": "-",
     "destination-resumed": "-",
     retired: "-",
     "rolled-back": ["ended rolled-back", []],
@@ -190,6 +199,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     converging: "-",
     "stopped-by-hypervisor": "-",
     "pre-switchover": "-",
+    "not-promised": "-",
     "destination-resumed": "-",
     retired: "-",
     "rolled-back": "-",
@@ -224,6 +234,7 @@ const events: Record<EventType, MigrationEvent> = {
   converging: { type: "converging" },
   "stopped-by-hypervisor": { type: "stopped-by-hypervisor" },
   "pre-switchover": { type: "pre-switchover" },
+  "not-promised": { type: "not-promised", failure: later },
   "destination-resumed": { type: "destination-resumed" },
   retired: { type: "retired" },
   "rolled-back": { type: "rolled-back" },
@@ -284,12 +295,13 @@ function walk(schedule: readonly MigrationEvent[]) {
 }
 
 describe("whatever happens in whatever order", () => {
-  test("after the promise only a written abort of the destination leads back", () => {
+  test("after the promise only a written abort of the destination leads back, or that it could not be given", () => {
     fc.assert(
       fc.property(schedule, (events) => {
         for (const { before, event, state } of walk(events)) {
           if (!isPromised(before) || state.name !== "rolling-back") continue;
-          expect(event.type).toBe("destination-aborted");
+          if (event.type === "not-promised") expect(before.name).toBe("switchover");
+          else expect(event.type).toBe("destination-aborted");
           expect(before.name).not.toBe("verifying");
         }
       }),
@@ -302,7 +314,8 @@ describe("whatever happens in whatever order", () => {
         let promised = false;
         let aborted = false;
         for (const { before, event, effects } of walk(events)) {
-          aborted ||= isPromised(before) && event.type === "destination-aborted";
+          aborted ||=
+            isPromised(before) && ["destination-aborted", "not-promised"].includes(event.type);
           if (effects.includes("undo-at-source")) expect(promised && !aborted).toBe(false);
           promised ||= effects.includes("record-promise");
         }

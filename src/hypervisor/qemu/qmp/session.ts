@@ -18,7 +18,7 @@ export interface QmpSessionOptions {
 
 /** A process that dies closes its monitor a moment before it is gone. */
 const dyingMs = 500;
-const retryDelaysMs = [20, 50, 100, 250, 500, 1000, 2000];
+const retryDelaysMs = [20, 50, 100, 250, 500];
 
 /**
  * The monitor of one process for as long as that lives: a lost connection is opened and verified
