@@ -39,6 +39,8 @@ export interface DaemonContext {
 export interface ComposedDaemon extends AsyncDisposable {
   services: DaemonServices;
   handlers: ProcedureHandlers<typeof procedures>;
+  /** Migrations that leave this host just now. */
+  underWay(): { count: number; isGuestStanding: boolean };
 }
 
 /** After the promise, a destination that stays silent for this long leaves the migration in doubt. */
@@ -118,7 +120,8 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await guests.disconnect();
   });
   const owned = stack.move();
-  return { services, handlers, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const underWay = () => migrations.underWay();
+  return { services, handlers, underWay, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 async function streamTls(config: DaemonConfig): Promise<StreamTls | null> {

@@ -8,6 +8,7 @@ import { startLocalApi } from "./local-api.ts";
 import { lockFile } from "./lock-file.ts";
 import { createPeerClient } from "./peer-client.ts";
 import { startPeerServer } from "./peer-server.ts";
+import { ServiceManager, takeNotifyRequest } from "./service-manager.ts";
 
 /**
  * Runs the daemon until SIGTERM or SIGINT; guests go on when it ends.
@@ -16,10 +17,27 @@ import { startPeerServer } from "./peer-server.ts";
 export async function runDaemon(configPath: string): Promise<void> {
   const config = await loadConfig(configPath);
   const logger = createLogger(config.log.level).child({ host: config.host.name });
+  const request = takeNotifyRequest(process.env, process.pid);
   await using stack = new AsyncDisposableStack();
-  await startDaemon(config, logger, stack);
-  const signal = await terminationSignal();
+  let daemon: ComposedDaemon | null = null;
+  // Before all others, so that it is disposed of last: the watchdog is fed while migrations wind down.
+  const manager = stack.use(
+    new ServiceManager(request, logger, {
+      status: () => describeMigrations(daemon?.underWay().count ?? 0),
+      isGuestStanding: () => daemon?.underWay().isGuestStanding ?? false,
+    }),
+  );
+  daemon = await startDaemon(config, logger, stack);
+  const terminated = terminationSignal();
+  await manager.ready();
+  const signal = await terminated;
   logger.info({ signal }, "stopping; guests go on");
+  await manager.stopping();
+}
+
+function describeMigrations(count: number): string {
+  if (count === 0) return "no migration under way";
+  return count === 1 ? "1 migration under way" : `${count} migrations under way`;
 }
 
 /** Starts everything; what was started is owned by `stack` and ends in reverse. */
@@ -27,7 +45,7 @@ export async function startDaemon(
   config: DaemonConfig,
   logger: Logger,
   stack: AsyncDisposableStack,
-): Promise<void> {
+): Promise<ComposedDaemon> {
   await mkdir(config.paths.state, { recursive: true, mode: 0o700 });
   await mkdir(config.paths.run, { recursive: true, mode: 0o750 });
   stack.use(await lockFile(`${config.paths.state}/daemon.lock`));
@@ -52,6 +70,7 @@ export async function startDaemon(
   stack.use(await startLocalApi({ socketPath: path, hostName, services, logger }));
   composed = stack.use(await composeDaemon({ config, logger, peers }));
   logger.info({ socket: path, peerPort: peerServer.port, pid: process.pid }, "ready");
+  return composed;
 }
 
 async function connectPeers(
@@ -74,8 +93,10 @@ function stillStarting(): never {
   });
 }
 
-function terminationSignal(): Promise<NodeJS.Signals> {
+/** Resolves with the first; later ones are ignored, the end is under way. */
+export function terminationSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, resolve);
+    // Not `once`: while a command runs, execa ends the process itself when it finds no other listener left.
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, resolve);
   });
 }

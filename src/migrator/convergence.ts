@@ -2,6 +2,7 @@ import type { GuestInstance, MigrationProgress } from "../hypervisor/hypervisor.
 import { delay, monotonicMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import type { Pace } from "./pacing.ts";
+import { Standstill } from "./standstill.ts";
 
 /** Loading the devices' state and starting again, beside the remaining memory. */
 const deviceAllowanceMs = 10;
@@ -73,7 +74,7 @@ export async function awaitConvergence(
   let previousPredictedMs: number | null = null;
   let handledPass = 1;
   let lastReport = 0;
-  let moved = { bytes: -1, atMs: monotonicMs() };
+  const standstill = new Standstill();
   using passes = new PassCounter(instance);
   for (;;) {
     signal.throwIfAborted();
@@ -99,9 +100,7 @@ export async function awaitConvergence(
       await pace.nextPass(progress.remainingBytes);
       previousPredictedMs = predictedMs;
     }
-    if (progress.transferredBytes !== moved.bytes) {
-      moved = { bytes: progress.transferredBytes, atMs: monotonicMs() };
-    } else if (monotonicMs() - moved.atMs > standstillMs) throw stalled(progress);
+    if (standstill.note(progress.transferredBytes) > standstillMs) throw stalled(progress);
     if (monotonicMs() > deadline) throw notConverging(progress, predictedMs, policy);
     await passes.next(10, signal);
   }

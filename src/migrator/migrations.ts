@@ -107,6 +107,13 @@ export class Migrations {
     timeout.cancel();
   }
 
+  /** How many leave this host just now, and whether one of their guests stands until we have done our part. */
+  underWay(): { count: number; isGuestStanding: boolean } {
+    const running = [...this.#running.values()];
+    const isGuestStanding = running.some(({ migration }) => migration?.holdsGuest ?? false);
+    return { count: running.length, isGuestStanding };
+  }
+
   list(): StoredMigration[] {
     return [...this.#stored.values()].toSorted((left, right) => left.startedMs - right.startedMs);
   }

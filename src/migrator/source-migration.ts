@@ -42,6 +42,12 @@ export class SourceMigration {
     return this.#state;
   }
 
+  /** The guest stands because of us, and may not run anywhere before we have done our part. */
+  get holdsGuest(): boolean {
+    const { name } = this.#state;
+    return this.facts.stopIssuedMs !== null && (name === "armed" || name === "switchover");
+  }
+
   /** Asks for cancellation; false once the promise was given or nothing is left to cancel. */
   cancel(): boolean {
     if (!revocable(this.#state)) return false;

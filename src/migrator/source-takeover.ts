@@ -1,7 +1,8 @@
 import type { GuestInstance } from "../hypervisor/hypervisor.ts";
-import { monotonicMs } from "../platform/clock.ts";
+import { monotonicMs, startInterval, type Timer } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { Standstill } from "./standstill.ts";
 
 /** After the promise: a stream that moves may take longer, one that stands still has failed or is loaded. */
 const standstillMs = 800;
@@ -41,24 +42,21 @@ export async function awaitTakeover(
     }
   } finally {
     unsubscribe();
-    clearInterval(standstill);
+    standstill.cancel();
   }
   throw new SojournError("SOJ_TAKEOVER_TIMEOUT", "the destination does not take the guest over");
 }
 
 /** Gives up when nothing has left our QEMU for `standstillMs`: the guest is stopped, and the destination can be asked. */
-function watchStandstill(instance: GuestInstance, giveUp: AbortController): NodeJS.Timeout {
-  let moved = { bytes: -1, atMs: monotonicMs() };
+function watchStandstill(instance: GuestInstance, giveUp: AbortController): Timer {
+  const standstill = new Standstill();
   const look = async () => {
     const { transferredBytes } = await instance.migrationProgress();
-    if (transferredBytes !== moved.bytes) {
-      moved = { bytes: transferredBytes, atMs: monotonicMs() };
-    } else if (monotonicMs() - moved.atMs > standstillMs) {
-      const message = `nothing has left the source for ${standstillMs} ms, and the destination has not taken over`;
-      giveUp.abort(new SojournError("SOJ_STREAM_STALLED", message));
-    }
+    if (standstill.note(transferredBytes) <= standstillMs) return;
+    const message = `nothing has left the source for ${standstillMs} ms, and the destination has not taken over`;
+    giveUp.abort(new SojournError("SOJ_STREAM_STALLED", message));
   };
-  return setInterval(() => void look().catch(() => {}), 200);
+  return startInterval(() => void look().catch(() => {}), 200);
 }
 
 /** Puts the destination's instants on the source's clock; those that its clock was set in between are not known. */

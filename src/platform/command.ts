@@ -98,6 +98,7 @@ const packageOf: Record<string, string> = {
   bridge: "iproute2",
   ss: "iproute2",
   nft: "nftables",
+  "systemd-notify": "systemd",
   ping: "iputils-ping",
   nsenter: "util-linux",
   unshare: "util-linux",
