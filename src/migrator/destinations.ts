@@ -1,6 +1,7 @@
-import { startTimer, type Timer } from "../platform/clock.ts";
+import { monotonicMs, startTimer, type Timer } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
+import { longestPauseMs } from "../platform/loop-watch.ts";
 import type { ProcedureHandlers } from "../platform/procedures.ts";
 import { DestinationMigration } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
@@ -12,6 +13,9 @@ import type { DestinationState, migrationProcedures } from "./procedures.ts";
 
 /** Without a word from the source for this long, a destination that holds nothing gives up. */
 const leaseMs = 30_000;
+
+/** The same after a standstill of this host's own; a source renews twice in it. */
+const secondChanceMs = 10_000;
 
 interface Entry {
   migration: DestinationMigration;
@@ -141,13 +145,16 @@ export class Destinations {
     this.#entries.delete(id);
   }
 
-  #renewLease(entry: Entry): void {
+  #renewLease(entry: Entry, lengthMs = leaseMs): void {
     entry.lease?.cancel();
+    const dueMs = monotonicMs() + lengthMs;
     const expire = () => {
       const { state } = entry.migration.state();
       // The journal answers for it from now on.
       if (state === "aborted") this.#drop(entry.migration.identity.id);
       if (state !== "incoming") return;
+      // We, not the source, have been silent: what it said meanwhile has not been read yet.
+      if (monotonicMs() - dueMs > longestPauseMs) return this.#renewLease(entry, secondChanceMs);
       this.#context.logger.warn(entry.migration.identity, "the source has fallen silent");
       entry.lock
         .run(() => entry.migration.settle(0))
@@ -158,7 +165,7 @@ export class Destinations {
           ),
         );
     };
-    entry.lease = startTimer(expire, leaseMs, false);
+    entry.lease = startTimer(expire, lengthMs, false);
   }
 
   #find(identity: Identity): Entry | undefined {

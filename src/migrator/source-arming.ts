@@ -1,9 +1,9 @@
 import { delay } from "../platform/clock.ts";
-import { SojournError } from "../platform/errors.ts";
 import { refuseEnded } from "./convergence.ts";
 import { attachmentOf } from "./network.ts";
 import { rateWindowMs } from "./pacing.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { DestinationAborted } from "./stall-guard.ts";
 import { conductOf } from "./strategy.ts";
 
 /** Time for the source's tap to drain into the guest once packets are copied to the destination as well. */
@@ -67,8 +67,5 @@ async function confirmDestination(
     .peer(task.to)
     .call("state", question, { signal, timeoutMs: confirmationTimeoutMs });
   if (state === "incoming") return;
-  throw new SojournError("SOJ_DESTINATION_ABORTED", `${task.to} has given the migration up`, {
-    retryable: true,
-    hint: `see the daemon's log on ${task.to}`,
-  });
+  throw new DestinationAborted(task.to);
 }

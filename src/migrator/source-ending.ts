@@ -48,6 +48,9 @@ export async function undoAtSource(
   throw new GuestGone();
 }
 
+/** How long a destination that lives may take for a sign of it, and one that answers for removing what it prepared. */
+const [signOfLifeMs, removalMs] = [1_000, 15_000];
+
 /**
  * Tells the destination to give up. An unreachable one gives up by itself when its lease expires: it was
  * promised nothing.
@@ -56,10 +59,15 @@ export async function undoAtDestination(
   context: SourceContext,
   task: MigrationTask,
 ): Promise<void> {
+  const peer = context.peer(task.to);
+  const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
   try {
-    await context
-      .peer(task.to)
-      .call("abort", { id: task.id, guest: task.guest, epoch: task.epoch }, { timeoutMs: 15_000 });
+    const answers = await peer.call("clock", {}, { timeoutMs: signOfLifeMs }).then(
+      () => true,
+      () => false,
+    );
+    // One that is silent gets the order too, if it is ever read; nobody waits for it.
+    await peer.call("abort", identity, { timeoutMs: answers ? removalMs : signOfLifeMs });
   } catch (error) {
     context.logger.warn(
       { migration: task.id, err: error },

@@ -1,17 +1,24 @@
 import { startInterval, type Timer } from "../platform/clock.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
+import { DestinationAborted } from "./stall-guard.ts";
 
 /** How often the destination hears from us before the promise; far below its lease. */
 const leaseRenewalMs = 5_000;
 
+/** `preparing`: the destination may not know of the migration yet. */
+export type LeasePhase = "preparing" | "prepared" | "not-needed";
+
 /** Renewals in a row without an answer before the migration is given up. */
 const toleratedSilences = 2;
 
-/** Keeps the destination's lease alive; a destination that is gone or has given up ends the migration. */
+/**
+ * Keeps the destination's lease alive; a destination that is gone or has given up ends the migration. Before it has
+ * prepared, it is only asked for a sign of life: a question about a migration that it does not know would end that.
+ */
 export class SourceLease implements Disposable {
   readonly #context: Pick<SourceContext, "peer">;
   readonly #task: MigrationTask;
-  readonly #isNeeded: () => boolean;
+  readonly #phase: () => LeasePhase;
   readonly #giveUp: (error: unknown) => void;
   readonly #timer: Timer;
   #unanswered = 0;
@@ -19,11 +26,11 @@ export class SourceLease implements Disposable {
   constructor(
     context: Pick<SourceContext, "peer">,
     task: MigrationTask,
-    told: { isNeeded: () => boolean; giveUp: (error: unknown) => void },
+    told: { phase: () => LeasePhase; giveUp: (error: unknown) => void },
   ) {
     this.#context = context;
     this.#task = task;
-    this.#isNeeded = told.isNeeded;
+    this.#phase = told.phase;
     this.#giveUp = told.giveUp;
     this.#timer = startInterval(() => void this.#renew(), leaseRenewalMs);
   }
@@ -33,17 +40,27 @@ export class SourceLease implements Disposable {
   }
 
   async #renew(): Promise<void> {
-    if (!this.#isNeeded()) return;
-    const { id, guest, epoch, to } = this.#task;
+    const phase = this.#phase();
+    if (phase === "not-needed") return;
     try {
-      const { state } = await this.#context
-        .peer(to)
-        .call("state", { id, guest, epoch, wait_ms: 0 }, { timeoutMs: leaseRenewalMs });
+      const state = phase === "prepared" ? await this.#askState() : await this.#askForLife();
       this.#unanswered = 0;
-      if (state === "aborted") this.#giveUp(new Error(`${to} has given the migration up`));
+      if (state === "aborted") this.#giveUp(new DestinationAborted(this.#task.to));
     } catch (error) {
       this.#unanswered += 1;
       if (this.#unanswered >= toleratedSilences) this.#giveUp(error);
     }
+  }
+
+  async #askState(): Promise<string> {
+    const { id, guest, epoch, to } = this.#task;
+    const question = { id, guest, epoch, wait_ms: 0 };
+    const options = { timeoutMs: leaseRenewalMs };
+    return (await this.#context.peer(to).call("state", question, options)).state;
+  }
+
+  async #askForLife(): Promise<null> {
+    await this.#context.peer(this.#task.to).call("clock", {}, { timeoutMs: leaseRenewalMs });
+    return null;
   }
 }

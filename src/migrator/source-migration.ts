@@ -10,7 +10,7 @@ import {
 } from "./source-context.ts";
 import { SourceEffects } from "./source-effects.ts";
 import { GuestGone } from "./source-ending.ts";
-import { SourceLease } from "./source-lease.ts";
+import { type LeasePhase, SourceLease } from "./source-lease.ts";
 import { DestinationAborted, StallGuard } from "./stall-guard.ts";
 import { keepStoppedAfterRestart } from "./stopped-copy.ts";
 import { isEnded, isPromised, transition } from "./transition.ts";
@@ -66,7 +66,7 @@ export class SourceMigration {
     using guard = new StallGuard(this.#context, this.task);
     const effects = new SourceEffects(this.#context, this.task, this.facts, guard);
     using _lease = new SourceLease(this.#context, this.task, {
-      isNeeded: () => this.facts.migrationPort !== null && revocable(this.#state),
+      phase: () => this.#leasePhase(),
       giveUp: (error) => this.#giveUp(error),
     });
     if (isPromised(this.#state)) keepStoppedAfterRestart(instance, this.#context.logger);
@@ -150,6 +150,11 @@ export class SourceMigration {
     if (error instanceof DestinationAborted) return { type: "destination-aborted", failure };
     if (effect === "settle-with-destination") return { type: "destination-unreachable", failure };
     return { type: "failed", failure };
+  }
+
+  #leasePhase(): LeasePhase {
+    if (!revocable(this.#state)) return "not-needed";
+    return this.facts.migrationPort === null ? "preparing" : "prepared";
   }
 
   #giveUp(error: unknown): void {

@@ -26,6 +26,6 @@ export async function renewDestination(
   }
   if (facts.resume && (await instance.runState()) !== "running") await instance.cont();
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
-  const renewed = await context.peer(task.to).call("renew-incoming", identity);
+  const renewed = await context.peer(task.to).call("renew-incoming", identity, { signal });
   facts.migrationPort = renewed.migration_port;
 }

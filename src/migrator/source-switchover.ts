@@ -176,8 +176,10 @@ function stampOf({ timestampMs }: GuestEvent): number {
   return Number.isNaN(timestampMs) ? wallClockMs() : timestampMs;
 }
 
-function rejectionOf(signal: AbortSignal): Promise<never> {
+/** Rejects with the signal's reason. */
+export function rejectionOf(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
 }

@@ -1,0 +1,85 @@
+import { expect, test } from "vitest";
+import type { SourceContext } from "../../../src/migrator/source-context.ts";
+import { type LeasePhase, SourceLease } from "../../../src/migrator/source-lease.ts";
+import { lossless } from "../../../src/migrator/strategy.ts";
+import { FakeClock } from "../platform/fake-clock.ts";
+
+const task = {
+  id: "m1",
+  guest: "web1",
+  epoch: 3,
+  to: "host-b",
+  toUnderlayAddress: "172.16.2.2",
+  tunnelKind: "ipip",
+  deadlineMs: 60_000,
+  strategy: lossless,
+} as const;
+
+/** What is asked in a phase of a destination that answers as told, and why the migration is given up. */
+function leaseIn(phase: LeasePhase, answer: () => unknown) {
+  const asked: string[] = [];
+  const givenUp: unknown[] = [];
+  const peer = () => ({
+    peer: "host-b",
+    call: async (name: string) => {
+      asked.push(name);
+      return answer();
+    },
+  });
+  const context = { peer: peer as unknown as SourceContext["peer"] };
+  const lease = new SourceLease(context, task, {
+    phase: () => phase,
+    giveUp: (error) => givenUp.push(error),
+  });
+  return { lease, asked, givenUp };
+}
+
+async function pass(clock: FakeClock, seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second += 1) {
+    clock.run(1_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("while it prepares, a destination is asked for life only: a question about the migration would abort it", async () => {
+  using clock = new FakeClock();
+  const { lease, asked, givenUp } = leaseIn("preparing", () => ({ wall_clock_ms: 0 }));
+  using _lease = lease;
+  await pass(clock, 20);
+  expect(new Set(asked)).toEqual(new Set(["clock"]));
+  expect(givenUp).toEqual([]);
+});
+
+test.each(["preparing", "prepared"] as const)(
+  "%s: two silences in a row end the migration, one does not",
+  async (phase) => {
+    using clock = new FakeClock();
+    let silent = false;
+    const { lease, givenUp } = leaseIn(phase, () => {
+      if (silent) throw new Error("no answer");
+      return { state: "incoming" };
+    });
+    using _lease = lease;
+    await pass(clock, 6);
+    silent = true;
+    await pass(clock, 5);
+    silent = false;
+    await pass(clock, 5);
+    silent = true;
+    await pass(clock, 5);
+    expect(givenUp).toEqual([]);
+    await pass(clock, 5);
+    expect(givenUp).toHaveLength(1);
+  },
+);
+
+test("a destination that has given up ends the migration at once; after the promise nobody asks", async () => {
+  using clock = new FakeClock();
+  const aborted = leaseIn("prepared", () => ({ state: "aborted" }));
+  using _aborted = aborted.lease;
+  const promised = leaseIn("not-needed", () => ({ state: "aborted" }));
+  using _promised = promised.lease;
+  await pass(clock, 6);
+  expect(aborted.givenUp).toMatchObject([{ code: "SOJ_DESTINATION_ABORTED" }]);
+  expect(promised.asked).toEqual([]);
+});
