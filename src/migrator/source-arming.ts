@@ -1,5 +1,6 @@
 import { delay } from "../platform/clock.ts";
 import { refuseEnded } from "./convergence.ts";
+import { interruptible } from "./interruptible.ts";
 import { attachmentOf } from "./network.ts";
 import { rateWindowMs } from "./pacing.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
@@ -29,7 +30,11 @@ export async function armCopy(
   facts: MigrationFacts,
   signal: AbortSignal,
 ): Promise<void> {
-  facts.networkHold = await context.network.hold();
+  const hold = context.network.hold();
+  facts.networkHold = await interruptible(hold, signal).catch((error: unknown) => {
+    void hold.then((late) => late[Symbol.dispose]());
+    throw error;
+  });
   await confirmDestination(context, task, facts, signal);
   if (conductOf(task.strategy).copies) {
     await context.network.routing.arm(attachmentOf(context.host, facts.before).address);

@@ -3,9 +3,9 @@ import { wallClockMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import type { BarrierEnd } from "../routing/desired.ts";
 import { estimateClockOffset } from "./clock-offset.ts";
+import { interruptible } from "./interruptible.ts";
 import { attachmentOf } from "./network.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
-import { rejectionOf } from "./source-switchover.ts";
 import { followsLate } from "./strategy.ts";
 
 /** Phases `preparing` and `prepared` at the source: the guest and its traffic are not touched (DESIGN 2.2). */
@@ -128,14 +128,9 @@ export async function passBarrier(
     tunnelDevice: tunnel.interfaceName,
     via: tunnel.nextHop,
   });
+  // A probe that is given up ends by itself, without its namespace.
   await interruptible(probeSizes(context, prober, address, tunnel.mtu), signal);
   await peer.call("close-barrier", identity, { signal });
-}
-
-/** A probe that is given up ends by itself, without its namespace. */
-async function interruptible(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  work.catch(() => {});
-  await Promise.race([work, rejectionOf(signal)]);
 }
 
 async function probeSizes(

@@ -2,6 +2,7 @@ import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
 import { monotonicMs, startTimer, wallClockMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import { StoppedByHypervisor } from "./convergence.ts";
+import { rejectionOf } from "./interruptible.ts";
 import { attachmentOf, redirectRoute } from "./network.ts";
 import type { MigrationFacts, SourceContext } from "./source-context.ts";
 
@@ -174,12 +175,4 @@ function isOver(event: GuestEvent): boolean {
 /** The host's wall clock as QEMU stamped it; ours where its clock failed. */
 function stampOf({ timestampMs }: GuestEvent): number {
   return Number.isNaN(timestampMs) ? wallClockMs() : timestampMs;
-}
-
-/** Rejects with the signal's reason. */
-export function rejectionOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }
