@@ -4,6 +4,7 @@ import { appendFile, stat } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { DoctorCheck } from "../../src/daemon/services.ts";
 import { createDaemonHost, type DaemonHost } from "../support/daemon-host.ts";
+import { receiveDatagrams } from "../support/datagrams.ts";
 import { createTestAuthority, type TestAuthority } from "../support/host-certificates.ts";
 import { connect, describeNamespace, nodePath } from "../support/namespaces.ts";
 import { said } from "../support/sojourn-process.ts";
@@ -41,6 +42,18 @@ describe("a daemon", () => {
     first.child.kill("SIGTERM");
     expect((await first.end).exitCode).toBe(0);
     await expect(stat(hostA.socketPath)).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  it("tells systemd when it is ready, that it is alive, and that it stops", async () => {
+    await using systemd = await receiveDatagrams();
+    const environment = { NOTIFY_SOCKET: systemd.socket, WATCHDOG_USEC: "1000000" };
+    const { child, end } = hostA.start(environment);
+    const ready = await systemd.heard("READY=1");
+    expect(ready).toBe(`READY=1;MAINPID=${child.pid};STATUS=no migration under way`);
+    await systemd.heard("WATCHDOG=1", 3);
+    child.kill("SIGTERM");
+    await systemd.heard("STOPPING=1");
+    expect((await end).exitCode).toBe(0);
   });
 
   it("lets exactly one of two that start at once run", async () => {

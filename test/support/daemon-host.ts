@@ -14,7 +14,11 @@ export interface DaemonHost extends AsyncDisposable {
   configPath: string;
   socketPath: string;
   /** Starts a daemon; `end` resolves when it has ended, whoever ended it. */
-  start(): { child: ChildProcess; ready: Promise<void>; end: Promise<FinishedProcess> };
+  start(env?: Record<string, string>): {
+    child: ChildProcess;
+    ready: Promise<void>;
+    end: Promise<FinishedProcess>;
+  };
   /** Runs a command of the CLI there. */
   run(...args: string[]): Promise<FinishedProcess>;
 }
@@ -38,18 +42,18 @@ export async function createDaemonHost(options: DaemonHostOptions): Promise<Daem
   const configPath = join(folder, "sojourn.toml");
   await writeFile(configPath, configuration(options, folder));
   const socketPath = join(folder, "run", "sojourn.sock");
-  const spawnThere = (args: readonly string[]) =>
+  const spawnThere = (args: readonly string[], env: Record<string, string> = {}) =>
     spawn("/usr/sbin/ip", ["netns", "exec", namespace.name, program, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, SOJOURN_SOCKET: socketPath, SOJOURN_LAB: "" },
+      env: { ...process.env, SOJOURN_SOCKET: socketPath, SOJOURN_LAB: "", ...env },
     });
   const owned = stack.move();
   return {
     namespace,
     configPath,
     socketPath,
-    start: () => {
-      const child = spawnThere(["daemon", "--config", configPath]);
+    start: (env) => {
+      const child = spawnThere(["daemon", "--config", configPath], env);
       const ready = said(child, '"msg":"ready"');
       ready.catch(() => {});
       return { child, ready, end: finished(child) };

@@ -1,13 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { describe, expect, test } from "vitest";
 import { takeNotifyRequest } from "../../../src/daemon/service-manager.ts";
+import { receiveDatagrams } from "../../support/datagrams.ts";
 
-const receiver = join(import.meta.dirname, "..", "..", "support", "programs", "datagrams.pl");
 const service = join(
   import.meta.dirname,
   "..",
@@ -16,7 +13,7 @@ const service = join(
   "programs",
   "notifying-service.ts",
 );
-const watchdogMs = 1_200;
+const watchdogMs = 2_000;
 
 describe("what the environment asks for", () => {
   test("nothing without a socket, and no watchdog for another process", () => {
@@ -48,27 +45,29 @@ describe("what the environment asks for", () => {
 });
 
 test("systemd is told that the service is ready, that its loop turns, not while it stands, and that it stops", async () => {
-  await using stack = new AsyncDisposableStack();
-  const folder = mkdtempSync(join(tmpdir(), "sojourn-notify-"));
-  stack.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const socket = join(folder, "notify");
-  const { heard, heardAt } = await listen(stack, socket);
-  const child = start(stack, process.execPath, ["--no-warnings", service], {
-    NOTIFY_SOCKET: socket,
-    WATCHDOG_USEC: String(watchdogMs * 1000),
+  await using datagrams = await receiveDatagrams();
+  const { heard, instants } = datagrams;
+  const child = spawn(process.execPath, ["--no-warnings", service], {
+    stdio: "inherit",
+    env: {
+      ...process.env,
+      NOTIFY_SOCKET: datagrams.socket,
+      WATCHDOG_USEC: String(watchdogMs * 1000),
+    },
   });
+  using _child = { [Symbol.dispose]: () => void child.kill("SIGKILL") };
   expect(await heard("READY=1")).toContain(`MAINPID=${child.pid};STATUS=1 migration under way`);
-  for (let fed = 1; fed <= 4; fed += 1) await heard("WATCHDOG=1", fed);
-  const instants = heardAt("WATCHDOG=1");
-  for (const [index, at] of instants.slice(1).entries()) {
-    expect(at - (instants[index] ?? 0)).toBeLessThan(watchdogMs / 2);
+  for (let times = 1; times <= 4; times += 1) await heard("WATCHDOG=1", times);
+  const fed = instants("WATCHDOG=1");
+  for (const [index, at] of fed.slice(1).entries()) {
+    expect(at - (fed[index] ?? 0)).toBeLessThan(watchdogMs / 2);
   }
 
   child.kill("SIGSTOP");
   await new Promise((resolve) => setTimeout(resolve, 200));
-  const before = heardAt("WATCHDOG=1").length;
+  const before = instants("WATCHDOG=1").length;
   await new Promise((resolve) => setTimeout(resolve, watchdogMs));
-  expect(heardAt("WATCHDOG=1")).toHaveLength(before);
+  expect(instants("WATCHDOG=1")).toHaveLength(before);
   child.kill("SIGCONT");
   await heard("WATCHDOG=1", before + 1);
 
@@ -77,41 +76,3 @@ test("systemd is told that the service is ready, that its loop turns, not while 
   await heard("STOPPING=1");
   expect(await exited).toEqual([0, null]);
 });
-
-/** A real receiver of datagrams; Node has none. */
-async function listen(stack: AsyncDisposableStack, socket: string) {
-  const child = start(stack, "/usr/bin/perl", [receiver, socket], {});
-  const lines: { text: string; atMs: number }[] = [];
-  let notify = () => {};
-  if (child.stdout === null) throw new Error("no output");
-  createInterface({ input: child.stdout }).on("line", (text) => {
-    lines.push({ text, atMs: performance.now() });
-    notify();
-  });
-  const matching = (start: string) => lines.filter(({ text }) => text.startsWith(start));
-  const heard = async (start: string, times = 1): Promise<string> => {
-    for (;;) {
-      const found = matching(start)[times - 1];
-      if (found !== undefined) return found.text;
-      await new Promise<void>((resolve) => {
-        notify = resolve;
-      });
-    }
-  };
-  await heard("listening");
-  return { heard, heardAt: (start: string) => matching(start).map(({ atMs }) => atMs) };
-}
-
-function start(
-  stack: AsyncDisposableStack,
-  program: string,
-  args: readonly string[],
-  env: Record<string, string>,
-): ChildProcess {
-  const child = spawn(program, args, {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, ...env },
-  });
-  stack.defer(() => void child.kill("SIGKILL"));
-  return child;
-}
