@@ -90,13 +90,14 @@ export class SourceEffects {
         await converge(context, task, facts, signal);
         return { type: "converging" };
       case "arm-copy":
+        this.#guard.forget();
         await armCopy(context, task, facts, signal);
         return;
       case "record-pausing":
         this.#record("pausing");
         return;
       case "stop-guest":
-        await this.#guard.beforePromise();
+        await this.#guard.beforeStop();
         await stopGuest(context, facts);
         return;
       case "await-pre-switchover":

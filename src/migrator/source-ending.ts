@@ -30,7 +30,10 @@ export async function undoAtSource(
       await delay(retryMs);
     }
   }
-  if (context.records.get(task.guest)?.outgoing?.switched) {
+  const record = context.records.get(task.guest);
+  if (record?.outgoing?.switched) {
+    // Whoever makes the network as the records say meanwhile must not change the route again.
+    context.records.putVolatile({ ...record, outgoing: { ...record.outgoing, switched: false } });
     await context.network.routing
       .replaceRoute(deliveryRoute(address, bridge))
       .catch((error: unknown) => context.logger.warn({ err: error }, "route not changed back yet"));

@@ -12,8 +12,8 @@ export class DestinationAborted extends SojournError {
   }
 }
 
-/** The guest may stand meanwhile. */
-const questionTimeoutMs = 300;
+/** How long the answer may take while the guest runs, and while it stands. */
+const [patienceMs, standingPatienceMs] = [800, 300];
 
 /**
  * Before an effect: when this process has stood still since the last one, what it knows of the destination is old,
@@ -35,19 +35,22 @@ export class StallGuard implements Disposable {
     this.#watch = watch;
   }
 
+  /** The destination is asked anyway. */
+  forget(): void {
+    this.#hasStood();
+  }
+
+  /** Before the guest is stopped. @throws as `beforePromise`. */
+  async beforeStop(): Promise<void> {
+    await this.#confirm(patienceMs);
+  }
+
   /**
    * Before the promise.
    * @throws SojournError when the destination no longer waits for this epoch, or does not say so at once.
    */
   async beforePromise(): Promise<void> {
-    if (!this.#hasStood()) return;
-    const state = await this.#ask();
-    if (state === "incoming") return;
-    throw new SojournError(
-      "SOJ_DESTINATION_ABORTED",
-      `this host's daemon stood still, and ${this.#task.to} is ${state} since`,
-      { retryable: true, hint: `see the daemon's log on ${this.#task.to}` },
-    );
+    await this.#confirm(standingPatienceMs);
   }
 
   /**
@@ -56,12 +59,23 @@ export class StallGuard implements Disposable {
    */
   async afterPromise(): Promise<void> {
     if (!this.#hasStood()) return;
-    const state = await this.#ask().catch(() => null);
+    const state = await this.#ask(standingPatienceMs).catch(() => null);
     if (state === "aborted") throw new DestinationAborted(this.#task.to);
   }
 
   [Symbol.dispose](): void {
     this.#watch[Symbol.dispose]();
+  }
+
+  async #confirm(timeoutMs: number): Promise<void> {
+    if (!this.#hasStood()) return;
+    const state = await this.#ask(timeoutMs);
+    if (state === "incoming") return;
+    throw new SojournError(
+      "SOJ_DESTINATION_ABORTED",
+      `this host's daemon stood still, and ${this.#task.to} is ${state} since`,
+      { retryable: true, hint: `see the daemon's log on ${this.#task.to}` },
+    );
   }
 
   #hasStood(): boolean {
@@ -71,14 +85,13 @@ export class StallGuard implements Disposable {
     return stood;
   }
 
-  async #ask(): Promise<string> {
+  async #ask(timeoutMs: number): Promise<string> {
     const { id, guest, epoch, to } = this.#task;
     this.#context.logger.warn(
       { migration: id, guest },
       "stood still: the destination is asked again",
     );
     const question = { id, guest, epoch, wait_ms: 0 };
-    const options = { timeoutMs: questionTimeoutMs };
-    return (await this.#context.peer(to).call("state", question, options)).state;
+    return (await this.#context.peer(to).call("state", question, { timeoutMs })).state;
   }
 }

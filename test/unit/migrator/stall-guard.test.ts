@@ -43,8 +43,18 @@ describe("a daemon that did not stand still", () => {
     using clock = new FakeClock();
     const { guard, asked } = guardAgainst(silent);
     clock.run(60_000);
+    await guard.beforeStop();
     await guard.beforePromise();
     await guard.afterPromise();
+    expect(asked).toEqual([]);
+  });
+
+  test("nor after one that the destination was asked since", async () => {
+    using clock = new FakeClock();
+    const { guard, asked } = guardAgainst(silent);
+    clock.stall(60_000);
+    guard.forget();
+    await guard.beforeStop();
     expect(asked).toEqual([]);
   });
 });
