@@ -29,10 +29,10 @@ export class DestinationMigration {
   readonly #context: HostContext;
   readonly #logger: Logger;
   readonly #before: GuestRecord | undefined;
-  readonly #state = new ArrivalState();
+  readonly state = new ArrivalState();
   readonly #journal: ArrivalJournal;
   readonly #process: IncomingProcess;
-  readonly #network: ArrivalNetwork;
+  readonly network: ArrivalNetwork;
   #landsLate = false;
   /** A daemon that has just started runs the guest before it has looked at its network. */
   #networkReady: Promise<void> = Promise.resolve();
@@ -46,7 +46,7 @@ export class DestinationMigration {
       { journal: context.journal, logger: this.#logger },
       identity,
     );
-    this.#network = new ArrivalNetwork(context, this.#logger);
+    this.network = new ArrivalNetwork(context, this.#logger);
     this.#process = new IncomingProcess(context, {
       onLoaded: () =>
         this.#takeOver().catch((error: unknown) =>
@@ -74,7 +74,7 @@ export class DestinationMigration {
 
   /** Replaces the incoming process by a new, empty one. */
   async renew(): Promise<number> {
-    if (!this.#state.isOpen) throw this.#over();
+    if (!this.state.isOpen) throw this.#over();
     await this.#process.discard();
     return await this.#process.start(this.#current());
   }
@@ -82,12 +82,12 @@ export class DestinationMigration {
   async openBarrier(barrierAddress: string): Promise<void> {
     const record = this.#current();
     if (!record.hosting?.sourceTunnel) throw this.#over();
-    await this.#network.openBarrier(this.identity.id, record, barrierAddress);
+    await this.network.openBarrier(this.identity.id, record, barrierAddress);
   }
 
   /** From here on packets for the guest wait in its tap. */
   async closeBarrier(): Promise<void> {
-    await this.#network.closeBarrier();
+    await this.network.closeBarrier();
     // A stranger's connection that says nothing holds an incoming process up, and that the source's guest.
     await this.#process.instance?.runState();
     const record = this.#current();
@@ -100,22 +100,8 @@ export class DestinationMigration {
 
   /** Makes room for packets that will wait in the tap. */
   async expect(inbound: ExpectedInbound): Promise<void> {
-    if (this.#state.phase === "incoming")
-      await this.#network.expect(() => this.#current(), inbound);
-  }
-
-  /** Packets for the guest that its tap had no room for since then; null when that is not known. */
-  packetsDropped(): Promise<number | null> {
-    return this.#network.packetsDropped();
-  }
-
-  state(): DestinationState {
-    return this.#state.answer();
-  }
-
-  /** Resolves when the state is no longer `incoming`, or after `waitMs`. */
-  waitForChange(waitMs: number): Promise<DestinationState> {
-    return this.#state.wait(waitMs);
+    if (this.state.phase !== "incoming") return;
+    await this.network.expect(() => this.#current(), inbound);
   }
 
   /**
@@ -123,9 +109,9 @@ export class DestinationMigration {
    * answer is final.
    */
   async settle(graceMs: number): Promise<DestinationState> {
-    const loaded = this.#state.phase === "incoming" && (await this.#process.isLoadedSoon());
+    const loaded = this.state.phase === "incoming" && (await this.#process.isLoadedSoon());
     if (loaded) await this.#takeOver();
-    const state = await this.waitForChange(this.#process.isAlive() ? graceMs : 0);
+    const state = await this.state.wait(this.#process.isAlive() ? graceMs : 0);
     return state.state === "incoming" ? await this.#abort() : state;
   }
 
@@ -135,28 +121,28 @@ export class DestinationMigration {
    */
   async abort(): Promise<DestinationState> {
     await this.#abort();
-    await this.#network.settled;
-    return this.state();
+    await this.network.settled;
+    return this.state.answer();
   }
 
   /** The same without waiting for the removal. */
   async #abort(): Promise<DestinationState> {
-    if (!this.#state.isOpen) {
-      await this.#state.changed;
-      return this.state();
+    if (!this.state.isOpen) {
+      await this.state.changed;
+      return this.state.answer();
     }
-    this.#state.decision = "abort";
+    this.state.decision = "abort";
     try {
       await this.#process.end();
       this.#journal.record("abort");
     } catch (error) {
-      this.#state.decision = null;
+      this.state.decision = null;
       throw error;
     }
-    this.#state.become("aborted");
+    this.state.become("aborted");
     this.#logger.info("incoming guest aborted");
-    this.#network.remove(() => this.#restoreRecord());
-    return this.state();
+    this.network.remove(() => this.#restoreRecord());
+    return this.state.answer();
   }
 
   async #restoreRecord(): Promise<void> {
@@ -166,15 +152,15 @@ export class DestinationMigration {
 
   /** Resolves once this host's network follows the guest. */
   async networkSettled(): Promise<void> {
-    this.#network.land();
-    await this.#network.settled;
+    this.network.land();
+    await this.network.settled;
   }
 
   /** The source is retired. */
   async finish(): Promise<void> {
     await this.networkSettled();
     const record = this.#current();
-    if (record.hosting === null || this.#state.phase !== "taken-over") throw this.#over();
+    if (record.hosting === null || this.state.phase !== "taken-over") throw this.#over();
     await this.#context.network.change({
       ...record,
       hosting: { ...record.hosting, stage: "running", sourceTunnel: null },
@@ -196,13 +182,13 @@ export class DestinationMigration {
       return;
     }
     if (instance === undefined) {
-      this.#state.become("taken-over");
+      this.state.become("taken-over");
       return;
     }
     this.#process.adopt(instance);
     if (takenOver) {
       // From the first moment: nothing may abort what is taken over, however long its monitor is silent.
-      this.#state.decision = "takeover";
+      this.state.decision = "takeover";
       void this.#complete(instance, this.#current(), resumeUnlessRunning);
       return;
     }
@@ -217,45 +203,44 @@ export class DestinationMigration {
 
   /** A source that gives up one stream for a new one ends our process first and asks for another afterwards. */
   async #noteEnded(instance: GuestInstance): Promise<void> {
-    const isExpected = () =>
-      this.#process.instance !== instance || this.#state.phase !== "incoming";
+    const isExpected = () => this.#process.instance !== instance || this.state.phase !== "incoming";
     if (isExpected()) return;
     this.#logger.warn("the incoming process ended before it held the guest");
-    await Promise.race([delay(renewalGraceMs), this.#state.changed]);
-    if (!isExpected() && this.#state.decision !== "abort") await this.abort();
+    await Promise.race([delay(renewalGraceMs), this.state.changed]);
+    if (!isExpected() && this.state.decision !== "abort") await this.abort();
   }
 
   async #takeOver(): Promise<void> {
     const { instance } = this.#process;
-    if (instance === null || this.#state.phase !== "incoming") return;
-    if (this.#state.decision === "abort") return;
-    if (this.#state.decision === "takeover") return await this.#state.changed;
+    if (instance === null || this.state.phase !== "incoming") return;
+    if (this.state.decision === "abort") return;
+    if (this.state.decision === "takeover") return await this.state.changed;
     // A process that died once it had loaded everything can run nothing: the source still can, if it is told at once.
     if (!instance.isAlive()) {
       await this.abort();
       return;
     }
     const record = this.#current();
-    this.#state.decision = "takeover";
+    this.state.decision = "takeover";
     try {
       this.#journal.record("takeover");
     } catch (error) {
-      this.#state.decision = null;
+      this.state.decision = null;
       throw error;
     }
-    this.#state.takeoverMs = wallClockMs();
+    this.state.takeoverMs = wallClockMs();
     await this.#complete(instance, record, resume);
   }
 
   /** What follows the recorded takeover: the guest runs, and the network follows it. */
   async #complete(instance: GuestInstance, record: GuestRecord, run: typeof resume): Promise<void> {
-    if (record.migration?.resume) this.#state.resumeMs = await run(instance, this.#logger);
-    this.#network.willLand(async () => {
+    if (record.migration?.resume) this.state.resumeMs = await run(instance, this.#logger);
+    this.network.willLand(async () => {
       await this.#networkReady;
       await land(this.#context, record);
     });
-    if (!this.#landsLate) this.#network.land();
-    this.#state.become("taken-over");
+    if (!this.#landsLate) this.network.land();
+    this.state.become("taken-over");
     this.#logger.info("guest taken over");
     await instance
       .announceSelf()
@@ -271,7 +256,7 @@ export class DestinationMigration {
   #over(): Error {
     return preconditionError(
       "SOJ_MIGRATION_OVER",
-      `migration ${this.identity.id} is ${this.#state.phase} at ${this.#context.host.name}`,
+      `migration ${this.identity.id} is ${this.state.phase} at ${this.#context.host.name}`,
     );
   }
 }

@@ -69,7 +69,7 @@ export class Destinations {
         const migration = this.#find(request)?.migration;
         if (migration === undefined) return this.#journaled(request);
         if (request.inbound !== undefined) await migration.expect(request.inbound);
-        return await migration.waitForChange(request.wait_ms);
+        return await migration.state.wait(request.wait_ms);
       },
       settle: async (request) => {
         const entry = this.#find(request);
@@ -84,7 +84,7 @@ export class Destinations {
       verify: async (request) => {
         const migration = this.#isFinished(request) ? null : this.#demand(request).migration;
         await migration?.networkSettled();
-        const packets_dropped = (await migration?.packetsDropped()) ?? null;
+        const packets_dropped = (await migration?.network.packetsDropped()) ?? null;
         const run_state = await this.#runState(request.guest);
         return { run_state, network_settled: true, packets_dropped };
       },
@@ -149,10 +149,10 @@ export class Destinations {
     entry.lease?.cancel();
     const dueMs = monotonicMs() + lengthMs;
     const expire = () => {
-      const { state } = entry.migration.state();
+      const { phase } = entry.migration.state;
       // The journal answers for it from now on.
-      if (state === "aborted") this.#drop(entry.migration.identity.id);
-      if (state !== "incoming") return;
+      if (phase === "aborted") this.#drop(entry.migration.identity.id);
+      if (phase !== "incoming") return;
       // We, not the source, have been silent: what it said meanwhile has not been read yet.
       if (monotonicMs() - dueMs > longestPauseMs) return this.#renewLease(entry, secondChanceMs);
       this.#context.logger.warn(entry.migration.identity, "the source has fallen silent");
