@@ -86,6 +86,21 @@ test.each(chosen)("%s", async (_title, { host, at, holdsGuest, forMs = stallMs, 
   expect(await fault.expectSettled(id)).toBe(exitCode === 0 ? "away" : "home");
 });
 
+if (process.env.SOJOURN_FAULTS_ALL) {
+  test("[rows 40] both daemons are stopped in precopy for longer than the lease, and go on", async () => {
+    await fault.setMigrationPolicy("host-a", "max_bandwidth_mbps = 16");
+    const migration = fault.migrate("host-a", "host-b");
+    const id = await migration.streaming();
+    const daemons = [fault.daemonOn("host-a"), fault.daemonOn("host-b")];
+    for (const pid of daemons) fault.signal(pid, "SIGSTOP");
+    await wait(leaseMs + 5_000);
+    for (const pid of daemons) fault.signal(pid, "SIGCONT");
+    expect((await migration.ended).exitCode).toBe(0);
+    expect(await fault.expectSettled(id)).toBe("away");
+    await fault.setMigrationPolicy("host-a", "");
+  });
+}
+
 test("[rows 40] both daemons are stopped for five seconds in precopy, and go on", async () => {
   const migration = fault.migrate("host-a", "host-b");
   const id = await migration.phase("precopy");
