@@ -1,5 +1,5 @@
 import { delay } from "../platform/clock.ts";
-import { refuseEnded } from "./convergence.ts";
+import { refuseEnded, StoppedByHypervisor } from "./convergence.ts";
 import { interruptible } from "./interruptible.ts";
 import { attachmentOf } from "./network.ts";
 import { rateWindowMs } from "./pacing.ts";
@@ -35,13 +35,41 @@ export async function armCopy(
     void hold.then((late) => late[Symbol.dispose]());
     throw error;
   });
+  await whileStreaming(facts, interruptible(prepareToStop(context, task, facts, signal), signal));
+  if (facts.resume) refuseEnded(await facts.instance.migrationProgress());
+}
+
+async function prepareToStop(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+  signal: AbortSignal,
+): Promise<void> {
   await confirmDestination(context, task, facts, signal);
   if (conductOf(task.strategy).copies) {
     await context.network.routing.arm(attachmentOf(context.host, facts.before).address);
   }
   await Promise.all([delay(minimumArmedMs, signal), drained(facts)]);
   await facts.pace.stoppable(signal);
-  if (facts.resume) refuseEnded(await facts.instance.migrationProgress());
+}
+
+/**
+ * Waits for `work` unless QEMU stops the guest by itself meanwhile: then the guest is not to wait for it.
+ * @throws StoppedByHypervisor
+ */
+async function whileStreaming(facts: MigrationFacts, work: Promise<void>): Promise<void> {
+  if (!facts.resume) return await work;
+  const stopped = Promise.withResolvers<never>();
+  const unlisten = facts.instance.onEvent(({ name, data }) => {
+    const isOver =
+      name === "MIGRATION" && ["pre-switchover", "device"].includes(String(data.status));
+    if (isOver) stopped.reject(new StoppedByHypervisor());
+  });
+  try {
+    await Promise.race([work, stopped.promise]);
+  } finally {
+    unlisten();
+  }
 }
 
 /**

@@ -186,7 +186,11 @@ async function keepRedirect(
   });
 }
 
-async function giveBack(facts: MigrationFacts): Promise<void> {
+/**
+ * Ends the stream if there is one, and lets the guest run if we may. Nothing but the monitor is waited for: the guest
+ * stands meanwhile.
+ */
+export async function giveBack(facts: Pick<MigrationFacts, "instance" | "resume">): Promise<void> {
   const { instance } = facts;
   mayRun(instance);
   const moving = ["setup", "active", "pre-switchover", "device", "cancelling"];
