@@ -106,7 +106,7 @@ export async function verifyTraffic(
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
   try {
     const answer = await untilAnswered(() =>
-      context.peer(task.to).call("verify", { ...identity, wait_ms: 5_000 }, { timeoutMs: 20_000 }),
+      context.peer(task.to).call("verify", { ...identity, wait_ms: 5_000 }, { timeoutMs: 8_000 }),
     );
     context.logger.info({ migration: task.id, ...answer }, "guest verified at the destination");
     facts.lostAtDestination = answer.run_state === "gone";
@@ -134,7 +134,7 @@ export async function retireSource(
   facts: MigrationFacts,
 ): Promise<void> {
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
-  await untilAnswered(() => context.peer(task.to).call("finish", identity, { timeoutMs: 20_000 }));
+  await untilAnswered(() => context.peer(task.to).call("finish", identity, { timeoutMs: 8_000 }));
   // Last, because after a crash this record is what the destination's end is asked for again.
   const record = context.records.get(task.guest);
   if (!record?.outgoing) return;
