@@ -243,7 +243,7 @@ export class Destinations {
   #isArriving(guest: string): boolean {
     return [...this.#entries.values()].some(
       ({ migration }) =>
-        migration.identity.guest === guest && migration.state().state === "incoming",
+        migration.identity.guest === guest && migration.state.answer().state === "incoming",
     );
   }
 
