@@ -9,6 +9,7 @@ export const commandLoaders = {
   status: async () => (await import("./commands/status.ts")).statusCommand(),
   watch: async () => (await import("./commands/watch.ts")).watchCommand(),
   cancel: async () => (await import("./commands/cancel.ts")).cancelCommand(),
+  resolve: async () => (await import("./commands/resolve.ts")).resolveCommand(),
   report: async () => (await import("./commands/report.ts")).reportCommand(),
   journal: async () => (await import("./commands/journal.ts")).journalCommand(),
   bench: async () => (await import("./commands/bench.ts")).benchCommand(),

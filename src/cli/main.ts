@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { usageError } from "../platform/errors.ts";
 import { commandLoaders } from "./commands.ts";
@@ -23,6 +25,7 @@ export async function runCli(args: readonly string[]): Promise<void> {
 async function programFor(args: readonly string[], json: boolean): Promise<Command> {
   const program = new Command("sojourn")
     .description("Moves a running guest to a host in another subnet and keeps its TCP sessions.")
+    .version(releaseVersion(), "--version")
     .enablePositionalOptions()
     .helpCommand(false);
   const wanted = args[0];
@@ -34,6 +37,16 @@ async function programFor(args: readonly string[], json: boolean): Promise<Comma
   }
   throwInsteadOfExit(program, json);
   return program;
+}
+
+/** That of the package this runs from, two folders up in a checkout as in an installation. */
+function releaseVersion(): string {
+  const path = join(import.meta.dirname, "..", "..", "package.json");
+  try {
+    return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
+  } catch {
+    return "unknown";
+  }
 }
 
 /** Commander would print and exit by itself; this error handling must hold for every level of commands. */

@@ -45,7 +45,8 @@ export function wantsJson(args: readonly string[]): boolean {
 export function surviveClosedPipes(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      // A terminal that has been closed says EIO.
+      if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
       process.exit(process.exitCode ?? 0);
     });
   }

@@ -9,6 +9,7 @@ export interface RequestOptions {
   method: "GET" | "POST" | "PUT";
   path: string;
   body?: unknown;
+  headers?: Record<string, string>;
   signal?: AbortSignal;
 }
 
@@ -44,6 +45,7 @@ async function send(options: RequestOptions): Promise<IncomingMessage> {
     agent: false,
     headers: {
       connection: "close",
+      ...options.headers,
       ...(body === undefined
         ? {}
         : { "content-type": "application/json", "content-length": Buffer.byteLength(body) }),

@@ -12,6 +12,7 @@ import type {
   MigrationRequest,
   MigrationStatus,
   ProbeResults,
+  ResolutionResult,
 } from "./services.ts";
 
 /** The daemon's services as a program on the same machine sees them. */
@@ -42,10 +43,25 @@ export function createDaemonClient(socketPath: string = defaultSocketPath()): Da
     stopGuest: (name) => call<GuestSummary>("POST", guest(name, "/stop")),
     planMigration: (request: MigrationRequest) =>
       call<MigrationPlan>("POST", "/v1/migrations", { ...request, dry_run: true }),
-    startMigration: (request: MigrationRequest) => call("POST", "/v1/migrations", request),
-    listMigrations: () => call<MigrationStatus[]>("GET", "/v1/migrations"),
+    startMigration: (request, { idempotencyKey: key, abortUnlessFollowed } = {}) =>
+      requestJson({
+        socketPath,
+        method: "POST",
+        path: "/v1/migrations",
+        body: { ...request, ...(abortUnlessFollowed ? { abort_unless_followed: true } : {}) },
+        ...(key === undefined ? {} : { headers: { "idempotency-key": `"${key}"` } }),
+      }),
+    listMigrations: (limit) =>
+      call<MigrationStatus[]>(
+        "GET",
+        `/v1/migrations${limit === undefined ? "" : `?limit=${limit}`}`,
+      ),
+    findMigrations: (key) =>
+      call<MigrationStatus[]>("GET", `/v1/migrations?idempotency_key=${encodeURIComponent(key)}`),
     getMigration: (id) => call<MigrationStatus>("GET", migration(id)),
     cancelMigration: (id) => call<MigrationStatus>("POST", migration(id, "/cancel")),
+    resolveMigration: (id, decision) =>
+      call<ResolutionResult>("POST", migration(id, "/resolve"), decision),
     getReport: (id) => call<MigrationReport>("GET", migration(id, "/report")),
     addProbeResults: (
       id: string,
@@ -54,7 +70,10 @@ export function createDaemonClient(socketPath: string = defaultSocketPath()): Da
       throughput: ThroughputTimeline | null = null,
     ) => call<MigrationReport>("PUT", migration(id, "/report"), { probes, flows, throughput }),
     getThroughput: (id) => call<ThroughputTimeline | null>("GET", migration(id, "/throughput")),
-    migrationEvents: (id, signal) => followEvents(socketPath, migration(id, "/events"), id, signal),
+    migrationEvents: (id, signal, { abortOnDisconnect } = {}) => {
+      const query = abortOnDisconnect ? "?abort_on_disconnect=true" : "";
+      return followEvents(socketPath, migration(id, `/events${query}`), id, signal);
+    },
   };
 }
 

@@ -3,25 +3,33 @@ import { createQemuHypervisor } from "../hypervisor/qemu/qemu-hypervisor.ts";
 import type { StreamTls } from "../hypervisor/qemu/stream-tls.ts";
 import { Destinations } from "../migrator/destinations.ts";
 import { Guests } from "../migrator/guests.ts";
+import { importHistoryFiles } from "../migrator/history-files.ts";
 import { HostNetwork } from "../migrator/host-network.ts";
 import { Journal } from "../migrator/journal.ts";
 import { holdDamaged } from "../migrator/journal-holds.ts";
 import { Migrations } from "../migrator/migrations.ts";
 import type { HostFacts } from "../migrator/network.ts";
+import { Notices } from "../migrator/notices.ts";
 import { delegationProcedures, migrationProcedures } from "../migrator/procedures.ts";
 import { RecordStore } from "../migrator/record-store.ts";
 import { recoverHost } from "../migrator/recovery.ts";
+import { Resolutions } from "../migrator/resolutions.ts";
 import type { MigrationPolicy, SourceContext } from "../migrator/source-context.ts";
+import { SqliteHistory } from "../migrator/sqlite-history.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
+import { diskStorage } from "../platform/storage.ts";
 import { removeBarrierLeftovers } from "../routing/barrier/index.ts";
 import { openRoutingPlane } from "../routing/plane.ts";
 import { createTunnels } from "../tunnels/tunnels.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
 import { createHostServices } from "./host-services.ts";
+import { IdempotentStarts } from "./idempotency.ts";
+import { Lifelines } from "./lifelines.ts";
 import { MigrationStarter } from "./migration-starter.ts";
+import { Mirrors } from "./mirrors.ts";
 import { baseHandlers, baseProcedures } from "./procedures.ts";
 import type { DaemonServices } from "./services.ts";
 import { layOutStreamCredentials } from "./stream-credentials.ts";
@@ -92,7 +100,13 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const shared = { host, guests, network, records, journal, logger };
   const source: SourceContext = { ...shared, peer, policy: policyOf(config) };
   const destinations = stack.use(new Destinations(shared));
-  const migrations = new Migrations(source, join(config.paths.state, "migrations"));
+  const history = stack.use(new SqliteHistory(join(config.paths.state, "history.sqlite"), logger));
+  importHistoryFiles(join(config.paths.state, "migrations"), diskStorage, history, logger);
+  const migrations = new Migrations(source, history);
+  const starts = new IdempotentStarts(migrations);
+  const mirrors = stack.use(new Mirrors(host.name, peer, migrations));
+  const notices = stack.use(new Notices(source));
+  const resolutions = new Resolutions({ context: source, migrations, destinations, notices });
   const starter = new MigrationStarter({ config, context: source, migrations, tunnels, peer });
 
   await recoverHost(source, migrations, destinations, async () => {
@@ -100,6 +114,8 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await tunnels.removeProbeLeftovers();
     await prepareUnderlays(tunnels, config, logger);
   });
+  notices.tell();
+  mirrors.goOn();
 
   const services = createHostServices({
     hostName: host.name,
@@ -107,13 +123,17 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     records,
     migrations,
     starter,
+    starts,
+    resolutions,
+    mirrors,
+    lifelines: (cancel) => stack.use(new Lifelines(cancel, logger)),
     peer,
     doctor: async () => [],
   });
   const handlers = {
     ...baseHandlers(config, () => hypervisor.capabilities()),
     ...destinations.handlers(),
-    ...delegationHandlers(starter, migrations, records),
+    ...delegationHandlers(starter, starts, migrations, records),
   };
   stack.defer(async () => {
     await migrations.windDown(windDownMs);

@@ -1,11 +1,13 @@
-import type { Migrations, StreamEvent } from "../migrator/migrations.ts";
+import type { Migrations } from "../migrator/migrations.ts";
 import type { delegationProcedures } from "../migrator/procedures.ts";
 import type { RecordStore } from "../migrator/record-store.ts";
-import { delay } from "../platform/clock.ts";
-import { asSojournError, preconditionError, SojournError } from "../platform/errors.ts";
+import type { Idempotency } from "../migrator/stored-migration.ts";
+import { preconditionError } from "../platform/errors.ts";
 import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
 import type { procedures } from "./compose.ts";
+import type { IdempotentStarts } from "./idempotency.ts";
 import type { MigrationStarter } from "./migration-starter.ts";
+import type { Mirrors } from "./mirrors.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
 
 type Peer = PeerCaller<typeof procedures>;
@@ -13,9 +15,9 @@ type Peer = PeerCaller<typeof procedures>;
 /** Passes a request on to the host where the guest is, and keeps a copy of what happens there. */
 export async function delegateMigration(
   peer: Peer,
-  here: string,
   request: MigrationRequest,
-  migrations: Migrations,
+  idempotency: Idempotency | null,
+  mirrors: Mirrors,
 ): Promise<string> {
   const { id } = await peer.call("delegate-migration", {
     guest: request.guest,
@@ -24,9 +26,9 @@ export async function delegateMigration(
     timeout_s: request.timeout_s ?? null,
     max_outage_ms: request.max_outage_ms ?? null,
     strategy: request.strategy ?? null,
+    ...(idempotency === null ? {} : { idempotency }),
   });
-  const feed = migrations.mirror({ id, guest: request.guest, from: peer.peer, to: request.to });
-  void copyEvents(peer, here, id, feed);
+  mirrors.begin({ id, guest: request.guest, from: peer.peer, to: request.to }, idempotency);
   return id;
 }
 
@@ -42,20 +44,24 @@ export async function delegatePlan(peer: Peer, request: MigrationRequest): Promi
 /** The serving side. Only a guest's home may ask for it. */
 export function delegationHandlers(
   starter: MigrationStarter,
+  starts: IdempotentStarts,
   migrations: Migrations,
   records: RecordStore,
 ): ProcedureHandlers<typeof delegationProcedures> {
   return {
     "delegate-migration": async (request, { peer }) => {
       checkHome(records, request.guest, peer);
-      const id = await starter.start({
+      const { idempotency = null } = request;
+      const wanted = {
         guest: request.guest,
         to: request.to,
         tunnel: request.tunnel,
         ...(request.timeout_s === null ? {} : { timeout_s: request.timeout_s }),
         ...(request.max_outage_ms === null ? {} : { max_outage_ms: request.max_outage_ms }),
         ...(request.strategy === null ? {} : { strategy: request.strategy }),
-      });
+      };
+      const start = () => starter.start(wanted, idempotency);
+      const id = idempotency === null ? await start() : await starts.start(idempotency, start);
       return { id, state: migrations.get(id).state };
     },
     "delegate-plan": async (request, { peer }) => {
@@ -82,36 +88,4 @@ function checkHome(records: RecordStore, guest: string, peer: string): void {
   throw preconditionError("SOJ_NOT_HOME", `${peer} is not the home of ${guest}`, {
     httpStatus: 403,
   });
-}
-
-/** Follows until the end; a host that stays silent for a minute ends the copy with what is known. */
-async function copyEvents(
-  peer: Peer,
-  here: string,
-  id: string,
-  feed: (event: StreamEvent, ended: boolean) => void,
-): Promise<void> {
-  let from = 0;
-  let failures = 0;
-  while (failures < 60) {
-    try {
-      const answer = await peer.call("delegated-events", { id, from, wait_ms: 10_000 });
-      failures = 0;
-      for (const [index, event] of answer.events.entries()) {
-        feed(event as StreamEvent, answer.ended && index === answer.events.length - 1);
-      }
-      from += answer.events.length;
-      if (answer.ended && answer.events.length > 0) return;
-      if (answer.ended) break;
-    } catch (error) {
-      failures += asSojournError(error).retryable ? 1 : 60;
-      await delay(1_000);
-    }
-  }
-  const unknown = new SojournError(
-    "SOJ_PEER_UNREACHABLE",
-    `${here} has lost sight of migration ${id}, which ${peer.peer} carries out`,
-    { exitCode: 7, hint: `on ${peer.peer}: sojourn watch ${id}`, guestState: "unknown" },
-  );
-  feed(unknown.toRecord(), true);
 }

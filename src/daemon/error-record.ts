@@ -16,7 +16,8 @@ export function isErrorRecord(value: unknown): value is ErrorRecord {
     isNullOr("string", record.hint) &&
     isNullOr("string", record.guest_state) &&
     Number.isInteger(record.exit_code) &&
-    typeof record.retryable === "boolean"
+    typeof record.retryable === "boolean" &&
+    (record.id === undefined || typeof record.id === "string")
   );
 }
 

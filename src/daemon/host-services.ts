@@ -1,13 +1,28 @@
 import type { Guests } from "../migrator/guests.ts";
-import type { Migrations, StoredMigration } from "../migrator/migrations.ts";
+import type { Migrations } from "../migrator/migrations.ts";
 import type { RecordStore } from "../migrator/record-store.ts";
+import type { Resolutions } from "../migrator/resolutions.ts";
+import type { MigrationSummary } from "../migrator/stored-migration.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { isWithinBudget } from "../probe/analysis.ts";
 import type { procedures } from "./compose.ts";
 import { delegateMigration, delegatePlan } from "./delegation.ts";
+import { type IdempotentStarts, idempotencyOf } from "./idempotency.ts";
+import type { Lifelines } from "./lifelines.ts";
 import type { MigrationStarter } from "./migration-starter.ts";
-import type { DaemonServices, DoctorCheck, GuestSummary, MigrationStatus } from "./services.ts";
+import type { Mirrors } from "./mirrors.ts";
+import {
+  type DaemonServices,
+  type DoctorCheck,
+  type GuestSummary,
+  listedMigrations,
+  type MigrationEvent,
+  type MigrationStatus,
+} from "./services.ts";
+
+/** How long the answer to a decision waits for what it leads to. */
+const resolutionPatienceMs = 20_000;
 
 export interface HostServicesOptions {
   hostName: string;
@@ -15,13 +30,46 @@ export interface HostServicesOptions {
   records: RecordStore;
   migrations: Migrations;
   starter: MigrationStarter;
+  starts: IdempotentStarts;
+  resolutions: Resolutions;
+  mirrors: Mirrors;
+  /** Made with `cancelMigration` of these services. */
+  lifelines: (cancel: DaemonServices["cancelMigration"]) => Lifelines;
   peer: (host: string) => PeerCaller<typeof procedures>;
   doctor: () => Promise<DoctorCheck[]>;
 }
 
 /** What the local API serves, out of the migrator's parts. */
 export function createHostServices(options: HostServicesOptions): DaemonServices {
-  const { guests, records, migrations, starter, hostName } = options;
+  const { guests, records, migrations, starter, starts, resolutions, hostName } = options;
+
+  async function cancelMigration(id: string): Promise<MigrationStatus> {
+    const stored = migrations.get(id);
+    if (stored.from === hostName) return statusOf(migrations.cancel(id));
+    await options.peer(stored.from).call("delegated-cancel", { id });
+    return statusOf(migrations.get(id));
+  }
+
+  const lifelines = options.lifelines(cancelMigration);
+
+  /** The migration ends with its follower. */
+  async function* tied(
+    events: AsyncIterable<MigrationEvent>,
+    id: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<MigrationEvent> {
+    lifelines.followed(id);
+    let over = false;
+    const lost = () => {
+      if (!over) lifelines.lose(id);
+    };
+    if (signal.aborted) lost();
+    signal.addEventListener("abort", lost, { once: true });
+    for await (const event of events) {
+      over ||= event.type === "report" || event.type === "error";
+      yield event;
+    }
+  }
 
   /** The host to ask instead of this one: a guest whose home is here is migrated from where it is. */
   const elsewhere = (guest: string) => {
@@ -44,22 +92,36 @@ export function createHostServices(options: HostServicesOptions): DaemonServices
       const peer = elsewhere(request.guest);
       return peer === null ? await starter.plan(request) : await delegatePlan(peer, request);
     },
-    async startMigration(request) {
-      const peer = elsewhere(request.guest);
-      const id =
-        peer === null
-          ? await starter.start(request)
-          : await delegateMigration(peer, hostName, request, migrations);
+    async startMigration(request, { idempotencyKey: key, abortUnlessFollowed } = {}) {
+      const idempotency = key === undefined ? null : idempotencyOf(key, request);
+      const start = () => {
+        const peer = elsewhere(request.guest);
+        if (peer === null) return starter.start(request, idempotency);
+        return delegateMigration(peer, request, idempotency, options.mirrors);
+      };
+      const id = idempotency === null ? await start() : await starts.start(idempotency, start);
+      if (abortUnlessFollowed) lifelines.expectFollower(id);
       return { id, state: migrations.get(id).state };
     },
-    listMigrations: async () => migrations.list().map(statusOf),
+    listMigrations: async (limit = listedMigrations) =>
+      migrations.list(limit).map(statusOf).toReversed(),
+    async findMigrations(key) {
+      const found = migrations.byKey(key);
+      return found === undefined ? [] : [statusOf(found)];
+    },
     getMigration: async (id) => statusOf(migrations.get(id)),
-    migrationEvents: (id, signal) => migrations.events(id).follow(signal),
-    async cancelMigration(id) {
-      const stored = migrations.get(id);
-      if (stored.from === hostName) return statusOf(migrations.cancel(id));
-      await options.peer(stored.from).call("delegated-cancel", { id });
-      return statusOf(migrations.get(id));
+    migrationEvents: (id, signal, { abortOnDisconnect } = {}) => {
+      const events = migrations.events(id).follow(signal);
+      return abortOnDisconnect ? tied(events, id, signal) : events;
+    },
+    cancelMigration,
+    async resolveMigration(id, { keep, confirm }) {
+      const resolution = confirm
+        ? await resolutions.decide(id, keep)
+        : await resolutions.describe(id, keep);
+      if (confirm) await migrations.settled(id, resolutionPatienceMs);
+      const status = migrations.has(id) ? statusOf(migrations.get(id)) : null;
+      return { ...resolution, confirmed: confirm, status };
     },
     async getReport(id) {
       const { report, state } = migrations.get(id);
@@ -109,7 +171,7 @@ function goneSummary(name: string): GuestSummary {
   return { name, state: "stopped", host: null, home: "", addresses: [], memory_mib: 0 };
 }
 
-function statusOf(stored: StoredMigration): MigrationStatus {
+function statusOf(stored: MigrationSummary): MigrationStatus {
   return {
     id: stored.id,
     guest: stored.guest,

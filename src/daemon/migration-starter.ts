@@ -1,12 +1,14 @@
 import { placeOf } from "../migrator/guests.ts";
-import { type Migrations, newMigrationId } from "../migrator/migrations.ts";
+import { newMigrationId } from "../migrator/migration-id.ts";
+import type { Migrations } from "../migrator/migrations.ts";
 import { attachmentOf, guestNetworkOf } from "../migrator/network.ts";
 import type { GuestRecord } from "../migrator/records.ts";
 import { redirectCommand } from "../migrator/redirect-command.ts";
 import type { MigrationTask, SourceContext } from "../migrator/source-context.ts";
 import { outgoingRecord, preparationOf } from "../migrator/source-preparation.ts";
+import type { Idempotency } from "../migrator/stored-migration.ts";
 import { lossless } from "../migrator/strategy.ts";
-import { preconditionError } from "../platform/errors.ts";
+import { preconditionError, type SojournError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { ourProtocol } from "../routing/desired.ts";
 import type { PlanLine, Tunnels } from "../tunnels/tunnel.ts";
@@ -44,13 +46,14 @@ export class MigrationStarter {
    * does not run here, a peer that does not answer, a tunnel kind that this kernel cannot do,
    * hypervisors between which the guest cannot go.
    */
-  async start(request: MigrationRequest): Promise<string> {
+  async start(request: MigrationRequest, idempotency: Idempotency | null = null): Promise<string> {
     const record = this.#check(request);
     this.#reserved.add(request.guest);
     try {
       const task = await this.#taskFor(request, record);
       const resume = await this.#runs(request.guest);
-      return this.#migrations.start(task, record, resume, request.max_outage_ms ?? null);
+      const budgetMs = request.max_outage_ms ?? null;
+      return this.#migrations.start(task, record, resume, { budgetMs, idempotency });
     } finally {
       this.#reserved.delete(request.guest);
     }
@@ -92,10 +95,7 @@ export class MigrationStarter {
     this.#context.journal.refuseHeld(guest);
     const running = this.#migrations.runningOf(guest);
     if (this.#reserved.has(guest) || running !== undefined || record?.migration) {
-      const id = running ?? record?.migration?.id;
-      throw preconditionError("SOJ_GUEST_BUSY", `${guest} is being migrated already`, {
-        hint: id === undefined ? "sojourn status" : `sojourn watch ${id}`,
-      });
+      throw this.#busy(guest, running ?? record?.migration?.id);
     }
     if (!record?.hosting || guests.instance(guest) === undefined) {
       throw preconditionError("SOJ_GUEST_NOT_RUNNING", `${guest} ${placeOf(record, here)}`, {
@@ -119,6 +119,19 @@ export class MigrationStarter {
       );
     }
     return record;
+  }
+
+  #busy(guest: string, id: string | undefined): SojournError {
+    if (id === undefined || !this.#migrations.has(id)) {
+      const hint = "sojourn status";
+      return preconditionError("SOJ_GUEST_BUSY", `${guest} is being migrated already`, { hint });
+    }
+    const inDoubt = this.#migrations.get(id).state === "in-doubt";
+    return preconditionError(
+      "SOJ_GUEST_BUSY",
+      inDoubt ? `${guest} is in doubt (${id})` : `${guest} is being migrated already (${id})`,
+      { migration: id, hint: inDoubt ? `sojourn resolve ${id} --help` : `sojourn watch ${id}` },
+    );
   }
 
   async #taskFor(request: MigrationRequest, record: GuestRecord): Promise<MigrationTask> {

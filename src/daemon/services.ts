@@ -1,6 +1,7 @@
 import type { PhaseEvent, ProgressEvent } from "../migrator/events.ts";
 import type { Phase } from "../migrator/phases.ts";
 import type { MigrationReport } from "../migrator/report.ts";
+import type { Resolution } from "../migrator/resolutions.ts";
 import type { Strategy } from "../migrator/strategy.ts";
 import type { ErrorRecord } from "../platform/errors.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
@@ -29,6 +30,34 @@ export interface MigrationRequest {
   /** For benchmarks: all but `lossless`, the default, lose packets. */
   strategy?: Strategy;
 }
+
+/** What an operator decides about a migration in doubt. */
+export interface Decision {
+  keep: "source" | "destination";
+  confirm: boolean;
+}
+
+export type ResolutionResult = Resolution & {
+  confirmed: boolean;
+  /** Null at a destination, which keeps no history. */
+  status: MigrationStatus | null;
+};
+
+/** How a migration is asked for, which does not change what is asked for. */
+export interface StartConduct {
+  /** The same request with the same key begins nothing a second time. */
+  idempotencyKey?: string;
+  /** Cancelled unless somebody follows it soon, with `abortOnDisconnect`. */
+  abortUnlessFollowed?: boolean;
+}
+
+export interface FollowOptions {
+  /** Cancels the migration when `signal` fires before its end. */
+  abortOnDisconnect?: boolean;
+}
+
+/** How many migrations are listed unless more are asked for. */
+export const listedMigrations = 100;
 
 /** What a migration would do, host by host, in order. */
 export interface MigrationPlan {
@@ -78,12 +107,27 @@ export interface DaemonServices {
 
   /** Checks everything that can be checked without changing anything, on both hosts. */
   planMigration(request: MigrationRequest): Promise<MigrationPlan>;
-  startMigration(request: MigrationRequest): Promise<{ id: string; state: Phase }>;
-  listMigrations(): Promise<MigrationStatus[]>;
+  startMigration(
+    request: MigrationRequest,
+    conduct?: StartConduct,
+  ): Promise<{ id: string; state: Phase }>;
+  /** The `limit` newest and all that have not ended or are in doubt, oldest first. */
+  listMigrations(limit?: number): Promise<MigrationStatus[]>;
+  /** The migration that a request with this key began; none or one. */
+  findMigrations(idempotencyKey: string): Promise<MigrationStatus[]>;
   getMigration(id: string): Promise<MigrationStatus>;
   /** Past events first, then live ones; the report or an error record is the last. Ends early when `signal` fires. */
-  migrationEvents(id: string, signal: AbortSignal): AsyncIterable<MigrationEvent>;
+  migrationEvents(
+    id: string,
+    signal: AbortSignal,
+    options?: FollowOptions,
+  ): AsyncIterable<MigrationEvent>;
   cancelMigration(id: string): Promise<MigrationStatus>;
+  /**
+   * What an operator's decision about a migration in doubt rests on and would do; with `confirm` it is carried out, and
+   * `status` tells what has become of the migration.
+   */
+  resolveMigration(id: string, decision: Decision): Promise<ResolutionResult>;
   getReport(id: string): Promise<MigrationReport>;
   /** Puts what the CLI's probers measured into the stored report and judges the budget. */
   addProbeResults(

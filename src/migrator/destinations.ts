@@ -1,15 +1,16 @@
 import { monotonicMs, startTimer, type Timer } from "../platform/clock.ts";
-import { preconditionError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import { longestPauseMs } from "../platform/loop-watch.ts";
 import type { ProcedureHandlers } from "../platform/procedures.ts";
+import { checkAdmissible } from "./admission.ts";
 import { DestinationMigration } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
-import { placeOf } from "./guests.ts";
 import type { HostContext } from "./host-context.ts";
 import { incomingRecord } from "./incoming-record.ts";
-import { guestNetworkOf } from "./network.ts";
+import { migrationFacts } from "./migration-facts.ts";
 import type { DestinationState, migrationProcedures } from "./procedures.ts";
+import type { GuestRecord } from "./records.ts";
+import { supersede } from "./superseded.ts";
 
 /** Without a word from the source for this long, a destination that holds nothing gives up. */
 const leaseMs = 30_000;
@@ -40,11 +41,11 @@ export class Destinations {
     const { network } = this.#context;
     return {
       "plan-incoming": async (request, { peer }) => {
-        this.#checkAdmissible(request);
+        checkAdmissible(this.#context, request, this.#isArriving(request.guest));
         return { lines: await network.plan(incomingRecord(this.#context, request, peer)) };
       },
       prepare: async (request, { peer }) => {
-        this.#checkAdmissible(request);
+        checkAdmissible(this.#context, request, this.#isArriving(request.guest));
         const before = this.#context.records.get(request.guest);
         const entry = this.#add(new DestinationMigration(this.#context, request, before));
         const migration_port = await entry.lock.run(() => entry.migration.prepare(request, peer));
@@ -96,6 +97,8 @@ export class Destinations {
           return {};
         });
       },
+      supersede: (request) => this.#supersede(request),
+      "migration-facts": (request) => migrationFacts(this.#context, request),
       "guest-ended": async (request, { peer }) => {
         const record = this.#context.records.get(request.guest);
         if (record?.redirect?.host === peer && record.hosting === null) {
@@ -111,26 +114,80 @@ export class Destinations {
     const arriving = this.#context.records.all().map(async (record) => {
       if (record.migration?.role !== "destination") return;
       if (this.#context.journal.isHeld(record.guest)) return;
-      const { id, epoch } = record.migration;
-      const identity = { id, guest: record.guest, epoch };
+      await this.#recoverOne(record.migration, record, networkReady);
+    });
+    await Promise.all(arriving);
+  }
+
+  /**
+   * Goes on with a migration about which an operator has decided in writing: takes the guest for good, or gives it up.
+   */
+  async goOn(record: GuestRecord): Promise<void> {
+    if (record.migration === null) return;
+    const { id } = record.migration;
+    if (this.#entries.has(id)) await this.#carryOut(id);
+    else await this.#recoverOne(record.migration, record, Promise.resolve());
+  }
+
+  /** One guest's trouble must not keep the daemon, and with it all others, down; the source asks again. */
+  async #recoverOne(
+    { id, epoch }: { id: string; epoch: number },
+    record: GuestRecord,
+    networkReady: Promise<void>,
+  ): Promise<void> {
+    const { guests, journal, logger } = this.#context;
+    const identity = { id, guest: record.guest, epoch };
+    try {
+      if (journal.has(id, "superseded")) {
+        await supersede(this.#context, { ...identity, new_epoch: epoch + 1 });
+        return;
+      }
       const before =
         record.redirect === null ? undefined : { ...record, hosting: null, migration: null };
       const entry = this.#add(new DestinationMigration(this.#context, identity, before));
-      const instance = this.#context.guests.instance(record.guest);
-      const takenOver = this.#context.journal.has(id, "takeover");
-      // One guest's trouble must not keep the daemon, and with it all others, down; the source asks again.
-      await entry.migration
-        .recover(instance, takenOver, networkReady)
-        .catch((error: unknown) =>
-          this.#context.logger.error({ ...identity, err: error }, "recovery failed"),
-        );
-    });
-    await Promise.all(arriving);
+      const takenOver = journal.has(id, "takeover");
+      if (journal.has(id, "resolved-source")) await guests.end(record.guest);
+      await entry.migration.recover(guests.instance(record.guest), takenOver, networkReady);
+      if (journal.has(id, "resolved-destination")) await this.#carryOut(id);
+    } catch (error) {
+      logger.error({ ...identity, err: error }, "recovery failed");
+    }
+  }
+
+  /** The source is not waited for any more. */
+  async #carryOut(id: string): Promise<void> {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    if (this.#context.journal.has(id, "resolved-source")) {
+      await entry.lock.run(() => entry.migration.abort());
+      return;
+    }
+    await entry.migration.waitForChange(10_000);
+    await entry.lock.run(() => entry.migration.finish());
+    this.#drop(id);
   }
 
   /** Lets go of timers; nothing in the kernel or in QEMU changes. */
   [Symbol.dispose](): void {
     for (const id of [...this.#entries.keys()]) this.#drop(id);
+  }
+
+  /** An operator has kept the guest at its source: what is here of it ends, whatever was taken over. */
+  async #supersede(request: Identity & { new_epoch: number }) {
+    const { journal } = this.#context;
+    const { id, guest } = request;
+    const mayHaveRun = journal.has(id, "takeover") || journal.has(id, "superseded");
+    if (!mayHaveRun && !journal.isHeld(guest)) {
+      const entry = this.#entries.get(id);
+      const { state } =
+        entry === undefined
+          ? this.#journaled(request)
+          : await entry.lock.run(() => entry.migration.abort());
+      if (state === "aborted") return { copy: "none" as const };
+    }
+    const copy = await supersede(this.#context, request);
+    this.#drop(request.id);
+    return { copy };
   }
 
   #add(migration: DestinationMigration): Entry {
@@ -195,6 +252,7 @@ export class Destinations {
   #isFinished({ id, guest }: Identity): boolean {
     const { journal, records } = this.#context;
     journal.refuseHeld(guest);
+    if (journal.has(id, "superseded")) return false;
     if (journal.has(id, "finished")) return true;
     return journal.has(id, "takeover") && records.get(guest)?.migration?.id !== id;
   }
@@ -224,6 +282,7 @@ export class Destinations {
   #journaled(identity: Identity): DestinationState {
     const { journal } = this.#context;
     journal.refuseHeld(identity.guest);
+    if (journal.has(identity.id, "superseded")) checkEpoch(undefined, identity, "destination");
     if (journal.has(identity.id, "takeover")) {
       return { state: "taken-over", takeover_ms: null, resume_ms: null };
     }
@@ -245,43 +304,5 @@ export class Destinations {
       ({ migration }) =>
         migration.identity.guest === guest && migration.state.answer().state === "incoming",
     );
-  }
-
-  #checkAdmissible(
-    request: Identity & {
-      home: { host: string };
-      definition: { name: string; nics: unknown[] };
-    },
-  ) {
-    const { host, journal, records } = this.#context;
-    journal.refuseHeld(request.guest);
-    if (request.definition.name !== request.guest) {
-      throw preconditionError(
-        "SOJ_GUEST_UNKNOWN",
-        `the definition is of ${request.definition.name}, not of ${request.guest}`,
-      );
-    }
-    const record = records.get(request.guest);
-    if (journal.has(request.id, "abort") || (record?.epoch ?? 0) >= request.epoch) {
-      checkEpoch(undefined, request, "destination");
-    }
-    if (record?.hosting || record?.migration || this.#isArriving(request.guest)) {
-      throw preconditionError(
-        "SOJ_GUEST_BUSY",
-        `${request.guest} ${placeOf(record, host.name)} or about to arrive there`,
-      );
-    }
-    const nic = request.definition.nics[0] as { addresses: string[] } | undefined;
-    const address = nic?.addresses[0]?.split("/")[0];
-    if (address === undefined) {
-      throw preconditionError("SOJ_GUEST_ADDRESS", `${request.guest} has no NIC with an address`);
-    }
-    const isHome = guestNetworkOf(host, address) !== undefined;
-    if (isHome !== (request.home.host === host.name)) {
-      throw preconditionError(
-        "SOJ_GUEST_HOME",
-        `${address} is ${isHome ? "" : "not "}in a guest network of ${host.name}, but ${request.home.host} is said to be home`,
-      );
-    }
   }
 }

@@ -15,6 +15,7 @@ export function endingError(
     {
       exitCode,
       guestState,
+      migration: task.id,
       httpStatus: 409,
       retryable: outcome === "rolled-back",
       hint: failure.hint ?? hintFor(outcome, task.id),
@@ -53,6 +54,6 @@ const endings: Record<Outcome, { exitCode: ExitCode; guestState: GuestState; sen
 
 function hintFor(outcome: Outcome, id: string): string {
   return outcome === "in-doubt"
-    ? "bring the destination back and restart this host's daemon: it asks again"
+    ? `bring the destination back: it is asked again until it answers; or fence it and use sojourn resolve ${id}`
     : `sojourn report ${id}`;
 }

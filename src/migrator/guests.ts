@@ -70,6 +70,15 @@ export class Guests {
     if (this.#instances.get(instance.guest) === instance) this.#instances.delete(instance.guest);
   }
 
+  /** Ends the guest's process here at once, as one that must not run; nothing else is cleaned up. */
+  async end(guest: string): Promise<void> {
+    const instance = this.#instances.get(guest);
+    if (instance === undefined) return;
+    this.release(instance);
+    await instance.quit(0);
+    await instance[Symbol.asyncDispose]();
+  }
+
   /**
    * Boots a defined guest.
    * @throws SojournError `SOJ_GUEST_UNKNOWN`, `SOJ_GUEST_BUSY` (it runs already), or what QEMU and the kernel refuse.

@@ -1,5 +1,6 @@
 import type { Logger } from "../platform/log.ts";
 import { describeDamage, type Journal } from "./journal.ts";
+import { resolutionSteps } from "./journal-record.ts";
 import type { RecordStore } from "./record-store.ts";
 
 /**
@@ -18,7 +19,14 @@ export function holdDamaged(
     logger.warn({ path, torn_bytes: tornBytes }, "a record that was not written whole was cut off");
   }
   if (damage.length === 0) return;
-  const concerned = records.all().filter(({ migration }) => migration !== null);
+  const concerned = records
+    .all()
+    .filter(({ migration }) => migration !== null && !isDecided(journal, migration.id));
   const held = journal.holdUnfinished(concerned.map(({ guest }) => guest));
   logger.error({ path, damage, held }, `alarm: the journal ${describeDamage(damage)}`);
+}
+
+/** What an operator has decided is gone on with, also after the next start. */
+function isDecided(journal: Pick<Journal, "has">, id: string): boolean {
+  return resolutionSteps.some((step) => journal.has(id, step));
 }

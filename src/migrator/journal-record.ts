@@ -13,6 +13,10 @@ const steps = [
   "takeover",
   "abort",
   "finished",
+  "resolved-source",
+  "resolved-destination",
+  "destination-told",
+  "superseded",
 ] as const;
 
 export type JournalStep = (typeof steps)[number];
@@ -23,6 +27,8 @@ export const journalRecordSchema = z.object({
   guest: z.string(),
   epoch: z.int().nonnegative(),
   role: z.enum(["source", "destination"]),
+  /** The other host, where a record is all that is left to know it by. */
+  peer: z.string().optional(),
   /** Wall clock, informative. */
   at: z.string(),
 });
@@ -32,12 +38,31 @@ export type JournalRecord = z.output<typeof journalRecordSchema>;
 /** Steps after which this host has nothing left to decide about a migration. */
 const lastSteps: readonly JournalStep[] = ["completed", "undone", "abort", "finished"];
 
-/** Guests of migrations that these records do not end. Pure. */
-export function unfinishedGuests(records: readonly JournalRecord[]): Set<string> {
-  const last = new Map(records.map((record) => [`${record.role} ${record.migration}`, record]));
-  const unfinished = [...last.values()].filter(({ step }) => !lastSteps.includes(step));
-  return new Set(unfinished.map(({ guest }) => guest));
+/** An operator's decision. */
+export const resolutionSteps = ["resolved-source", "resolved-destination"] as const;
+
+/**
+ * The last record of each migration that these records do not end. Pure. An operator's decision about a guest ends
+ * all that came before it: who made it had looked where the guest runs.
+ */
+export function unfinishedMigrations(records: readonly JournalRecord[]): JournalRecord[] {
+  const last = new Map<string, JournalRecord>();
+  for (const record of records) {
+    if (isResolution(record)) {
+      for (const [key, { guest }] of last) if (guest === record.guest) last.delete(key);
+    } else if (!afterResolution.includes(record.step)) {
+      last.set(`${record.role} ${record.migration}`, record);
+    }
+  }
+  return [...last.values()].filter(({ step }) => !lastSteps.includes(step));
 }
+
+export function isResolution({ step }: Pick<JournalRecord, "step">): boolean {
+  return resolutionSteps.some((known) => known === step);
+}
+
+/** What an operator's decision leads to. */
+const afterResolution: readonly JournalStep[] = ["destination-told", "superseded"];
 
 /** The record in a JSON text; null when it is none. */
 export function parseRecord(text: string): JournalRecord | null {

@@ -3,7 +3,12 @@ import { preconditionError, SojournError } from "../platform/errors.ts";
 import { diskStorage, type Storage } from "../platform/storage.ts";
 import { JournalFile, type JournalOpening } from "./journal-file.ts";
 import { encodeRecord, type JournalDamage } from "./journal-format.ts";
-import { type JournalRecord, type JournalStep, unfinishedGuests } from "./journal-record.ts";
+import {
+  isResolution,
+  type JournalRecord,
+  type JournalStep,
+  unfinishedMigrations,
+} from "./journal-record.ts";
 
 /** This host's append-only journal: each record is on disk before `append` returns. */
 export class Journal implements Disposable {
@@ -71,8 +76,29 @@ export class Journal implements Disposable {
    */
   holdUnfinished(concerned: Iterable<string>): string[] {
     if (this.opening.damage.length === 0) return [];
-    for (const guest of [...unfinishedGuests(this.#records), ...concerned]) this.#held.add(guest);
+    const unfinished = unfinishedMigrations(this.#records).map(({ guest }) => guest);
+    for (const guest of [...unfinished, ...concerned]) this.#held.add(guest);
     return [...this.#held];
+  }
+
+  /** An operator has decided about the guest, in writing. */
+  release(guest: string): void {
+    this.#held.delete(guest);
+  }
+
+  /** What is left of a migration here, in the order of writing. */
+  recordsOf(migration: string): JournalRecord[] {
+    return this.#records.filter((record) => record.migration === migration);
+  }
+
+  /** An operator's decisions at sources that their destinations have not been told of. */
+  untold(): JournalRecord[] {
+    return this.#records.filter(
+      (record) =>
+        isResolution(record) &&
+        record.role === "source" &&
+        !this.has(record.migration, "destination-told"),
+    );
   }
 
   isHeld(guest: string): boolean {
@@ -127,7 +153,7 @@ export class Journal implements Disposable {
       `nothing is decided about ${guest}: ${this.path} ${describeDamage(this.opening.damage)}; of what is left: ${facts}`,
       {
         guestState: "unknown",
-        hint: "the guest is as it was; sojourn journal show, then look where it runs on both hosts; with the daemon stopped, move the journal away once that is settled",
+        hint: "the guest is as it was; sojourn journal show, then look where it runs on both hosts, and decide with sojourn resolve",
       },
     );
   }

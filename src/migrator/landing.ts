@@ -11,11 +11,13 @@ const guestFirstMs = 250;
 
 /** Leads this host's own traffic to a guest that runs here now, first over the warm socket, then for good. */
 export async function land(
-  { host, network }: Pick<HostContext, "host" | "network">,
+  { host, network, records }: Pick<HostContext, "host" | "network" | "records">,
   record: GuestRecord,
 ): Promise<void> {
   const { address, bridge, atHome } = attachmentOf(host, record);
   if (record.hosting === null) throw new Error(`${record.guest} does not run here`);
+  const isStill = () => records.get(record.guest)?.migration?.id === record.migration?.id;
+  if (!isStill()) return;
   if (!atHome) await network.routing.replaceRoute(deliveryRoute(address, bridge));
   else if (record.redirect !== null) {
     await network.routing.deleteRoute(
@@ -23,6 +25,7 @@ export async function land(
     );
   }
   await delay(guestFirstMs);
+  if (!isStill()) return;
   await network.change({
     ...record,
     redirect: null,

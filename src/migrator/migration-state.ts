@@ -41,7 +41,10 @@ export type MigrationEvent =
   | { type: "cancel-requested" }
   | { type: "guest-gone"; failure: Failure }
   | { type: "destination-aborted"; failure: Failure }
-  | { type: "destination-unreachable"; failure: Failure };
+  | { type: "destination-unreachable"; failure: Failure }
+  /** An operator's written decision about a migration in doubt. */
+  | { type: "kept-at-source"; failure: Failure }
+  | { type: "kept-at-destination" };
 
 /** What the executor does next, in this order; the last one's end is the next event. */
 export type Effect =
@@ -64,6 +67,7 @@ export type Effect =
   | "verify-traffic"
   | "retire-source"
   | "record-completed"
+  | "yield-to-destination"
   | "undo-at-source"
   | "undo-at-destination"
   | "record-undone"

@@ -1,39 +1,32 @@
-import { randomBytes } from "node:crypto";
-import { join } from "node:path";
 import { startTimer, wallClockMs } from "../platform/clock.ts";
-import { type ErrorRecord, preconditionError } from "../platform/errors.ts";
-import { diskStorage, type Storage } from "../platform/storage.ts";
+import { preconditionError } from "../platform/errors.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
+import { endOfAbandoned } from "./abandoned.ts";
 import { Afterwards } from "./afterwards.ts";
 import { endingError } from "./endings.ts";
 import { EventLog } from "./event-log.ts";
-import { type PhaseEvent, type ProgressEvent, progressEvent } from "./events.ts";
-import { failureOf } from "./failures.ts";
+import { progressEvent } from "./events.ts";
+import type { History } from "./history.ts";
 import { initialFacts } from "./initial-facts.ts";
+import { Inquiries } from "./inquiries.ts";
+import { MigrationBook } from "./migration-book.ts";
 import type { Failure, MigrationState, MigrationEvent as StateEvent } from "./migration-state.ts";
-import { type Phase, phases } from "./phases.ts";
+import { isPhase } from "./phases.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationReport, Outcome } from "./report.ts";
 import { reportOf } from "./report-of.ts";
+import { answeredLate, resumeSource } from "./resumption.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
 import { SourceMigration } from "./source-migration.ts";
+import {
+  type Idempotency,
+  type MigrationSummary,
+  noteOf,
+  type StartOptions,
+  type StoredMigration,
+  type StreamEvent,
+} from "./stored-migration.ts";
 import { Timeline } from "./timeline.ts";
-
-export type StreamEvent = PhaseEvent | ProgressEvent | MigrationReport | ErrorRecord;
-
-export interface StoredMigration {
-  id: string;
-  guest: string;
-  from: string;
-  to: string;
-  state: Phase;
-  startedMs: number;
-  endedMs: number | null;
-  report: MigrationReport | null;
-  error: ErrorRecord | null;
-  /** What a stream got around the move; absent until a prober has told. */
-  throughput?: ThroughputTimeline | null;
-}
 
 interface Running {
   /** Null for one that another host carries out for us. */
@@ -43,36 +36,32 @@ interface Running {
   done: Promise<void>;
 }
 
-/** The migrations that leave this host: those under way, and the stored ends of earlier ones. */
+/** The migrations that leave this host: those under way, and what is remembered of earlier ones. */
 export class Migrations {
   readonly #context: SourceContext;
-  readonly #folder: string;
-  readonly #storage: Storage;
+  readonly #book: MigrationBook;
   readonly #running = new Map<string, Running>();
-  readonly #stored = new Map<string, StoredMigration>();
+  readonly #inquiries: Inquiries;
 
-  constructor(context: SourceContext, folder: string, storage: Storage = diskStorage) {
+  constructor(context: SourceContext, history: History) {
     this.#context = context;
-    this.#folder = folder;
-    this.#storage = storage;
-    storage.makeFolder(folder);
-    for (const file of storage.list(folder).filter((name) => name.endsWith(".json"))) {
-      const stored: StoredMigration = JSON.parse(String(storage.read(join(folder, file))));
-      this.#stored.set(stored.id, stored);
-    }
+    this.#book = new MigrationBook(history, context.logger);
+    this.#inquiries = new Inquiries(context, (record) =>
+      resumeSource(context, this, record, answeredLate),
+    );
   }
 
-  /** Starts a checked task; the migration goes on whatever becomes of the caller. */
-  start(
-    task: MigrationTask,
-    before: GuestRecord,
-    resume: boolean,
-    budgetMs: number | null,
-  ): string {
-    return this.#launch(task, before, resume, budgetMs, { name: "planned" }, { type: "started" });
+  /**
+   * Starts a checked task; the migration goes on whatever becomes of the caller.
+   * @throws SojournError `SOJ_HISTORY_UNWRITABLE`; nothing is changed then.
+   */
+  start(task: MigrationTask, before: GuestRecord, resume: boolean, options: StartOptions): string {
+    this.#book.begin({ ...this.#blank(task), idempotency: options.idempotency });
+    const { budgetMs } = options;
+    return this.#launch(task, before, resume, { name: "planned" }, { type: "started" }, budgetMs);
   }
 
-  /** Goes on with a migration that an earlier daemon left between two records (recovery.ts). */
+  /** Goes on with a migration that was left between two records (resumption.ts). */
   resume(
     task: MigrationTask,
     before: GuestRecord,
@@ -80,17 +69,23 @@ export class Migrations {
     state: MigrationState,
     event: StateEvent,
   ): string {
-    return this.#launch(task, before, resume, null, state, event);
+    const earlier = this.#book.find(task.id);
+    const known = earlier ?? this.#blank(task);
+    this.#book.reopen(known);
+    const budgetMs = earlier?.report?.budget_ms ?? null;
+    return this.#launch(task, before, resume, state, event, budgetMs, earlier);
   }
 
-  /** Ends those that an earlier daemon had begun, but not prepared at this host: nothing is left to resume. */
+  /**
+   * Ends those that an earlier daemon had begun, but not prepared at this host, or ended without writing it down:
+   * nothing is left to resume.
+   */
   endAbandoned(failure: Failure): void {
-    for (const stored of this.#stored.values()) {
+    for (const stored of this.#book.open()) {
       const ours = stored.from === this.#context.host.name;
-      if (!ours || stored.endedMs !== null || this.#running.has(stored.id)) continue;
-      const { state, reason } = this.#endOfAbandoned(stored, failure);
-      const error = reason === null ? null : endingError(state, reason, stored).toRecord();
-      this.#storeEnd({ ...stored, state, endedMs: wallClockMs(), error });
+      if (!ours || this.#running.has(stored.id)) continue;
+      const end = endOfAbandoned(this.#context.journal, stored, failure);
+      this.#book.keep({ ...stored, ...end, endedMs: wallClockMs() });
     }
   }
 
@@ -99,12 +94,14 @@ export class Migrations {
    * under way then is for recovery.
    */
   async windDown(graceMs: number): Promise<void> {
+    this.#inquiries[Symbol.dispose]();
     const running = [...this.#running.values()];
     for (const { migration } of running) migration?.cancel();
     const timer = Promise.withResolvers<void>();
     const timeout = startTimer(timer.resolve, graceMs);
     await Promise.race([Promise.allSettled(running.map(({ done }) => done)), timer.promise]);
     timeout.cancel();
+    this.#book.flush();
   }
 
   /** How many leave this host just now, and whether one of their guests stands until we have done our part. */
@@ -114,8 +111,9 @@ export class Migrations {
     return { count: running.length, isGuestStanding };
   }
 
-  list(): StoredMigration[] {
-    return [...this.#stored.values()].toSorted((left, right) => left.startedMs - right.startedMs);
+  /** The `limit` newest and all that are open; newest first. */
+  list(limit: number): MigrationSummary[] {
+    return this.#book.list(limit);
   }
 
   /** The migration of this guest that is under way from here; undefined when there is none. */
@@ -125,17 +123,49 @@ export class Migrations {
   }
 
   has(id: string): boolean {
-    return this.#stored.has(id);
+    return this.#book.find(id) !== undefined;
+  }
+
+  isRunning(id: string): boolean {
+    return this.#running.has(id);
+  }
+
+  /** Resolves when this migration's destination is not asked again by itself, until `askAgain`. */
+  async suspend(id: string): Promise<void> {
+    await this.#inquiries.suspend(id);
+  }
+
+  /** Asks again about a migration that has ended without an end at this host; nothing for others. */
+  askAgain(id: string): void {
+    const record = this.#context.records.all().find(({ migration }) => migration?.id === id);
+    if (!record?.migration || this.#running.has(id)) return;
+    const { epoch, peer: to } = record.migration;
+    this.#inquiries.begin({ id, guest: record.guest, epoch, to });
+  }
+
+  /** Ends, in the history, one that an operator has decided about and of which nothing else is left here. */
+  conclude(id: string, state: Outcome): void {
+    const stored = this.#book.find(id);
+    if (stored?.state !== "in-doubt") return;
+    this.#book.keep({ ...stored, state, endedMs: wallClockMs(), error: null });
+  }
+
+  /** Resolves when the migration is not under way any more, or after `waitMs`. */
+  async settled(id: string, waitMs: number): Promise<void> {
+    const timer = Promise.withResolvers<void>();
+    const timeout = startTimer(timer.resolve, waitMs);
+    await Promise.race([this.#running.get(id)?.done, timer.promise]);
+    timeout.cancel();
   }
 
   /** @throws SojournError `SOJ_MIGRATION_UNKNOWN` (404). */
   get(id: string): StoredMigration {
-    const stored = this.#stored.get(id);
-    if (stored !== undefined) return stored;
-    throw preconditionError("SOJ_MIGRATION_UNKNOWN", `there is no migration ${id} on this host`, {
-      httpStatus: 404,
-      hint: "sojourn status",
-    });
+    return this.#book.get(id);
+  }
+
+  /** The migration that a request with this idempotency key began. */
+  byKey(key: string): StoredMigration | undefined {
+    return this.#book.byKey(key);
   }
 
   /** Past events, then live ones; the report or an error record is the last. */
@@ -157,9 +187,7 @@ export class Migrations {
     throw preconditionError(
       "SOJ_TOO_LATE",
       `migration ${id} can no longer be cancelled: ${stored.state}`,
-      {
-        hint: `sojourn watch ${id}`,
-      },
+      { hint: `sojourn watch ${id}` },
     );
   }
 
@@ -169,67 +197,63 @@ export class Migrations {
     report: MigrationReport,
     throughput: ThroughputTimeline | null = null,
   ): void {
-    this.#store({ ...this.get(id), report, throughput });
+    this.#book.keep({ ...this.get(id), report, throughput });
+  }
+
+  /** Those that another host carries out for us and that are open. */
+  openMirrors(): StoredMigration[] {
+    return this.#book.open().filter(({ from }) => from !== this.#context.host.name);
   }
 
   /** Keeps a migration that another host carries out for us; `feed` is called for each of its events. */
   mirror(
     summary: Pick<StoredMigration, "id" | "guest" | "from" | "to">,
+    idempotency: Idempotency | null,
   ): (event: StreamEvent, ended: boolean) => void {
     const events = new EventLog<StreamEvent>();
     const { id } = summary;
     this.#running.set(id, { migration: null, events, done: Promise.resolve() });
-    this.#store({
-      ...summary,
-      state: "planned",
-      startedMs: wallClockMs(),
-      endedMs: null,
-      report: null,
-      error: null,
-    });
+    const known = this.#book.find(id) ?? {
+      ...this.#blank(summary),
+      ...{ from: summary.from, idempotency },
+    };
+    this.#book.reopen(known);
+    this.#book.keep(this.get(id));
     return (event, ended) => {
-      if (event.type === "report") this.#storeEnd({ ...this.get(id), report: event });
-      if (event.type === "error") this.#storeEnd({ ...this.get(id), error: event });
-      if (event.type === "phase" && isPhase(event.phase)) {
-        this.#stored.set(id, { ...this.get(id), state: event.phase });
-      }
+      this.#book.note(id, noteOf(event));
       events.push(event);
       if (!ended) return;
-      this.#storeEnd({ ...this.get(id), endedMs: wallClockMs() });
+      this.#book.keep({ ...this.get(id), endedMs: wallClockMs() });
       events.end();
       this.#running.delete(id);
     };
+  }
+
+  #blank({ id, guest, to }: Pick<StoredMigration, "id" | "guest" | "to">): StoredMigration {
+    const from = this.#context.host.name;
+    const startedMs = wallClockMs();
+    const unknown = { endedMs: null, report: null, error: null };
+    return { id, guest, from, to, state: "planned", startedMs, ...unknown };
   }
 
   #launch(
     task: MigrationTask,
     before: GuestRecord,
     resume: boolean,
-    budgetMs: number | null,
     state: MigrationState,
     event: StateEvent,
+    budgetMs: number | null,
+    earlier?: StoredMigration,
   ): string {
     const instance = this.#context.guests.instance(task.guest);
     if (instance === undefined) throw new Error(`${task.guest} has no process here`);
     const events = new EventLog<StreamEvent>();
-    const stored: StoredMigration = {
-      id: task.id,
-      guest: task.guest,
-      from: this.#context.host.name,
-      to: task.to,
-      state: "planned",
-      startedMs: wallClockMs(),
-      endedMs: null,
-      report: null,
-      error: null,
-    };
     const afterwards = new Afterwards();
     const timeline = new Timeline((entry, wallMs) =>
       afterwards.do(() => {
         events.push({ type: "phase", id: task.id, ...entry, wall_clock_ms: wallMs });
-        if (isPhase(entry.phase)) {
-          this.#stored.set(task.id, { ...this.get(task.id), state: entry.phase });
-        }
+        const { phase } = entry;
+        if (isPhase(phase)) this.#book.note(task.id, { state: phase });
       }),
     );
     const facts = initialFacts({
@@ -242,9 +266,8 @@ export class Migrations {
         events.push(progressEvent(task.id, progress, predictedMs)),
     });
     const migration = new SourceMigration(this.#context, task, facts, state);
-    this.#store(stored);
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
-    const done = begun.then(() => this.#follow(migration, events, budgetMs, event));
+    const done = begun.then(() => this.#follow(migration, events, budgetMs, event, earlier));
     this.#running.set(task.id, { migration, events, done });
     begin();
     return task.id;
@@ -255,68 +278,27 @@ export class Migrations {
     events: EventLog<StreamEvent>,
     budgetMs: number | null,
     event: StateEvent,
+    earlier: StoredMigration | undefined,
   ): Promise<void> {
     const { task, facts } = migration;
     const end = await migration.run(event);
-    const report = reportOf(this.#context.host.name, task, facts, end.outcome, budgetMs);
-    const error = end.failure === null ? null : endingError(end.outcome, end.failure, task);
-    const failed = end.outcome === "completed" ? null : (error?.toRecord() ?? null);
-    if (end.outcome === "completed" && error !== null) {
+    const outcome = end.outcome;
+    const error = end.failure === null ? null : endingError(outcome, end.failure, task);
+    const failed = outcome === "completed" ? null : (error?.toRecord() ?? null);
+    if (outcome === "completed" && error !== null) {
       this.#context.logger.error(
         { migration: task.id, err: error },
         "completed, but not cleaned up",
       );
     }
-    this.#storeEnd({
-      ...this.get(task.id),
-      state: end.outcome,
-      endedMs: wallClockMs(),
-      report,
-      error: failed,
-    });
+    // One that was completed before and only had to be cleaned up after keeps its report.
+    const told = outcome === "completed" && earlier?.state === outcome ? earlier.report : null;
+    const report = told ?? reportOf(this.#context.host.name, task, facts, outcome, budgetMs);
+    const ended = { state: outcome, endedMs: wallClockMs(), report, error: failed };
+    this.#book.keep({ ...this.get(task.id), ...ended });
     events.push(failed ?? report);
     events.end();
     this.#running.delete(task.id);
+    this.#inquiries.begin(task);
   }
-
-  #endOfAbandoned(
-    { id, guest }: StoredMigration,
-    failure: Failure,
-  ): { state: Outcome; reason: Failure | null } {
-    const { journal } = this.#context;
-    if (journal.has(id, "taken-over-by-destination")) return { state: "completed", reason: null };
-    try {
-      journal.refuseHeld(guest);
-      return { state: "rolled-back", reason: failure };
-    } catch (error) {
-      return { state: "in-doubt", reason: failureOf(error, "daemon") };
-    }
-  }
-
-  #store(stored: StoredMigration): void {
-    this.#storage.replace(join(this.#folder, `${stored.id}.json`), `${JSON.stringify(stored)}\n`);
-    this.#stored.set(stored.id, stored);
-  }
-
-  /** What has happened is told, also where it cannot be written down. */
-  #storeEnd(stored: StoredMigration): void {
-    this.#stored.set(stored.id, stored);
-    try {
-      this.#store(stored);
-    } catch (error) {
-      this.#context.logger.error(
-        { migration: stored.id, err: error },
-        "alarm: the end of the migration could not be stored",
-      );
-    }
-  }
-}
-
-function isPhase(text: string): text is Phase {
-  return (phases as readonly string[]).includes(text);
-}
-
-/** A new migration's id: short, unguessable, allowed as a name. */
-export function newMigrationId(): string {
-  return `m${randomBytes(6).toString("hex")}`;
 }

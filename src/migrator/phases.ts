@@ -17,3 +17,7 @@ export const phases = [
 ] as const;
 
 export type Phase = (typeof phases)[number];
+
+export function isPhase(text: string): text is Phase {
+  return (phases as readonly string[]).includes(text);
+}

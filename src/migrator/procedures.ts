@@ -41,6 +41,27 @@ const destinationState = z.object({
   resume_ms: z.number().nullable(),
 });
 
+/** What one host knows of a migration. */
+const migrationFacts = z.object({
+  /** QEMU's word, or `none` where there is no process. */
+  run_state: z.string().max(40),
+  /** The journal is damaged: some of its records may be missing. */
+  held: z.boolean(),
+  journal: z
+    .array(
+      z.object({
+        at: z.string().max(40),
+        role: z.enum(["source", "destination"]),
+        step: z.string().max(40),
+        epoch: z.int(),
+      }),
+    )
+    .max(100),
+});
+
+/** Facts of one host about a migration, as its operator and its peer are told. */
+export type HostMigrationFacts = z.output<typeof migrationFacts>;
+
 export type DestinationState = z.output<typeof destinationState>;
 
 /** What a source asks of a destination, in the order of a migration. */
@@ -104,6 +125,18 @@ export const migrationProcedures = definePeerProcedures({
   },
   /** The source is retired: what served it may go. */
   finish: { request: z.strictObject(identity), response: z.object({}), timeoutMs: 30_000 },
+  /** An operator has kept the guest at its source, with a newer epoch: a copy here must end. */
+  supersede: {
+    request: z.strictObject({ ...identity, new_epoch: z.int().nonnegative() }),
+    response: z.object({ copy: z.enum(["none", "stopped", "running"]) }),
+    timeoutMs: 30_000,
+  },
+  /** What the other side knows of a migration, whichever side that is; changes nothing. */
+  "migration-facts": {
+    request: z.strictObject({ id: name, guest: name }),
+    response: migrationFacts,
+    timeoutMs: 10_000,
+  },
   /** To home: the guest has ended at the asking host. */
   "guest-ended": {
     request: z.strictObject({ guest: name }),
@@ -122,6 +155,10 @@ export const delegationProcedures = definePeerProcedures({
       timeout_s: z.number().positive().max(86_400).nullable(),
       max_outage_ms: z.number().positive().nullable(),
       strategy: strategySchema.nullable(),
+      /** Absent when the request has none. */
+      idempotency: z
+        .strictObject({ key: z.string().min(1).max(64), request: z.string().max(2_000) })
+        .optional(),
     }),
     response: z.object({ id: name, state: z.string() }),
     timeoutMs: 30_000,

@@ -15,6 +15,7 @@ import {
   undoAtDestination,
   undoAtSource,
   verifyTraffic,
+  yieldToDestination,
 } from "./source-ending.ts";
 import { converge, startPrecopy } from "./source-precopy.ts";
 import {
@@ -129,6 +130,9 @@ export class SourceEffects {
       case "retire-source":
         await retireSource(context, task, facts);
         await facts.continued;
+        return;
+      case "yield-to-destination":
+        await yieldToDestination(context, task, facts);
         return;
       case "record-completed":
         this.#recordOrAlarm("completed");

@@ -1,6 +1,8 @@
+import type { GuestInstance } from "../hypervisor/hypervisor.ts";
 import { delay, monotonicMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import { attachmentOf, deliveryRoute } from "./network.ts";
+import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { mayRun } from "./stopped-copy.ts";
@@ -87,14 +89,24 @@ export async function settleWithDestination(
   context: SourceContext,
   task: MigrationTask,
   { instance }: Pick<MigrationFacts, "instance">,
-): Promise<{ state: string; takeover_ms: number | null; resume_ms: number | null }> {
-  const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
-  const progress = await instance.migrationProgress().catch(() => null);
-  const grace_ms = progress?.status === "pre-switchover" ? 0 : settleGraceMs;
+): Promise<DestinationState> {
   return await untilAnswered(
-    () => context.peer(task.to).call("settle", { ...identity, grace_ms }, { timeoutMs: 10_000 }),
+    () => askForFinalWord(context, task, instance),
     context.policy.settleDeadlineMs,
   );
+}
+
+/** Asks the destination once; its answer is final. @throws SojournError when there is none. */
+export async function askForFinalWord(
+  context: Pick<SourceContext, "peer">,
+  task: Pick<MigrationTask, "id" | "guest" | "epoch" | "to">,
+  instance: GuestInstance | undefined,
+): Promise<DestinationState> {
+  const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
+  const progress = await instance?.migrationProgress().catch(() => null);
+  const grace_ms = progress?.status === "pre-switchover" ? 0 : settleGraceMs;
+  const question = { ...identity, grace_ms };
+  return await context.peer(task.to).call("settle", question, { timeoutMs: 10_000 });
 }
 
 /** The destination runs the guest: its network is settled before ours is taken away. */
@@ -114,6 +126,17 @@ export async function verifyTraffic(
   } finally {
     await endSourceProcess(context, facts);
   }
+}
+
+/** An operator has left the guest to the destination: this copy ends, and its traffic follows. */
+export async function yieldToDestination(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+): Promise<void> {
+  await endSourceProcess(context, facts);
+  const record = context.records.get(task.guest);
+  if (record?.outgoing) await keepRedirect(context, task, record);
 }
 
 /** Its guest was taken over: this copy must never run again, whatever else goes wrong. */

@@ -68,6 +68,8 @@ function fromPlanned(state: MigrationState, event: MigrationEvent): Transition {
     case "rolled-back":
     case "destination-aborted":
     case "destination-unreachable":
+    case "kept-at-source":
+    case "kept-at-destination":
       return stay(state);
   }
 }
@@ -118,6 +120,8 @@ function beforePromise(
     case "destination-resumed":
     case "retired":
     case "rolled-back":
+    case "kept-at-source":
+    case "kept-at-destination":
       return stay(state);
   }
 }
@@ -137,6 +141,17 @@ function fromSwitchover(state: MigrationState, event: MigrationEvent): Transitio
     case "not-promised":
     case "destination-aborted":
       return rollBack("rolled-back", event.failure);
+    // After an operator's decision the destination is not asked: it is told when it is heard from again.
+    case "kept-at-source":
+      return {
+        state: { name: "rolling-back", ending: "rolled-back", failure: event.failure },
+        effects: ["undo-at-source", "record-undone"],
+      };
+    case "kept-at-destination":
+      return {
+        state: { name: "verifying" },
+        effects: ["yield-to-destination", "record-completed"],
+      };
     case "started":
     case "prepared":
     case "precopy-started":
@@ -173,6 +188,8 @@ function fromSettling(state: MigrationState, event: MigrationEvent): Transition 
     case "rolled-back":
     case "cancel-requested":
     case "guest-gone":
+    case "kept-at-source":
+    case "kept-at-destination":
       return stay(state);
   }
 }
@@ -198,6 +215,8 @@ function fromVerifying(state: MigrationState, event: MigrationEvent): Transition
     case "cancel-requested":
     case "destination-aborted":
     case "destination-unreachable":
+    case "kept-at-source":
+    case "kept-at-destination":
       return stay(state);
   }
 }
@@ -231,6 +250,8 @@ function fromRollingBack(
     case "cancel-requested":
     case "destination-aborted":
     case "destination-unreachable":
+    case "kept-at-source":
+    case "kept-at-destination":
       return stay(state);
   }
 }

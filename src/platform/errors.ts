@@ -31,6 +31,8 @@ export interface SojournErrorOptions {
   guestState?: GuestState;
   exitCode?: ExitCode;
   httpStatus?: number;
+  /** Id of the migration that it is about. */
+  migration?: string;
 }
 
 /** Shape in which errors cross process boundaries and end `--json` output. */
@@ -42,6 +44,8 @@ export interface ErrorRecord {
   guest_state: GuestState | null;
   exit_code: number;
   retryable: boolean;
+  /** Of the migration that it is about; absent when it is about none. */
+  id?: string;
 }
 
 /**
@@ -55,6 +59,7 @@ export class SojournError extends Error {
   readonly retryable: boolean;
   readonly hint: string | null;
   readonly guestState: GuestState | null;
+  readonly migration: string | null;
 
   constructor(code: `SOJ_${string}`, message: string, options: SojournErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -65,6 +70,7 @@ export class SojournError extends Error {
     this.retryable = options.retryable ?? false;
     this.hint = options.hint ?? null;
     this.guestState = options.guestState ?? null;
+    this.migration = options.migration ?? null;
   }
 
   /** The error as the API and `--json` print it. */
@@ -77,6 +83,7 @@ export class SojournError extends Error {
       guest_state: this.guestState,
       exit_code: this.exitCode,
       retryable: this.retryable,
+      ...(this.migration === null ? {} : { id: this.migration }),
     };
   }
 
@@ -88,6 +95,7 @@ export class SojournError extends Error {
       retryable: record.retryable,
       ...(record.hint === null ? {} : { hint: record.hint }),
       ...(record.guest_state === null ? {} : { guestState: record.guest_state }),
+      ...(record.id === undefined ? {} : { migration: record.id }),
     });
   }
 }

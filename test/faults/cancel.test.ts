@@ -55,6 +55,54 @@ test("[rows 45] Ctrl-C ends the command, not the migration; watch attaches again
   expect(await fault.expectSettled(id)).toBe("away");
 });
 
+test.each([
+  ["Ctrl-C", false],
+  ["kill -9", true],
+] as const)(
+  "[rows 45] with --abort-on-exit the migration ends with its command (%s)",
+  async (_how, isKill) => {
+    const migration = fault.migrate("host-a", "host-b", ["--abort-on-exit"]);
+    const id = await migration.phase("preparing");
+    fault.injected += 1;
+    if (isKill) migration.kill();
+    else migration.interrupt();
+    if (!isKill) {
+      expect(await migration.ended).toMatchObject({
+        exitCode: 6,
+        last: { code: "SOJ_CANCELLED", id },
+      });
+    }
+    await expect.poll(() => fault.stateAt("host-a", id), { timeout: 20_000 }).toBe("cancelled");
+    expect(await fault.expectSettled(id)).toBe("home");
+  },
+);
+
+test("[rows 25] asked again with the same idempotency key, also after the end and a kill -9: one migration", async () => {
+  const key = ["--idempotency-key", "order-4711"];
+  const first = fault.migrate("host-a", "host-b", key);
+  const id = await first.phase("preparing");
+  fault.injected += 2;
+  const repeated = fault.migrate("host-a", "host-b", key);
+  expect((await first.ended).last).toMatchObject({ type: "report", id });
+  expect((await repeated.ended).last).toMatchObject({ type: "report", id });
+  await fault.kill("host-a");
+  await fault.restart("host-a");
+  const late = await fault.migrate("host-a", "host-b", key).ended;
+  expect(late).toMatchObject({ exitCode: 0, last: { type: "report", id } });
+  expect(await fault.migrate("host-a", "host-b", [...key, "--timeout", "9"]).ended).toMatchObject({
+    exitCode: 3,
+    last: { code: "SOJ_IDEMPOTENCY_KEY_REUSED", id },
+  });
+  await fault.expectAway();
+  // The guest's home passes the key on to the host where the guest is.
+  const homewards = ["--idempotency-key", "order-4712"];
+  const back = await fault.migrate("host-a", "host-a", homewards).ended;
+  expect(back).toMatchObject({ exitCode: 0, last: { type: "report", outcome: "completed" } });
+  expect((await fault.migrate("host-a", "host-a", homewards).ended).last).toMatchObject(back.last);
+  expect((await fault.migrate("host-b", "host-a", homewards).ended).last).toMatchObject(back.last);
+  await fault.expectHomeAndClean();
+});
+
 test("[rows 25] asked twice for the same move: the second is refused with the first one's id", async () => {
   const first = fault.migrate("host-a", "host-b");
   const id = await first.phase("precopy");

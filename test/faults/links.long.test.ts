@@ -99,7 +99,7 @@ test("[rows 21] both links are cut after the promise, before the stream is whole
       .toContain("abort");
     expect(fault.qemuProcesses().map(({ node }) => node)).toEqual(["host-a"]);
   }
-  await fault.restart("host-a");
+  await fault.answeredAgain(id);
   expect(await fault.expectSettled(id)).toBe("home");
 });
 
@@ -114,7 +114,7 @@ test("[rows 21] both links are cut after the stream is whole: the destination ru
     expect(await migration.ended).toMatchObject({ exitCode: 5, last: { guest_state: "unknown" } });
     expect(await fault.placeAt("host-b")).toEqual({ state: "running", host: "host-b" });
   }
-  await fault.restart("host-a");
+  await fault.answeredAgain(id);
   expect(await fault.expectSettled(id)).toBe("away");
 });
 
@@ -132,6 +132,6 @@ test("[rows 22] the way from the destination to the source is cut after the prom
     expect(await cut.droppedPackets()).toBeGreaterThan(0);
     expect(await fault.placeAt("host-b")).toEqual({ state: "running", host: "host-b" });
   }
-  await fault.restart("host-a");
+  await fault.answeredAgain(id);
   expect(await fault.expectSettled(id)).toBe("away");
 });

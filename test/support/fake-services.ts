@@ -1,4 +1,9 @@
-import type { DaemonServices, MigrationEvent, MigrationStatus } from "../../src/daemon/services.ts";
+import type {
+  DaemonServices,
+  MigrationEvent,
+  MigrationStatus,
+  ResolutionResult,
+} from "../../src/daemon/services.ts";
 import type { MigrationReport } from "../../src/migrator/report.ts";
 import { preconditionError } from "../../src/platform/errors.ts";
 
@@ -75,14 +80,33 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
     },
     startMigration: async () => ({ id: "m1", state: "planned" }),
     listMigrations: async () => [status],
+    findMigrations: async () => [],
     getMigration: async (id) => (id === "m1" ? status : unknownId(id)),
     migrationEvents: () => eventsOf(phaseEvent, reportWith({})),
     cancelMigration: async () => status,
+    resolveMigration: async (id, decision) => {
+      if (id !== "m1") unknownId(id);
+      return resolutionWith({ keep: decision.keep, confirmed: decision.confirm });
+    },
     getReport: async () => reportWith({}),
     addProbeResults: async (_id, probes, flows) => reportWith({ probes, flows }),
     getThroughput: async () => null,
     doctor: async () => [],
     ...changes,
+  };
+}
+
+/** At the source of a migration in doubt whose destination does not answer. */
+export function resolutionWith(change: Partial<ResolutionResult>): ResolutionResult {
+  const written = { at: "2026-01-02T03:04:05.000Z", role: "source" as const, epoch: 1 };
+  const journal = ["begin", "pausing", "promise", "in-doubt"].map((step) => ({ ...written, step }));
+  return {
+    ...{ type: "resolution", id: "m1", guest: "web1", keep: "source", role: "source" },
+    here: { host: "host-a", run_state: "paused", held: false, journal },
+    ...{ there: null, unreachable: "no answer", refusal: null, steps: ["web1 goes on at host-a"] },
+    confirmed: false,
+    status: { ...status, state: change.confirmed ? "rolled-back" : "in-doubt", ended_ms: 9 },
+    ...change,
   };
 }
 

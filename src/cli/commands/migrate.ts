@@ -16,6 +16,8 @@ interface MigrateOptions {
   probe?: string[] | boolean;
   dryRun?: boolean;
   detach?: boolean;
+  idempotencyKey?: string;
+  abortOnExit?: boolean;
   json?: boolean;
 }
 
@@ -36,6 +38,11 @@ export function migrateCommand(): Command {
     )
     .option("--dry-run", "print what would be done, with its undo, and change nothing")
     .option("--detach", "print the migration's id and do not wait")
+    .option(
+      "--idempotency-key <key>",
+      "asked again with the same key, it follows the same migration",
+    )
+    .option("--abort-on-exit", "cancel it when this command is interrupted or dies")
     .option("--json", "one JSON value a line; the last is the report or an error")
     .action(migrate);
 }
@@ -52,9 +59,13 @@ async function migrate(guest: string, options: MigrateOptions): Promise<void> {
   const output = createOutput(options.json ?? false);
   const { printPlan, runMigration, startDetached } = await import("../migrate/run.ts");
   if (options.dryRun) return printPlan(request, output);
+  const { checkIdempotencyKey } = await import("../../daemon/idempotency.ts");
+  const { idempotencyKey: key, abortOnExit = false } = options;
+  const conduct = key === undefined ? {} : { idempotencyKey: checkIdempotencyKey(key) };
   if (options.detach) {
     if (options.probe) throw usageError("--probe needs somebody who waits; --detach does not");
-    return startDetached(request, output);
+    if (abortOnExit) throw usageError("--abort-on-exit contradicts --detach");
+    return startDetached(request, conduct, output);
   }
   const { chosenProbes } = await import("../migrate/probe-spec.ts");
   const inLab = (process.env.SOJOURN_LAB ?? "") !== "";
@@ -67,5 +78,5 @@ async function migrate(guest: string, options: MigrateOptions): Promise<void> {
       "add --probe KIND[:PORT][@NODE]",
     );
   }
-  return runMigration(request, probes, output);
+  return runMigration({ request, ...conduct, abortOnExit }, probes, output);
 }

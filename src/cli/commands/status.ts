@@ -3,17 +3,21 @@ import type { MigrationStatus } from "../../daemon/services.ts";
 import { createOutput } from "../output.ts";
 import { formatTable } from "../table.ts";
 
+/** More than a daemon remembers. */
+const everything = 1_000_000;
+
 export function statusCommand(): Command {
   return new Command("status")
     .description("migrations that this host began, or one of them")
     .argument("[id]", "migration")
+    .option("--all", "also those before the newest 100")
     .option("--json")
-    .action(async (id: string | undefined, options: { json?: boolean }) => {
+    .action(async (id: string | undefined, options: { all?: boolean; json?: boolean }) => {
       const { createDaemonClient } = await import("../../daemon/client.ts");
       const client = createDaemonClient();
       const output = createOutput(options.json ?? false);
       if (id === undefined) {
-        const all = await client.listMigrations();
+        const all = await client.listMigrations(options.all ? everything : undefined);
         output.result(all, () => describeMigrations(all));
         return;
       }

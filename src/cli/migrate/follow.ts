@@ -1,5 +1,6 @@
 import type { DaemonClient } from "../../daemon/client.ts";
 import { errorFromJson } from "../../daemon/error-record.ts";
+import type { FollowOptions } from "../../daemon/services.ts";
 import type { MigrationReport } from "../../migrator/report.ts";
 import { monotonicMs } from "../../platform/clock.ts";
 import { SojournError } from "../../platform/errors.ts";
@@ -20,10 +21,11 @@ export async function followMigration(
   id: string,
   view: MigrationView,
   signal: AbortSignal,
+  options: FollowOptions = {},
 ): Promise<Followed | null> {
   const clock = new EventClock();
   try {
-    for await (const event of client.migrationEvents(id, signal)) {
+    for await (const event of client.migrationEvents(id, signal, options)) {
       if (event.type === "report") return { report: event, clock };
       if (event.type === "error") throw errorFromJson(event, 500) ?? notAnError(id);
       if (event.type === "phase") clock.see(event.phase, event.at_ms, monotonicMs());

@@ -1,9 +1,11 @@
-import { ExitCode, SojournError } from "../../platform/errors.ts";
+import type { DaemonClient } from "../../daemon/client.ts";
+import { asSojournError, ExitCode, SojournError } from "../../platform/errors.ts";
+import type { Output } from "../output.ts";
 
-/** Turns Ctrl-C and SIGTERM into an abort for as long as it is not disposed; a second one ends the process. */
+/** Turns Ctrl-C, SIGTERM and the end of the terminal into an abort for as long as it is not disposed; a second one ends the process. */
 export function catchInterruption(): Disposable & { signal: AbortSignal } {
   const controller = new AbortController();
-  const signals = ["SIGINT", "SIGTERM"] as const;
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   const onSignal = () => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort(notStarted());
@@ -17,12 +19,38 @@ export function catchInterruption(): Disposable & { signal: AbortSignal } {
   };
 }
 
+/**
+ * Cancels the migration when `interrupted` fires; how it ends is then told by who follows it, with the signal
+ * `never`. Null without a signal.
+ */
+export function cancelOn(
+  interrupted: AbortSignal | null,
+  client: DaemonClient,
+  id: string,
+  output: Output,
+): (Disposable & { never: AbortSignal }) | null {
+  if (interrupted === null) return null;
+  const cancel = () => {
+    output.line(`interrupted: migration ${id} is cancelled`);
+    client
+      .cancelMigration(id)
+      .catch((error: unknown) => output.line(asSojournError(error).message));
+  };
+  if (interrupted.aborted) cancel();
+  else interrupted.addEventListener("abort", cancel, { once: true });
+  return {
+    never: new AbortController().signal,
+    [Symbol.dispose]: () => interrupted.removeEventListener("abort", cancel),
+  };
+}
+
 /** The CLI stops looking; the daemon goes on. There is no outcome to report. */
 export function detached(id: string): SojournError {
   return new SojournError("SOJ_DETACHED", `migration ${id} goes on without this command`, {
     retryable: true,
     exitCode: ExitCode.internal,
     guestState: "unknown",
+    migration: id,
     hint: `sojourn watch ${id} follows it, sojourn cancel ${id} takes it back`,
   });
 }

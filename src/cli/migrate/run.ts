@@ -1,5 +1,5 @@
 import { createDaemonClient, type DaemonClient } from "../../daemon/client.ts";
-import type { MigrationRequest } from "../../daemon/services.ts";
+import type { MigrationRequest, StartConduct } from "../../daemon/services.ts";
 import { delay, monotonicMs } from "../../platform/clock.ts";
 import { preconditionError } from "../../platform/errors.ts";
 import { createLogger } from "../../platform/log.ts";
@@ -11,7 +11,7 @@ import { printReport } from "../print-report.ts";
 import { describePlan } from "./describe.ts";
 import type { EventClock } from "./event-clock.ts";
 import { type Followed, followMigration } from "./follow.ts";
-import { catchInterruption, detached } from "./interruption.ts";
+import { cancelOn, catchInterruption, detached } from "./interruption.ts";
 import type { ProbeSpec } from "./probe-spec.ts";
 import type { Measurement, Probers } from "./probers.ts";
 import { createView } from "./view.ts";
@@ -26,9 +26,21 @@ export async function printPlan(request: MigrationRequest, output: Output): Prom
 }
 
 /** `migrate --detach`: starts it and prints the id. */
-export async function startDetached(request: MigrationRequest, output: Output): Promise<void> {
-  const started = await createDaemonClient().startMigration(request);
+export async function startDetached(
+  request: MigrationRequest,
+  conduct: StartConduct,
+  output: Output,
+): Promise<void> {
+  const started = await createDaemonClient().startMigration(request, conduct);
   output.result({ type: "started", ...started }, () => started.id);
+}
+
+/** A migration, and what this command is to it. */
+export interface WantedMigration {
+  request: MigrationRequest;
+  idempotencyKey?: string;
+  /** It is cancelled when this command is interrupted or dies. */
+  abortOnExit: boolean;
 }
 
 /**
@@ -36,22 +48,24 @@ export async function startDetached(request: MigrationRequest, output: Output): 
  * @throws SojournError before anything was changed (exit code 3), or what the daemon reports.
  */
 export async function runMigration(
-  request: MigrationRequest,
+  wanted: WantedMigration,
   specs: readonly ProbeSpec[],
   output: Output,
 ): Promise<void> {
+  const { request } = wanted;
   using interruption = catchInterruption();
   const { signal } = interruption;
   const client = createDaemonClient();
-  // Whatever is wrong with the request is told before a prober disturbs anybody.
-  await client.planMigration(request);
+  if (!(await isNew(client, wanted))) {
+    const { followed } = await moveAndFollow(client, wanted, signal, output);
+    printReport(followed.report, output);
+    return;
+  }
   await using probers = await openProbers(client, request.guest, specs, signal);
   await probers?.measureFloor(floorMs, signal);
+  signal.throwIfAborted();
   const startMs = monotonicMs();
-  const { id } = await client.startMigration(request);
-  output.line(`migration ${id}: ${request.guest} to ${request.to}`);
-  const followed = await followMigration(client, id, createView(output), signal);
-  if (followed === null) throw detached(id);
+  const { id, followed } = await moveAndFollow(client, wanted, signal, output);
   if (probers === null) {
     printReport(followed.report, output);
     return;
@@ -64,6 +78,43 @@ export async function runMigration(
   const report = await client.addProbeResults(id, results, flows, throughput);
   if (throughput !== null) output.record({ type: "throughput", ...throughput });
   printReport(report, output, stream === undefined ? null : { stream, originMs });
+}
+
+/**
+ * False when an earlier request with the same key began it already. Otherwise whatever is wrong with the request is
+ * told before a prober disturbs anybody.
+ */
+async function isNew(client: DaemonClient, wanted: WantedMigration): Promise<boolean> {
+  const { idempotencyKey: key } = wanted;
+  const isKnown = async () => key !== undefined && (await client.findMigrations(key)).length > 0;
+  if (await isKnown()) return false;
+  try {
+    await client.planMigration(wanted.request);
+    return true;
+  } catch (error) {
+    if (await isKnown()) return false;
+    throw error;
+  }
+}
+
+async function moveAndFollow(
+  client: DaemonClient,
+  wanted: WantedMigration,
+  interrupted: AbortSignal,
+  output: Output,
+): Promise<{ id: string; followed: Followed }> {
+  const { request, idempotencyKey, abortOnExit } = wanted;
+  const { id } = await client.startMigration(request, {
+    abortUnlessFollowed: abortOnExit,
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+  });
+  output.line(`migration ${id}: ${request.guest} to ${request.to}`);
+  using ending = cancelOn(abortOnExit ? interrupted : null, client, id, output);
+  const signal = ending?.never ?? interrupted;
+  const options = { abortOnDisconnect: abortOnExit };
+  const followed = await followMigration(client, id, createView(output), signal, options);
+  if (followed === null) throw detached(id);
+  return { id, followed };
 }
 
 async function measure(

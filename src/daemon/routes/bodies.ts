@@ -3,6 +3,7 @@ import { strategySchema } from "../../migrator/strategy-schema.ts";
 import { namePattern } from "../../platform/names.ts";
 import { longestTimeline } from "../../probe/throughput-timeline.ts";
 import { tunnelKinds } from "../../tunnels/tunnel.ts";
+import { idempotencyKeyPattern } from "../idempotency.ts";
 import type { MigrationRequest, ProbeResults } from "../services.ts";
 
 const name = z.string().regex(namePattern);
@@ -81,6 +82,7 @@ export const migrationBody = z
     timeout_s: z.number().positive().max(86_400).optional(),
     strategy: strategySchema.optional(),
     dry_run: z.boolean().default(false),
+    abort_unless_followed: z.boolean().default(false),
   })
   .transform(
     ({
@@ -89,7 +91,7 @@ export const migrationBody = z
       timeout_s,
       strategy,
       ...rest
-    }): MigrationRequest & { dry_run: boolean } => ({
+    }): MigrationRequest & { dry_run: boolean; abort_unless_followed: boolean } => ({
       ...rest,
       ...(strategy === undefined ? {} : { strategy }),
       ...(tunnel === undefined ? {} : { tunnel }),
@@ -97,3 +99,23 @@ export const migrationBody = z
       ...(timeout_s === undefined ? {} : { timeout_s }),
     }),
   );
+
+/** Query of `GET /v1/migrations`. */
+export const listQuery = z.strictObject({
+  limit: z.coerce.number().int().min(0).max(1_000_000).optional(),
+  idempotency_key: z.string().regex(idempotencyKeyPattern).optional(),
+});
+
+/** Query of `GET /v1/migrations/:id/events`. */
+export const followQuery = z.strictObject({
+  abort_on_disconnect: z
+    .enum(["true", "false"])
+    .default("false")
+    .transform((text) => text === "true"),
+});
+
+/** Body of `POST /v1/migrations/:id/resolve`. */
+export const resolutionBody = z.strictObject({
+  keep: z.enum(["source", "destination"]),
+  confirm: z.boolean().default(false),
+});

@@ -123,6 +123,19 @@ export class FaultHosts {
     return (await this.run(host, find)).split("\n").filter((path) => path !== "");
   }
 
+  /** An operator's decision, confirmed. */
+  async resolve(host: string, id: string, keep: "source" | "destination") {
+    const command = ["sojourn", "resolve", id, "--keep", keep, "--yes", "--json"];
+    const { exitCode, stdout } = await this.exec(host, command);
+    return { exitCode, last: JSON.parse(stdout.trim().split("\n").at(-1) ?? "") };
+  }
+
+  /** What a host's daemon says of a migration. */
+  async stateAt(host: string, id: string): Promise<string> {
+    const text = await this.run(host, ["sojourn", "status", id, "--json"]);
+    return (JSON.parse(text) as { state: string }).state;
+  }
+
   /** Migrations that a host's daemon has not finished. */
   async unfinished(host: string): Promise<string[]> {
     const text = await this.run(host, ["sojourn", "status", "--json"]);

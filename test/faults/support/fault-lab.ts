@@ -173,6 +173,13 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     }
   }
 
+  /** Waits until the source, which asks by itself, has heard what became of a migration in doubt. */
+  async answeredAgain(id: string): Promise<void> {
+    await expect
+      .poll(() => this.stateAt("host-a", id), { timeout: 90_000, interval: 500 })
+      .toMatch(/^(completed|rolled-back)$/);
+  }
+
   /** The guest is where the destination's journal says, once; then it is brought home. Returns where that was. */
   async expectSettled(id: string): Promise<"home" | "away"> {
     await Promise.all(hosts.map((host) => this.recovered(host)));

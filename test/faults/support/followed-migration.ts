@@ -51,6 +51,11 @@ export class FollowedMigration {
     this.#child.kill("SIGINT");
   }
 
+  /** kill -9. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
   hasSeen(phase: string): boolean {
     return this.lines.some((line) => line.type === "phase" && line.phase === phase);
   }

@@ -5,7 +5,13 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DaemonServices } from "../../../src/daemon/services.ts";
 import { preconditionError, SojournError } from "../../../src/platform/errors.ts";
-import { eventsOf, fakeServices, phaseEvent, reportWith } from "../../support/fake-services.ts";
+import {
+  eventsOf,
+  fakeServices,
+  phaseEvent,
+  reportWith,
+  status,
+} from "../../support/fake-services.ts";
 import { type LocalDaemon, startLocalDaemon } from "../../support/local-daemon.ts";
 import { finished, runSojourn, said, spawnSojourn } from "../../support/sojourn-process.ts";
 
@@ -156,6 +162,60 @@ describe("commands", () => {
     const { stderr } = await end;
     expect(stderr).toContain("migration m1 goes on");
     expect(stderr).toContain("sojourn watch m1");
+  });
+
+  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "with --abort-on-exit cancel on %s and tell what became of it",
+    async (signalName) => {
+      const ended = Promise.withResolvers<void>();
+      const cancelled = new SojournError("SOJ_CANCELLED", "cancelled", { exitCode: 6 });
+      const conducts: unknown[] = [];
+      services = fakeServices({
+        startMigration: async (_request, conduct) => {
+          conducts.push(conduct);
+          return { id: "m1", state: "planned" };
+        },
+        cancelMigration: async () => {
+          ended.resolve();
+          return status;
+        },
+        migrationEvents: async function* (_id, _signal, options) {
+          conducts.push(options);
+          yield phaseEvent;
+          await ended.promise;
+          yield cancelled.toRecord();
+        },
+      });
+      const child = spawnSojourn([...move, "--abort-on-exit", "--json"], {
+        SOJOURN_SOCKET: daemon.socketPath,
+      });
+      const end = finished(child);
+      await said(child, "precopy");
+      child.kill(signalName);
+      const { exitCode, stdout } = await end;
+      expect(exitCode).toBe(6);
+      expect(stdout).toContain("SOJ_CANCELLED");
+      expect(conducts).toEqual([{ abortUnlessFollowed: true }, { abortOnDisconnect: true }]);
+    },
+  );
+
+  it("follow the migration that an earlier request with their key began", async () => {
+    services = fakeServices({
+      findMigrations: async (key) => (key === "k1" ? [status] : []),
+      planMigration: async () => {
+        throw preconditionError("SOJ_GUEST_BUSY", "web1 is moving already");
+      },
+    });
+    const again = await run(...move, "--idempotency-key", "k1", "--json");
+    expect(again).toMatchObject({ exitCode: 0, records: [phaseEvent, reportWith({})] });
+    const other = await run(...move, "--idempotency-key", "k2", "--json");
+    expect(other).toMatchObject({ exitCode: 3, records: [{ code: "SOJ_GUEST_BUSY" }] });
+    expect((await run(...move, "--idempotency-key", "a b")).exitCode).toBe(2);
+    expect((await run(...move, "--abort-on-exit", "--detach")).exitCode).toBe(2);
+  });
+
+  it("tell their version", async () => {
+    expect((await run("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
   it("end quietly when their reader goes away", async () => {

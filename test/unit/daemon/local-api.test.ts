@@ -7,7 +7,13 @@ import type {
   MigrationRequest,
 } from "../../../src/daemon/services.ts";
 import { preconditionError, SojournError } from "../../../src/platform/errors.ts";
-import { fakeServices, guest, phaseEvent, reportWith } from "../../support/fake-services.ts";
+import {
+  fakeServices,
+  guest,
+  phaseEvent,
+  reportWith,
+  status,
+} from "../../support/fake-services.ts";
 import { type LocalDaemon, startLocalDaemon } from "../../support/local-daemon.ts";
 
 let services: DaemonServices;
@@ -63,6 +69,30 @@ describe("the local API", () => {
     expect(seen).toEqual([["start", wanted]]);
   });
 
+  it("passes on the key of a request, and finds its migration", async () => {
+    const seen: unknown[] = [];
+    services = fakeServices({
+      startMigration: async (_wanted, conduct) => {
+        seen.push(conduct);
+        return { id: "m1", state: "planned" };
+      },
+      findMigrations: async (key) => (key === "k&1" ? [status] : []),
+      listMigrations: async (limit) => (limit === 7 ? [status, status] : [status]),
+    });
+    const wanted: MigrationRequest = { guest: "web1", to: "host-b" };
+    const conduct = { idempotencyKey: "k&1", abortUnlessFollowed: true };
+    await daemon.client.startMigration(wanted, conduct);
+    await daemon.client.startMigration(wanted);
+    expect(seen).toEqual([conduct, { abortUnlessFollowed: false }]);
+    await expect(
+      daemon.client.startMigration(wanted, { idempotencyKey: "two words" }),
+    ).rejects.toMatchObject({ code: "SOJ_BAD_IDEMPOTENCY_KEY", exitCode: 2, httpStatus: 400 });
+    expect(await daemon.client.findMigrations("k&1")).toEqual([status]);
+    expect(await daemon.client.findMigrations("k2")).toEqual([]);
+    expect(await daemon.client.listMigrations(7)).toHaveLength(2);
+    expect(await daemon.client.listMigrations()).toHaveLength(1);
+  });
+
   it("streams events until the result, then ends", async () => {
     const seen: MigrationEvent[] = [];
     const never = new AbortController().signal;
@@ -74,8 +104,10 @@ describe("the local API", () => {
 
   it("tells the services when a follower goes away", async () => {
     const gone = Promise.withResolvers<void>();
+    const tied: unknown[] = [];
     services = fakeServices({
-      migrationEvents: async function* (_id, signal) {
+      migrationEvents: async function* (_id, signal, options) {
+        tied.push(options?.abortOnDisconnect);
         signal.addEventListener("abort", () => gone.resolve());
         yield phaseEvent;
         await gone.promise;
@@ -83,11 +115,13 @@ describe("the local API", () => {
     });
     const detach = new AbortController();
     const seen: MigrationEvent[] = [];
-    for await (const event of daemon.client.migrationEvents("m1", detach.signal)) {
+    const options = { abortOnDisconnect: true };
+    for await (const event of daemon.client.migrationEvents("m1", detach.signal, options)) {
       seen.push(event);
       detach.abort();
     }
     await gone.promise;
+    expect(tied).toEqual([true]);
     expect(seen).toEqual([phaseEvent]);
   });
 

@@ -39,6 +39,8 @@ const requests: Record<string, Record<string, unknown>> = {
   abort: identity,
   verify: { ...identity, wait_ms: 0 },
   finish: identity,
+  supersede: { ...identity, new_epoch: identity.epoch + 1 },
+  "migration-facts": { id: identity.id, guest: identity.guest },
   "guest-ended": { guest: "web1" },
   "delegate-migration": {
     ...{ guest: "web1", to: "host-a", tunnel: "auto" },

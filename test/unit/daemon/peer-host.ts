@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { procedures } from "../../../src/daemon/compose.ts";
 import type { DaemonConfig } from "../../../src/daemon/config.ts";
 import { delegationHandlers } from "../../../src/daemon/delegation.ts";
+import { IdempotentStarts } from "../../../src/daemon/idempotency.ts";
 import { startPeerServer } from "../../../src/daemon/peer-server.ts";
 import type { HostCertificate } from "../../../src/daemon/pki.ts";
 import { baseHandlers } from "../../../src/daemon/procedures.ts";
 import { Destinations } from "../../../src/migrator/destinations.ts";
+import { memoryHistory } from "../../../src/migrator/history.ts";
 import type { HostContext } from "../../../src/migrator/host-context.ts";
 import { Journal } from "../../../src/migrator/journal.ts";
 import { decodeJournal } from "../../../src/migrator/journal-format.ts";
@@ -36,7 +38,6 @@ export class PeerHost implements AsyncDisposable {
   readonly journal: Journal;
   /** What was asked of the hypervisor, the kernel and the starter of migrations. */
   readonly allocated: string[] = [];
-  readonly #folder: string;
   #stack = new AsyncDisposableStack();
   #port = 0;
   #agent = new Agent();
@@ -52,7 +53,6 @@ export class PeerHost implements AsyncDisposable {
   }
 
   private constructor(folder: string) {
-    this.#folder = folder;
     this.records = new RecordStore(join(folder, "guests"));
     this.journal = new Journal(join(folder, "journal"));
   }
@@ -150,7 +150,8 @@ export class PeerHost implements AsyncDisposable {
       ...{ policy: {}, peer: () => null },
     } as unknown as HostContext;
     const destinations = this.#stack.use(new Destinations(context));
-    const migrations = new Migrations(context as never, join(this.#folder, "migrations"));
+    const migrations = new Migrations(context as never, memoryHistory());
+    const starts = new IdempotentStarts(migrations);
     const starter = { start: count("migration"), plan: count("plan") };
     const config = {
       host: hostB,
@@ -160,7 +161,7 @@ export class PeerHost implements AsyncDisposable {
     return {
       ...baseHandlers(config, async () => ({ version: "10.0", accelerator: "tcg" })),
       ...destinations.handlers(),
-      ...delegationHandlers(starter as never, migrations, this.records),
+      ...delegationHandlers(starter as never, starts, migrations, this.records),
     };
   }
 }

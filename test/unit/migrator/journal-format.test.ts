@@ -5,7 +5,7 @@ import {
   encodeRecord,
   journalHeader,
 } from "../../../src/migrator/journal-format.ts";
-import { type JournalRecord, unfinishedGuests } from "../../../src/migrator/journal-record.ts";
+import { type JournalRecord, unfinishedMigrations } from "../../../src/migrator/journal-record.ts";
 import { crc32c } from "../../../src/platform/crc32c.ts";
 
 const record: fc.Arbitrary<JournalRecord> = fc.record({
@@ -102,7 +102,7 @@ test("a record of a step that is not known is damage even at the end: it is neve
   expect(decoded).toMatchObject({ tornBytes: 0, damage: [{ reason: "damaged-record" }] });
 });
 
-test("guests of migrations without an end are the unfinished ones", () => {
+test("migrations without an end are unfinished, unless an operator has decided about their guest", () => {
   const at = "";
   const one = { migration: "m1", guest: "web1", epoch: 1, role: "source", at } as const;
   const other = { ...one, migration: "m2", guest: "web2", role: "destination" } as const;
@@ -111,6 +111,17 @@ test("guests of migrations without an end are the unfinished ones", () => {
     { ...other, step: "prepared" },
     { ...other, step: "abort" },
   ];
-  expect([...unfinishedGuests(written)]).toEqual(["web1"]);
-  expect([...unfinishedGuests([...written, { ...one, step: "completed" }])]).toEqual([]);
+  const unfinished = (...more: JournalRecord[]) =>
+    unfinishedMigrations([...written, ...more]).map(({ migration }) => migration);
+  expect(unfinished()).toEqual(["m1"]);
+  expect(unfinished({ ...one, step: "completed" })).toEqual([]);
+  const another: JournalRecord = { ...one, migration: "m3", step: "begin" };
+  expect(unfinished(another)).toEqual(["m1", "m3"]);
+  expect(unfinished(another, { ...one, step: "resolved-source" })).toEqual([]);
+  const told: JournalRecord[] = [
+    { ...one, step: "resolved-source" },
+    { ...one, step: "destination-told" },
+  ];
+  expect(unfinished(...told)).toEqual([]);
+  expect(unfinished(...told, another)).toEqual(["m3"]);
 });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { JournalStep } from "../../../src/migrator/journal-record.ts";
-import { resumptionOf } from "../../../src/migrator/recovery.ts";
+import { resumptionOf } from "../../../src/migrator/resumption.ts";
 import { transition } from "../../../src/migrator/transition.ts";
 
 const journalOf = (...steps: JournalStep[]) => ({
@@ -52,4 +52,16 @@ test("a journal with the promise never gives the guest back by itself", () => {
 test("another migration's promise does not count", () => {
   const { state } = resumptionOf(journalOf("promise"), "m2");
   expect(state.name).toBe("armed");
+});
+
+test("an operator's written decision comes before everything else", () => {
+  const promised: JournalStep[] = ["begin", "pausing", "promise", "in-doubt"];
+  expect(firstSteps(...promised, "resolved-source")).toEqual({
+    state: "rolling-back",
+    effect: "undo-at-source",
+  });
+  expect(firstSteps(...promised, "resolved-destination")).toEqual({
+    state: "verifying",
+    effect: "yield-to-destination",
+  });
 });

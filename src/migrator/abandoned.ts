@@ -1,0 +1,28 @@
+import { endingError } from "./endings.ts";
+import { failureOf } from "./failures.ts";
+import type { Journal } from "./journal.ts";
+import type { Failure } from "./migration-state.ts";
+import type { Outcome } from "./report.ts";
+import type { StoredMigration } from "./stored-migration.ts";
+
+/** How a migration that an earlier daemon had begun, and of which nothing is left to do here, is told to have ended. */
+export function endOfAbandoned(
+  journal: Pick<Journal, "has" | "refuseHeld">,
+  stored: StoredMigration,
+  reason: Failure,
+): Pick<StoredMigration, "state" | "error"> {
+  const ended = (state: Outcome, failure: Failure) => ({
+    state,
+    error: endingError(state, failure, stored).toRecord(),
+  });
+  if (journal.has(stored.id, "taken-over-by-destination")) {
+    return { state: "completed", error: null };
+  }
+  if (journal.has(stored.id, "completed")) return { state: "completed", error: null };
+  try {
+    journal.refuseHeld(stored.guest);
+    return ended("rolled-back", reason);
+  } catch (error) {
+    return ended("in-doubt", failureOf(error, "daemon"));
+  }
+}

@@ -1,0 +1,49 @@
+import { preconditionError } from "../platform/errors.ts";
+import { checkEpoch } from "./epochs.ts";
+import { placeOf } from "./guests.ts";
+import type { HostContext } from "./host-context.ts";
+import { guestNetworkOf } from "./network.ts";
+
+/**
+ * Refuses a guest that cannot arrive here.
+ * @param isArriving its source, or another, has begun to send it already.
+ * @throws SojournError `SOJ_STALE_EPOCH`, `SOJ_GUEST_BUSY`, `SOJ_GUEST_HOME` and others, with nothing changed.
+ */
+export function checkAdmissible(
+  { host, journal, records }: Pick<HostContext, "host" | "journal" | "records">,
+  request: { id: string; guest: string; epoch: number } & {
+    home: { host: string };
+    definition: { name: string; nics: unknown[] };
+  },
+  isArriving: boolean,
+): void {
+  journal.refuseHeld(request.guest);
+  if (request.definition.name !== request.guest) {
+    throw preconditionError(
+      "SOJ_GUEST_UNKNOWN",
+      `the definition is of ${request.definition.name}, not of ${request.guest}`,
+    );
+  }
+  const record = records.get(request.guest);
+  if (journal.has(request.id, "abort") || (record?.epoch ?? 0) >= request.epoch) {
+    checkEpoch(undefined, request, "destination");
+  }
+  if (record?.hosting || record?.migration || isArriving) {
+    throw preconditionError(
+      "SOJ_GUEST_BUSY",
+      `${request.guest} ${placeOf(record, host.name)} or about to arrive there`,
+    );
+  }
+  const nic = request.definition.nics[0] as { addresses: string[] } | undefined;
+  const address = nic?.addresses[0]?.split("/")[0];
+  if (address === undefined) {
+    throw preconditionError("SOJ_GUEST_ADDRESS", `${request.guest} has no NIC with an address`);
+  }
+  const isHome = guestNetworkOf(host, address) !== undefined;
+  if (isHome !== (request.home.host === host.name)) {
+    throw preconditionError(
+      "SOJ_GUEST_HOME",
+      `${address} is ${isHome ? "" : "not "}in a guest network of ${host.name}, but ${request.home.host} is said to be home`,
+    );
+  }
+}

@@ -1,0 +1,105 @@
+import { preconditionError } from "../platform/errors.ts";
+import type { Logger } from "../platform/log.ts";
+import type { History } from "./history.ts";
+import { newestFirst } from "./history.ts";
+import { isOpen, type MigrationSummary, type StoredMigration } from "./stored-migration.ts";
+
+/**
+ * What is known of this host's migrations: of those under way in memory, of all others in the history. What finds no
+ * room there stays in memory until it does.
+ */
+export class MigrationBook {
+  readonly #history: History;
+  readonly #logger: Logger;
+  readonly #current = new Map<string, StoredMigration>();
+  readonly #unwritten = new Set<string>();
+
+  constructor(history: History, logger: Logger) {
+    this.#history = history;
+    this.#logger = logger;
+  }
+
+  find(id: string): StoredMigration | undefined {
+    return this.#current.get(id) ?? this.#history.get(id);
+  }
+
+  /** @throws SojournError `SOJ_MIGRATION_UNKNOWN` (404). */
+  get(id: string): StoredMigration {
+    const stored = this.find(id);
+    if (stored !== undefined) return stored;
+    throw preconditionError("SOJ_MIGRATION_UNKNOWN", `there is no migration ${id} on this host`, {
+      httpStatus: 404,
+      hint: "sojourn status",
+    });
+  }
+
+  /** The migration that a request with this idempotency key began. */
+  byKey(key: string): StoredMigration | undefined {
+    for (const stored of this.#current.values()) {
+      if (stored.idempotency?.key === key) return stored;
+    }
+    return this.#history.byKey(key);
+  }
+
+  /** The `limit` newest and all that are open; newest first. */
+  list(limit: number): MigrationSummary[] {
+    const past = this.#history.list(limit).filter(({ id }) => !this.#current.has(id));
+    return newestFirst([...past, ...this.#current.values()], limit);
+  }
+
+  open(): StoredMigration[] {
+    const past = this.#history.open().filter(({ id }) => !this.#current.has(id));
+    return [...past, ...this.#current.values()].filter(isOpen);
+  }
+
+  /** @throws SojournError `SOJ_HISTORY_UNWRITABLE`: then nothing may be begun. */
+  begin(stored: StoredMigration): void {
+    try {
+      this.#history.put(stored);
+    } catch (cause) {
+      throw preconditionError(
+        "SOJ_HISTORY_UNWRITABLE",
+        `a migration of ${stored.guest} could not be remembered: ${(cause as Error).message}`,
+        {
+          cause,
+          guestState: "untouched",
+          hint: "make room on the disk of the daemon's state folder",
+        },
+      );
+    }
+    this.#current.set(stored.id, stored);
+  }
+
+  /** What has happened is told, also where it cannot be written down. */
+  keep(stored: StoredMigration): void {
+    this.#current.set(stored.id, stored);
+    this.#unwritten.add(stored.id);
+    this.flush();
+  }
+
+  /** In memory only, for one under way: nothing is written while its guest may be stopped. */
+  note(id: string, change: Partial<StoredMigration>): void {
+    this.#current.set(id, { ...this.get(id), ...change });
+  }
+
+  /** The same for one that goes on. */
+  reopen(stored: StoredMigration): void {
+    this.#current.set(stored.id, { ...stored, endedMs: null, error: null });
+  }
+
+  /** Writes what found no room before. */
+  flush(): void {
+    for (const id of this.#unwritten) {
+      const stored = this.#current.get(id);
+      try {
+        if (stored !== undefined) this.#history.put(stored);
+      } catch (error) {
+        const text = "alarm: what became of the migration could not be stored";
+        this.#logger.error({ migration: id, state: stored?.state, err: error }, text);
+        return;
+      }
+      this.#unwritten.delete(id);
+      if (stored?.endedMs !== null) this.#current.delete(id);
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import type { Keep } from "./resolution-verdict.ts";
+
+/** What a decision would do, as sentences for the operator who is about to make it. Pure. */
+export function plannedSteps(decision: {
+  keep: Keep;
+  role: "source" | "destination";
+  isOpen: boolean;
+  guest: string;
+  host: string;
+  other: string;
+  isReachable: boolean;
+}): string[] {
+  const { keep, role, isOpen, guest, host, other, isReachable } = decision;
+  if (!isOpen) {
+    return [
+      `${host} writes the decision into its journal, and may move ${guest} again; the guest stays as it is`,
+    ];
+  }
+  if (role === "destination") {
+    return keep === "destination"
+      ? [
+          `${host} writes the decision into its journal`,
+          `${guest} goes on at ${host}, which does not wait for ${other} any more`,
+        ]
+      : [
+          `${host} writes the decision into its journal`,
+          `the process that was prepared for ${guest} at ${host} ends, and its network is removed`,
+        ];
+  }
+  const first = isReachable
+    ? [`${other} is asked for its final word, and what it says is done; only if it says nothing:`]
+    : [`${other} does not answer: be sure that ${riskOf(keep, guest, other)}`];
+  const written = `${host} writes the decision into its journal; it cannot be taken back`;
+  const effects =
+    keep === "source"
+      ? [
+          `${guest} goes on at ${host}, and its network comes back here`,
+          `once ${other} is heard from, its copy of ${guest} is ended, whatever it did meanwhile`,
+        ]
+      : [
+          `the stopped copy of ${guest} at ${host} is ended for good, and its traffic goes to ${other}`,
+          `once ${other} is heard from, it is told that ${guest} is its own`,
+        ];
+  return [...first, written, ...effects];
+}
+
+function riskOf(keep: Keep, guest: string, other: string): string {
+  return keep === "source"
+    ? `${other} does not run ${guest} (switched off, cut off from its network): else it runs twice`
+    : `${other} runs ${guest}: else it is lost`;
+}

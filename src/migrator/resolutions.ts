@@ -1,0 +1,227 @@
+import { preconditionError, SojournError } from "../platform/errors.ts";
+import { AsyncLock } from "../platform/lock.ts";
+import type { Destinations } from "./destinations.ts";
+import type { JournalStep } from "./journal-record.ts";
+import { migrationFacts, refuseNotLoaded } from "./migration-facts.ts";
+import type { Migrations } from "./migrations.ts";
+import type { Notices } from "./notices.ts";
+import type { HostMigrationFacts } from "./procedures.ts";
+import type { GuestRecord } from "./records.ts";
+import { plannedSteps } from "./resolution-steps.ts";
+import { type Keep, refusalOf } from "./resolution-verdict.ts";
+import { answeredLate, resumeSource } from "./resumption.ts";
+import type { SourceContext } from "./source-context.ts";
+import { askForFinalWord } from "./source-ending.ts";
+
+type NamedFacts = HostMigrationFacts & { host: string };
+
+/** What an operator's decision rests on, and what it would do. */
+export interface Resolution {
+  type: "resolution";
+  id: string;
+  guest: string;
+  keep: Keep;
+  /** What the asked host is to the migration. */
+  role: "source" | "destination";
+  here: NamedFacts;
+  /** Null when the other side cannot be asked; `unreachable` says why. */
+  there: NamedFacts | null;
+  unreachable: string | null;
+  /** Why it is refused; null when it may be carried out. */
+  refusal: string | null;
+  steps: string[];
+}
+
+interface Subject {
+  guest: string;
+  role: "source" | "destination";
+  epoch: number;
+  peer: string | null;
+  /** Null when only a damaged journal says that something of it is left. */
+  record: (GuestRecord & { migration: NonNullable<GuestRecord["migration"]> }) | null;
+}
+
+/** Decisions of operators about migrations whose other side cannot be asked (DESIGN 3). */
+export class Resolutions {
+  readonly #context: SourceContext;
+  readonly #migrations: Migrations;
+  readonly #destinations: Destinations;
+  readonly #notices: Notices;
+  readonly #lock = new AsyncLock();
+
+  constructor(parts: {
+    context: SourceContext;
+    migrations: Migrations;
+    destinations: Destinations;
+    notices: Notices;
+  }) {
+    this.#context = parts.context;
+    this.#migrations = parts.migrations;
+    this.#destinations = parts.destinations;
+    this.#notices = parts.notices;
+  }
+
+  /** Asks both sides; decides and changes nothing. @throws SojournError `SOJ_MIGRATION_UNKNOWN`. */
+  async describe(id: string, keep: Keep): Promise<Resolution> {
+    const subject = this.#subject(id);
+    const { guest, role, peer, record } = subject;
+    const here = await migrationFacts(this.#context, { id, guest });
+    const { there, unreachable } = await this.#askPeer(id, subject);
+    const isOpen = record !== null;
+    const refusal = this.#migrations.isRunning(id)
+      ? "it is under way: there is nothing to decide"
+      : refusalOf({ keep, role, isOpen, here, there });
+    const host = this.#context.host.name;
+    const other = peer ?? "the other host";
+    return {
+      ...{ type: "resolution", id, guest, keep, role },
+      here: { host, ...here },
+      there: there === null ? null : { host: other, ...there },
+      ...{ unreachable, refusal },
+      steps: plannedSteps({ keep, role, isOpen, guest, host, other, isReachable: there !== null }),
+    };
+  }
+
+  /**
+   * Carries a decision out: in writing first, so that a restart goes on with it. Ends when it is written; what follows
+   * is the migration's own end.
+   * @throws SojournError `SOJ_RESOLVE_REFUSED` (exit code 3) with the facts; nothing is changed then.
+   */
+  async decide(id: string, keep: Keep): Promise<Resolution> {
+    using _held = await this.#lock.acquire();
+    await this.#migrations.suspend(id);
+    try {
+      const resolution = await this.describe(id, keep);
+      if (resolution.refusal !== null) throw refused(resolution, resolution.refusal);
+      const subject = this.#subject(id);
+      const { guest, role, record } = subject;
+      this.#context.logger.warn({ migration: id, guest, keep, role }, "an operator decides");
+      if (record === null) {
+        this.#write(id, keep, subject);
+        this.#migrations.conclude(id, keep === "source" ? "rolled-back" : "completed");
+      } else if (role === "source") await this.#atSource(id, keep, subject, record, resolution);
+      else await this.#atDestination(id, keep, subject, record);
+      return resolution;
+    } finally {
+      this.#migrations.askAgain(id);
+    }
+  }
+
+  async #atSource(
+    id: string,
+    keep: Keep,
+    subject: Subject,
+    record: GuestRecord,
+    resolution: Resolution,
+  ): Promise<void> {
+    const { journal } = this.#context;
+    const word = resolution.there === null ? null : await this.#finalWord(id, subject);
+    if (word !== null) {
+      const agreed = (word === "taken-over") === (keep === "destination");
+      if (agreed && journal.isHeld(subject.guest)) this.#write(id, keep, subject);
+      if (agreed || !journal.isHeld(subject.guest)) {
+        resumeSource(this.#context, this.#migrations, record, answeredLate);
+      }
+      if (!agreed) throw refused(resolution, `the destination answers: ${word}`);
+    } else {
+      this.#write(id, keep, subject);
+      resumeSource(this.#context, this.#migrations, record);
+    }
+    this.#notices.tell();
+  }
+
+  async #atDestination(
+    id: string,
+    keep: Keep,
+    subject: Subject,
+    record: NonNullable<Subject["record"]>,
+  ): Promise<void> {
+    const { guest, epoch } = subject;
+    const { journal } = this.#context;
+    if (keep === "destination" && !journal.has(id, "takeover")) {
+      await refuseNotLoaded(this.#context, guest);
+      journal.append({ step: "takeover", migration: id, guest, epoch, role: "destination" });
+    }
+    this.#write(id, keep, subject);
+    await this.#destinations.goOn(record);
+    if (this.#context.records.get(guest)?.migration?.id !== id) return;
+    throw new SojournError(
+      "SOJ_RESOLVE_UNFINISHED",
+      `the decision about ${guest} is written, not done`,
+      {
+        migration: id,
+        hint: "see the daemon's log; its next start goes on with it",
+      },
+    );
+  }
+
+  /** A decision that was written before stands. */
+  #write(id: string, keep: Keep, { guest, role, epoch, peer, record }: Subject): void {
+    const { journal } = this.#context;
+    const step: JournalStep = `resolved-${keep}`;
+    const isNewer = role === "source" && keep === "source";
+    if (!journal.has(id, step)) {
+      journal.append({
+        ...{ step, migration: id, guest, role, epoch: isNewer ? epoch + 1 : epoch },
+        ...(record === null || peer === null ? {} : { peer }),
+      });
+    }
+    journal.release(guest);
+  }
+
+  async #finalWord(id: string, { guest, epoch, peer }: Subject): Promise<string | null> {
+    const instance = this.#context.guests.instance(guest);
+    const task = { id, guest, epoch, to: peer ?? "" };
+    const answer = await askForFinalWord(this.#context, task, instance).catch((error: unknown) => {
+      this.#context.logger.warn({ migration: id, err: error }, "no final word");
+      return null;
+    });
+    return answer?.state ?? null;
+  }
+
+  async #askPeer(id: string, { guest, peer }: Subject) {
+    if (peer === null) return { there: null, unreachable: "which host that was is not known here" };
+    try {
+      const options = { timeoutMs: 5_000 };
+      const there = await this.#context.peer(peer).call("migration-facts", { id, guest }, options);
+      return { there, unreachable: null };
+    } catch (error) {
+      return { there: null, unreachable: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  #subject(id: string): Subject {
+    const { journal, records, host } = this.#context;
+    const record = records.all().find(({ migration }) => migration?.id === id);
+    if (record?.migration) {
+      const { role, epoch, peer } = record.migration;
+      const { guest } = record;
+      return { guest, role, epoch, peer, record: { ...record, migration: record.migration } };
+    }
+    const last = journal.recordsOf(id).at(-1);
+    if (last === undefined) {
+      const { from } = this.#migrations.get(id);
+      throw preconditionError(
+        "SOJ_RESOLVE_ELSEWHERE",
+        `migration ${id} is not one of ${host.name}`,
+        {
+          migration: id,
+          hint: `on ${from}: sojourn resolve ${id}`,
+        },
+      );
+    }
+    const { guest, role, epoch, peer = null } = last;
+    return { guest, role, epoch, peer, record: null };
+  }
+}
+
+function refused({ id, guest, keep }: Resolution, reason: string): SojournError {
+  return preconditionError(
+    "SOJ_RESOLVE_REFUSED",
+    `${guest} is not kept at the ${keep}: ${reason}`,
+    {
+      migration: id,
+      hint: `sojourn resolve ${id} --keep ${keep} --dry-run shows what both sides know`,
+    },
+  );
+}

@@ -1,0 +1,51 @@
+import { existsSync, renameSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { syncFolder } from "./files.ts";
+
+/** Primary result codes of sqlite3.h: the file is malformed, or no database at all. */
+const damageCodes = new Set([11, 26]);
+
+/**
+ * Opens, or makes, a SQLite database that only this process uses. Each transaction is on disk when it returns: the
+ * write-ahead log with `synchronous=FULL` costs one fsync, a rollback journal two or three. The log is kept short,
+ * and without shared memory, since there is no second reader.
+ * @throws the system's or SQLite's error; see `isDamage`.
+ */
+export function openDatabase(path: string): DatabaseSync {
+  const isNew = !existsSync(path);
+  const database = new DatabaseSync(path);
+  try {
+    database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec("PRAGMA synchronous = FULL");
+    database.exec("PRAGMA wal_autocheckpoint = 64");
+    database.exec("PRAGMA journal_size_limit = 262144");
+    const [verdict] = database.prepare("PRAGMA quick_check(1)").all();
+    if (verdict?.quick_check !== "ok") throw new DamagedDatabase(String(verdict?.quick_check));
+    if (isNew) syncFolder(dirname(path));
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** What is in the file cannot be used. */
+export class DamagedDatabase extends Error {}
+
+/** True when the file itself is wrong, false for a disk that is full or cannot be read. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof DamagedDatabase) return true;
+  const { errcode } = error as { errcode?: number };
+  return errcode !== undefined && damageCodes.has(errcode & 0xff);
+}
+
+/** Puts a closed database, with its log, beside where it was, so that a new one can be begun. Returns the new path. */
+export function moveDatabaseAside(path: string, suffix: string): string {
+  for (const part of ["", "-wal", "-shm", "-journal"]) {
+    if (existsSync(path + part)) renameSync(path + part, `${path}.${suffix}${part}`);
+  }
+  syncFolder(dirname(path));
+  return `${path}.${suffix}`;
+}

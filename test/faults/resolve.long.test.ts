@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type CutLink, cutLink } from "./support/cut-links.ts";
+import { FaultLab } from "./support/fault-lab.ts";
+import { afterRecord, beforeRecord, PausePoint } from "./support/pause-point.ts";
+import { recordEachFault } from "./support/record-faults.ts";
+
+/** An operator decides about guests whose other host cannot be asked, rightly and wrongly, and daemons die meanwhile. */
+let fault: FaultLab;
+
+const journal = "/var/lib/sojourn/journal";
+const told = { timeout: 90_000, interval: 500 };
+
+recordEachFault(() => fault);
+
+beforeAll(async () => {
+  fault = await FaultLab.up("fault-resolves");
+  await fault.openSession();
+  await fault.rememberAway();
+});
+
+afterAll(() => fault?.[Symbol.asyncDispose]());
+
+test("[rows 21] the guest is left to the destination, which runs it and does not answer: it is told later", async () => {
+  const { id, cut } = await inDoubt("taken-over");
+  expect(await fault.resolve("host-a", id, "destination")).toMatchObject({
+    exitCode: 0,
+    last: { status: { state: "completed" } },
+  });
+  expect(fault.qemuProcesses().map(({ node }) => node)).toEqual(["host-b"]);
+  await cut[Symbol.asyncDispose]();
+  await expect.poll(() => fault.journaled("host-a", id), told).toContain("destination-told");
+  await fault.expectAway();
+  await fault.returnHome();
+});
+
+test("[rows 21, 24] the guest is kept at the source though the destination runs it: that copy ends once it is heard from, with an alarm", async () => {
+  const { id, cut } = await inDoubt("taken-over");
+  expect((await fault.resolve("host-a", id, "source")).exitCode).toBe(0);
+  expect(await fault.placeAt("host-a")).toEqual({ state: "running", host: "host-a" });
+  await cut[Symbol.asyncDispose]();
+  await expect.poll(() => fault.journaled("host-a", id), told).toContain("destination-told");
+  expect(await fault.journaled("host-b", id)).toContain("superseded");
+  expect(fault.lab.log("host-a")).toContain("alarm: the guest ran at the destination too");
+  await fault.expectHomeAndClean();
+});
+
+test.each(["source", "destination"] as const)(
+  "[rows 4, 21] the source's daemon dies right after the operator's decision for the %s is written: the next one carries it out",
+  async (keep) => {
+    const { id, cut } = await inDoubt(keep === "source" ? "incoming" : "taken-over");
+    await using point = await PausePoint.set(fault, "host-a", afterRecord(`resolved-${keep}`));
+    const deciding = fault.resolve("host-a", id, keep).catch(() => null);
+    await point.reached;
+    await fault.kill("host-a");
+    await point[Symbol.asyncDispose]();
+    await deciding;
+    await fault.restart("host-a");
+    const state = keep === "source" ? "rolled-back" : "completed";
+    await expect.poll(() => fault.stateAt("host-a", id), { timeout: 30_000 }).toBe(state);
+    expect(fault.qemuProcesses().map(({ node }) => node)).toContain(
+      keep === "source" ? "host-a" : "host-b",
+    );
+    await cut[Symbol.asyncDispose]();
+    await expect.poll(() => fault.journaled("host-a", id), told).toContain("destination-told");
+    if (keep === "source") {
+      await fault.expectHomeAndClean();
+      return;
+    }
+    await fault.expectAway();
+    await fault.returnHome();
+  },
+);
+
+test("[rows 6, 21] the destination's daemon dies right after it has written that its copy is superseded: the next one ends it", async () => {
+  const { id, cut } = await inDoubt("taken-over");
+  expect((await fault.resolve("host-a", id, "source")).exitCode).toBe(0);
+  await using point = await PausePoint.set(fault, "host-b", afterRecord("superseded"));
+  await cut[Symbol.asyncDispose]();
+  await point.reached;
+  await fault.kill("host-b");
+  await point[Symbol.asyncDispose]();
+  await fault.restart("host-b");
+  await expect.poll(() => fault.journaled("host-a", id), told).toContain("destination-told");
+  await fault.expectHomeAndClean();
+});
+
+test("[rows 21] the destination answers again and has taken over: the operator is not allowed to contradict", async () => {
+  const { id, cut } = await inDoubt("taken-over");
+  await cut[Symbol.asyncDispose]();
+  expect(await fault.resolve("host-a", id, "source")).toMatchObject({
+    exitCode: 3,
+    last: { type: "error", code: "SOJ_RESOLVE_REFUSED" },
+  });
+  await fault.answeredAgain(id);
+  expect(await fault.expectSettled(id)).toBe("away");
+});
+
+test("[rows 4, 49] the source is gone after the takeover: at the destination an operator ends the waiting", async () => {
+  await using point = await PausePoint.set(
+    fault,
+    "host-a",
+    beforeRecord("taken-over-by-destination"),
+  );
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.phase("preparing");
+  await point.reached;
+  await fault.kill("host-a");
+  await point[Symbol.asyncDispose]();
+  expect((await fault.resolve("host-b", id, "source")).exitCode).toBe(3);
+  expect((await fault.resolve("host-b", id, "destination")).exitCode).toBe(0);
+  expect(await fault.journaled("host-b", id)).toEqual(
+    expect.arrayContaining(["takeover", "resolved-destination", "finished"]),
+  );
+  await fault.restart("host-a");
+  expect(await fault.expectSettled(id)).toBe("away");
+});
+
+test("[rows 9] a damaged journal holds a guest that it had stopped, until an operator decides", async () => {
+  fault.allowFreeze(null);
+  await using point = await PausePoint.set(fault, "host-a", afterRecord("pausing"));
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.phase("preparing");
+  await point.reached;
+  await fault.kill("host-a");
+  await point[Symbol.asyncDispose]();
+  await fault.run("host-a", [
+    "sh",
+    "-c",
+    `printf X | dd of=${journal} bs=1 seek=20 conv=notrunc status=none`,
+  ]);
+  await fault.restart("host-a");
+  expect(await fault.stateAt("host-a", id)).toBe("in-doubt");
+  expect((await fault.resolve("host-a", id, "destination")).exitCode).toBe(3);
+  expect(await fault.resolve("host-a", id, "source")).toMatchObject({ exitCode: 0 });
+  await fault.restart("host-a");
+  expect(await fault.stateAt("host-a", id)).toBe("rolled-back");
+  expect(await fault.expectSettled(id)).toBe("home");
+});
+
+/** A migration whose hosts cannot reach each other any more after the promise, or after the takeover. */
+async function inDoubt(stage: "incoming" | "taken-over"): Promise<{ id: string; cut: CutLink }> {
+  fault.allowFreeze(null);
+  const place =
+    stage === "incoming" ? (["host-a", "promise"] as const) : (["host-b", "takeover"] as const);
+  const [host, step] = place;
+  const at = stage === "incoming" ? afterRecord(step) : beforeRecord(step);
+  await using point = await PausePoint.set(fault, host, at);
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.phase("preparing");
+  await point.reached;
+  const cut = await cutLink(fault, "both");
+  await point[Symbol.asyncDispose]();
+  expect(await migration.ended).toMatchObject({
+    exitCode: 5,
+    last: { guest_state: "unknown", id },
+  });
+  return { id, cut };
+}

@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { memoryHistory } from "../../../src/migrator/history.ts";
+import { MigrationBook } from "../../../src/migrator/migration-book.ts";
+import type { StoredMigration } from "../../../src/migrator/stored-migration.ts";
+import { createLogger } from "../../../src/platform/log.ts";
+
+const begun: StoredMigration = {
+  ...{ id: "m1", guest: "web1", from: "host-a", to: "host-b", state: "planned" },
+  ...{ startedMs: 1, endedMs: null, report: null, error: null },
+  idempotency: { key: "k1", request: "[]" },
+};
+const ended: StoredMigration = { ...begun, state: "completed", endedMs: 2 };
+
+function bookOnDisk() {
+  const disk = { full: false };
+  const history = memoryHistory();
+  const put = (stored: StoredMigration) => {
+    if (disk.full) throw new Error("disk full");
+    history.put(stored);
+  };
+  const book = new MigrationBook({ ...history, put }, createLogger("silent"));
+  return { disk, history, book };
+}
+
+test("nothing is begun that cannot be written down", () => {
+  const { disk, book } = bookOnDisk();
+  disk.full = true;
+  expect(() => book.begin(begun)).toThrow(
+    expect.objectContaining({
+      code: "SOJ_HISTORY_UNWRITABLE",
+      exitCode: 3,
+      guestState: "untouched",
+    }),
+  );
+  expect(book.find("m1")).toBeUndefined();
+  expect(book.list(10)).toEqual([]);
+});
+
+test("an end that finds no room is told all the same, and written once there is room", () => {
+  const { disk, book, history } = bookOnDisk();
+  book.begin(begun);
+  book.note("m1", { state: "precopy" });
+  expect(book.list(10)[0]?.state).toBe("precopy");
+  expect(history.get("m1")?.state).toBe("planned");
+  disk.full = true;
+  book.keep(ended);
+  expect(book.get("m1")).toEqual(ended);
+  expect(book.list(10)).toEqual([ended]);
+  expect(book.byKey("k1")).toEqual(ended);
+  expect(book.open()).toEqual([]);
+  disk.full = false;
+  book.flush();
+  expect(history.get("m1")).toEqual(ended);
+});
+
+test("those under way are listed with what is known now, and beyond the limit", () => {
+  const { book } = bookOnDisk();
+  book.begin(begun);
+  book.keep({ ...ended, id: "m2", startedMs: 5 });
+  book.keep({ ...ended, id: "m3", startedMs: 6 });
+  expect(book.list(1).map(({ id }) => id)).toEqual(["m3", "m1"]);
+  expect(book.open().map(({ id }) => id)).toEqual(["m1"]);
+});

@@ -1,0 +1,105 @@
+import { expect, test } from "vitest";
+import type { JournalStep } from "../../../src/migrator/journal-record.ts";
+import type { HostMigrationFacts } from "../../../src/migrator/procedures.ts";
+import { plannedSteps } from "../../../src/migrator/resolution-steps.ts";
+import { refusalOf } from "../../../src/migrator/resolution-verdict.ts";
+
+type Role = "source" | "destination";
+
+function factsOf(role: Role, ...steps: JournalStep[]): HostMigrationFacts {
+  const journal = steps.map((step) => ({ at: "", role, step, epoch: 1 }));
+  return { run_state: role === "source" ? "paused" : "running", held: false, journal };
+}
+
+const doubt: JournalStep[] = ["begin", "pausing", "promise", "in-doubt"];
+const atSource = {
+  role: "source",
+  isOpen: true,
+  here: factsOf("source", ...doubt),
+  there: null,
+} as const;
+const atDestination = {
+  role: "destination",
+  isOpen: true,
+  here: factsOf("destination", "prepared", "takeover"),
+  there: null,
+} as const;
+
+test("in doubt, with nobody to ask, the operator decides either way", () => {
+  expect(refusalOf({ ...atSource, keep: "source" })).toBeNull();
+  expect(refusalOf({ ...atSource, keep: "destination" })).toBeNull();
+});
+
+test.each<[string, JournalStep[], RegExp | null, RegExp | null]>([
+  ["has taken over", ["prepared", "takeover"], /taken the guest over/, null],
+  ["has aborted", ["prepared", "abort"], null, /given the guest up/],
+  ["has decided nothing", ["prepared"], null, null],
+  ["was told", ["prepared", "takeover", "superseded"], null, /decided for the source/],
+])("a destination that answers and %s is not contradicted", (_what, steps, source, destination) => {
+  const there = factsOf("destination", ...steps);
+  const refusals = [source, destination].map((expected) => expected ?? null);
+  const given = (["source", "destination"] as const).map((keep) =>
+    refusalOf({ ...atSource, there, keep }),
+  );
+  for (const [index, expected] of refusals.entries()) {
+    if (expected === null) expect(given[index]).toBeNull();
+    else expect(given[index]).toMatch(expected);
+  }
+});
+
+test.each<[string, JournalStep[], RegExp | null, RegExp | null]>([
+  [
+    "the destination's word",
+    [...doubt, "taken-over-by-destination"],
+    /has the destination's word/,
+    null,
+  ],
+  ["no promise", ["begin"], null, /never promised/],
+  ["a decision for the source", [...doubt, "resolved-source"], null, /decided for the source/],
+  [
+    "a decision for the destination",
+    [...doubt, "resolved-destination"],
+    /decided for the dest/,
+    null,
+  ],
+])("the source's own journal is not contradicted: %s", (_what, steps, source, destination) => {
+  const here = factsOf("source", ...steps);
+  const keepSource = refusalOf({ ...atSource, here, keep: "source" });
+  const keepDestination = refusalOf({ ...atSource, here, keep: "destination" });
+  for (const [given, expected] of [
+    [keepSource, source],
+    [keepDestination, destination],
+  ] as const) {
+    if (expected === null) expect(given).toBeNull();
+    else expect(given).toMatch(expected);
+  }
+});
+
+test("a destination that took over keeps the guest when its source is gone, and never gives it up", () => {
+  expect(refusalOf({ ...atDestination, keep: "destination" })).toBeNull();
+  expect(refusalOf({ ...atDestination, keep: "source" })).toMatch(/runs here/);
+  const there = factsOf("source", ...doubt);
+  expect(refusalOf({ ...atDestination, there, keep: "destination" })).toMatch(/source answers/);
+  const here = { ...factsOf("destination", "prepared"), run_state: "inmigrate" };
+  expect(refusalOf({ ...atDestination, here, keep: "destination" })).toMatch(/by itself/);
+});
+
+test("what has ended is not for deciding, except where a damaged journal holds the guest", () => {
+  const over = { ...atSource, isOpen: false };
+  expect(refusalOf({ ...over, keep: "source" })).toMatch(/nothing of it is left/);
+  expect(refusalOf({ ...over, here: { ...over.here, held: true }, keep: "source" })).toBeNull();
+  const lost = { ...factsOf("source", "begin"), held: true };
+  expect(refusalOf({ ...atSource, here: lost, keep: "destination" })).toBeNull();
+});
+
+test("every decision is explained", () => {
+  for (const keep of ["source", "destination"] as const) {
+    for (const role of ["source", "destination"] as const) {
+      for (const isOpen of [true, false]) {
+        const names = { guest: "web1", host: "host-a", other: "host-b" };
+        const steps = plannedSteps({ keep, role, isOpen, isReachable: false, ...names });
+        expect(steps.join()).toContain("writes the decision into its journal");
+      }
+    }
+  }
+});
