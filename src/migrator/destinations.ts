@@ -7,7 +7,7 @@ import { DestinationMigration } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
 import type { HostContext } from "./host-context.ts";
 import { incomingRecord } from "./incoming-record.ts";
-import { migrationFacts } from "./migration-facts.ts";
+import { migrationFacts, runStateOrGone } from "./migration-facts.ts";
 import type { DestinationState, migrationProcedures } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import { supersede } from "./superseded.ts";
@@ -86,7 +86,7 @@ export class Destinations {
         const migration = this.#isFinished(request) ? null : this.#demand(request).migration;
         await migration?.networkSettled();
         const packets_dropped = (await migration?.network.packetsDropped()) ?? null;
-        const run_state = await this.#runState(request.guest);
+        const run_state = await runStateOrGone(this.#context, request.guest);
         return { run_state, network_settled: true, packets_dropped };
       },
       finish: async (request) => {
@@ -162,7 +162,7 @@ export class Destinations {
       await entry.lock.run(() => entry.migration.abort());
       return;
     }
-    await entry.migration.waitForChange(10_000);
+    await entry.migration.state.wait(10_000);
     await entry.lock.run(() => entry.migration.finish());
     this.#drop(id);
   }
@@ -255,16 +255,6 @@ export class Destinations {
     if (journal.has(id, "superseded")) return false;
     if (journal.has(id, "finished")) return true;
     return journal.has(id, "takeover") && records.get(guest)?.migration?.id !== id;
-  }
-
-  /** QEMU's word, or `gone` for a guest whose process has ended. */
-  async #runState(guest: string): Promise<string> {
-    const instance = this.#context.guests.instance(guest);
-    if (!instance?.isAlive()) return "gone";
-    return await instance.runState().catch((error: unknown) => {
-      if (instance.isAlive()) throw error;
-      return "gone";
-    });
   }
 
   async #locked<Result>(

@@ -1,5 +1,6 @@
-import { ExitCode, type GuestState, SojournError } from "../platform/errors.ts";
+import { ExitCode, type GuestState, preconditionError, SojournError } from "../platform/errors.ts";
 import type { Failure } from "./migration-state.ts";
+import type { Phase } from "./phases.ts";
 import type { Outcome } from "./report.ts";
 
 /** The error a user is shown for a migration that did not complete: what happened, where the guest is, what to do. */
@@ -21,6 +22,14 @@ export function endingError(
       hint: failure.hint ?? hintFor(outcome, task.id),
     },
   );
+}
+
+/** The refusal of a cancellation that comes after the promise or the end. */
+export function tooLate({ id, state }: { id: string; state: Phase }): SojournError {
+  return preconditionError("SOJ_TOO_LATE", `migration ${id} can no longer be cancelled: ${state}`, {
+    migration: id,
+    hint: `sojourn watch ${id}`,
+  });
 }
 
 const endings: Record<Outcome, { exitCode: ExitCode; guestState: GuestState; sentence: string }> = {

@@ -1,4 +1,3 @@
-import { resolutionSteps } from "./journal-record.ts";
 import { untilDone } from "./patience.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
@@ -63,7 +62,7 @@ export class Inquiries implements Disposable {
     if (journal.isHeld(task.guest)) return false;
     if (!journal.has(task.id, "promise")) return true;
     if (journal.has(task.id, "taken-over-by-destination")) return true;
-    if (resolutionSteps.some((step) => journal.has(task.id, step))) return true;
+    if (journal.resolutionOf(task.id) !== null) return true;
     try {
       const { state } = await askForFinalWord(this.#context, task, guests.instance(task.guest));
       logger.info({ migration: task.id, answer: state }, "the destination answers again");

@@ -1,6 +1,5 @@
 import type { Logger } from "../platform/log.ts";
 import { describeDamage, type Journal } from "./journal.ts";
-import { resolutionSteps } from "./journal-record.ts";
 import type { RecordStore } from "./record-store.ts";
 
 /**
@@ -21,12 +20,8 @@ export function holdDamaged(
   if (damage.length === 0) return;
   const concerned = records
     .all()
-    .filter(({ migration }) => migration !== null && !isDecided(journal, migration.id));
+    // What an operator has decided is gone on with, also after the next start.
+    .filter(({ migration }) => migration !== null && journal.resolutionOf(migration.id) === null);
   const held = journal.holdUnfinished(concerned.map(({ guest }) => guest));
   logger.error({ path, damage, held }, `alarm: the journal ${describeDamage(damage)}`);
-}
-
-/** What an operator has decided is gone on with, also after the next start. */
-function isDecided(journal: Pick<Journal, "has">, id: string): boolean {
-  return resolutionSteps.some((step) => journal.has(id, step));
 }

@@ -39,7 +39,7 @@ export type JournalRecord = z.output<typeof journalRecordSchema>;
 const lastSteps: readonly JournalStep[] = ["completed", "undone", "abort", "finished"];
 
 /** An operator's decision. */
-export const resolutionSteps = ["resolved-source", "resolved-destination"] as const;
+const resolutionSteps = ["resolved-source", "resolved-destination"] as const;
 
 /**
  * The last record of each migration that these records do not end. Pure. An operator's decision about a guest ends

@@ -91,6 +91,12 @@ export class Journal implements Disposable {
     return this.#records.filter((record) => record.migration === migration);
   }
 
+  /** Where an operator has kept the guest of this migration; null when nobody has decided. */
+  resolutionOf(migration: string): "source" | "destination" | null {
+    if (this.has(migration, "resolved-source")) return "source";
+    return this.has(migration, "resolved-destination") ? "destination" : null;
+  }
+
   /** An operator's decisions at sources that their destinations have not been told of. */
   untold(): JournalRecord[] {
     return this.#records.filter(

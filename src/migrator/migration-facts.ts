@@ -40,3 +40,16 @@ export async function refuseNotLoaded(
   if (progress?.status === "completed" || (await instance?.runState()) === "running") return;
   throw preconditionError("SOJ_GUEST_NOT_HERE", `${guest} has not arrived here: it cannot run`);
 }
+
+/** QEMU's word, or `gone` for a guest whose process has ended. @throws SojournError of a monitor that is silent. */
+export async function runStateOrGone(
+  { guests }: Pick<HostContext, "guests">,
+  guest: string,
+): Promise<string> {
+  const instance = guests.instance(guest);
+  if (!instance?.isAlive()) return "gone";
+  return await instance.runState().catch((error: unknown) => {
+    if (instance.isAlive()) throw error;
+    return "gone";
+  });
+}

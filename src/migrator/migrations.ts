@@ -1,9 +1,8 @@
 import { startTimer, wallClockMs } from "../platform/clock.ts";
-import { preconditionError } from "../platform/errors.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import { endOfAbandoned } from "./abandoned.ts";
 import { Afterwards } from "./afterwards.ts";
-import { endingError } from "./endings.ts";
+import { endingError, tooLate } from "./endings.ts";
 import { EventLog } from "./event-log.ts";
 import { progressEvent } from "./events.ts";
 import type { History } from "./history.ts";
@@ -184,11 +183,7 @@ export class Migrations {
   cancel(id: string): StoredMigration {
     const stored = this.get(id);
     if (this.#running.get(id)?.migration?.cancel()) return stored;
-    throw preconditionError(
-      "SOJ_TOO_LATE",
-      `migration ${id} can no longer be cancelled: ${stored.state}`,
-      { hint: `sojourn watch ${id}` },
-    );
+    throw tooLate(stored);
   }
 
   /** Stores a report with what probers measured. */
@@ -286,14 +281,14 @@ export class Migrations {
     const error = end.failure === null ? null : endingError(outcome, end.failure, task);
     const failed = outcome === "completed" ? null : (error?.toRecord() ?? null);
     if (outcome === "completed" && error !== null) {
-      this.#context.logger.error(
-        { migration: task.id, err: error },
-        "completed, but not cleaned up",
-      );
+      const fields = { migration: task.id, err: error };
+      this.#context.logger.error(fields, "completed, but not cleaned up");
     }
     // One that was completed before and only had to be cleaned up after keeps its report.
     const told = outcome === "completed" && earlier?.state === outcome ? earlier.report : null;
-    const report = told ?? reportOf(this.#context.host.name, task, facts, outcome, budgetMs);
+    const { host, journal } = this.#context;
+    const resolved = journal.resolutionOf(task.id);
+    const report = told ?? reportOf(host.name, task, facts, outcome, budgetMs, resolved);
     const ended = { state: outcome, endedMs: wallClockMs(), report, error: failed };
     this.#book.keep({ ...this.get(task.id), ...ended });
     events.push(failed ?? report);

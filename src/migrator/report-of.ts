@@ -9,6 +9,7 @@ export function reportOf(
   facts: MigrationFacts,
   outcome: MigrationReport["outcome"],
   budgetMs: number | null,
+  resolved: MigrationReport["resolved"] | null = null,
 ): MigrationReport {
   const { stoppedMs, resumedMs, timeline, clockOffset } = facts;
   const { name: strategy } = task.strategy;
@@ -20,6 +21,7 @@ export function reportOf(
     from: host,
     to: task.to,
     outcome,
+    ...(resolved === null || resolved === undefined ? {} : { resolved }),
     ...(strategy === "lossless" ? {} : { strategy }),
     tunnel: facts.tunnel,
     timeline: timeline.sorted(),

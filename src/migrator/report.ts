@@ -27,6 +27,8 @@ export interface MigrationReport {
   from: string;
   to: string;
   outcome: Outcome;
+  /** Where an operator's decision has kept the guest; absent when none was needed. */
+  resolved?: "source" | "destination";
   /** Only when it is not `lossless`. */
   strategy?: StrategyName;
   tunnel: { kind: string; datapath: "kernel" | "bpf"; mtu: number } | null;

@@ -2,10 +2,13 @@ import type { DaemonClient } from "../../daemon/client.ts";
 import { asSojournError, ExitCode, SojournError } from "../../platform/errors.ts";
 import type { Output } from "../output.ts";
 
-/** Turns Ctrl-C, SIGTERM and the end of the terminal into an abort for as long as it is not disposed; a second one ends the process. */
-export function catchInterruption(): Disposable & { signal: AbortSignal } {
+/**
+ * Turns Ctrl-C and SIGTERM, and with `hangup` the end of the terminal, into an abort for as long as it is not disposed;
+ * a second one ends the process.
+ */
+export function catchInterruption(hangup = false): Disposable & { signal: AbortSignal } {
   const controller = new AbortController();
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  const signals: NodeJS.Signals[] = ["SIGINT", "SIGTERM", ...(hangup ? ["SIGHUP" as const] : [])];
   const onSignal = () => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort(notStarted());

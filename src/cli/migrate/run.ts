@@ -53,7 +53,7 @@ export async function runMigration(
   output: Output,
 ): Promise<void> {
   const { request } = wanted;
-  using interruption = catchInterruption();
+  using interruption = catchInterruption(wanted.abortOnExit);
   const { signal } = interruption;
   const client = createDaemonClient();
   if (!(await isNew(client, wanted))) {
