@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CutLink, cutLink } from "./support/cut-links.ts";
-import { FaultLab } from "./support/fault-lab.ts";
+import { FaultLab, guest, leaseMs } from "./support/fault-lab.ts";
 import { afterRecord, beforeRecord, PausePoint } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
 /** An operator decides about guests whose other host cannot be asked, rightly and wrongly, and daemons die meanwhile. */
 let fault: FaultLab;
 
-const journal = "/var/lib/sojourn/journal";
 const told = { timeout: 90_000, interval: 500 };
 
 recordEachFault(() => fault);
@@ -19,6 +18,40 @@ beforeAll(async () => {
 });
 
 afterAll(() => fault?.[Symbol.asyncDispose]());
+
+test("[rows 21] both links are cut after the promise and an operator keeps the guest at the source: it goes on there, and the destination is told once it answers", async () => {
+  fault.allowFreeze(null);
+  await using point = await PausePoint.set(fault, "host-a", afterRecord("promise"));
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.phase("preparing");
+  await point.reached;
+  {
+    await using _cut = await cutLink(fault, "both");
+    await point[Symbol.asyncDispose]();
+    expect(await migration.ended).toMatchObject({ exitCode: 5, last: { guest_state: "unknown" } });
+    expect(await fault.placeAt("host-a")).toEqual({ state: "paused", host: "host-a" });
+    expect(await fault.migrate("host-a", "host-b").ended).toMatchObject({
+      exitCode: 3,
+      last: { code: "SOJ_GUEST_BUSY", id, message: `${guest} is in doubt (${id})` },
+    });
+    const unconfirmed = ["sojourn", "resolve", id, "--keep", "source", "--json"];
+    expect((await fault.exec("host-a", unconfirmed)).exitCode).toBe(2);
+    const dryRun = await fault.run("host-a", [...unconfirmed, "--dry-run"]);
+    expect(JSON.parse(dryRun)).toMatchObject({ refusal: null, there: null });
+    expect(await fault.journaled("host-a", id)).not.toContain("resolved-source");
+    expect(await fault.resolve("host-a", id, "source")).toMatchObject({
+      exitCode: 0,
+      last: { confirmed: true, status: { state: "rolled-back" } },
+    });
+    expect(await fault.placeAt("host-a")).toEqual({ state: "running", host: "host-a" });
+    await fault.expectSessionAlive();
+  }
+  await expect
+    .poll(() => fault.journaled("host-a", id), { timeout: leaseMs + 40_000, interval: 500 })
+    .toEqual(expect.arrayContaining(["resolved-source", "undone", "destination-told"]));
+  expect(await fault.journaled("host-b", id)).toContain("abort");
+  await fault.expectHomeAndClean();
+});
 
 test("[rows 21] the guest is left to the destination, which runs it and does not answer: it is told later", async () => {
   const { id, cut } = await inDoubt("taken-over");
@@ -93,48 +126,6 @@ test("[rows 21] the destination answers again and has taken over: the operator i
   });
   await fault.answeredAgain(id);
   expect(await fault.expectSettled(id)).toBe("away");
-});
-
-test("[rows 4, 49] the source is gone after the takeover: at the destination an operator ends the waiting", async () => {
-  await using point = await PausePoint.set(
-    fault,
-    "host-a",
-    beforeRecord("taken-over-by-destination"),
-  );
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
-  await fault.kill("host-a");
-  await point[Symbol.asyncDispose]();
-  expect((await fault.resolve("host-b", id, "source")).exitCode).toBe(3);
-  expect((await fault.resolve("host-b", id, "destination")).exitCode).toBe(0);
-  expect(await fault.journaled("host-b", id)).toEqual(
-    expect.arrayContaining(["takeover", "resolved-destination", "finished"]),
-  );
-  await fault.restart("host-a");
-  expect(await fault.expectSettled(id)).toBe("away");
-});
-
-test("[rows 9] a damaged journal holds a guest that it had stopped, until an operator decides", async () => {
-  fault.allowFreeze(null);
-  await using point = await PausePoint.set(fault, "host-a", afterRecord("pausing"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
-  await fault.kill("host-a");
-  await point[Symbol.asyncDispose]();
-  await fault.run("host-a", [
-    "sh",
-    "-c",
-    `printf X | dd of=${journal} bs=1 seek=20 conv=notrunc status=none`,
-  ]);
-  await fault.restart("host-a");
-  expect(await fault.stateAt("host-a", id)).toBe("in-doubt");
-  expect((await fault.resolve("host-a", id, "destination")).exitCode).toBe(3);
-  expect(await fault.resolve("host-a", id, "source")).toMatchObject({ exitCode: 0 });
-  await fault.restart("host-a");
-  expect(await fault.stateAt("host-a", id)).toBe("rolled-back");
-  expect(await fault.expectSettled(id)).toBe("home");
 });
 
 /** A migration whose hosts cannot reach each other any more after the promise, or after the takeover. */
