@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { formatTable } from "../../src/cli/table.ts";
 import { labsFolder } from "../../src/lab/layout.ts";
+import { differences, machineState } from "./machine-state.ts";
 
 /** One row of the matrix as one test shows it. */
 interface RowResult {
@@ -19,13 +20,13 @@ interface RowResult {
   passed: boolean;
   faults_injected: number;
   longest_freeze_ms: number | null;
+  freeze_limit_ms: number | null;
 }
 
-interface Measured {
-  test: string;
-  faults_injected: number;
-  longest_freeze_ms: number | null;
-}
+type Measured = Omit<RowResult, "row" | "passed">;
+
+/** Frozen deadline and a second; a test whose limit is longer has a reason (docs/faults.md). */
+const usualLimitMs = 3_000;
 
 const root = join(import.meta.dirname, "..", "..");
 const { values: options } = parseArgs({
@@ -40,26 +41,30 @@ if (wrong !== undefined) {
 
 const folder = mkdtempSync(join(tmpdir(), "faults-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+const labsBefore = labs();
+const before = await machineState();
 const { outcomes, exitCode } = await runTests();
+const leaks = differences(before, await machineState(), isOthers);
 const rows = rowResults(outcomes, readMeasured());
 const missing = (wanted ?? []).filter((row) => !rows.some((one) => `${one.row}` === row));
-if (!options.json) print(table(rows));
+if (!options.json) print(`${table(rows)}\n${freezes(rows)}\n${leakLines()}`);
 for (const row of missing) process.stderr.write(`faults: no test shows row ${row}\n`);
 const failed = [...outcomes].filter(([, passed]) => !passed).map(([test]) => test);
 for (const test of failed) process.stderr.write(`faults: failed: ${test}\n`);
-const left = leftLabs();
-for (const lab of left) process.stderr.write(`faults: the lab ${lab} was left behind\n`);
-if (options.json) print(JSON.stringify({ rows }));
-const isFine = exitCode === 0 && missing.length === 0 && outcomes.size > 0 && left.length === 0;
+for (const leak of leaks) process.stderr.write(`faults: ${leak}\n`);
+const longestFreezeMs = longest(rows)?.longest_freeze_ms ?? null;
+if (options.json) print(JSON.stringify({ rows, longest_freeze_ms: longestFreezeMs, leaks }));
+const isFine = exitCode === 0 && missing.length === 0 && outcomes.size > 0 && leaks.length === 0;
 process.exitCode = isFine ? 0 : 1;
 
 /** Title and result of each test that was run. vitest's own output goes to standard error. */
 async function runTests(): Promise<{ outcomes: Map<string, boolean>; exitCode: number | null }> {
   const report = join(folder, "report.json");
-  const args = ["run", "--project", "faults", "--reporter=default", "--reporter=json"];
+  const projects = ["--project", "faults", "--project", "guests"];
+  const args = ["run", ...projects, "--reporter=default", "--reporter=json"];
   const child = spawn(
     join(root, "node_modules", ".bin", "vitest"),
-    [...args, `--outputFile.json=${report}`, ...(wanted === null ? [] : ["-t", titles(wanted)])],
+    [...args, `--outputFile.json=${report}`, "-t", titles(wanted)],
     {
       cwd: root,
       stdio: ["ignore", 2, 2],
@@ -84,15 +89,26 @@ async function runTests(): Promise<{ outcomes: Map<string, boolean>; exitCode: n
   return { outcomes, exitCode };
 }
 
-/** Labs of the fault tests that are still there. */
-function leftLabs(): string[] {
-  if (!existsSync(labsFolder)) return [];
-  return readdirSync(labsFolder).filter((lab) => lab.startsWith("fault-"));
+/** Somebody else's labs, which may come and go meanwhile, and what all labs share. */
+function isOthers(line: string): boolean {
+  const others = [...new Set([...labsBefore, ...labs()])].filter((lab) => !isOurs(lab));
+  return (
+    others.some((lab) => line.includes(lab)) || (others.length > 0 && /sojourn-lab$/.test(line))
+  );
 }
 
-/** A pattern for titles that begin with `[rows …]` and name one of the rows. */
-function titles(rows: readonly string[]): string {
-  return `^\\[rows ([0-9]+[a-z]?, )*(${rows.join("|")})(, [0-9]+[a-z]?)*\\]`;
+function isOurs(lab: string): boolean {
+  return lab.startsWith("fault-") && !labsBefore.includes(lab);
+}
+
+function labs(): string[] {
+  return existsSync(labsFolder) ? readdirSync(labsFolder) : [];
+}
+
+/** A pattern for titles with `[rows …]` that name one of the rows, or any. */
+function titles(rows: readonly string[] | null): string {
+  const row = "[0-9]+[a-z]?";
+  return `\\[rows (${row}, )*(${rows?.join("|") ?? row})(, ${row})*\\]`;
 }
 
 function readMeasured(): Map<string, Measured> {
@@ -113,6 +129,7 @@ function rowResults(
       passed,
       faults_injected: measured.get(test)?.faults_injected ?? 0,
       longest_freeze_ms: measured.get(test)?.longest_freeze_ms ?? null,
+      freeze_limit_ms: measured.get(test)?.freeze_limit_ms ?? null,
     })),
   );
   return results
@@ -132,17 +149,40 @@ function order(row: number | string): number {
 function table(rows: readonly RowResult[]): string {
   const injected = new Map(rows.map(({ test, faults_injected }) => [test, faults_injected]));
   const total = [...injected.values()].reduce((sum, count) => sum + count, 0);
-  const freezes = rows.flatMap(({ longest_freeze_ms }) => longest_freeze_ms ?? []);
   const cells = rows.map((one) => [
     `${one.row}`,
     one.passed ? "pass" : "FAIL",
     `${one.faults_injected}`,
-    one.longest_freeze_ms === null ? "-" : `${one.longest_freeze_ms}`,
+    `${one.longest_freeze_ms ?? "-"}`,
+    `${one.freeze_limit_ms ?? "-"}`,
     one.test,
   ]);
-  const tests = injected.size;
-  const worst = freezes.length === 0 ? "-" : `${Math.max(...freezes)} ms`;
-  return `${formatTable(["ROW", "RESULT", "FAULTS", "FREEZE MS", "TEST"], cells)}\n${tests} tests, ${total} faults injected, longest freeze ${worst}`;
+  const heading = ["ROW", "RESULT", "FAULTS", "FREEZE MS", "LIMIT MS", "TEST"];
+  return `${formatTable(heading, cells)}\n${injected.size} tests, ${total} faults injected`;
+}
+
+/** The longest freeze, against its test's limit and against the usual one. */
+function freezes(rows: readonly RowResult[]): string {
+  const worst = longest(rows);
+  if (worst === undefined) return "longest freeze -";
+  const usual = longest(rows.filter(({ freeze_limit_ms }) => freeze_limit_ms === usualLimitMs));
+  const told = (one: RowResult) =>
+    `${one.longest_freeze_ms} ms of ${one.freeze_limit_ms} ms (${one.test})`;
+  const deadline = usual === undefined ? "-" : told(usual);
+  return `longest freeze ${told(worst)}\nlongest freeze where the frozen deadline alone decides: ${deadline}`;
+}
+
+function longest(rows: readonly RowResult[]): RowResult | undefined {
+  const frozen = rows.filter(({ longest_freeze_ms }) => longest_freeze_ms !== null);
+  return frozen.toSorted(
+    (one, other) => (other.longest_freeze_ms ?? 0) - (one.longest_freeze_ms ?? 0),
+  )[0];
+}
+
+function leakLines(): string {
+  const kinds = Object.keys(before).join(", ");
+  if (leaks.length === 0) return `left behind: nothing (${kinds})`;
+  return `left behind: ${leaks.length} (${kinds})\n${leaks.join("\n")}`;
 }
 
 function print(text: string): void {

@@ -47,6 +47,8 @@ test.each([
     const { exitCode, last } = await migration.ended;
     expect(last).toMatchObject({ type: "report", outcome: "completed" });
     expect(exitCode).toBe(0);
+    expect(aheadMs(host)).toBeGreaterThan(afterS * 1000 - 60_000);
+    expect(aheadMs(host)).toBeLessThan(afterS * 1000 + 60_000);
     expectTrueTimes(last as MigrationReport, host);
     await fault.expectAway();
     await fault.restart(host);
@@ -79,6 +81,12 @@ test("[rows 39] the destination's clock is set during a long precopy: its lease 
   expect(await fault.expectSettled(id)).toBe("home");
   await fault.setMigrationPolicy("host-a", "");
 });
+
+/** How far ahead of ours the clock is that a host's daemon writes into its log. */
+function aheadMs(host: string): number {
+  const last = fault.lab.log(host).trim().split("\n").at(-1) ?? "{}";
+  return Date.parse((JSON.parse(last) as { time: string }).time) - Date.now();
+}
 
 /** Every instant is within the migration, which took seconds; what the other clock made unknown is null. */
 function expectTrueTimes(report: MigrationReport, host: string): void {

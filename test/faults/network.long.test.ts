@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { tunnelName } from "../../src/tunnels/identity.ts";
 import { FaultLab } from "./support/fault-lab.ts";
-import { afterRecord, PausePoint } from "./support/pause-point.ts";
+import { afterRecord, beforeRecord, PausePoint } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
 /** Networks that change under a migration, and tools that do not answer. */
@@ -76,6 +76,31 @@ test("[rows 34] a crash leaves everything of a prepared migration behind: the ne
   await migration.ended.catch(() => {});
   expect(await fault.expectSettled(id)).toBe("home");
 });
+
+test("[rows 37] until the takeover nobody on the destination's link answers for the guest or its gateway, and nobody does on home's", async () => {
+  // The destination's daemon stands still, and its guest with it.
+  fault.allowFreeze(20_000);
+  await using point = await PausePoint.set(fault, "host-b", beforeRecord("takeover"));
+  const migration = fault.migrate("host-a", "host-b");
+  const id = await migration.phase("preparing");
+  await point.reached;
+  fault.injected += 1;
+  expect(await arpAnswers("host-b", "172.16.2.2")).toBeGreaterThan(0);
+  for (const address of ["10.1.0.10", "10.1.0.1"]) {
+    expect(await arpAnswers("host-b", address)).toBe(0);
+    expect(await arpAnswers("host-a", address)).toBe(0);
+  }
+  await point[Symbol.asyncDispose]();
+  expect((await migration.ended).exitCode).toBe(0);
+  expect(await fault.expectSettled(id)).toBe("away");
+});
+
+/** Answers to one ARP request of the router on its link to a host. */
+async function arpAnswers(host: string, address: string): Promise<number> {
+  const command = ["busybox", "arping", "-c", "1", "-w", "1", "-I", host, address];
+  const { stdout } = await fault.exec("router", command);
+  return Number(/Received (\d+) response/.exec(stdout)?.[1]);
+}
 
 const tools: [string, string, string][] = [
   ["nft", "hangs", "exec sleep 600"],

@@ -29,7 +29,7 @@ describe("sessions of a guest that moves", () => {
     rmSync(overlay, { recursive: true, force: true });
   });
 
-  test(`an interactive session lives through ${moves} moves, every byte in order`, async () => {
+  test(`[rows 38] an interactive session lives through ${moves} moves, every byte in order`, async () => {
     await using session = await openSession(lab);
     await moveBackAndForth(lab, moves, async (_outcome, number) => {
       await moreEchoes(session, 20);
@@ -40,7 +40,7 @@ describe("sessions of a guest that moves", () => {
     expect(sent).toBeGreaterThan(moves * 50);
   });
 
-  test("a download that runs across a move arrives complete and unchanged", async () => {
+  test("[rows 38] a download that runs across a move arrives complete and unchanged", async () => {
     const bytes = 64 * 1024 * 1024;
     const args = [guest, String(bytes), String(2 * 1024 * 1024)];
     await using download = NodeProgram.start<DownloadLine>(

@@ -21,7 +21,7 @@ describe("traffic of and around a guest that moves", () => {
     await lab?.[Symbol.asyncDispose]();
   });
 
-  test("from preparing to armed no packet is lost: guest and client, guest and neighbour, host and home subnet", async () => {
+  test("[rows 38] from preparing to armed no packet is lost: guest and client, guest and neighbour, host and home subnet", async () => {
     await using atHome = await createNeighbour(lab.name, "host-a", "10.1.0.50", "10.1.0.1");
     await using away = await createNeighbour(lab.name, "host-b", "10.2.0.50", "10.2.0.1");
     await using clientToGuest = await PingStream.start(labNodePrefix(lab.name, "client"), guest);

@@ -2,6 +2,7 @@ import { expect } from "vitest";
 import { labNodePrefix } from "../../../src/lab/index.ts";
 import { type Prober, startProber } from "../../../src/probe/prober.ts";
 import { kernelState, TestLab } from "../../support/lab.ts";
+import { daemonResources, mostPeerConnections } from "./daemon-resources.ts";
 import { FaultHosts, hosts } from "./fault-hosts.ts";
 import { FollowedMigration } from "./followed-migration.ts";
 import { FreezeWatch } from "./freeze-watch.ts";
@@ -29,6 +30,8 @@ export interface EndedCase {
 /** A two-host lab, what it was like before the first fault, and a session of the client that must survive. */
 export class FaultLab extends FaultHosts implements AsyncDisposable {
   #before: KernelStates = {};
+  /** Descriptors of each daemon, by kind, while the guest is at home. */
+  #held: Record<string, Record<string, number>> = {};
   #away: KernelStates | null = null;
   #session: Prober | null = null;
   #freezes: FreezeWatch | null = null;
@@ -46,6 +49,7 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
   /** The kernel state that every fault must come back to. */
   async remember(): Promise<void> {
     this.#before = await this.#kernelStates();
+    this.#held = Object.fromEntries(hosts.map((host) => [host, this.#resources(host).descriptors]));
   }
 
   /** Takes the kernel state of a guest that is away from a move that nothing disturbs. */
@@ -148,7 +152,21 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     expect(await this.placeAt("host-b")).toBeNull();
     await this.expectOnlyCopyAt("host-a");
     await this.expectKernelAsBefore();
+    await this.expectDaemonsAsBefore();
     await this.expectSessionAlive();
+  }
+
+  /** Each daemon holds the descriptors that it held before any fault, and has no child; soon, as callers hang up. */
+  async expectDaemonsAsBefore(): Promise<void> {
+    for (const host of hosts) {
+      const held = () => {
+        const { descriptors, children } = this.#resources(host);
+        return { host, descriptors, children };
+      };
+      const before = { host, descriptors: this.#held[host], children: [] };
+      await expect.poll(held, { timeout: 10_000, interval: 100 }).toEqual(before);
+      expect(this.#resources(host).peerConnections).toBeLessThanOrEqual(mostPeerConnections);
+    }
   }
 
   async expectKernelAsBefore(): Promise<void> {
@@ -228,6 +246,10 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     await this.#freezes?.[Symbol.asyncDispose]();
     await this.#session?.[Symbol.asyncDispose]();
     await this.lab[Symbol.asyncDispose]();
+  }
+
+  #resources(host: string) {
+    return daemonResources(this.daemonOn(host));
   }
 
   #startSession(): Promise<Prober> {

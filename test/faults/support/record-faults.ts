@@ -10,6 +10,8 @@ export interface FaultRecord {
   faults_injected: number;
   /** Null where the guest was meant to stop. */
   longest_freeze_ms: number | null;
+  /** What it may be in this test; null likewise. */
+  freeze_limit_ms: number | null;
 }
 
 /** Rows that a title names: `[rows 4, 21a] …`. */
@@ -38,6 +40,7 @@ export function recordEachFault(lab: () => FaultLab | undefined): void {
       test: task.name,
       faults_injected: ended.injected,
       longest_freeze_ms: ended.longestFreezeMs,
+      freeze_limit_ms: ended.longestFreezeMs === null ? null : ended.limitMs,
     });
     if (ended.longestFreezeMs === null) return;
     expect(ended.longestFreezeMs, "longest freeze (ms)").toBeLessThanOrEqual(ended.limitMs);
