@@ -1,9 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { runCommand } from "../platform/command.ts";
 import { preconditionError } from "../platform/errors.ts";
 import { checkIPv4, checkName } from "../platform/names.ts";
+import { openssl, signCertificate } from "./pki-signing.ts";
 
 export interface CertificateAuthority {
   caPath: string;
@@ -48,20 +47,12 @@ export async function initCertificateAuthority(dir: string): Promise<Certificate
   await inScratchFolder(dir, async (scratch) => {
     const key = await generateKey(scratch);
     const certificate = join(scratch, "ca.crt");
-    await openssl([
-      "req",
-      "-x509",
-      "-new",
-      "-config",
-      await authorityProfile(scratch),
-      "-key",
-      key,
-      "-sha256",
-      "-days",
-      "3650",
-      "-out",
-      certificate,
-    ]);
+    const profile = await authorityProfile(scratch);
+    await signCertificate({
+      ...{ scratch, profilePath: profile, outPath: certificate },
+      requestPath: await requestFor(scratch, profile, key),
+      ...{ caPath: null, keyPath: key, validityDays: 3650 },
+    });
     await publish(key, authority.keyPath, 0o600);
     await publish(certificate, authority.caPath, 0o644);
   });
@@ -89,41 +80,15 @@ export async function issueHostCertificate(
   await mkdir(outDir, { recursive: true, mode: 0o700 });
   await inScratchFolder(outDir, async (scratch) => {
     const key = await generateKey(scratch);
-    const request = join(scratch, "host.csr");
     const certificate = join(scratch, "host.crt");
     const ca = join(scratch, "ca.crt");
-    await openssl([
-      "req",
-      "-new",
-      "-config",
-      await hostProfile(scratch, name, addresses),
-      "-key",
-      key,
-      "-sha256",
-      "-out",
-      request,
-    ]);
-    await openssl([
-      "x509",
-      "-req",
-      "-in",
-      request,
-      "-CA",
-      authority.caPath,
-      "-CAkey",
-      authority.keyPath,
-      "-set_serial",
-      `0x${serialNumber()}`,
-      "-days",
-      String(identity.validityDays ?? 825),
-      "-sha256",
-      "-extfile",
-      join(scratch, "profile.cnf"),
-      "-extensions",
-      "extensions",
-      "-out",
-      certificate,
-    ]);
+    const profile = await hostProfile(scratch, name, addresses);
+    await signCertificate({
+      ...{ scratch, profilePath: profile, outPath: certificate },
+      requestPath: await requestFor(scratch, profile, key),
+      ...{ caPath: authority.caPath, keyPath: authority.keyPath },
+      validityDays: identity.validityDays ?? 825,
+    });
     await copyFile(authority.caPath, ca);
     await publish(key, result.keyPath, 0o600);
     await publish(certificate, result.certificatePath, 0o644);
@@ -151,6 +116,12 @@ async function generateKey(scratch: string): Promise<string> {
     "-out",
     path,
   ]);
+  return path;
+}
+
+async function requestFor(scratch: string, profile: string, key: string): Promise<string> {
+  const path = join(scratch, "request.csr");
+  await openssl(["req", "-new", "-config", profile, "-key", key, "-sha256", "-out", path]);
   return path;
 }
 
@@ -190,7 +161,6 @@ async function writeProfile(
     "[req]",
     "prompt = no",
     "distinguished_name = subject",
-    "x509_extensions = extensions",
     "[subject]",
     `commonName = ${commonName}`,
     "[extensions]",
@@ -198,13 +168,6 @@ async function writeProfile(
   ];
   await writeFile(path, `${lines.join("\n")}\n`);
   return path;
-}
-
-/** Positive and at most 20 octets (RFC 5280, 4.1.2.2). */
-function serialNumber(): string {
-  const octets = randomBytes(16);
-  octets[0] = ((octets[0] ?? 0) & 0x7f) | 0x40;
-  return octets.toString("hex");
 }
 
 /** Half-made files, keys above all, are only ever in a private folder that is removed again. */
@@ -220,10 +183,6 @@ async function inScratchFolder(dir: string, work: (scratch: string) => Promise<v
 async function publish(from: string, to: string, mode: number): Promise<void> {
   await chmod(from, mode);
   await rename(from, to);
-}
-
-async function openssl(args: readonly string[]): Promise<void> {
-  await runCommand("openssl", args, { timeoutMs: 20_000 });
 }
 
 function exists(path: string): Promise<boolean> {

@@ -38,6 +38,20 @@ describe("certificates", () => {
     ]);
   });
 
+  it("are valid on a host whose clock is hours behind, in a folder of any name", async () => {
+    const odd = join(folder, `a b$c#d'e"f\\g`);
+    const { caPath } = await initCertificateAuthority(odd);
+    const made = await issueHostCertificate(odd, { name: "host-a", addresses: [] });
+    const [ca, certificate] = (
+      await Promise.all([caPath, made.certificatePath].map((path) => readFile(path)))
+    ).map((pem) => new X509Certificate(pem)) as [X509Certificate, X509Certificate];
+    const days = (until: string) => Math.round((Date.parse(until) - Date.now()) / 86_400_000);
+    expect([ca, certificate].map(({ validFrom }) => days(validFrom))).toEqual([-1, -1]);
+    expect([ca, certificate].map(({ validTo }) => days(validTo))).toEqual([3650, 825]);
+    expect(certificate.checkIssued(ca)).toBe(true);
+    expect(certificate.serialNumber).not.toBe(ca.serialNumber);
+  });
+
   it("keep keys to their owner", async () => {
     const { keyPath } = await initCertificateAuthority(folder);
     const made = await issueHostCertificate(folder, { name: "host-a", addresses: [] });
