@@ -1,7 +1,7 @@
 import { monotonicMs, startTimer, type Timer } from "../platform/clock.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import { longestPauseMs } from "../platform/loop-watch.ts";
-import type { ProcedureHandlers } from "../platform/procedures.ts";
+import type { PeerContext, ProcedureHandlers } from "../platform/procedures.ts";
 import { checkAdmissible } from "./admission.ts";
 import { DestinationMigration } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
@@ -36,8 +36,19 @@ export class Destinations {
     this.#context = context;
   }
 
-  /** The serving side of `migrationProcedures`. */
+  /** The serving side of `migrationProcedures`. A migration's own source alone has a say in it. */
   handlers(): ProcedureHandlers<typeof migrationProcedures> {
+    const checked = Object.entries(this.#handlers()).map(([name, handle]) => [
+      name,
+      async (request: { id?: string; guest: string }, context: PeerContext) => {
+        this.#checkSource(request, context.peer);
+        return await handle(request as never, context);
+      },
+    ]);
+    return Object.fromEntries(checked) as ProcedureHandlers<typeof migrationProcedures>;
+  }
+
+  #handlers(): ProcedureHandlers<typeof migrationProcedures> {
     const { network } = this.#context;
     return {
       "plan-incoming": async (request, { peer }) => {
@@ -223,6 +234,13 @@ export class Destinations {
         );
     };
     entry.lease = startTimer(expire, lengthMs, false);
+  }
+
+  #checkSource({ id, guest }: { id?: string; guest: string }, peer: string): void {
+    const migration = this.#context.records.get(guest)?.migration;
+    if (migration?.role !== "destination" || migration.id !== id || migration.peer === peer) return;
+    const message = `${peer} is not the source of migration ${id}`;
+    throw preconditionError("SOJ_NOT_SOURCE", message, { httpStatus: 403 });
   }
 
   #find(identity: Identity): Entry | undefined {

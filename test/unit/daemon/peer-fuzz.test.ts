@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { procedures } from "../../../src/daemon/compose.ts";
-import { definitionOf } from "../migrator/support.ts";
+import { definitionOf, recordOf } from "../migrator/support.ts";
 import { PeerHost } from "./peer-host.ts";
 
 /** A peer with the right certificate that says anything at all. */
@@ -108,7 +108,7 @@ test("any bytes to any procedure are refused, and nothing is allocated for them"
   );
   await fc.assert(
     fc.asyncProperty(paths, bodies, types, async (path, body, type) => {
-      const reply = await host.post(path, body, type);
+      const reply = await host.post(path, body, { type });
       expect(reply.status).not.toBe(200);
       expectTyped(reply);
     }),
@@ -203,6 +203,19 @@ test("the same preparation twice at once prepares once", async () => {
   expect(host.allocated.filter((what) => what === "process")).toHaveLength(1);
   const codes = replies.map((reply) => (reply.body as { code: string }).code);
   expect(codes.filter((code) => code !== "SOJ_INTERNAL")).toHaveLength(2);
+});
+
+test("a peer that is not a migration's source has no say in it", async () => {
+  const { id, guest, epoch } = identity;
+  const migration = { id, epoch, role: "destination", peer: "host-a", resume: true } as const;
+  host.records.put({ ...recordOf(guest, 10), migration });
+  for (const name of ["state", "settle", "abort", "renew-incoming", "verify", "finish"]) {
+    const reply = await host.post(name, JSON.stringify(requests[name]), { as: "host-c" });
+    expect(reply, name).toMatchObject({ status: 403, body: { code: "SOJ_NOT_SOURCE" } });
+  }
+  expect(host.steps()).toEqual([]);
+  const own = await host.post("abort", JSON.stringify(requests.abort));
+  expect(own.body).toMatchObject({ state: "aborted" });
 });
 
 /** The path of every value in an object, at any depth. */

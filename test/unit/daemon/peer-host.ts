@@ -23,6 +23,10 @@ import type { ProcedureHandlers } from "../../../src/platform/procedures.ts";
 import { createTestAuthority } from "../../support/host-certificates.ts";
 import { hostB, temporaryFolder, tunnelOf } from "../migrator/support.ts";
 
+const peers = ["host-a", "host-c"] as const;
+type Peer = (typeof peers)[number];
+type Certificates = Record<Peer | "host-b", HostCertificate>;
+
 /** What a peer got for a request. */
 export interface PeerReply {
   status: number;
@@ -40,14 +44,14 @@ export class PeerHost implements AsyncDisposable {
   readonly allocated: string[] = [];
   #stack = new AsyncDisposableStack();
   #port = 0;
-  #agent = new Agent();
+  readonly #agents = new Map<Peer, Agent>();
 
   static async start(): Promise<PeerHost> {
     await using stack = new AsyncDisposableStack();
-    const authority = stack.use(await createTestAuthority("host-a", "host-b"));
+    const authority = stack.use(await createTestAuthority("host-a", "host-b", "host-c"));
     const host = new PeerHost(stack.use(temporaryFolder()).path);
     host.#stack = stack;
-    await host.#serve(authority.hosts as Record<"host-a" | "host-b", HostCertificate>);
+    await host.#serve(authority.hosts as Certificates);
     host.#stack = stack.move();
     return host;
   }
@@ -63,12 +67,16 @@ export class PeerHost implements AsyncDisposable {
     return records.map(({ step }) => step);
   }
 
-  /** POSTs `body` as host-a; `path` is what follows `/peer/v1/`. */
-  post(path: string, body: string | Buffer, type = "application/json"): Promise<PeerReply> {
+  /** POSTs `body` as one of its peers; `path` is what follows `/peer/v1/`. */
+  post(
+    path: string,
+    body: string | Buffer,
+    { type = "application/json", as = "host-a" as Peer } = {},
+  ): Promise<PeerReply> {
     return new Promise((resolve, reject) => {
       const sent = request(
         {
-          ...{ agent: this.#agent, host: "127.0.0.1", port: this.#port, method: "POST" },
+          ...{ agent: this.#agents.get(as), host: "127.0.0.1", port: this.#port, method: "POST" },
           path: `/peer/v1/${path}`,
           headers: { "content-type": type, "content-length": Buffer.byteLength(body) },
         },
@@ -89,35 +97,24 @@ export class PeerHost implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#agent.destroy();
+    for (const agent of this.#agents.values()) agent.destroy();
     await this.#stack.disposeAsync();
     this.journal[Symbol.dispose]();
   }
 
-  async #serve(certificates: Record<"host-a" | "host-b", HostCertificate>): Promise<void> {
+  async #serve(certificates: Certificates): Promise<void> {
     const handlers = this.#handlers();
     const server = await startPeerServer({
       tls: certificates["host-b"],
       listen: { address: "127.0.0.1", port: 0 },
-      peers: new Set(["host-a"]),
+      peers: new Set(peers),
       logger: createLogger("silent"),
       procedures,
       handlers: () => handlers,
     });
     this.#stack.use(server);
     this.#port = server.port;
-    const { caPath, certificatePath, keyPath } = certificates["host-a"];
-    const [ca, cert, key] = await Promise.all(
-      [caPath, certificatePath, keyPath].map((path) => readFile(path)),
-    );
-    this.#agent = new Agent({
-      ca,
-      cert,
-      key,
-      keepAlive: true,
-      maxSockets: 4,
-      checkServerIdentity: () => undefined,
-    } as object);
+    for (const peer of peers) this.#agents.set(peer, await agentWith(certificates[peer]));
   }
 
   #handlers(): ProcedureHandlers<typeof procedures> {
@@ -164,4 +161,12 @@ export class PeerHost implements AsyncDisposable {
       ...delegationHandlers(starter as never, starts, migrations, this.records),
     };
   }
+}
+
+async function agentWith({ caPath, certificatePath, keyPath }: HostCertificate): Promise<Agent> {
+  const [ca, cert, key] = await Promise.all(
+    [caPath, certificatePath, keyPath].map((path) => readFile(path)),
+  );
+  const tls = { ca, cert, key, checkServerIdentity: () => undefined };
+  return new Agent({ ...tls, keepAlive: true, maxSockets: 4 } as object);
 }
