@@ -4,12 +4,15 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 export interface Resources {
   descriptors: Record<string, number>;
   children: string[];
-  /** Connections to and from peers: kept open for a minute, more or fewer at any time. */
-  peerConnections: number;
+  /** Descriptors of which there are more or fewer at any time, by kind. */
+  varying: Record<string, number>;
 }
 
-/** Most connections that two daemons keep with each other (`maxSockets` in peer-client.ts, both ways). */
-export const mostPeerConnections = 16;
+/**
+ * How many of the varying ones there may be: connections that two daemons keep with each other for a minute
+ * (`maxSockets` in peer-client.ts, both ways), and netlink sockets, one of which is opened when first needed.
+ */
+export const mostVarying: Record<string, number> = { "tcp connection": 16, "netlink socket": 2 };
 
 /** Where Node's inspector listens once a test has asked for it with SIGUSR1. */
 const inspectorPort = 9229;
@@ -39,10 +42,13 @@ export function daemonResources(pid: number): Resources {
     }
     counts.delete("inspector's connection");
   }
-  const peerConnections = counts.get("tcp connection") ?? 0;
-  counts.delete("tcp connection");
   const kinds = [...counts].filter(([, count]) => count !== 0).toSorted();
-  return { descriptors: Object.fromEntries(kinds), children: childrenOf(pid), peerConnections };
+  const isVarying = ([kind]: [string, number]) => kind in mostVarying;
+  return {
+    descriptors: Object.fromEntries(kinds.filter((one) => !isVarying(one))),
+    children: childrenOf(pid),
+    varying: Object.fromEntries(kinds.filter(isVarying)),
+  };
 }
 
 function descriptorTargets(pid: number): string[] {

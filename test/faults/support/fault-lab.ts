@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { labNodePrefix } from "../../../src/lab/index.ts";
 import { type Prober, startProber } from "../../../src/probe/prober.ts";
 import { kernelState, TestLab } from "../../support/lab.ts";
-import { daemonResources, mostPeerConnections } from "./daemon-resources.ts";
+import { daemonResources, mostVarying } from "./daemon-resources.ts";
 import { FaultHosts, hosts } from "./fault-hosts.ts";
 import { FollowedMigration } from "./followed-migration.ts";
 import { FreezeWatch } from "./freeze-watch.ts";
@@ -165,7 +165,9 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
       };
       const before = { host, descriptors: this.#held[host], children: [] };
       await expect.poll(held, { timeout: 10_000, interval: 100 }).toEqual(before);
-      expect(this.#resources(host).peerConnections).toBeLessThanOrEqual(mostPeerConnections);
+      for (const [kind, count] of Object.entries(this.#resources(host).varying)) {
+        expect(count, `${host}: ${kind}`).toBeLessThanOrEqual(mostVarying[kind] ?? 0);
+      }
     }
   }
 
