@@ -1,13 +1,14 @@
 import { monotonicMs, startTimer, type Timer } from "../platform/clock.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import { longestPauseMs } from "../platform/loop-watch.ts";
-import type { PeerContext, ProcedureHandlers } from "../platform/procedures.ts";
+import type { ProcedureHandlers } from "../platform/procedures.ts";
 import { checkAdmissible } from "./admission.ts";
 import { DestinationMigration } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
 import type { HostContext } from "./host-context.ts";
 import { incomingRecord } from "./incoming-record.ts";
 import { migrationFacts, runStateOrGone } from "./migration-facts.ts";
+import { forOwnSource } from "./own-source.ts";
 import type { DestinationState, migrationProcedures } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import { supersede } from "./superseded.ts";
@@ -38,14 +39,7 @@ export class Destinations {
 
   /** The serving side of `migrationProcedures`. A migration's own source alone has a say in it. */
   handlers(): ProcedureHandlers<typeof migrationProcedures> {
-    const checked = Object.entries(this.#handlers()).map(([name, handle]) => [
-      name,
-      async (request: { id?: string; guest: string }, context: PeerContext) => {
-        this.#checkSource(request, context.peer);
-        return await handle(request as never, context);
-      },
-    ]);
-    return Object.fromEntries(checked) as ProcedureHandlers<typeof migrationProcedures>;
+    return forOwnSource(this.#context.records, this.#handlers());
   }
 
   #handlers(): ProcedureHandlers<typeof migrationProcedures> {
@@ -234,13 +228,6 @@ export class Destinations {
         );
     };
     entry.lease = startTimer(expire, lengthMs, false);
-  }
-
-  #checkSource({ id, guest }: { id?: string; guest: string }, peer: string): void {
-    const migration = this.#context.records.get(guest)?.migration;
-    if (migration?.role !== "destination" || migration.id !== id || migration.peer === peer) return;
-    const message = `${peer} is not the source of migration ${id}`;
-    throw preconditionError("SOJ_NOT_SOURCE", message, { httpStatus: 403 });
   }
 
   #find(identity: Identity): Entry | undefined {

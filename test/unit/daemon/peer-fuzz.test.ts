@@ -35,7 +35,7 @@ const requests: Record<string, Record<string, unknown>> = {
   "close-barrier": identity,
   "renew-incoming": identity,
   state: { ...identity, wait_ms: 0 },
-  settle: identity,
+  settle: { ...identity, grace_ms: 0 },
   abort: identity,
   verify: { ...identity, wait_ms: 0 },
   finish: identity,
@@ -69,6 +69,9 @@ async function expectUntouched(): Promise<void> {
 
 test("there is a request here for every procedure", () => {
   expect(Object.keys(requests).toSorted()).toEqual(names.toSorted());
+  for (const [name, { request }] of Object.entries(procedures)) {
+    expect(request.safeParse(requests[name]).success, name).toBe(true);
+  }
 });
 
 test("any bytes to any procedure are refused, and nothing is allocated for them", async () => {
