@@ -6,6 +6,7 @@ const steps = [
   "pausing",
   "promise",
   "taken-over-by-destination",
+  "aborted-by-destination",
   "completed",
   "undone",
   "in-doubt",

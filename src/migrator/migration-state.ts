@@ -70,5 +70,6 @@ export type Effect =
   | "yield-to-destination"
   | "undo-at-source"
   | "undo-at-destination"
+  | "record-destination-aborted"
   | "record-undone"
   | "record-in-doubt";

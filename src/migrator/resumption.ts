@@ -5,7 +5,6 @@ import type { Migrations } from "./migrations.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
 import { lossless } from "./strategy.ts";
-import { isPromised } from "./transition.ts";
 
 /** Why a migration that a restart interrupted before its promise is taken back. */
 export const restarted: Failure = {
@@ -33,7 +32,7 @@ export const answeredLate: Failure = {
 
 /**
  * What an unfinished migration goes on with at its source after a restart, told by the journal alone (DESIGN 3):
- * before the promise back, after it whatever the destination says, unless an operator has decided. Pure.
+ * before the promise back, after it whatever the destination says (or has said), unless an operator has decided. Pure.
  */
 export function resumptionOf(
   journal: Pick<Journal, "has">,
@@ -50,7 +49,7 @@ export function resumptionOf(
   if (journal.has(id, "taken-over-by-destination")) {
     return { state, event: { type: "destination-resumed" } };
   }
-  if (journal.has(id, "promise")) {
+  if (journal.has(id, "promise") && !journal.has(id, "aborted-by-destination")) {
     return { state, event: { type: "failed", failure } };
   }
   return { state: { name: "armed" }, event: { type: "failed", failure } };
@@ -74,7 +73,7 @@ export function resumeSource(
     guests.adopt(endedInstance(record.definition));
   }
   const { state, event } = resumptionOf(journal, task.id, reason);
-  if (isPromised(state)) noteRouteChange(context, record);
+  if (journal.has(task.id, "promise")) noteRouteChange(context, record);
   logger.warn({ migration: task.id, guest: task.guest, state: state.name }, "going on");
   const before: GuestRecord = { ...record, outgoing: null, migration: null };
   return migrations.resume(task, before, record.migration?.resume ?? true, state, event);

@@ -37,6 +37,9 @@ import type { StallGuard } from "./stall-guard.ts";
 import { keepStopped, stopIfRunning } from "./stopped-copy.ts";
 import { conductOf } from "./strategy.ts";
 
+/** A standing guest waits this long for a record that only spares a restart a question. */
+const longestRecordingMs = 200;
+
 /** Carries out what `transition` decides for one migration at its source, effect by effect. */
 export class SourceEffects {
   readonly #context: SourceContext;
@@ -145,6 +148,9 @@ export class SourceEffects {
       case "undo-at-destination":
         await undoAtDestination(context, task);
         return;
+      case "record-destination-aborted":
+        await this.#recordSoon("aborted-by-destination");
+        return;
       case "record-undone":
         this.#recordOrAlarm("undone");
         return { type: "rolled-back" };
@@ -158,9 +164,7 @@ export class SourceEffects {
   async #promise(): Promise<void> {
     await this.#guard.beforePromise();
     const leftMs = frozenTimeLeftMs(this.#context, this.#facts);
-    const { id, guest, epoch } = this.#task;
-    const record = { step: "promise", migration: id, guest, epoch, role: "source" } as const;
-    await this.#context.journal.appendWithin(record, leftMs);
+    await this.#context.journal.appendWithin(this.#recordOf("promise"), leftMs);
   }
 
   async #settle(state: MigrationState): Promise<MigrationEvent> {
@@ -187,16 +191,33 @@ export class SourceEffects {
     try {
       this.#record(step);
     } catch (error) {
-      const { id: migration, guest } = this.#task;
-      this.#context.logger.error(
-        { migration, guest, step, err: error },
-        "alarm: the journal's record could not be written",
-      );
+      this.#alarm(step, error);
+    }
+  }
+
+  /** The same while the guest stands: a disk that does not answer keeps it no longer. */
+  async #recordSoon(step: JournalStep): Promise<void> {
+    try {
+      await this.#context.journal.appendWithin(this.#recordOf(step), longestRecordingMs);
+    } catch (error) {
+      this.#alarm(step, error);
     }
   }
 
   #record(step: JournalStep): void {
+    this.#context.journal.append(this.#recordOf(step));
+  }
+
+  #recordOf(step: JournalStep) {
     const { id, guest, epoch } = this.#task;
-    this.#context.journal.append({ step, migration: id, guest, epoch, role: "source" });
+    return { step, migration: id, guest, epoch, role: "source" } as const;
+  }
+
+  #alarm(step: JournalStep, error: unknown): void {
+    const { id: migration, guest } = this.#task;
+    this.#context.logger.error(
+      { migration, guest, step, err: error },
+      "alarm: the journal's record could not be written",
+    );
   }
 }

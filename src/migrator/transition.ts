@@ -137,9 +137,10 @@ function fromSwitchover(state: MigrationState, event: MigrationEvent): Transitio
         state: { name: "settling", failure: event.failure },
         effects: ["settle-with-destination"],
       };
+    case "destination-aborted":
+      return takeBack(event.failure);
     // The promise could not be given, and nothing of the switchover was begun.
     case "not-promised":
-    case "destination-aborted":
       return rollBack("rolled-back", event.failure);
     // After an operator's decision the destination is not asked: it is told when it is heard from again.
     case "kept-at-source":
@@ -170,7 +171,7 @@ function fromSettling(state: MigrationState, event: MigrationEvent): Transition 
     case "destination-resumed":
       return verify;
     case "destination-aborted":
-      return rollBack("rolled-back", event.failure);
+      return takeBack(event.failure);
     case "destination-unreachable":
     case "failed":
       return {
@@ -277,6 +278,12 @@ function rollBack(
     state: { name: "rolling-back", ending, failure },
     effects: ["undo-at-source", "undo-at-destination", "record-undone"],
   };
+}
+
+/** After the promise, on the destination's written abort: once that is on disk here, a restart need not ask for it. */
+function takeBack(failure: Failure): Transition {
+  const { state, effects } = rollBack("rolled-back", failure);
+  return { state, effects: ["record-destination-aborted", ...effects] };
 }
 
 function end(outcome: Outcome, failure: Failure | null): Transition {

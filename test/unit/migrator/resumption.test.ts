@@ -35,6 +35,13 @@ test("once the destination's word is recorded it only goes forward", () => {
   });
 });
 
+test("once the destination's abort is recorded it goes back without asking", () => {
+  expect(firstSteps("begin", "pausing", "promise", "aborted-by-destination")).toEqual({
+    state: "rolling-back",
+    effect: "undo-at-source",
+  });
+});
+
 test("a journal with the promise never gives the guest back by itself", () => {
   const step = fc.constantFrom<JournalStep>(
     "begin",

@@ -33,6 +33,7 @@ type Expected = "-" | [state: StateName | `ended ${string}`, effects: readonly E
 
 const backCancelled: Expected = ["rolling-back", undo];
 const back: Expected = ["rolling-back", undo];
+const proven: Expected = ["rolling-back", ["record-destination-aborted", ...undo]];
 const settle: Expected = ["settling", ["settle-with-destination"]];
 const forward: Expected = ["verifying", retire];
 const inDoubt: Expected = ["ended in-doubt", ["record-in-doubt"]];
@@ -148,7 +149,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     failed: settle,
     "cancel-requested": "-",
     "guest-gone": settle,
-    "destination-aborted": back,
+    "destination-aborted": proven,
     "destination-unreachable": settle,
     "kept-at-source": ["rolling-back", ["undo-at-source", "record-undone"]],
     "kept-at-destination": ["verifying", ["yield-to-destination", "record-completed"]],
@@ -167,7 +168,7 @@ const table: Record<StateName, Record<EventType, Expected>> = {
     failed: inDoubt,
     "cancel-requested": "-",
     "guest-gone": "-",
-    "destination-aborted": back,
+    "destination-aborted": proven,
     "destination-unreachable": inDoubt,
     "kept-at-source": "-",
     "kept-at-destination": "-",
