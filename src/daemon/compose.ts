@@ -9,6 +9,7 @@ import { Journal } from "../migrator/journal.ts";
 import { holdDamaged } from "../migrator/journal-holds.ts";
 import { Migrations } from "../migrator/migrations.ts";
 import type { HostFacts } from "../migrator/network.ts";
+import { NetworkKeeper } from "../migrator/network-keeper.ts";
 import { Notices } from "../migrator/notices.ts";
 import { delegationProcedures, migrationProcedures } from "../migrator/procedures.ts";
 import { RecordStore } from "../migrator/record-store.ts";
@@ -22,6 +23,7 @@ import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
 import { diskStorage } from "../platform/storage.ts";
 import { removeBarrierLeftovers } from "../routing/barrier/index.ts";
 import { openRoutingPlane } from "../routing/plane.ts";
+import { openKernelWatch } from "../routing/watch/kernel-watch.ts";
 import { createTunnels } from "../tunnels/tunnels.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
@@ -114,6 +116,8 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await tunnels.removeProbeLeftovers();
     await prepareUnderlays(tunnels, config, logger);
   });
+  const openWatch = (onChange: () => void) => openKernelWatch({ logger, onChange });
+  stack.use(new NetworkKeeper({ network, openWatch, logger }));
   notices.tell();
   mirrors.goOn();
 

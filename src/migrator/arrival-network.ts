@@ -5,12 +5,16 @@ import { attachmentOf } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 import { type ExpectedInbound, TapQueue } from "./tap-queue.ts";
 
+/** From the source's last question before the stop until the guest has landed, as far as repairs wait for it. */
+const longestArrivalMs = 10_000;
+
 /** What an arriving guest has of this host's network: the barrier's end, its tap's queue, and the landing. */
 export class ArrivalNetwork {
   readonly #context: Pick<HostContext, "host" | "network">;
   readonly #logger: Logger;
   #barrier: BarrierEnd | null = null;
   #queue: TapQueue | null = null;
+  #stillness: Disposable | null = null;
   #landing: (() => Promise<void>) | null = null;
   #settled: Promise<void> = Promise.resolve();
 
@@ -44,10 +48,12 @@ export class ArrivalNetwork {
   }
 
   /**
-   * Makes room for packets that will wait in the tap. One that cannot be had is no reason to refuse the guest: what
-   * it costs is counted.
+   * The guest will be stopped soon: repairs of the network wait until it has landed, and room is made for packets that
+   * will wait in the tap. Room that cannot be had is no reason to refuse the guest: what it costs is counted.
    */
   async expect(record: () => GuestRecord, inbound: ExpectedInbound): Promise<void> {
+    this.#stillness?.[Symbol.dispose]();
+    this.#stillness = this.#context.network.postponeRepairs(longestArrivalMs);
     try {
       const { tap } = attachmentOf(this.#context.host, record());
       this.#queue = new TapQueue(this.#context.network.routing, tap);
@@ -89,6 +95,8 @@ export class ArrivalNetwork {
   }
 
   #settle(work: () => Promise<void>, complaint: string): void {
-    this.#settled = work().catch((error: unknown) => this.#logger.error({ err: error }, complaint));
+    this.#settled = work()
+      .catch((error: unknown) => this.#logger.error({ err: error }, complaint))
+      .finally(() => this.#stillness?.[Symbol.dispose]());
   }
 }

@@ -1,6 +1,8 @@
+import { monotonicMs } from "../platform/clock.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { Logger } from "../platform/log.ts";
 import type { PlanLine, RoutingPlane } from "../routing/desired.ts";
+import type { KernelWatch } from "../routing/watch/kernel-watch.ts";
 import type { TunnelInterface, TunnelSpec, Tunnels } from "../tunnels/tunnel.ts";
 import { desiredNetwork, type HostFacts, requiredTunnels, tunnelKey } from "./network.ts";
 import type { RecordStore } from "./record-store.ts";
@@ -14,6 +16,7 @@ export class HostNetwork {
   readonly #records: RecordStore;
   readonly #logger: Logger;
   readonly #lock = new AsyncLock();
+  readonly #postponements = new Set<{ untilMs: number }>();
   #interfaces = new Map<string, TunnelInterface>();
 
   constructor(
@@ -75,21 +78,74 @@ export class HostNetwork {
     await this.#apply();
   }
 
-  /** Makes the kernel as the records say: at start, and after somebody else's change. */
+  /** Makes the kernel as the records say: at start, when nothing is known of it. */
   async reconcile(): Promise<void> {
     using _held = await this.#lock.acquire();
     await this.reconcileWhileHeld();
   }
 
-  /** The same for a caller that holds `hold()`. */
+  /**
+   * The same for a caller that holds `hold()`. Looks at every tunnel anew; nothing is taken back on failure, since what
+   * could be made as it should be stays so.
+   */
   async reconcileWhileHeld(): Promise<void> {
-    const wanted = new Set(
-      (await this.#ensureTunnels(this.#records.all())).map((tunnel) => tunnel.interfaceName),
-    );
-    for (const name of await this.#tunnels.list()) {
-      if (!wanted.has(name)) await this.#tunnels.removeByName(name);
+    let failure: unknown = null;
+    const interfaces = new Map<string, TunnelInterface>();
+    for (const spec of requiredTunnels(this.#records.all())) {
+      const key = tunnelKey(spec);
+      try {
+        interfaces.set(key, await this.#tunnels.ensure(spec));
+      } catch (error) {
+        const known = this.#interfaces.get(key);
+        if (known === undefined) throw error;
+        // The other guests' networks do not wait for this one's tunnel.
+        interfaces.set(key, known);
+        failure ??= error;
+      }
     }
-    await this.#apply();
+    this.#interfaces = interfaces;
+    for (const name of await this.#unwantedTunnels()) await this.#tunnels.removeByName(name);
+    try {
+      await this.#applyRouting();
+    } catch (error) {
+      failure ??= error;
+    }
+    if (failure !== null) throw failure;
+    await this.#warm();
+  }
+
+  /**
+   * Compares the kernel with what the records ask for and, where somebody else has changed it, makes it so again.
+   * @param watch is told beforehand what to look out for.
+   * @returns what was missing or too many, as lines a person can read; none when nothing was changed.
+   * @throws SojournError e.g. when something foreign has the place of something of ours.
+   */
+  async repair(watch: Pick<KernelWatch, "lookFor">): Promise<string[]> {
+    using _held = await this.#lock.acquire();
+    watch.lookFor(this.#desired(), await this.#tunnelDevices());
+    const lines = await this.#differences().catch(async (error: unknown) => {
+      // Something foreign in one place is no reason to leave the rest as it is.
+      await this.reconcileWhileHeld();
+      throw error;
+    });
+    if (lines.length > 0) await this.reconcileWhileHeld();
+    return lines;
+  }
+
+  /** False while somebody changes the network, and while nobody may. */
+  get isAtRest(): boolean {
+    const nowMs = monotonicMs();
+    for (const postponement of this.#postponements) {
+      if (postponement.untilMs <= nowMs) this.#postponements.delete(postponement);
+    }
+    return !this.#lock.isBusy && this.#postponements.size === 0;
+  }
+
+  /** The network is not at rest until disposed, at most for `mostMs`: a guest is about to arrive, or has just. */
+  postponeRepairs(mostMs: number): Disposable {
+    const postponement = { untilMs: monotonicMs() + mostMs };
+    this.#postponements.add(postponement);
+    return { [Symbol.dispose]: () => void this.#postponements.delete(postponement) };
   }
 
   /** Keeps everybody else from changing the network until disposed: from arming until the guest has landed. */
@@ -136,10 +192,8 @@ export class HostNetwork {
     const before = this.#interfaces;
     const interfaces = await this.#ensureTunnels(records);
     this.#interfaces = new Map(interfaces.map((tunnel) => [tunnelKey(tunnel.spec), tunnel]));
-    const desired = desiredNetwork(this.#host, records, (spec) => this.tunnelInterface(spec));
     try {
-      const changes = await this.#routing.apply(desired);
-      this.#logger.debug(changes, "network applied");
+      await this.#applyRouting();
     } catch (error) {
       for (const [key, tunnel] of this.#interfaces) {
         if (!before.has(key)) await this.#tunnels.remove(tunnel.spec);
@@ -150,7 +204,44 @@ export class HostNetwork {
     for (const [key, tunnel] of before) {
       if (!this.#interfaces.has(key)) await this.#tunnels.remove(tunnel.spec);
     }
-    await this.#routing.warm(interfaces.map((tunnel) => tunnel.interfaceName));
+    await this.#warm();
+  }
+
+  async #differences(): Promise<string[]> {
+    const lines: PlanLine[] = [];
+    for (const { spec } of this.#interfaces.values())
+      lines.push(...(await this.#tunnels.plan(spec)));
+    lines.push(...(await this.#routing.plan(this.#desired())));
+    const unwanted = (await this.#unwantedTunnels()).map((name) => `ip link del dev ${name}`);
+    return [...lines.map(({ command }) => command), ...unwanted];
+  }
+
+  async #unwantedTunnels(): Promise<string[]> {
+    const wanted = new Set([...this.#interfaces.values()].map(({ interfaceName: name }) => name));
+    return (await this.#tunnels.list()).filter((name) => !wanted.has(name));
+  }
+
+  /** The devices that carry the tunnels; what cannot be reached now has none. */
+  async #tunnelDevices(): Promise<string[]> {
+    const devices = new Set<string>();
+    for (const { spec } of this.#interfaces.values()) {
+      const route = await this.#routing.routeTo(spec.remoteAddress).catch(() => null);
+      if (route !== null) devices.add(route.device);
+    }
+    return [...devices];
+  }
+
+  #desired() {
+    return desiredNetwork(this.#host, this.#records.all(), (spec) => this.tunnelInterface(spec));
+  }
+
+  async #applyRouting(): Promise<void> {
+    const changes = await this.#routing.apply(this.#desired());
+    this.#logger.debug(changes, "network applied");
+  }
+
+  #warm(): Promise<void> {
+    return this.#routing.warm([...this.#interfaces.values()].map((tunnel) => tunnel.interfaceName));
   }
 
   async #ensureTunnels(records: readonly GuestRecord[]): Promise<TunnelInterface[]> {

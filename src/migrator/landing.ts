@@ -18,6 +18,13 @@ export async function land(
   if (record.hosting === null) throw new Error(`${record.guest} does not run here`);
   const isStill = () => records.get(record.guest)?.migration?.id === record.migration?.id;
   if (!isStill()) return;
+  const landed: GuestRecord = {
+    ...record,
+    redirect: null,
+    hosting: { ...record.hosting, stage: "landed" },
+  };
+  // Known at once: whoever makes the kernel as the records say must not take the route away again.
+  records.putVolatile(landed);
   if (!atHome) await network.routing.replaceRoute(deliveryRoute(address, bridge));
   else if (record.redirect !== null) {
     await network.routing.deleteRoute(
@@ -26,9 +33,5 @@ export async function land(
   }
   await delay(guestFirstMs);
   if (!isStill()) return;
-  await network.change({
-    ...record,
-    redirect: null,
-    hosting: { ...record.hosting, stage: "landed" },
-  });
+  await network.change(landed);
 }

@@ -101,6 +101,7 @@ const packageOf: Record<string, string> = {
   "systemd-notify": "systemd",
   ping: "iputils-ping",
   nsenter: "util-linux",
+  setpriv: "util-linux",
   unshare: "util-linux",
   "qemu-system-x86_64": "qemu-system-x86",
 };

@@ -132,9 +132,9 @@ async function routeTo(netlink: RouteNetlink, address: string) {
   const found = await lookUpRoute(netlink, address).catch((cause) => {
     throw noRoute(address, cause);
   });
-  const { links } = await readSnapshot(netlink);
-  const link = links.find(({ index }) => index === found?.linkIndex);
-  if (!found?.sourceAddress || link === undefined) throw noRoute(address, undefined);
+  if (found?.linkIndex == null || !found.sourceAddress) throw noRoute(address, undefined);
+  const link = await readLink(netlink, found.linkIndex);
+  if (link === null) throw noRoute(address, undefined);
   return { device: link.name, sourceAddress: found.sourceAddress };
 }
 

@@ -32,6 +32,13 @@ export function linkRequest(name: string): Buffer {
   return Buffer.concat([Buffer.alloc(headerBytes), nameAttribute(ifla.name, name)]);
 }
 
+/** A request for the link with this number. */
+export function linkIndexRequest(index: number): Buffer {
+  const header = Buffer.alloc(headerBytes);
+  header.writeInt32LE(index, 4);
+  return header;
+}
+
 /** @throws SojournError `SOJ_NETLINK_MALFORMED`. */
 export function decodeLink(bytes: Buffer): KernelLink & { masterIndex: number | null } {
   if (bytes.length < headerBytes) throw malformed("link header");

@@ -5,7 +5,7 @@ import type {
   KernelRoute,
   KernelRule,
 } from "../kernel-state.ts";
-import { decodeLink, linkDumpRequest, linkRequest } from "./links.ts";
+import { decodeLink, linkDumpRequest, linkIndexRequest, linkRequest } from "./links.ts";
 import { decodeFdbEntry, decodeNeighbour, neighbourDumpRequest } from "./neighbours.ts";
 import { decodeRoute, decodeRouteLookup, routeDumpRequest, routeLookupRequest } from "./routes.ts";
 import { decodeRule, ruleDumpRequest } from "./rules.ts";
@@ -45,14 +45,14 @@ export async function readSnapshot(netlink: RouteNetlink): Promise<NetlinkSnapsh
   };
 }
 
-/** The link with this name, with its index; null when there is none. */
-export async function readLink(netlink: RouteNetlink, name: string): Promise<KernelLink | null> {
+/** The link with this name, or with this number; null when there is none. */
+export async function readLink(
+  netlink: RouteNetlink,
+  link: string | number,
+): Promise<KernelLink | null> {
+  const request = typeof link === "string" ? linkRequest(link) : linkIndexRequest(link);
   try {
-    const messages = await netlink.request(
-      `link show ${name}`,
-      MessageType.getLink,
-      linkRequest(name),
-    );
+    const messages = await netlink.request(`link show ${link}`, MessageType.getLink, request);
     const first = messages[0];
     return first === undefined ? null : decodeLink(first.data);
   } catch (error) {
