@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { tunnelName } from "../../src/tunnels/identity.ts";
-import { FaultLab } from "./support/fault-lab.ts";
+import { FaultLab, type hosts } from "./support/fault-lab.ts";
 import { afterRecord, beforeRecord, PausePoint } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
@@ -15,6 +15,12 @@ const tunnel = tunnelName({
   kind: "ipip",
   localAddress: "172.16.1.2",
   remoteAddress: "172.16.2.2",
+});
+
+const tunnelBack = tunnelName({
+  kind: "ipip",
+  localAddress: "172.16.2.2",
+  remoteAddress: "172.16.1.2",
 });
 
 const backAtSource = { exitCode: 4, last: { type: "error", guest_state: "running-at-source" } };
@@ -45,8 +51,9 @@ test("[rows 32] the tunnel is down when the route is to be changed: the guest go
   expect(await fault.expectSettled(id)).toBe("home");
 });
 
-test("[rows 33] somebody flushes the ruleset, rules and the guest's route while it is away: a daemon's start repairs them", async () => {
+test("[rows 33] somebody flushes the ruleset, rules and the guest's route while it is away and the daemons are down: their start repairs them", async () => {
   expect((await fault.migrate("host-a", "host-b").ended).exitCode).toBe(0);
+  await Promise.all([fault.kill("host-a"), fault.kill("host-b")]);
   fault.injected += 4;
   await fault.run("host-b", ["nft", "flush", "ruleset"]);
   await fault.run("host-a", ["nft", "flush", "ruleset"]);
@@ -59,6 +66,30 @@ test("[rows 33] somebody flushes the ruleset, rules and the guest's route while 
   await Promise.all([fault.restart("host-a"), fault.restart("host-b")]);
   expect(await fault.run("host-b", ["nft", "list", "tables"])).toContain("table ip foreign");
   await fault.run("host-b", ["nft", "delete", "table", "ip", "foreign"]);
+  await fault.expectAway();
+  await fault.returnHome();
+});
+
+const changes: [(typeof hosts)[number], string][] = [
+  ["host-a", "nft flush ruleset"],
+  ["host-b", "nft flush ruleset"],
+  ["host-a", "ip route del 10.1.0.10/32"],
+  ["host-b", "ip rule del from 10.1.0.10"],
+  ["host-a", `ip link del ${tunnel}`],
+  ["host-b", `ip link del ${tunnelBack}`],
+  ["host-a", "tc qdisc del dev eth0 clsact"],
+  ["host-b", "tc qdisc del dev eth0 clsact"],
+];
+
+test("[rows 33] the same, tunnels and their filters too, while the daemons run: each is repaired within two seconds", async () => {
+  expect((await fault.migrate("host-a", "host-b").ended).exitCode).toBe(0);
+  const tookMs: Record<string, number> = {};
+  for (const [host, line] of changes) {
+    fault.injected += 1;
+    await fault.run(host, line.split(" "));
+    tookMs[`${host}: ${line}`] = await fault.repairMs(host);
+  }
+  expect(Math.max(...Object.values(tookMs)), JSON.stringify(tookMs)).toBeLessThan(2_000);
   await fault.expectAway();
   await fault.returnHome();
 });

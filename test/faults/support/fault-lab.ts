@@ -184,6 +184,15 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     await this.expectSessionAlive();
   }
 
+  /** Milliseconds until a host's kernel is again as when nothing disturbed the guest's move away. */
+  async repairMs(host: (typeof hosts)[number]): Promise<number> {
+    const startedMs = performance.now();
+    const wanted = this.#away?.[host];
+    const state = async () => comparable({ [host]: await kernelState(this, host) })[host];
+    await expect.poll(state, { timeout: 15_000, interval: 20 }).toEqual(wanted);
+    return performance.now() - startedMs;
+  }
+
   /** One QEMU process and one record of a process are there; no migration is under way on either host. */
   async expectOnlyCopyAt(host: string): Promise<void> {
     expect(this.qemuProcesses().map(({ node }) => node)).toEqual([host]);
