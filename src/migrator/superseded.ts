@@ -26,6 +26,8 @@ export async function supersede(
   if (record !== undefined && record.epoch > epoch && !isSuperseded) {
     checkEpoch(undefined, request, "destination");
   }
+  // The guest is here because of that migration; nobody else may end it.
+  if (record?.migration?.id !== id && !journal.has(id, "takeover")) return "none";
   const runState = await runStateOf(context, guest);
   if (!isSuperseded) {
     journal.append({

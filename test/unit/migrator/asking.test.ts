@@ -175,3 +175,18 @@ test("a guest that is known under a newer epoch is not superseded", async () => 
   });
   expect(journal.recordsOf("m1")).toEqual([]);
 });
+
+test("a guest that is here because of another migration is left alone", async () => {
+  const hosting = {
+    stage: "running",
+    tableIndex: 0,
+    homeTunnel: null,
+    sourceTunnel: null,
+  } as const;
+  const here = { ...recordOf("web1", 10), hosting, migration: null };
+  records.set("web1", here);
+  const request = { id: "m9", guest: "web1", epoch: 8, new_epoch: 9 };
+  expect(await supersede(contextOf(), request)).toBe("none");
+  expect(records.get("web1")).toBe(here);
+  expect(journal.recordsOf("m9")).toEqual([]);
+});
