@@ -39,6 +39,9 @@ export function refusalOf({ keep, role, isOpen, here, there }: ResolutionCase): 
     }
   } else {
     if (destination.has("abort")) return "the destination has given the guest up, in writing";
+    if (source.has("aborted-by-destination")) {
+      return "the source has the destination's word that it has given the guest up";
+    }
     if (destination.has("superseded")) return decided("source");
     if (source.has("undone")) return "the guest went on at the source";
     if (isKnownUnpromised(role === "source" ? here : there)) {

@@ -54,6 +54,7 @@ test.each<[string, JournalStep[], RegExp | null, RegExp | null]>([
     /has the destination's word/,
     null,
   ],
+  ["its word of an abort", [...doubt, "aborted-by-destination"], null, /given the guest up/],
   ["no promise", ["begin"], null, /never promised/],
   ["a decision for the source", [...doubt, "resolved-source"], null, /decided for the source/],
   [
