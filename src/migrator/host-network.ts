@@ -1,4 +1,5 @@
 import { monotonicMs } from "../platform/clock.ts";
+import { asSojournError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { Logger } from "../platform/log.ts";
 import type { PlanLine, RoutingPlane } from "../routing/desired.ts";
@@ -123,11 +124,10 @@ export class HostNetwork {
   async repair(watch: Pick<KernelWatch, "lookFor">): Promise<string[]> {
     using _held = await this.#lock.acquire();
     watch.lookFor(this.#desired(), await this.#tunnelDevices());
-    const lines = await this.#differences().catch(async (error: unknown) => {
-      // Something foreign in one place is no reason to leave the rest as it is.
-      await this.reconcileWhileHeld();
-      throw error;
-    });
+    // What cannot be compared, because something foreign is there or it is just going, keeps nothing from being repaired.
+    const lines = await this.#differences().catch((error: unknown) => [
+      `not compared: ${asSojournError(error).message}`,
+    ]);
     if (lines.length > 0) await this.reconcileWhileHeld();
     return lines;
   }
