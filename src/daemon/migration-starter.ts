@@ -152,7 +152,7 @@ export class MigrationStarter {
     return {
       id: newMigrationId(),
       guest: request.guest,
-      epoch: record.epoch + 1,
+      epoch: Math.max(record.epoch, this.#context.journal.highestEpoch(request.guest)) + 1,
       to: request.to,
       toUnderlayAddress: peer.underlay_address,
       tunnelKind: kind,

@@ -2,12 +2,16 @@ import { endingError } from "./endings.ts";
 import { failureOf } from "./failures.ts";
 import type { Journal } from "./journal.ts";
 import type { Failure } from "./migration-state.ts";
+import type { RecordStore } from "./record-store.ts";
 import type { Outcome } from "./report.ts";
 import type { StoredMigration } from "./stored-migration.ts";
 
 /** How a migration that an earlier daemon had begun, and of which nothing is left to do here, is told to have ended. */
 export function endOfAbandoned(
-  journal: Pick<Journal, "has" | "refuseHeld">,
+  {
+    journal,
+    records,
+  }: { journal: Pick<Journal, "has" | "refuseHeld">; records: Pick<RecordStore, "get"> },
   stored: StoredMigration,
   reason: Failure,
 ): Pick<StoredMigration, "state" | "error"> {
@@ -19,6 +23,9 @@ export function endOfAbandoned(
     return { state: "completed", error: null };
   }
   if (journal.has(stored.id, "completed")) return { state: "completed", error: null };
+  // A full disk may have kept the journal's last records back; then the guest's own record tells where it went.
+  const isPromised = journal.has(stored.id, "promise") && !journal.has(stored.id, "undone");
+  if (isPromised && !records.get(stored.guest)?.hosting) return { state: "completed", error: null };
   try {
     journal.refuseHeld(stored.guest);
     return ended("rolled-back", reason);

@@ -25,7 +25,8 @@ export function checkAdmissible(
     );
   }
   const record = records.get(request.guest);
-  if (journal.has(request.id, "abort") || (record?.epoch ?? 0) >= request.epoch) {
+  const known = journal.has(request.id, "prepared") || journal.has(request.id, "abort");
+  if (known || (record?.epoch ?? 0) >= request.epoch) {
     checkEpoch(undefined, request, "destination");
   }
   if (record?.hosting || record?.migration || isArriving) {

@@ -2,6 +2,7 @@ import type { Logger } from "../platform/log.ts";
 import type { BarrierEnd } from "../routing/desired.ts";
 import type { HostContext } from "./host-context.ts";
 import { attachmentOf } from "./network.ts";
+import { persistently } from "./persistently.ts";
 import type { GuestRecord } from "./records.ts";
 import { type ExpectedInbound, TapQueue } from "./tap-queue.ts";
 
@@ -30,6 +31,7 @@ export class ArrivalNetwork {
     const spec = record.hosting?.sourceTunnel;
     if (!spec) throw new Error("the barrier needs the tunnel to the source");
     const tunnel = network.tunnelInterface(spec);
+    if (this.#barrier !== null) throw new Error("the barrier is open already");
     this.#barrier = await network.routing.openBarrierResponder({
       id,
       guestAddress: address,
@@ -77,7 +79,7 @@ export class ArrivalNetwork {
   land(): void {
     const landing = this.#landing;
     this.#landing = null;
-    if (landing !== null) this.#settle(landing, "the network does not follow the guest");
+    if (landing !== null) this.#settle(landing, "the network follows the guest");
   }
 
   /** Takes back what was prepared: the network is as `before`. */
@@ -86,7 +88,7 @@ export class ArrivalNetwork {
       await this.closeBarrier();
       await restore();
     };
-    this.#settle(removal, "what was prepared for the guest is not removed");
+    this.#settle(removal, "removing what was prepared for the guest");
   }
 
   /** Resolves when the last landing or removal is over, however it went. */
@@ -94,9 +96,9 @@ export class ArrivalNetwork {
     return this.#settled;
   }
 
-  #settle(work: () => Promise<void>, complaint: string): void {
-    this.#settled = work()
-      .catch((error: unknown) => this.#logger.error({ err: error }, complaint))
+  #settle(work: () => Promise<void>, what: string): void {
+    this.#settled = persistently(what, this.#logger, work)
+      .then(() => {})
       .finally(() => this.#stillness?.[Symbol.dispose]());
   }
 }

@@ -81,7 +81,8 @@ export class DestinationMigration {
 
   async openBarrier(barrierAddress: string): Promise<void> {
     const record = this.#current();
-    if (!record.hosting?.sourceTunnel) throw this.#over();
+    // A request that comes late: the guest's own tap has its MAC address by then.
+    if (!record.hosting?.sourceTunnel || record.hosting.stage !== "barrier") throw this.#over();
     await this.network.openBarrier(this.identity.id, record, barrierAddress);
   }
 
@@ -146,12 +147,16 @@ export class DestinationMigration {
   }
 
   async #restoreRecord(): Promise<void> {
+    const current = this.#context.records.get(this.identity.guest);
+    // One that could not even begin may be given up when the next one has: that one's record stays.
+    if (current !== undefined && current.migration?.id !== this.identity.id) return;
     if (this.#before === undefined) await this.#context.network.forget(this.identity.guest);
     else await this.#context.network.change({ ...this.#before, epoch: this.identity.epoch });
   }
 
   /** Resolves once this host's network follows the guest. */
   async networkSettled(): Promise<void> {
+    if (this.state.decision === "takeover") await this.state.changed;
     this.network.land();
     await this.network.settled;
   }
@@ -163,6 +168,7 @@ export class DestinationMigration {
     if (record.hosting === null || this.state.phase !== "taken-over") throw this.#over();
     await this.#context.network.change({
       ...record,
+      redirect: null,
       hosting: { ...record.hosting, stage: "running", sourceTunnel: null },
       migration: null,
     });

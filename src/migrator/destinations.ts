@@ -5,6 +5,7 @@ import type { ProcedureHandlers } from "../platform/procedures.ts";
 import { checkAdmissible } from "./admission.ts";
 import { DestinationMigration } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
+import { noteGuestEnded } from "./guest-ended.ts";
 import type { HostContext } from "./host-context.ts";
 import { incomingRecord } from "./incoming-record.ts";
 import { migrationFacts, runStateOrGone } from "./migration-facts.ts";
@@ -105,10 +106,7 @@ export class Destinations {
       supersede: (request) => this.#supersede(request),
       "migration-facts": (request) => migrationFacts(this.#context, request),
       "guest-ended": async (request, { peer }) => {
-        const record = this.#context.records.get(request.guest);
-        if (record?.redirect?.host === peer && record.hosting === null) {
-          await network.forget(request.guest);
-        }
+        await noteGuestEnded(this.#context, request.guest, peer);
         return {};
       },
     };
@@ -220,12 +218,11 @@ export class Destinations {
       this.#context.logger.warn(entry.migration.identity, "the source has fallen silent");
       entry.lock
         .run(() => entry.migration.settle(0))
-        .catch((error: unknown) =>
-          this.#context.logger.error(
-            { ...entry.migration.identity, err: error },
-            "not given up yet",
-          ),
-        );
+        .catch((error: unknown) => {
+          const { identity } = entry.migration;
+          this.#context.logger.error({ ...identity, err: error }, "not given up yet");
+          if (this.#entries.get(identity.id) === entry) this.#renewLease(entry);
+        });
     };
     entry.lease = startTimer(expire, lengthMs, false);
   }

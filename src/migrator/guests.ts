@@ -6,10 +6,15 @@ import { startTimer } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import { checkName } from "../platform/names.ts";
+import { isWorthRepeating } from "./guest-ended.ts";
 import type { HostNetwork } from "./host-network.ts";
 import { attachmentOf, guestNetworkOf, type HostFacts } from "./network.ts";
+import { persistently } from "./persistently.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
+
+/** How long after home could not be told of a guest's end it is told again. */
+const tellAgainMs = 10_000;
 
 /** The guests' processes on this host, by guest name. */
 export class Guests {
@@ -222,7 +227,8 @@ export class Guests {
   async forgetEnded(): Promise<void> {
     for (const record of this.#records.all()) {
       const { guest, hosting, migration } = record;
-      if (hosting === null || migration !== null || this.#instances.get(guest)?.isAlive()) continue;
+      if (hosting === null || migration !== null || this.#starting.has(guest)) continue;
+      if (this.#instances.get(guest)?.isAlive()) continue;
       this.#logger.warn({ guest }, "guest has ended while nobody watched");
       this.#instances.delete(guest);
       await this.#forget(record);
@@ -237,13 +243,30 @@ export class Guests {
     });
   }
 
+  /** Home hears of it first: it would send the guest's traffic here for ever, and could not start the guest again. */
   async #forget(record: GuestRecord): Promise<void> {
-    await this.#network.forget(record.guest);
-    await this.onEnded(record).catch((error: unknown) =>
-      this.#logger.warn(
-        { guest: record.guest, err: error },
-        "home was not told of the guest's end",
-      ),
+    const { guest } = record;
+    try {
+      await this.onEnded(record);
+    } catch (error) {
+      this.#logger.warn({ guest, err: error }, "home was not told of the guest's end");
+      if (isWorthRepeating(error)) {
+        startTimer(() => this.#forgetLater(record), tellAgainMs, false);
+        return;
+      }
+    }
+    const forgotten = await persistently(`forgetting ${guest}, which has ended`, this.#logger, () =>
+      this.#network.forget(guest),
+    );
+    if (!forgotten) startTimer(() => this.#forgetLater(record), tellAgainMs, false);
+  }
+
+  #forgetLater(record: GuestRecord): void {
+    const { guest } = record;
+    const known = this.#records.get(guest) ?? record;
+    if (known !== record || this.#instances.has(guest) || this.#starting.has(guest)) return;
+    this.#forget(record).catch((error: unknown) =>
+      this.#logger.error({ guest, err: error }, "not cleaned up after the guest"),
     );
   }
 }

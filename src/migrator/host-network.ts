@@ -191,7 +191,9 @@ export class HostNetwork {
     const records = this.#records.all();
     const before = this.#interfaces;
     const interfaces = await this.#ensureTunnels(records);
-    this.#interfaces = new Map(interfaces.map((tunnel) => [tunnelKey(tunnel.spec), tunnel]));
+    const needed = new Map(interfaces.map((tunnel) => [tunnelKey(tunnel.spec), tunnel]));
+    // One that is no longer needed is known until it is removed.
+    this.#interfaces = new Map([...before, ...needed]);
     try {
       await this.#applyRouting();
     } catch (error) {
@@ -202,14 +204,16 @@ export class HostNetwork {
       throw error;
     }
     for (const [key, tunnel] of before) {
-      if (!this.#interfaces.has(key)) await this.#tunnels.remove(tunnel.spec);
+      if (needed.has(key)) continue;
+      await this.#tunnels.remove(tunnel.spec);
+      this.#interfaces.delete(key);
     }
     await this.#warm();
   }
 
   async #differences(): Promise<string[]> {
     const lines: PlanLine[] = [];
-    for (const { spec } of this.#interfaces.values())
+    for (const { spec } of this.#needed())
       lines.push(...(await this.#tunnels.plan(spec)));
     lines.push(...(await this.#routing.plan(this.#desired())));
     const unwanted = (await this.#unwantedTunnels()).map((name) => `ip link del dev ${name}`);
@@ -217,18 +221,25 @@ export class HostNetwork {
   }
 
   async #unwantedTunnels(): Promise<string[]> {
-    const wanted = new Set([...this.#interfaces.values()].map(({ interfaceName: name }) => name));
+    const wanted = new Set(this.#needed().map(({ interfaceName: name }) => name));
     return (await this.#tunnels.list()).filter((name) => !wanted.has(name));
   }
 
   /** The devices that carry the tunnels; what cannot be reached now has none. */
   async #tunnelDevices(): Promise<string[]> {
     const devices = new Set<string>();
-    for (const { spec } of this.#interfaces.values()) {
+    for (const { spec } of this.#needed()) {
       const route = await this.#routing.routeTo(spec.remoteAddress).catch(() => null);
       if (route !== null) devices.add(route.device);
     }
     return [...devices];
+  }
+
+  /** Without those that could not be removed yet. */
+  #needed(): TunnelInterface[] {
+    return requiredTunnels(this.#records.all()).flatMap(
+      (spec) => this.#interfaces.get(tunnelKey(spec)) ?? [],
+    );
   }
 
   #desired() {
@@ -241,7 +252,7 @@ export class HostNetwork {
   }
 
   #warm(): Promise<void> {
-    return this.#routing.warm([...this.#interfaces.values()].map((tunnel) => tunnel.interfaceName));
+    return this.#routing.warm(this.#needed().map((tunnel) => tunnel.interfaceName));
   }
 
   async #ensureTunnels(records: readonly GuestRecord[]): Promise<TunnelInterface[]> {

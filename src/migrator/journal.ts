@@ -70,6 +70,12 @@ export class Journal implements Disposable {
     return this.#steps.get(migration)?.has(step) ?? false;
   }
 
+  /** Of this guest's migrations; 0 when there was none. A record of the guest that could not be stored lacks it. */
+  highestEpoch(guest: string): number {
+    const epochs = this.#records.filter((record) => record.guest === guest);
+    return epochs.reduce((highest, { epoch }) => Math.max(highest, epoch), 0);
+  }
+
   /**
    * With a damaged journal, nothing is done any more by itself for the guests that a lost record may have been
    * about: `concerned`, and those of the journal's unfinished migrations. Returns them all.

@@ -83,7 +83,7 @@ export class Migrations {
     for (const stored of this.#book.open()) {
       const ours = stored.from === this.#context.host.name;
       if (!ours || this.#running.has(stored.id)) continue;
-      const end = endOfAbandoned(this.#context.journal, stored, failure);
+      const end = endOfAbandoned(this.#context, stored, failure);
       this.#book.keep({ ...stored, ...end, endedMs: wallClockMs() });
     }
   }
@@ -290,10 +290,17 @@ export class Migrations {
     const resolved = journal.resolutionOf(task.id);
     const report = told ?? reportOf(host.name, task, facts, outcome, budgetMs, resolved);
     const ended = { state: outcome, endedMs: wallClockMs(), report, error: failed };
-    this.#book.keep({ ...this.get(task.id), ...ended });
+    // What was told once stands, though the guest may have ended since.
+    const stands = earlier !== undefined && isCertain(earlier) ? earlier : ended;
+    this.#book.keep({ ...this.get(task.id), ...stands });
     events.push(failed ?? report);
     events.end();
     this.#running.delete(task.id);
     this.#inquiries.begin(task);
   }
+}
+
+/** True for one that was told to have ended, and how. */
+function isCertain({ endedMs, state }: StoredMigration): boolean {
+  return endedMs !== null && state !== "in-doubt";
 }

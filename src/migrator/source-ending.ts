@@ -1,7 +1,8 @@
 import type { GuestInstance } from "../hypervisor/hypervisor.ts";
 import { delay, monotonicMs } from "../platform/clock.ts";
-import { SojournError } from "../platform/errors.ts";
+import { ExitCode, SojournError } from "../platform/errors.ts";
 import { attachmentOf, deliveryRoute } from "./network.ts";
+import { persistently } from "./persistently.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
@@ -45,11 +46,15 @@ export async function undoAtSource(
   {
     using _held = facts.networkHold ?? (await context.network.hold());
     facts.networkHold = null;
-    if (armed) await context.network.routing.disarm(address);
-    await context.network.restoreWhileHeld(restored);
+    await persistently(`${task.guest}'s network as before`, context.logger, async () => {
+      if (armed) await context.network.routing.disarm(address);
+      await context.network.restoreWhileHeld(restored);
+    });
   }
   if (instance.isAlive()) return;
   await context.guests.noteEnded(instance);
+  // Its end may have been noted before: then the record that was just restored is of a guest that is nowhere.
+  await context.guests.forgetEnded();
   throw new GuestGone();
 }
 
@@ -160,9 +165,17 @@ export async function retireSource(
   await untilAnswered(() => context.peer(task.to).call("finish", identity, { timeoutMs: 8_000 }));
   // Last, because after a crash this record is what the destination's end is asked for again.
   const record = context.records.get(task.guest);
-  if (!record?.outgoing) return;
-  if (facts.lostAtDestination) await context.network.forget(task.guest);
-  else await keepRedirect(context, task, record);
+  if (!record?.outgoing && !facts.lostAtDestination) return;
+  const done = await persistently(
+    `the end of ${task.guest}'s move`,
+    context.logger,
+    async () => {
+      if (facts.lostAtDestination || !record) await context.network.forget(task.guest);
+      else await keepRedirect(context, task, record);
+    },
+    retirementDeadlineMs,
+  );
+  if (!done) throw new Error("what served the move is not removed at the source");
 }
 
 /** Time for a destination that runs the guest to come back before this host's part is left for a restart. */
@@ -174,7 +187,7 @@ const settleGraceMs = 1_000;
 /** Between two questions; the guest may stand meanwhile. */
 const retryMs = 200;
 
-/** Asks again while the destination cannot be reached, up to a deadline. */
+/** Asks again, up to a deadline, while the destination cannot be reached, or meets something that may pass. */
 async function untilAnswered<Answer>(
   ask: () => Promise<Answer>,
   deadlineMs = retirementDeadlineMs,
@@ -184,11 +197,15 @@ async function untilAnswered<Answer>(
     try {
       return await ask();
     } catch (error) {
-      const unreachable = error instanceof SojournError && error.retryable;
-      if (!unreachable || monotonicMs() > deadline) throw error;
+      if (isFinal(error) || monotonicMs() > deadline) throw error;
       await delay(retryMs);
     }
   }
+}
+
+function isFinal(error: unknown): boolean {
+  if (!(error instanceof SojournError)) return true;
+  return !error.retryable && error.exitCode === ExitCode.precondition;
 }
 
 async function keepRedirect(

@@ -1,3 +1,5 @@
+import { uptime } from "node:os";
+
 /** Something that happens later, or again and again. */
 export interface Timer {
   /** It does not happen any more; safe to call twice, and afterwards. */
@@ -10,6 +12,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Milliseconds since 1970. */
   wallClockMs(): number;
+  /** Milliseconds that the machine has slept, up to a constant. */
+  sleptMs?(): number;
   /** @param keepsProcess false for a timer that is no reason for the process to go on. */
   startTimer(work: () => void, delayMs: number, keepsProcess: boolean): Timer;
 }
@@ -17,6 +21,7 @@ export interface Clock {
 let clock: Clock = {
   monotonicMs: hostMonotonicMs,
   wallClockMs: hostWallClockMs,
+  sleptMs: hostSleptMs,
   startTimer: start,
 };
 
@@ -42,6 +47,11 @@ export function monotonicMs(): number {
  */
 export function wallClockMs(): number {
   return clock.wallClockMs();
+}
+
+/** How long the machine has slept, up to a constant: CLOCK_MONOTONIC does not count it. */
+export function sleptMs(): number {
+  return clock.sleptMs?.() ?? 0;
 }
 
 /** Calls `work` once, after `delayMs`. */
@@ -83,6 +93,11 @@ export function delay(delayMs: number, signal?: AbortSignal): Promise<void> {
 
 function hostMonotonicMs(): number {
   return Number(process.hrtime.bigint() / 1000n) / 1000;
+}
+
+/** CLOCK_BOOTTIME, which os.uptime reads, less CLOCK_MONOTONIC. */
+function hostSleptMs(): number {
+  return uptime() * 1000 - Number(process.hrtime.bigint() / 1_000_000n);
 }
 
 /** Where the wall clock stands when the process's own clock is 0. */

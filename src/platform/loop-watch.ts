@@ -1,5 +1,4 @@
-import { uptime } from "node:os";
-import { monotonicMs, startTimer, type Timer } from "./clock.ts";
+import { sleptMs as machineSleptMs, monotonicMs, startTimer, type Timer } from "./clock.ts";
 
 /** A standstill shorter than this is everyday life of a busy process (ms). */
 export const longestPauseMs = 500;
@@ -53,9 +52,4 @@ export class LoopWatch implements Disposable {
     this.#turnedMs = nowMs;
     this.#asleepMs = asleepMs;
   }
-}
-
-/** CLOCK_BOOTTIME, which os.uptime reads, less CLOCK_MONOTONIC. */
-function machineSleptMs(): number {
-  return uptime() * 1000 - Number(process.hrtime.bigint() / 1_000_000n);
 }

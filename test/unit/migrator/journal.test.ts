@@ -34,6 +34,19 @@ describe("the journal", () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
+  test("the highest epoch of a guest is known, also to the next daemon", () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "journal");
+    {
+      using journal = new Journal(path);
+      journal.append(begin);
+      journal.append({ ...begin, guest: "web2", epoch: 9 });
+    }
+    using reopened = new Journal(path);
+    expect(reopened.highestEpoch("web1")).toBe(3);
+    expect(reopened.highestEpoch("web3")).toBe(0);
+  });
+
   test("a record is in the file, whole, when append returns", () => {
     using folder = temporaryFolder();
     const path = join(folder.path, "journal");

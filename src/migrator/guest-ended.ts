@@ -1,0 +1,35 @@
+import { ExitCode, preconditionError, SojournError } from "../platform/errors.ts";
+import type { HostContext } from "./host-context.ts";
+import { persistently } from "./persistently.ts";
+
+/**
+ * What home does when a host says that a guest has ended there: it sends no traffic there any more.
+ * @throws SojournError (retryable) while that cannot be done, or is not known before a migration's end: the other
+ * host is to ask again.
+ */
+export async function noteGuestEnded(
+  { records, network, logger }: Pick<HostContext, "records" | "network" | "logger">,
+  guest: string,
+  peer: string,
+): Promise<void> {
+  const record = records.get(guest);
+  if (record?.migration?.peer === peer) {
+    const { id } = record.migration;
+    throw preconditionError("SOJ_GUEST_BUSY", `${guest} is being migrated (${id})`, {
+      retryable: true,
+    });
+  }
+  if (record?.redirect?.host !== peer || record.hosting !== null) return;
+  const what = `forgetting ${guest}, which has ended`;
+  if (await persistently(what, logger, () => network.forget(guest))) return;
+  throw new SojournError("SOJ_NOT_FORGOTTEN", `${guest} is not forgotten yet`, {
+    retryable: true,
+    httpStatus: 503,
+  });
+}
+
+/** True when home, told of a guest's end, may say something else later. */
+export function isWorthRepeating(error: unknown): boolean {
+  if (!(error instanceof SojournError)) return true;
+  return error.retryable || error.exitCode !== ExitCode.precondition;
+}
