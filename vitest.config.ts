@@ -18,9 +18,10 @@ export default defineConfig({
   test: {
     projects: [
       group("unit", 0, 20_000, true),
-      group("namespaces", 1, 60_000, false),
-      group("guests", 2, 240_000, false),
-      group("faults", 3, 240_000, false),
+      group("simulation", 1, 900_000, false),
+      group("namespaces", 2, 60_000, false),
+      group("guests", 3, 240_000, false),
+      group("faults", 4, 240_000, false),
     ],
     reporters: ["default"],
   },

@@ -1,0 +1,159 @@
+import { decodeJournal } from "../../src/migrator/journal-format.ts";
+import type { Fault, HostName } from "./schedule.ts";
+import { runningProcess } from "./world/daemon-process.ts";
+import type { WriteSide } from "./world/memory-disk.ts";
+import type { World } from "./world/world.ts";
+
+/** Makes the faults of a schedule happen from its making on; `stop` ends that, and what they left is healed by the caller. */
+export class Injection {
+  readonly #world: World;
+  readonly #faults: readonly Fault[];
+  readonly #writes = new Map<HostName, number>();
+  #atWrites: Fault[];
+  #stopped = false;
+  /** Kinds of what happened. */
+  readonly injected: string[] = [];
+  /** Faults ended every process from which the guest could have been had, or one that may have run it. */
+  guestKilled = false;
+
+  constructor(world: World, faults: readonly Fault[]) {
+    this.#world = world;
+    this.#faults = faults;
+    this.#atWrites = faults.filter(({ when }) => "write" in when);
+    for (const fault of faults) {
+      if ("atMs" in fault.when) world.clock.after(fault.when.atMs, () => this.#happen(fault));
+    }
+    if (this.#atWrites.length === 0) return;
+    for (const [name, { disk }] of world.hosts) {
+      disk.onDurable = (side, what) => this.#atWrite(name, side, what);
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  #atWrite(name: HostName, side: WriteSide, what: string): void {
+    if (this.#stopped) return;
+    const count = this.#writes.get(name) ?? 0;
+    if (side === "after") this.#writes.set(name, count + 1);
+    for (const fault of [...this.#atWrites]) {
+      const { when } = fault;
+      if (!("write" in when) || when.host !== name || when.write !== count || when.side !== side) {
+        continue;
+      }
+      this.#atWrites = this.#atWrites.filter((other) => other !== fault);
+      this.#world.trace?.(`${name}: ${side} write ${count}, ${what}:`);
+      const interrupts = fault.kind === "kill-daemon" || fault.kind === "lose-power";
+      if (when.delayMs === 0 && interrupts) this.#happen(fault);
+      else this.#world.clock.after(when.delayMs, () => this.#happen(fault));
+    }
+  }
+
+  #happen(fault: Fault): void {
+    if (this.#stopped) return;
+    const { links, clock, trace, failing } = this.#world;
+    this.injected.push(fault.kind);
+    trace?.(`FAULT: ${JSON.stringify({ ...fault, when: undefined })}`);
+    switch (fault.kind) {
+      case "kill-daemon":
+        this.#world.host(fault.host).kill();
+        this.#bootLater(fault);
+        return;
+      case "stop-daemon":
+        void this.#world.host(fault.host).stop();
+        this.#bootLater(fault);
+        return;
+      case "lose-power":
+        this.#losePower(fault);
+        return;
+      case "cut":
+        for (const link of fault.links)
+          for (const from of fault.from) links.cut(link, from, fault.forMs);
+        return;
+      case "stall-daemon": {
+        const { process } = this.#world.host(fault.host);
+        if (process !== null) process.stalledUntilMs = clock.nowMs + fault.forMs;
+        return;
+      }
+      case "reset-stream":
+        for (const { stream } of this.#world.copies.all) {
+          for (const end of fault.ends) stream?.reset(end);
+        }
+        return;
+      case "kill-qemu":
+        this.#killProcesses(fault.host);
+        return;
+      case "freeze-qemu":
+        for (const qemu of this.#world.copies.on(fault.host)) {
+          qemu.freeze();
+          clock.after(fault.forMs, () => qemu.thaw());
+        }
+        return;
+      case "network-fails":
+        failing.set(fault.host, fault.operations);
+        return;
+      case "disk-fails": {
+        const { disk } = this.#world.host(fault.host);
+        disk.fails = fault.how;
+        clock.after(fault.forMs, () => {
+          disk.fails = null;
+        });
+        return;
+      }
+      case "cancel":
+        this.#cancel();
+        return;
+      case "migrate":
+        void this.#world.migrate(fault.to);
+    }
+  }
+
+  #losePower(fault: Extract<Fault, { kind: "lose-power" }>): void {
+    const host = this.#world.host(fault.host);
+    host.kill();
+    host.disk.losePower(this.#world.random.stream(`power of ${fault.host}`));
+    host.kernel.clear();
+    this.#killProcesses(fault.host);
+    this.#bootLater(fault);
+  }
+
+  #killProcesses(name: HostName): void {
+    const { copies } = this.#world;
+    const held = copies.on(name).some((qemu) => copies.holders().includes(qemu));
+    for (const qemu of copies.on(name)) qemu.end("killed");
+    if (!held) return;
+    const alone = this.#faults.length === 1 && !this.#hasTakenOver(name);
+    if (!alone || copies.holders().length === 0) this.guestKilled = true;
+  }
+
+  #hasTakenOver(name: HostName): boolean {
+    const journal = this.#world.host(name).disk.read("/state/journal");
+    return (
+      journal !== null && decodeJournal(journal).records.some(({ step }) => step === "takeover")
+    );
+  }
+
+  #bootLater(fault: { host: HostName; backAfterMs: number }): void {
+    const host = this.#world.host(fault.host);
+    this.#world.clock.after(fault.backAfterMs, () => {
+      if (this.#stopped || host.daemon !== null) return;
+      this.#world.trace?.(`${fault.host}'s daemon starts`);
+      host.boot();
+    });
+  }
+
+  #cancel(): void {
+    for (const { id, from } of this.#world.underWay()) {
+      const { daemon } = this.#world.host(from as HostName);
+      if (daemon === null) continue;
+      runningProcess.run(daemon.process, () => {
+        try {
+          daemon.migrations.cancel(id);
+        } catch (error) {
+          this.#world.trace?.(`${error}`);
+        }
+      });
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import type { GuestInstance, Hypervisor } from "../../src/hypervisor/hypervisor.ts";
+import type { Journal } from "../../src/migrator/journal.ts";
+import { decodeJournal } from "../../src/migrator/journal-format.ts";
+import type { JournalStep } from "../../src/migrator/journal-record.ts";
+import type { Mutation } from "./world/mutation.ts";
+
+/** What a mutant leads to: two copies, or one that is behind the other. */
+export const splitBrain = /^two copies run|runs a copy that is older/;
+
+/** Mistakes that the simulation must find, each made at a door between our code and the world. */
+export const mutants = {
+  "destination-without-S": { startsRunning: true },
+  "promise-after-continue": {
+    daemon: (journal, hypervisor) =>
+      writeAfter(journal, "promise", hypervisor, "continueMigration"),
+  },
+  "takeover-after-cont": {
+    daemon: (journal, hypervisor) => writeAfter(journal, "takeover", hypervisor, "cont"),
+  },
+  "no-stop-first": {
+    // Where QEMU itself waits for the stop, the guest would only stand still.
+    schedule: { held: false },
+    daemon: (_journal, hypervisor) =>
+      onEachInstance(hypervisor, (instance) => {
+        const runState = instance.runState.bind(instance);
+        let pretends = false;
+        // QEMU stops the guest by itself, as the raised downtime limit makes it.
+        instance.stop = async () => {
+          pretends = true;
+        };
+        instance.runState = async () => {
+          if (!pretends) return await runState();
+          pretends = false;
+          return "paused";
+        };
+      }),
+  },
+  /** Neither messages nor the journal's answers are told apart by their migration. */
+  "no-epoch-check": {
+    leadsTo: /^the guest is nowhere|guest-lost, but nobody killed it|while the guest runs on/,
+    daemon: (journal, _hypervisor, storage) => {
+      journal.has = (_id, step) => {
+        const { records } = decodeJournal(storage.read(journal.path) ?? Buffer.alloc(0));
+        return records.some((record) => record.step === step);
+      };
+    },
+    handlers: (handlers, { records }) =>
+      Object.fromEntries(
+        Object.entries(handlers).map(([name, handle]) => [
+          name,
+          async (request: { id: string; guest: string; epoch: number }, context) => {
+            const current = records.get(request.guest)?.migration;
+            const { id, epoch } = current ?? request;
+            return await handle({ ...request, id, epoch } as never, context);
+          },
+        ]),
+      ),
+  },
+  "abort-beside-takeover": {
+    handlers: (handlers, { journal }) => {
+      const abort = async (request: { id: string; guest: string; epoch: number }) => {
+        const { id: migration, guest, epoch } = request;
+        journal.append({ step: "abort", migration, guest, epoch, role: "destination" });
+        return { state: "aborted", takeover_ms: null, resume_ms: null };
+      };
+      return { ...handlers, abort, settle: abort };
+    },
+  },
+  "no-lease": { lostTimerMs: 30_000, leadsTo: /is left over: inmigrate/ },
+  "no-fdatasync": { withoutSync: true },
+} satisfies Record<string, Mutation>;
+
+export type MutantName = keyof typeof mutants;
+
+export function isMutant(name: string): name is MutantName {
+  return Object.hasOwn(mutants, name);
+}
+
+/** The record of `step` is written only when QEMU has done what it must precede. */
+function writeAfter(
+  journal: Journal,
+  step: JournalStep,
+  hypervisor: Hypervisor,
+  command: "continueMigration" | "cont",
+): void {
+  const append = journal.append.bind(journal);
+  const has = journal.has.bind(journal);
+  let late: (() => void)[] = [];
+  const pending = new Set<string>();
+  journal.append = (record) => {
+    if (record.step !== step) return append(record);
+    pending.add(record.migration);
+    late.push(() => append(record));
+  };
+  const appendWithin = journal.appendWithin.bind(journal);
+  journal.appendWithin = async (record, withinMs) => {
+    if (record.step === step) journal.append(record);
+    else await appendWithin(record, withinMs);
+  };
+  journal.has = (id, asked) => has(id, asked) || (asked === step && pending.has(id));
+  onEachInstance(hypervisor, (instance) => {
+    const carryOut = instance[command].bind(instance);
+    instance[command] = async () => {
+      await carryOut();
+      const written = late;
+      late = [];
+      for (const write of written) write();
+    };
+  });
+}
+
+function onEachInstance(hypervisor: Hypervisor, change: (instance: GuestInstance) => void): void {
+  const { startIncoming, findInstances } = hypervisor;
+  hypervisor.startIncoming = async (definition, nics) => {
+    const instance = await startIncoming(definition, nics);
+    change(instance);
+    return instance;
+  };
+  hypervisor.findInstances = async () => {
+    const instances = await findInstances();
+    for (const instance of instances) change(instance);
+    return instances;
+  };
+}

@@ -1,0 +1,134 @@
+import type { DiskFailure, WriteSide } from "./world/memory-disk.ts";
+import { Random } from "./world/random.ts";
+
+export type HostName = "host-a" | "host-b" | "host-c";
+export type LinkKind = "control" | "data";
+
+/**
+ * When a fault happens: at a time (ms after the migration was asked for), or `delayMs` around the nth durable write that a host
+ * makes from then on; without a delay, in the middle of the code that writes.
+ */
+export type Moment =
+  | { atMs: number }
+  | { host: HostName; write: number; side: WriteSide; delayMs: number };
+
+export type Happening =
+  | { kind: "kill-daemon"; host: HostName; backAfterMs: number }
+  | { kind: "stop-daemon"; host: HostName; backAfterMs: number }
+  /** Unsynced bytes, the kernel's state and the hypervisor processes are gone. */
+  | { kind: "lose-power"; host: HostName; backAfterMs: number }
+  | { kind: "stall-daemon"; host: HostName; forMs: number }
+  | { kind: "cut"; links: LinkKind[]; from: HostName[]; forMs: number }
+  | { kind: "reset-stream"; ends: ("source" | "destination")[] }
+  | { kind: "kill-qemu"; host: HostName }
+  | { kind: "freeze-qemu"; host: HostName; forMs: number }
+  | { kind: "network-fails"; host: HostName; operations: number }
+  | { kind: "disk-fails"; host: HostName; how: DiskFailure; forMs: number }
+  | { kind: "cancel" }
+  | { kind: "migrate"; to: HostName };
+
+export type Fault = Happening & { when: Moment };
+
+/** All that is decided about one run before it begins; what else is drawn follows from its seed. */
+export interface Schedule {
+  seed: number;
+  hosts: HostName[];
+  /** Undisturbed moves beforehand: the disturbed one is the guest's way home, or not its first. */
+  before: number;
+  faults: Fault[];
+  /** Shares of messages that take long, and that arrive a second time. */
+  slowness: number;
+  duplicates: number;
+  /** QEMU waits for the stop of the guest (`heldUntilStopped`). */
+  held: boolean;
+  /** The guest's user has paused it. */
+  paused: boolean;
+  /** Both daemons are restarted once everything is healed. */
+  restarts: boolean;
+  /** Migrations, one after the other, once everything is healed: each has to complete. */
+  afterwards: HostName[];
+}
+
+/** A migration without any fault is over after about 250 ms. */
+const faultsWithinMs = 450;
+
+/** Durable writes of a host in one migration, and some of a recovery. */
+const writes = 14;
+
+export function scheduleOf(seed: number): Schedule {
+  const random = new Random(seed);
+  const hosts: HostName[] = random.chance(0.25)
+    ? ["host-a", "host-b", "host-c"]
+    : ["host-a", "host-b"];
+  const count = random.pick([0, 1, 1, 1, 2, 2, 2, 3, 3, 4]);
+  const faults = Array.from({ length: count }, () => faultOf(random, hosts));
+  const paused = random.chance(0.04);
+  return {
+    seed,
+    hosts,
+    before: random.pick([0, 0, 0, 0, 0, 0, 1, 1, 2]),
+    faults,
+    slowness: random.pick([0, 0, 0.02, 0.2]),
+    duplicates: random.pick([0, 0, 0.05, 0.3]),
+    held: random.chance(0.85),
+    paused,
+    restarts: random.chance(0.6),
+    afterwards: !paused && random.chance(0.25) ? [random.pick(hosts)] : [],
+  };
+}
+
+function faultOf(random: Random, hosts: readonly HostName[]): Fault {
+  return { ...happeningOf(random, hosts), when: momentOf(random) };
+}
+
+function momentOf(random: Random): Moment {
+  if (random.chance(0.35)) return { atMs: round(random.between(0, faultsWithinMs)) };
+  return {
+    host: random.chance(0.6) ? "host-a" : "host-b",
+    write: random.below(random.chance(0.7) ? writes / 2 : writes),
+    side: random.pick(["before", "before", "written", "after", "after"] as const),
+    delayMs: random.chance(0.5) ? 0 : round(random.between(0, 12)),
+  };
+}
+
+function happeningOf(random: Random, hosts: readonly HostName[]): Happening {
+  const pair: readonly HostName[] = ["host-a", "host-b"];
+  const host = random.pick(random.chance(0.05) ? hosts : pair);
+  const kind = random.below(24) - 2;
+  if (kind < 6) return { kind: "kill-daemon", host, backAfterMs: pause(random) };
+  if (kind < 7) return { kind: "stop-daemon", host, backAfterMs: pause(random) };
+  if (kind < 9) return { kind: "lose-power", host, backAfterMs: pause(random) };
+  if (kind < 14) {
+    const links: LinkKind[] = random.pick([["control"], ["data"], ["control", "data"]]);
+    const from: HostName[] = random.pick([["host-a"], ["host-b"], ["host-a", "host-b"]]);
+    return { kind: "cut", links, from, forMs: pause(random) };
+  }
+  if (kind < 15) {
+    const ends = random.pick([["source"], ["destination"], ["source", "destination"]] as const);
+    return { kind: "reset-stream", ends: [...ends] };
+  }
+  if (kind < 16) return { kind: "kill-qemu", host };
+  if (kind < 17) return { kind: "freeze-qemu", host, forMs: pause(random) };
+  if (kind < 18) return { kind: "stall-daemon", host, forMs: pause(random) };
+  if (kind < 19) return { kind: "network-fails", host, operations: 1 + random.below(2) };
+  if (kind < 20) {
+    const how = random.pick(["full", "read-only", "slow"] as const);
+    return { kind: "disk-fails", host, how, forMs: pause(random) };
+  }
+  if (kind < 21) return { kind: "migrate", to: random.pick(hosts) };
+  return { kind: "cancel" };
+}
+
+/** Within one step, within a deadline, or beyond all of them. */
+function pause(random: Random): number {
+  const [low, high] = random.pick([
+    [1, 50] as const,
+    [50, 2_000] as const,
+    [2_000, 45_000] as const,
+  ]);
+  return round(random.between(low, high));
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}

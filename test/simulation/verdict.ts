@@ -1,0 +1,141 @@
+import { decodeJournal } from "../../src/migrator/journal-format.ts";
+import type { JournalStep } from "../../src/migrator/journal-record.ts";
+import type { MigrationSummary } from "../../src/migrator/stored-migration.ts";
+import type { HostName, Schedule } from "./schedule.ts";
+import type { World } from "./world/world.ts";
+
+/** What is wrong once everything is healed and quiet; nothing when all is as it must be. */
+export function violationsOf(world: World, schedule: Schedule, guestKilled: boolean): string[] {
+  const always = [
+    ...world.copies.violations,
+    ...world.words.violations,
+    ...world.bootFailures,
+    ...wrongJournals(world),
+    ...unsaidEnds(world),
+  ];
+  // Without a restart a destination that was out of reach for too long has not been asked again.
+  if (!schedule.restarts && isInDoubt(world)) return always;
+  return [
+    ...always,
+    ...wrongCopies(world, schedule, guestKilled),
+    ...wrongWords(world, guestKilled),
+    ...wrongNetworks(world),
+  ];
+}
+
+/** A guest that stands for good, before anything was healed, while every daemon runs and none says why. */
+export function standsUnsaid(world: World, schedule: Schedule, guestKilled: boolean): string[] {
+  if (schedule.paused || guestKilled || world.copies.running().length > 0) return [];
+  const hosts = [...world.hosts.values()];
+  const { nowMs } = world.clock;
+  const isWatched = hosts.every(
+    ({ daemon }) => (daemon?.process.stalledUntilMs ?? nowMs + 1) <= nowMs,
+  );
+  const isFrozen = world.copies.all.some(({ frozen }) => frozen);
+  const goesOn = toldEnds(world).some(({ endedMs }) => endedMs === null);
+  if (!isWatched || isFrozen || goesOn || isInDoubt(world)) return [];
+  return ["the guest stands, and nobody says so"];
+}
+
+/** True when the last migration has been declared to be in doubt. */
+export function isInDoubt(world: World): boolean {
+  return toldEnds(world).some(({ state }) => state === "in-doubt");
+}
+
+/** How each migration ended at last, and `in-doubt` for each that ever was. */
+export function outcomesOf(world: World): string[] {
+  const last = toldEnds(world).map(({ state }) => state);
+  const doubted = [...world.words.doubted].map(() => "in-doubt");
+  return [...last.filter((state) => state !== "in-doubt"), ...doubted];
+}
+
+/** What the daemons that run now say of migrations. */
+function toldEnds(world: World): MigrationSummary[] {
+  return [...world.hosts.values()].flatMap(({ daemon }) => daemon?.migrations.list(100) ?? []);
+}
+
+function unsaidEnds(world: World): string[] {
+  return toldEnds(world)
+    .filter(({ endedMs }) => endedMs === null)
+    .map(({ id, state }) => `${id} has no end: ${state}`);
+}
+
+function wrongCopies(world: World, schedule: Schedule, guestKilled: boolean): string[] {
+  const alive = world.copies.all.filter((copy) => copy.alive);
+  const wanted = schedule.paused ? ["paused", "postmigrate"] : ["running"];
+  const wrong: string[] = [];
+  if (!alive.some(({ runState }) => wanted.includes(runState)) && !guestKilled) {
+    wrong.push("the guest is nowhere");
+  }
+  for (const { name, runState, monitor } of alive) {
+    if (!wanted.includes(runState)) wrong.push(`${name} is left over: ${runState}`);
+    if (monitor === null) wrong.push(`nobody watches ${name}`);
+  }
+  if (alive.length > 1) wrong.push(`${alive.length} processes are left`);
+  return wrong;
+}
+
+function wrongWords(world: World, guestKilled: boolean): string[] {
+  const ends = toldEnds(world).toSorted((one, other) => one.startedMs - other.startedMs);
+  const place = world.copies.all.find(({ alive }) => alive)?.host ?? null;
+  const last = ends.at(-1);
+  const wrong = ends
+    .filter(({ state }) => state === "in-doubt")
+    .map(({ id }) => `${id} stays in doubt although everything is healed`);
+  for (const { id, state } of ends) {
+    if (state === "guest-lost" && !guestKilled)
+      wrong.push(`${id} is guest-lost, but nobody killed it`);
+  }
+  if (last === undefined) return wrong;
+  const { id, state, from, to } = last;
+  if (state === "guest-lost" && place !== null) {
+    wrong.push(`${id} is guest-lost, but the guest is on ${place}`);
+  } else if (place !== null && place !== (state === "completed" ? to : from)) {
+    wrong.push(`${id} is ${state}, but the guest is on ${place}`);
+  }
+  return wrong;
+}
+
+function wrongNetworks(world: World): string[] {
+  const place = world.copies.all.find(({ alive }) => alive)?.host ?? null;
+  return [...world.hosts].flatMap(([name, { kernel, facts }]) => {
+    const record = world.recordOf(name);
+    const records = record === null ? [] : [record];
+    return [...wrongRecord(world, name, place), ...kernel.differencesFrom(facts, records)];
+  });
+}
+
+function wrongRecord(world: World, name: HostName, place: string | null): string[] {
+  const record = world.recordOf(name);
+  const isKnown = place === name || (place !== null && name === "host-a");
+  if (record === null) return isKnown ? [`${name} has no record of the guest`] : [];
+  const { hosting, outgoing, migration, redirect } = record;
+  const facts = JSON.stringify({ hosting, outgoing, migration, redirect });
+  if (place === null) return [`${name} still has a record of a guest that is nowhere: ${facts}`];
+  const here = hosting?.stage === "running" && hosting.sourceTunnel === null && redirect === null;
+  const away = name === "host-a" && hosting === null && redirect?.host === place;
+  const settled = outgoing === null && migration === null;
+  if (settled && (place === name ? here : away)) return [];
+  return [`${name}'s record is wrong for a guest on ${place}: ${facts}`];
+}
+
+function wrongJournals(world: World): string[] {
+  return [...world.hosts].flatMap(([name, { disk }]) => {
+    const { records, damage } = decodeJournal(disk.read("/state/journal") ?? Buffer.alloc(0));
+    const wrong = damage.map(({ reason }) => `${name}'s journal: ${reason}`);
+    const seen = new Map<string, JournalStep[]>();
+    for (const { migration, step, role } of records) {
+      const steps = seen.get(`${role} ${migration}`) ?? [];
+      seen.set(`${role} ${migration}`, steps);
+      const isDecision = step === "takeover" || step === "prepared";
+      if (isDecision && steps.includes("abort")) {
+        wrong.push(`${name}: ${step} of ${migration} after its abort`);
+      }
+      if (step === "abort" && steps.includes("takeover")) {
+        wrong.push(`${name}: abort of ${migration} after its takeover`);
+      }
+      steps.push(step);
+    }
+    return wrong;
+  });
+}

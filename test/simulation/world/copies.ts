@@ -1,0 +1,37 @@
+import type { FakeQemu } from "./fake-qemu.ts";
+
+/** Watches every process that holds the guest: at no instant may two run it, nor one that is older than what ran. */
+export class Copies {
+  readonly all: FakeQemu[] = [];
+  readonly violations: string[] = [];
+  /** Grows each time the guest is run: a copy that lacks the latest run would undo what peers have seen. */
+  #latestRun = 0;
+
+  running(): FakeQemu[] {
+    return this.all.filter((copy) => copy.alive && copy.runState === "running");
+  }
+
+  /** Processes that could still give the guest back as it was last. */
+  holders(): FakeQemu[] {
+    return this.all.filter(
+      (copy) => copy.alive && copy.run === this.#latestRun && copy.runState !== "inmigrate",
+    );
+  }
+
+  on(host: string): FakeQemu[] {
+    return this.all.filter((copy) => copy.alive && copy.host === host);
+  }
+
+  /** Called by a copy that begins to run. */
+  noteRun(copy: FakeQemu): void {
+    const running = this.running();
+    if (running.length > 1) {
+      this.violations.push(`two copies run: ${running.map(({ name }) => name).join(" and ")}`);
+    }
+    if (copy.run < this.#latestRun) {
+      this.violations.push(`${copy.name} runs a copy that is older than what has run elsewhere`);
+    }
+    this.#latestRun += 1;
+    copy.run = this.#latestRun;
+  }
+}

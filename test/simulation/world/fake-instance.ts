@@ -1,0 +1,239 @@
+import type { GuestDefinition } from "../../../src/hypervisor/definition.ts";
+import type {
+  GuestEvent,
+  GuestInstance,
+  MigrationProgress,
+  NicAttachment,
+  OutgoingParameters,
+  OutgoingReadiness,
+  RunState,
+} from "../../../src/hypervisor/hypervisor.ts";
+import { EventHub, type WaitOptions } from "../../../src/hypervisor/qemu/qmp/event-hub.ts";
+import type { Timer } from "../../../src/platform/clock.ts";
+import { SojournError } from "../../../src/platform/errors.ts";
+import { streamOf } from "../../../src/platform/event-stream.ts";
+import type { Logger } from "../../../src/platform/log.ts";
+import { type DaemonProcess, never, runningProcess } from "./daemon-process.ts";
+import type { FakeQemu } from "./fake-qemu.ts";
+import type { Links } from "./links.ts";
+import type { Random } from "./random.ts";
+import { Stream } from "./stream.ts";
+
+export interface InstanceContext {
+  process: DaemonProcess;
+  random: Random;
+  links: Links;
+  logger: Logger;
+  held: boolean;
+  processAt(port: number): FakeQemu | null;
+}
+
+/** How long a monitor that does not answer is waited for. */
+const answerTimeoutMs = 10_000;
+
+/** One daemon's connection to a hypervisor process. What it has sent is done even when the daemon is gone. */
+export class FakeInstance implements GuestInstance {
+  readonly guest: string;
+  readonly instanceId: string;
+  readonly pid: number;
+  readonly definition: GuestDefinition;
+  readonly nics: readonly NicAttachment[] = [];
+  readonly incoming: boolean;
+  readonly consolePath = "";
+  readonly ended: Promise<void>;
+  readonly #qemu: FakeQemu;
+  readonly #context: InstanceContext;
+  readonly #events: EventHub;
+  #knownToLive = true;
+  #busyUntilMs = 0;
+
+  constructor(qemu: FakeQemu, context: InstanceContext) {
+    this.#qemu = qemu;
+    this.#context = context;
+    this.guest = qemu.definition.name;
+    this.instanceId = `${qemu.pid}`;
+    this.pid = qemu.pid;
+    this.definition = qemu.definition;
+    this.incoming = qemu.incoming;
+    this.#events = new EventHub(context.logger);
+    qemu.monitor = (event) => this.#deliver(0.1, () => this.#events.emit(event));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ended = promise;
+    const learn = () => {
+      this.#knownToLive = false;
+      this.#events.fail(this.#gone());
+      resolve();
+    };
+    qemu.onEnded = () => this.#deliver(1, learn);
+    if (!qemu.alive) learn();
+  }
+
+  isAlive(): boolean {
+    return this.#knownToLive;
+  }
+
+  runState(): Promise<RunState> {
+    return this.#execute(() => this.#qemu.runState);
+  }
+
+  waitForEvent(description: string, matches: (event: GuestEvent) => boolean, options: WaitOptions) {
+    return this.#events.wait(description, matches, options);
+  }
+
+  onEvent(listener: (event: GuestEvent) => void): () => void {
+    return this.#events.listen(listener);
+  }
+
+  events(signal: AbortSignal): AsyncIterable<GuestEvent> {
+    return streamOf((listener) => this.onEvent(listener), signal);
+  }
+
+  stop(): Promise<void> {
+    return this.#execute(() => {
+      if (this.#qemu.stream !== null) this.#qemu.stream.stop();
+      else if (this.#qemu.runState === "running") this.#qemu.setRunState("paused");
+    });
+  }
+
+  async cont(): Promise<void> {
+    await this.#execute(() => {
+      if (this.#qemu.runState === "inmigrate") throw this.#refused("cont");
+      this.#qemu.setRunState("running");
+    });
+  }
+
+  powerDown(): Promise<void> {
+    return this.#execute(() => {});
+  }
+
+  /** A frozen process obeys only the signal that follows after `graceMs`. */
+  async quit(graceMs = 2_000): Promise<void> {
+    const { process } = this.#context;
+    if (!process.alive) return await never;
+    const qemu = this.#qemu;
+    if (!qemu.alive) return;
+    qemu.after(1, () => qemu.end("told to quit"));
+    this.#deliver(graceMs, () => qemu.end("killed by its daemon"));
+    await this.ended;
+  }
+
+  listenForMigration(): Promise<{ port: number }> {
+    return this.#execute(() => {
+      const port = 49_152 + this.#qemu.pid;
+      this.#qemu.port = port;
+      return { port };
+    });
+  }
+
+  prepareOutgoing(): Promise<OutgoingReadiness> {
+    return this.#execute(() => ({ heldUntilStopped: this.#context.held }));
+  }
+
+  setOutgoingParameters({ downtimeLimitMs }: Partial<OutgoingParameters>): Promise<void> {
+    return this.#execute(() => {
+      if ((downtimeLimitMs ?? 0) > 1_000) this.#qemu.stream?.hurry();
+    });
+  }
+
+  migrateTo(_address: string, port: number): Promise<void> {
+    return this.#execute(() => {
+      const { links, random, held, processAt } = this.#context;
+      new Stream({ source: this.#qemu, destination: processAt(port), links, random, held });
+    });
+  }
+
+  migrationProgress(): Promise<MigrationProgress> {
+    return this.#execute(() => ({
+      status: this.#qemu.status,
+      transferredBytes: this.#qemu.stream?.transferredBytes() ?? 0,
+      remainingBytes: 65_536,
+      totalBytes: 1_048_576,
+      dirtyBytesPerSecond: 0,
+      bandwidthMbps: 1000,
+      dirtySyncCount: this.#qemu.stream?.dirtySyncs ?? 0,
+      errorText: null,
+    }));
+  }
+
+  continueMigration(): Promise<void> {
+    return this.#execute(() => {
+      if (this.#qemu.status !== "pre-switchover") throw this.#refused("migrate-continue");
+      this.#qemu.stream?.goOn();
+    });
+  }
+
+  cancelMigration(): Promise<void> {
+    return this.#execute(() => this.#qemu.stream?.cancel());
+  }
+
+  announceSelf(): Promise<void> {
+    return this.#execute(() => {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#context.process.alive) return await never;
+    this.#qemu.monitor = null;
+    this.#events.fail(this.#gone());
+  }
+
+  /** One command: carried out whoever still listens, answered if its process lives and is not frozen. */
+  #execute<Result>(work: () => Result): Promise<Result> {
+    const { process, random } = this.#context;
+    if (!process.alive) return never;
+    const qemu = this.#qemu;
+    if (!qemu.alive) return Promise.reject(this.#gone());
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    let giveUp: Timer | null = null;
+    const settle = (answer: () => void) => {
+      giveUp?.cancel();
+      if (!process.alive) return;
+      if (process.stalledUntilMs > qemu.clock.nowMs) this.#deliver(0, answer);
+      else runningProcess.run(process, answer);
+    };
+    const carryOut = () => {
+      let result: Result;
+      try {
+        result = work();
+      } catch (error) {
+        settle(() => reject(error));
+        return;
+      }
+      settle(() => resolve(result));
+    };
+    // A monitor carries out one command after the other.
+    const { nowMs } = qemu.clock;
+    this.#busyUntilMs = Math.max(this.#busyUntilMs, nowMs + random.between(0.05, 0.5)) + 0.05;
+    qemu.clock.after(this.#busyUntilMs - nowMs, () => {
+      if (!qemu.alive) {
+        settle(() => reject(this.#gone()));
+        return;
+      }
+      if (!qemu.frozen) {
+        carryOut();
+        return;
+      }
+      giveUp = this.#deliver(answerTimeoutMs, () =>
+        reject(qemu.alive ? this.#timeout() : this.#gone()),
+      );
+      qemu.act(carryOut);
+    });
+    return promise;
+  }
+
+  #deliver(delayMs: number, work: () => void): Timer {
+    return this.#qemu.clock.deliver(this.#context.process, delayMs, work);
+  }
+
+  #gone(): SojournError {
+    return new SojournError("SOJ_HYPERVISOR_GONE", `${this.#qemu.name} has ended`);
+  }
+
+  #refused(command: string): SojournError {
+    return new SojournError("SOJ_HYPERVISOR_REFUSED", `${this.#qemu.name} refuses ${command}`);
+  }
+
+  #timeout(): SojournError {
+    const options = { retryable: true };
+    return new SojournError("SOJ_HYPERVISOR_TIMEOUT", `${this.#qemu.name} is silent`, options);
+  }
+}

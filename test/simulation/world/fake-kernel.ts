@@ -1,0 +1,155 @@
+import { desiredNetwork, type HostFacts, requiredTunnels } from "../../../src/migrator/network.ts";
+import type { GuestRecord } from "../../../src/migrator/records.ts";
+import type {
+  BarrierEnd,
+  DesiredState,
+  Route,
+  RoutingPlane,
+} from "../../../src/routing/desired.ts";
+import { emptyDesiredState } from "../../../src/routing/desired.ts";
+import type { TunnelInterface, TunnelSpec, Tunnels } from "../../../src/tunnels/tunnel.ts";
+
+/** A host's network as its daemons left it; what the kernel keeps when a daemon ends. */
+export class FakeKernel {
+  readonly tunnels = new Map<string, TunnelInterface>();
+  desired: DesiredState = emptyDesiredState;
+  routes = new Map<string, Route>();
+  readonly armed = new Set<string>();
+  readonly barriers = new Set<string>();
+
+  /** A reboot. */
+  clear(): void {
+    this.tunnels.clear();
+    this.armed.clear();
+    this.barriers.clear();
+    this.apply(emptyDesiredState);
+  }
+
+  apply(desired: DesiredState): void {
+    this.desired = desired;
+    this.routes = new Map(desired.routes.map((route) => [routeKey(route), route]));
+    const copied = new Set(desired.filter.copies.map(({ address }) => address));
+    for (const address of this.armed) if (!copied.has(address)) this.armed.delete(address);
+  }
+
+  /** What differs from a host on which nothing but these records has ever been. */
+  differencesFrom(host: HostFacts, records: readonly GuestRecord[]): string[] {
+    const wanted = new FakeKernel();
+    const specs = requiredTunnels(records);
+    for (const spec of specs) wanted.tunnels.set(tunnelOf(spec).interfaceName, tunnelOf(spec));
+    wanted.apply(desiredNetwork(host, records, tunnelOf));
+    const differences: string[] = [];
+    for (const part of ["tunnels", "routes", "armed", "barriers", "desired"] as const) {
+      const [here, there] = [textOf(this[part]), textOf(wanted[part])];
+      if (here !== there) differences.push(`${host.name}: ${part}: ${here} instead of ${there}`);
+    }
+    return differences;
+  }
+}
+
+/** What the daemon's network code may do: takes time, may fail, ends with the daemon. */
+export interface NetworkDoor {
+  /** Resolves when an operation was carried out; rejects for one that is to fail. */
+  operation(name: string): Promise<void>;
+  /** Whether a probe gets through both ways. */
+  isPathUp(): boolean;
+  pause(delayMs: number): Promise<void>;
+}
+
+export function fakeTunnels(kernel: FakeKernel, door: NetworkDoor): Tunnels {
+  return {
+    choose: async () => ({ kind: "ipip", datapath: "kernel" }),
+    plan: async () => [],
+    describe: async (spec) => tunnelOf(spec),
+    ensure: async (spec) => {
+      await door.operation("make tunnel");
+      const tunnel = tunnelOf(spec);
+      kernel.tunnels.set(tunnel.interfaceName, tunnel);
+      return tunnel;
+    },
+    remove: async (spec) => {
+      await door.operation("remove tunnel");
+      kernel.tunnels.delete(tunnelOf(spec).interfaceName);
+    },
+    prepareUnderlay: async () => {},
+    list: async () => [...kernel.tunnels.keys()],
+    removeByName: async (name) => {
+      await door.operation("remove tunnel");
+      kernel.tunnels.delete(name);
+    },
+    removeProbeLeftovers: async () => {},
+    support: async () => [],
+  };
+}
+
+export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane {
+  const barrier = async (name: string): Promise<BarrierEnd> => {
+    await door.operation("open barrier");
+    if (kernel.barriers.has(name)) throw new Error(`the namespace ${name} exists already`);
+    kernel.barriers.add(name);
+    return {
+      namespace: name,
+      [Symbol.asyncDispose]: async () => {
+        await door.pause(2);
+        kernel.barriers.delete(name);
+      },
+    };
+  };
+  return {
+    apply: async (desired) => {
+      await door.operation("apply");
+      kernel.apply(desired);
+      return { made: [], removed: [] };
+    },
+    plan: async () => [],
+    replaceRoute: async (route) => {
+      await door.operation("replace route");
+      kernel.routes.set(routeKey(route), route);
+    },
+    deleteRoute: async (route) => {
+      await door.operation("delete route");
+      kernel.routes.delete(routeKey(route));
+    },
+    warm: async () => {},
+    arm: async (address) => {
+      await door.operation("arm");
+      kernel.armed.add(address);
+    },
+    disarm: async (address) => {
+      await door.operation("disarm");
+      kernel.armed.delete(address);
+    },
+    linkMtu: async () => 1500,
+    linkCounters: async () => ({ txPackets: 0, txDropped: 0 }),
+    lengthenQueue: async () => {},
+    routeTo: async () => ({ device: "eth0", sourceAddress: "" }),
+    linkMac: async () => "52:54:00:00:01:01",
+    openBarrierResponder: ({ id }) => barrier(`responder ${id}`),
+    openBarrierProber: ({ id }) => barrier(`prober ${id}`),
+    probeThroughBarrier: async (_end, { timeoutMs }) => {
+      await door.pause(door.isPathUp() ? 3 : timeoutMs);
+      return door.isPathUp();
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+function tunnelOf(spec: TunnelSpec): TunnelInterface {
+  return {
+    spec,
+    interfaceName: `tun-${spec.remoteAddress}`,
+    datapath: "kernel",
+    mtu: 1480,
+    nextHop: null,
+    nextHopMac: null,
+  };
+}
+
+function routeKey({ table, prefix }: Route): string {
+  return `${table} ${prefix}`;
+}
+
+function textOf(part: unknown): string {
+  if (part instanceof Map || part instanceof Set) return JSON.stringify([...part].sort());
+  return JSON.stringify(part);
+}

@@ -1,0 +1,119 @@
+import type { GuestDefinition } from "../../../src/hypervisor/definition.ts";
+import type { GuestEvent, MigrationStatus, RunState } from "../../../src/hypervisor/hypervisor.ts";
+import type { Copies } from "./copies.ts";
+import type { Stream } from "./stream.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+export interface QemuOptions {
+  host: string;
+  definition: GuestDefinition;
+  incoming: boolean;
+  runState: RunState;
+  /** Started with `-S`: a guest that has arrived stays paused. */
+  startsPaused: boolean;
+  clock: VirtualClock;
+  copies: Copies;
+  trace: ((text: string) => void) | null;
+}
+
+/** A hypervisor process: it outlives daemons, can be killed and frozen, and obeys whoever holds its monitor. */
+export class FakeQemu {
+  readonly host: string;
+  readonly definition: GuestDefinition;
+  readonly incoming: boolean;
+  readonly startsPaused: boolean;
+  readonly pid: number;
+  readonly clock: VirtualClock;
+  alive = true;
+  frozen = false;
+  runState: RunState;
+  status: MigrationStatus = "none";
+  /** Of the guest's history; see `Copies`. */
+  run = 0;
+  port: number | null = null;
+  stream: Stream | null = null;
+  monitor: ((event: GuestEvent) => void) | null = null;
+  onEnded: (() => void) | null = null;
+  readonly #copies: Copies;
+  readonly #trace: ((text: string) => void) | null;
+  #waiting: (() => void)[] = [];
+
+  constructor(options: QemuOptions) {
+    this.host = options.host;
+    this.definition = options.definition;
+    this.incoming = options.incoming;
+    this.startsPaused = options.startsPaused;
+    this.clock = options.clock;
+    this.#copies = options.copies;
+    this.#trace = options.trace;
+    this.runState = options.runState;
+    options.copies.all.push(this);
+    this.pid = options.copies.all.length;
+    if (this.runState === "running") options.copies.noteRun(this);
+  }
+
+  get name(): string {
+    return `QEMU ${this.pid} on ${this.host}`;
+  }
+
+  /** Does something at once, or when it thaws; never once it has ended. */
+  act(work: () => void): void {
+    if (!this.alive) return;
+    if (this.frozen) this.#waiting.push(work);
+    else work();
+  }
+
+  after(delayMs: number, work: () => void): void {
+    this.clock.after(delayMs, () => this.act(work));
+  }
+
+  freeze(): void {
+    this.frozen = true;
+    this.#trace?.(`${this.name} is frozen`);
+  }
+
+  thaw(): void {
+    if (!this.frozen) return;
+    this.frozen = false;
+    this.#trace?.(`${this.name} thaws`);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const work of waiting) this.act(work);
+  }
+
+  end(reason: string): void {
+    if (!this.alive) return;
+    this.alive = false;
+    this.#waiting = [];
+    this.#trace?.(`${this.name} ends: ${reason}`);
+    this.stream?.processEnded(this);
+    this.onEnded?.();
+  }
+
+  setRunState(state: RunState): void {
+    if (state === this.runState) return;
+    const before = this.runState;
+    this.runState = state;
+    this.#trace?.(`${this.name}: ${before} → ${state}`);
+    if (state === "running") {
+      this.#copies.noteRun(this);
+      this.emit("RESUME", {});
+    } else if (before === "running") this.emit("STOP", {});
+  }
+
+  setStatus(status: MigrationStatus): void {
+    if (status === this.status) return;
+    this.status = status;
+    this.#trace?.(`${this.name}: migration ${status}`);
+    this.emit("MIGRATION", { status });
+  }
+
+  emit(name: string, data: Record<string, unknown>): void {
+    this.monitor?.({
+      name,
+      data,
+      timestampMs: this.clock.wallClockMs(),
+      receivedMs: this.clock.monotonicMs(),
+    });
+  }
+}

@@ -1,0 +1,60 @@
+/** Numbers that depend on nothing but a seed (mulberry32). */
+export class Random {
+  readonly #seed: number;
+  #state: number;
+  readonly #streams = new Map<string, Random>();
+
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.#state = (seed ^ 0x9e3779b9) >>> 0;
+    for (let turn = 0; turn < 4; turn += 1) this.unit();
+  }
+
+  /**
+   * Numbers of their own for one purpose: a purpose more, or a draw more for another one, changes nothing here, so
+   * that a stored schedule keeps its meaning.
+   */
+  stream(purpose: string): Random {
+    let found = this.#streams.get(purpose);
+    if (found === undefined) {
+      found = new Random(hashOf(purpose) ^ Math.imul(this.#seed, 0x85ebca6b));
+      this.#streams.set(purpose, found);
+    }
+    return found;
+  }
+
+  /** In [0, 1). */
+  unit(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let mixed = this.#state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  between(low: number, high: number): number {
+    return low + this.unit() * (high - low);
+  }
+
+  /** A whole number in [0, limit). */
+  below(limit: number): number {
+    return Math.floor(this.unit() * limit);
+  }
+
+  chance(probability: number): boolean {
+    return probability > 0 && this.unit() < probability;
+  }
+
+  pick<Item>(items: readonly Item[]): Item {
+    return items[this.below(items.length)] as Item;
+  }
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  }
+  return hash >>> 0;
+}

@@ -1,0 +1,44 @@
+import type { StoredMigration } from "../../../src/migrator/stored-migration.ts";
+import type { Copies } from "./copies.ts";
+
+export type ToldMigration = Pick<StoredMigration, "id" | "from" | "to" | "state" | "endedMs">;
+
+/** What was told of migrations, each word weighed at the instant it was said. */
+export class Words {
+  readonly violations: string[] = [];
+  /** In the order in which they began. */
+  readonly migrations = new Map<string, ToldMigration>();
+  /** Those that were in doubt once. */
+  readonly doubted = new Set<string>();
+  readonly #copies: Copies;
+  readonly #trace: ((text: string) => void) | null;
+  readonly #certain = new Map<string, string>();
+
+  constructor(copies: Copies, trace: ((text: string) => void) | null) {
+    this.#copies = copies;
+    this.#trace = trace;
+  }
+
+  /** A daemon has written down how far a migration is; what finds no room on a disk is written later. */
+  note(told: StoredMigration, wallClockMs: number): void {
+    const { id, from, to, state, endedMs } = told;
+    const known = this.migrations.get(id);
+    this.migrations.set(id, { id, from, to, state, endedMs });
+    if (endedMs === null || (known?.endedMs != null && known.state === state)) return;
+    this.#trace?.(`${id} is told to have ended: ${state} ${told.error?.message ?? ""}`);
+    if (state === "in-doubt") {
+      this.doubted.add(id);
+      return;
+    }
+    const before = this.#certain.get(id);
+    if (before !== undefined && before !== state) {
+      this.violations.push(`${id} was told to be ${before} and then ${state}`);
+    }
+    this.#certain.set(id, state);
+    if (wallClockMs - endedMs > 1) return;
+    const running = this.#copies.running()[0]?.host;
+    if (state === "completed" ? running === from : running === to) {
+      this.violations.push(`${id} is told to be ${state} while the guest runs on ${running}`);
+    }
+  }
+}
