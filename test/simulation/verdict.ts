@@ -6,17 +6,12 @@ import type { World } from "./world/world.ts";
 
 /** What is wrong once everything is healed and quiet; nothing when all is as it must be. */
 export function violationsOf(world: World, schedule: Schedule, guestKilled: boolean): string[] {
-  const always = [
+  return [
     ...world.copies.violations,
     ...world.words.violations,
     ...world.bootFailures,
     ...wrongJournals(world),
     ...unsaidEnds(world),
-  ];
-  // Without a restart a destination that was out of reach for too long has not been asked again.
-  if (!schedule.restarts && isInDoubt(world)) return always;
-  return [
-    ...always,
     ...wrongCopies(world, schedule, guestKilled),
     ...wrongWords(world, guestKilled),
     ...wrongNetworks(world),
