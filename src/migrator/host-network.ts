@@ -213,8 +213,7 @@ export class HostNetwork {
 
   async #differences(): Promise<string[]> {
     const lines: PlanLine[] = [];
-    for (const { spec } of this.#needed())
-      lines.push(...(await this.#tunnels.plan(spec)));
+    for (const { spec } of this.#needed()) lines.push(...(await this.#tunnels.plan(spec)));
     lines.push(...(await this.#routing.plan(this.#desired())));
     const unwanted = (await this.#unwantedTunnels()).map((name) => `ip link del dev ${name}`);
     return [...lines.map(({ command }) => command), ...unwanted];
