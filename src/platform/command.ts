@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, closeSync, constants, openSync } from "node:fs";
 import { execa } from "execa";
 import { preconditionError, SojournError } from "./errors.ts";
 
@@ -38,13 +38,14 @@ export class CommandError extends SojournError {
 /**
  * Runs a program without a shell, with `LC_ALL=C`, a time-out and bounded output.
  * The child's process group is ended when the time-out or the signal fires.
- * @throws CommandError when it cannot start, times out, prints too much or exits with an unaccepted code.
+ * @throws SojournError `SOJ_DESCRIPTORS` when this process may not open what a child needs; CommandError when it cannot start, times out, prints too much or exits with an unaccepted code.
  */
 export async function runCommand(
   program: string,
   args: readonly string[],
   options: CommandOptions = {},
 ): Promise<CommandResult> {
+  requireDescriptors(program);
   const result = await execa(findTool(program), args, {
     reject: false,
     timeout: options.timeoutMs ?? 10_000,
@@ -67,6 +68,28 @@ export async function runCommand(
     String(result.stderr ?? ""),
     failureReason(result, options.timeoutMs ?? 10_000),
   );
+}
+
+/** What starting a child takes: three pipes with two ends each, libuv's own pipe, and some to spare. */
+const neededDescriptors = 12;
+
+/**
+ * Asked first, because Node tells of a child whose pipes could not be made with an event on an object that nobody
+ * has yet, which ends the process (`ChildProcess.prototype.spawn` in lib/internal/child_process.js, EMFILE).
+ */
+function requireDescriptors(program: string): void {
+  const opened: number[] = [];
+  try {
+    while (opened.length < neededDescriptors) opened.push(openSync("/dev/null", "r"));
+  } catch (cause) {
+    throw new SojournError("SOJ_DESCRIPTORS", `${program} was not run: no descriptors are left`, {
+      cause,
+      retryable: true,
+      hint: "raise the daemon's limit (LimitNOFILE= in its unit), or find out who opens so many: ls /proc/PID/fd",
+    });
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor);
+  }
 }
 
 const toolFolders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin"];

@@ -108,7 +108,7 @@ test("[rows 34] a crash leaves everything of a prepared migration behind: the ne
   expect(await fault.expectSettled(id)).toBe("home");
 });
 
-test("[rows 37] until the takeover nobody on the destination's link answers for the guest or its gateway, and nobody does on home's", async () => {
+test("[rows 37] until the takeover nobody on the destination's link answers for the guest or its gateway, nor on home's for the guest", async () => {
   // The destination's daemon stands still, and its guest with it.
   fault.allowFreeze(20_000);
   await using point = await PausePoint.set(fault, "host-b", beforeRecord("takeover"));
@@ -117,10 +117,9 @@ test("[rows 37] until the takeover nobody on the destination's link answers for 
   await point.reached;
   fault.injected += 1;
   expect(await arpAnswers("host-b", "172.16.2.2")).toBeGreaterThan(0);
-  for (const address of ["10.1.0.10", "10.1.0.1"]) {
-    expect(await arpAnswers("host-b", address)).toBe(0);
-    expect(await arpAnswers("host-a", address)).toBe(0);
-  }
+  expect(await arpAnswers("host-b", "10.1.0.10")).toBe(0);
+  expect(await arpAnswers("host-b", "10.1.0.1")).toBe(0);
+  expect(await arpAnswers("host-a", "10.1.0.10")).toBe(0);
   await point[Symbol.asyncDispose]();
   expect((await migration.ended).exitCode).toBe(0);
   expect(await fault.expectSettled(id)).toBe("away");
