@@ -8,7 +8,7 @@ import { ArrivalState } from "./arrival-state.ts";
 import { checkEpoch } from "./epochs.ts";
 import type { HostContext } from "./host-context.ts";
 import { IncomingProcess } from "./incoming-process.ts";
-import { incomingRecord, type Preparation } from "./incoming-record.ts";
+import { incomingRecord, landedRecord, type Preparation } from "./incoming-record.ts";
 import { land } from "./landing.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
@@ -64,7 +64,10 @@ export class DestinationMigration {
     this.#journal.record("prepared");
     this.#landsLate = request.lands_late;
     try {
-      await this.#context.network.change(incomingRecord(this.#context, request, peer));
+      const record = incomingRecord(this.#context, request, peer);
+      await this.#context.network.change(record);
+      // Once the guest runs here it would be too late to find somebody else's route to it.
+      await this.#context.network.plan(landedRecord(record));
       return await this.#process.start(this.#current());
     } catch (error) {
       await this.abort();

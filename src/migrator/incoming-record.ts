@@ -42,6 +42,12 @@ export function incomingRecord(
   };
 }
 
+/** What becomes of it once the guest runs here. */
+export function landedRecord(record: GuestRecord): GuestRecord {
+  if (record.hosting === null) throw new Error(`${record.guest} does not run here`);
+  return { ...record, redirect: null, hosting: { ...record.hosting, stage: "landed" } };
+}
+
 function freeTableIndex(records: readonly GuestRecord[], guest: string): number {
   const used = new Set(
     records.filter((record) => record.guest !== guest).map((record) => record.hosting?.tableIndex),

@@ -1,5 +1,6 @@
 import { delay } from "../platform/clock.ts";
 import type { HostContext } from "./host-context.ts";
+import { landedRecord } from "./incoming-record.ts";
 import { attachmentOf, deliveryRoute, redirectRoute } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 
@@ -15,14 +16,9 @@ export async function land(
   record: GuestRecord,
 ): Promise<void> {
   const { address, bridge, atHome } = attachmentOf(host, record);
-  if (record.hosting === null) throw new Error(`${record.guest} does not run here`);
   const isStill = () => records.get(record.guest)?.migration?.id === record.migration?.id;
   if (!isStill()) return;
-  const landed: GuestRecord = {
-    ...record,
-    redirect: null,
-    hosting: { ...record.hosting, stage: "landed" },
-  };
+  const landed = landedRecord(record);
   // Known at once: whoever makes the kernel as the records say must not take the route away again.
   records.putVolatile(landed);
   if (!atHome) await network.routing.replaceRoute(deliveryRoute(address, bridge));

@@ -101,11 +101,18 @@ function isInspected(pid: number): boolean {
   return new RegExp(`: 0100007F:${port} \\S+ 0A `).test(tcp);
 }
 
+/** What tells a running daemon of the kernel's events. */
+const listeners = /^\S*\/(ip .*monitor .*|tc monitor|nft monitor)$/;
+
 /** Guests' processes belong to nobody but themselves, though the kernel still calls them children. */
 function childrenOf(pid: number): string[] {
   const list = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim();
   const commands = list === "" ? [] : list.split(" ").map((child) => commandOf(child));
-  return commands.filter((command) => command !== "" && !command.includes("qemu-system-"));
+  return commands.filter((command) => command !== "" && !isExpected(command));
+}
+
+function isExpected(command: string): boolean {
+  return command.includes("qemu-system-") || listeners.test(command);
 }
 
 function commandOf(pid: string): string {
