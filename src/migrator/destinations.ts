@@ -7,7 +7,7 @@ import { DestinationMigration } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
 import { noteGuestEnded } from "./guest-ended.ts";
 import type { HostContext } from "./host-context.ts";
-import { incomingRecord, landedRecord } from "./incoming-record.ts";
+import { planArrival } from "./incoming-record.ts";
 import { migrationFacts, runStateOrGone } from "./migration-facts.ts";
 import { forOwnSource } from "./own-source.ts";
 import type { DestinationState, migrationProcedures } from "./procedures.ts";
@@ -48,10 +48,7 @@ export class Destinations {
     return {
       "plan-incoming": async (request, { peer }) => {
         checkAdmissible(this.#context, request, this.#isArriving(request.guest));
-        const record = incomingRecord(this.#context, request, peer);
-        const lines = await network.plan(record);
-        await network.plan(landedRecord(record));
-        return { lines };
+        return { lines: await planArrival(this.#context, request, peer) };
       },
       prepare: async (request, { peer }) => {
         checkAdmissible(this.#context, request, this.#isArriving(request.guest));

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { PlanLine } from "../routing/desired.ts";
 import type { HostContext } from "./host-context.ts";
 import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
@@ -40,6 +41,21 @@ export function incomingRecord(
       resume: request.resume,
     },
   };
+}
+
+/**
+ * What an arrival would do to this host until its guest runs, as lines a person can read; changes nothing.
+ * @throws SojournError for what is in the way, also of what follows the takeover.
+ */
+export async function planArrival(
+  context: Pick<HostContext, "host" | "records" | "network">,
+  request: Preparation,
+  peer: string,
+): Promise<PlanLine[]> {
+  const record = incomingRecord(context, request, peer);
+  const lines = await context.network.plan(record);
+  await context.network.plan(landedRecord(record));
+  return lines;
 }
 
 /** What becomes of it once the guest runs here. */
