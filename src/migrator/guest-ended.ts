@@ -21,7 +21,11 @@ export async function noteGuestEnded(
   }
   if (record?.redirect?.host !== peer || record.hosting !== null) return;
   const what = `forgetting ${guest}, which has ended`;
-  if (await persistently(what, logger, () => network.forget(guest))) return;
+  const forget = async () => {
+    const current = records.get(guest) ?? record;
+    if (current === record) await network.forget(guest);
+  };
+  if (await persistently(what, logger, forget)) return;
   throw new SojournError("SOJ_NOT_FORGOTTEN", `${guest} is not forgotten yet`, {
     retryable: true,
     httpStatus: 503,
