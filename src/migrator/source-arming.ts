@@ -30,12 +30,16 @@ export async function armCopy(
   facts: MigrationFacts,
   signal: AbortSignal,
 ): Promise<void> {
-  const hold = context.network.hold();
-  facts.networkHold = await interruptible(hold, signal).catch((error: unknown) => {
-    void hold.then((late) => late[Symbol.dispose]());
+  const over = new AbortController();
+  const goesOn = AbortSignal.any([signal, over.signal]);
+  const preparation = prepareToStop(context, task, facts, goesOn);
+  try {
+    await whileStreaming(facts, interruptible(preparation, signal));
+  } catch (error) {
+    // What is left to itself must not hold the network or arm any more: nobody would let go, or disarm.
+    over.abort(error);
     throw error;
-  });
-  await whileStreaming(facts, interruptible(prepareToStop(context, task, facts, signal), signal));
+  }
   if (facts.resume) refuseEnded(await facts.instance.migrationProgress());
 }
 
@@ -45,7 +49,12 @@ async function prepareToStop(
   facts: MigrationFacts,
   signal: AbortSignal,
 ): Promise<void> {
+  const hold = await context.network.hold();
+  if (signal.aborted) hold[Symbol.dispose]();
+  signal.throwIfAborted();
+  facts.networkHold = hold;
   await confirmDestination(context, task, facts, signal);
+  signal.throwIfAborted();
   if (conductOf(task.strategy).copies) {
     await context.network.routing.arm(attachmentOf(context.host, facts.before).address);
   }

@@ -154,7 +154,10 @@ export interface RoutingPlane extends AsyncDisposable {
   deleteRoute(route: Route): Promise<void>;
   /** Resolves device names in advance so that `replaceRoute` needs one request only. */
   warm(devices: readonly string[]): Promise<void>;
-  /** Starts copying packets for `address` (must be in `filter.copies`). */
+  /**
+   * Starts copying packets for `address` (must be in `filter.copies`). Carried out in the order of the calls, with
+   * `disarm` and `apply`: a later one undoes it also when nobody waits for this one.
+   */
   arm(address: string): Promise<void>;
   disarm(address: string): Promise<void>;
   /** The IPv4 address and prefix lengths on a device, e.g. to find the underlay MTU. */

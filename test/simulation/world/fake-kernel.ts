@@ -1,5 +1,6 @@
 import { desiredNetwork, type HostFacts, requiredTunnels } from "../../../src/migrator/network.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
+import { AsyncLock } from "../../../src/platform/lock.ts";
 import type {
   BarrierEnd,
   DesiredState,
@@ -83,6 +84,7 @@ export function fakeTunnels(kernel: FakeKernel, door: NetworkDoor): Tunnels {
 }
 
 export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane {
+  const lock = new AsyncLock();
   const barrier = async (name: string): Promise<BarrierEnd> => {
     await door.operation("open barrier");
     if (kernel.barriers.has(name)) throw new Error(`the namespace ${name} exists already`);
@@ -96,11 +98,12 @@ export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane
     };
   };
   return {
-    apply: async (desired) => {
-      await door.operation("apply");
-      kernel.apply(desired);
-      return { made: [], removed: [] };
-    },
+    apply: (desired) =>
+      lock.run(async () => {
+        await door.operation("apply");
+        kernel.apply(desired);
+        return { made: [], removed: [] };
+      }),
     plan: async () => [],
     replaceRoute: async (route) => {
       await door.operation("replace route");
@@ -111,14 +114,17 @@ export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane
       kernel.routes.delete(routeKey(route));
     },
     warm: async () => {},
-    arm: async (address) => {
-      await door.operation("arm");
-      kernel.armed.add(address);
-    },
-    disarm: async (address) => {
-      await door.operation("disarm");
-      kernel.armed.delete(address);
-    },
+    // Also where nothing is prepared, which the real one refuses: nobody may come so late.
+    arm: (address) =>
+      lock.run(async () => {
+        await door.operation("arm");
+        kernel.armed.add(address);
+      }),
+    disarm: (address) =>
+      lock.run(async () => {
+        await door.operation("disarm");
+        kernel.armed.delete(address);
+      }),
     linkMtu: async () => 1500,
     linkCounters: async () => ({ txPackets: 0, txDropped: 0 }),
     lengthenQueue: async () => {},
