@@ -10,7 +10,8 @@ import type { HostContext } from "./host-context.ts";
 import { planArrival } from "./incoming-record.ts";
 import { migrationFacts, runStateOrGone } from "./migration-facts.ts";
 import { forOwnSource } from "./own-source.ts";
-import type { DestinationState, migrationProcedures } from "./procedures.ts";
+import { answerFromJournal, isFinished } from "./past-arrivals.ts";
+import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import { supersede } from "./superseded.ts";
 
@@ -74,34 +75,35 @@ export class Destinations {
         this.#locked(request, async (migration) => ({ migration_port: await migration.renew() })),
       state: async (request) => {
         const migration = this.#find(request)?.migration;
-        if (migration === undefined) return this.#journaled(request);
+        if (migration === undefined) return answerFromJournal(this.#context, request);
         if (request.inbound !== undefined) await migration.expect(request.inbound);
         return await migration.state.wait(request.wait_ms);
       },
       settle: async (request) => {
         const entry = this.#find(request);
-        if (entry === undefined) return this.#journaled(request);
+        if (entry === undefined) return answerFromJournal(this.#context, request);
         return await entry.lock.run(() => entry.migration.settle(request.grace_ms));
       },
       abort: async (request) => {
         const entry = this.#find(request);
-        if (entry === undefined) return this.#journaled(request);
+        if (entry === undefined) return answerFromJournal(this.#context, request);
         return await entry.lock.run(() => entry.migration.abort());
       },
       verify: async (request) => {
-        const migration = this.#isFinished(request) ? null : this.#demand(request).migration;
+        const migration = this.#unfinished(request)?.migration;
         await migration?.networkSettled();
         const packets_dropped = (await migration?.network.packetsDropped()) ?? null;
         const run_state = await runStateOrGone(this.#context, request.guest);
         return { run_state, network_settled: true, packets_dropped };
       },
       finish: async (request) => {
-        if (this.#isFinished(request)) return {};
-        return await this.#locked(request, async (migration) => {
-          await migration.finish();
+        const entry = this.#unfinished(request);
+        await entry?.lock.run(async () => {
+          // The request before may have been the same one.
+          if (!isFinished(this.#context, request)) await entry.migration.finish();
           this.#drop(request.id);
-          return {};
         });
+        return {};
       },
       supersede: (request) => this.#supersede(request),
       "migration-facts": (request) => migrationFacts(this.#context, request),
@@ -184,7 +186,7 @@ export class Destinations {
       const entry = this.#entries.get(id);
       const { state } =
         entry === undefined
-          ? this.#journaled(request)
+          ? answerFromJournal(this.#context, request)
           : await entry.lock.run(() => entry.migration.abort());
       if (state === "aborted") return { copy: "none" as const };
     }
@@ -248,15 +250,13 @@ export class Destinations {
   }
 
   /**
-   * True for a migration that is over here; a source that was restarted asks again. The record lets go of it
-   * before the journal says so.
+   * Null for a migration that is over here; a source that was restarted asks again. While its end is being made the
+   * record says so already, and takes it back when the kernel refuses.
    */
-  #isFinished({ id, guest }: Identity): boolean {
-    const { journal, records } = this.#context;
-    journal.refuseHeld(guest);
-    if (journal.has(id, "superseded")) return false;
-    if (journal.has(id, "finished")) return true;
-    return journal.has(id, "takeover") && records.get(guest)?.migration?.id !== id;
+  #unfinished(identity: Identity): Entry | null {
+    const entry = this.#find(identity);
+    if (entry === undefined && isFinished(this.#context, identity)) return null;
+    return entry ?? this.#demand(identity);
   }
 
   async #locked<Result>(
@@ -265,29 +265,6 @@ export class Destinations {
   ): Promise<Result> {
     const entry = this.#demand(identity);
     return await entry.lock.run(() => work(entry.migration));
-  }
-
-  /**
-   * The answer about a migration that is not under way here any more. One that was never heard of is aborted
-   * in writing, so that a delayed `prepare` of it cannot begin afterwards.
-   */
-  #journaled(identity: Identity): DestinationState {
-    const { journal } = this.#context;
-    journal.refuseHeld(identity.guest);
-    if (journal.has(identity.id, "superseded")) checkEpoch(undefined, identity, "destination");
-    if (journal.has(identity.id, "takeover")) {
-      return { state: "taken-over", takeover_ms: null, resume_ms: null };
-    }
-    if (!journal.has(identity.id, "abort")) {
-      journal.append({
-        step: "abort",
-        migration: identity.id,
-        guest: identity.guest,
-        epoch: identity.epoch,
-        role: "destination",
-      });
-    }
-    return { state: "aborted", takeover_ms: null, resume_ms: null };
   }
 
   /** From the first word of its source on: the guest's record follows only once the kernel has. */
