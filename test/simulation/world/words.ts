@@ -3,6 +3,9 @@ import type { Copies } from "./copies.ts";
 
 export type ToldMigration = Pick<StoredMigration, "id" | "from" | "to" | "state" | "endedMs">;
 
+/** How a migration ends that moves nothing. */
+const undone = ["rolled-back", "cancelled"];
+
 /** What was told of migrations, each word weighed at the instant it was said. */
 export class Words {
   readonly violations: string[] = [];
@@ -37,8 +40,16 @@ export class Words {
     this.#certain.set(id, state);
     if (wallClockMs - endedMs > 1) return;
     const running = this.#copies.running()[0]?.host;
+    if (this.#hasMovedOn(id, running)) return;
     if (state === "completed" ? running === from : running === to) {
       this.violations.push(`${id} is told to be ${state} while the guest runs on ${running}`);
     }
+  }
+
+  /** A later migration may have taken the guest there before the earlier one's end could be told. */
+  #hasMovedOn(id: string, running: string | undefined): boolean {
+    const began = [...this.migrations.values()];
+    const later = began.slice(began.findIndex((known) => known.id === id) + 1);
+    return later.some(({ to, state }) => to === running && !undone.includes(state));
   }
 }
