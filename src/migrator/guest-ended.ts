@@ -12,7 +12,7 @@ export async function noteGuestEnded(
   guest: string,
   peer: string,
 ): Promise<void> {
-  const record = records.get(guest);
+  const record = await settledRecord(network, records, guest);
   if (record?.migration?.peer === peer) {
     const { id } = record.migration;
     throw preconditionError("SOJ_GUEST_BUSY", `${guest} is being migrated (${id})`, {
@@ -30,6 +30,16 @@ export async function noteGuestEnded(
     retryable: true,
     httpStatus: 503,
   });
+}
+
+/** While the network is being changed a record says already what the kernel may refuse. */
+async function settledRecord(
+  network: Pick<HostContext["network"], "hold">,
+  records: Pick<HostContext["records"], "get">,
+  guest: string,
+) {
+  using _held = await network.hold();
+  return records.get(guest);
 }
 
 /** True when home, told of a guest's end, may say something else later. */

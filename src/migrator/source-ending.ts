@@ -173,7 +173,8 @@ export async function retireSource(
       const current = context.records.get(task.guest);
       // The guest may be on its way back by now: then this record is the next migration's.
       if (current !== undefined && current.migration?.id !== task.id) return;
-      if (facts.lostAtDestination || !record) await context.network.forget(task.guest);
+      const isGone = facts.lostAtDestination || current === undefined;
+      if (isGone || !record) await context.network.forget(task.guest);
       else await keepRedirect(context, task, record);
     },
     retirementDeadlineMs,

@@ -18,6 +18,7 @@ import { Migrations } from "../../../src/migrator/migrations.ts";
 import { RecordStore } from "../../../src/migrator/record-store.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
 import { delay } from "../../../src/platform/clock.ts";
+import { AsyncLock } from "../../../src/platform/lock.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import type { ProcedureHandlers } from "../../../src/platform/procedures.ts";
 import { createTestAuthority } from "../../support/host-certificates.ts";
@@ -122,14 +123,20 @@ export class PeerHost implements AsyncDisposable {
     const count = (what: string) => async () => {
       this.allocated.push(what);
     };
+    const lock = new AsyncLock();
+    const changeWhileHeld = async (record: GuestRecord) => {
+      this.allocated.push("network");
+      // As slow as a kernel, so that what arrives meanwhile does arrive meanwhile.
+      await delay(20);
+      this.records.put(record);
+    };
+    const forgetWhileHeld = async (guest: string) => this.records.remove(guest);
     const network = {
-      change: async (record: GuestRecord) => {
-        this.allocated.push("network");
-        // As slow as a kernel, so that what arrives meanwhile does arrive meanwhile.
-        await delay(20);
-        this.records.put(record);
-      },
-      forget: async (guest: string) => this.records.remove(guest),
+      hold: () => lock.acquire(),
+      change: (record: GuestRecord) => lock.run(() => changeWhileHeld(record)),
+      changeWhileHeld,
+      forget: (guest: string) => lock.run(() => forgetWhileHeld(guest)),
+      forgetWhileHeld,
       plan: async () => [],
       tunnelInterface: tunnelOf,
     };

@@ -14,7 +14,10 @@ const away: GuestRecord = {
 
 async function forgottenBy(record: GuestRecord | undefined, peer: string): Promise<string[]> {
   const forgotten: string[] = [];
-  const network = { forget: async (guest: string) => void forgotten.push(guest) };
+  const network = {
+    hold: async () => ({ [Symbol.dispose]: () => {} }),
+    forget: async (guest: string) => void forgotten.push(guest),
+  };
   const context = { records: { get: () => record }, network, logger: createLogger("silent") };
   await noteGuestEnded(context as unknown as HostContext, "web1", peer);
   return forgotten;
