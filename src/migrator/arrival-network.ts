@@ -1,3 +1,4 @@
+import { startTimer } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
 import type { BarrierEnd } from "../routing/desired.ts";
 import type { HostContext } from "./host-context.ts";
@@ -8,6 +9,9 @@ import { type ExpectedInbound, TapQueue } from "./tap-queue.ts";
 
 /** From the source's last question before the stop until the guest has landed, as far as repairs wait for it. */
 const longestArrivalMs = 10_000;
+
+/** How long after a removal was given up it is tried again: until then no other migration of the guest can come here. */
+const removeAgainMs = 10_000;
 
 /** What an arriving guest has of this host's network: the barrier's end, its tap's queue, and the landing. */
 export class ArrivalNetwork {
@@ -79,7 +83,7 @@ export class ArrivalNetwork {
   land(): void {
     const landing = this.#landing;
     this.#landing = null;
-    if (landing !== null) this.#settle(landing, "the network follows the guest");
+    if (landing !== null) void this.#settle(landing, "the network follows the guest");
   }
 
   /** Takes back what was prepared: the network is as `before`. */
@@ -88,7 +92,10 @@ export class ArrivalNetwork {
       await this.closeBarrier();
       await restore();
     };
-    this.#settle(removal, "removing what was prepared for the guest");
+    const again = () => this.remove(restore);
+    void this.#settle(removal, "removing what was prepared for the guest").then((done) => {
+      if (!done) startTimer(again, removeAgainMs, false);
+    });
   }
 
   /** Resolves when the last landing or removal is over, however it went. */
@@ -96,9 +103,12 @@ export class ArrivalNetwork {
     return this.#settled;
   }
 
-  #settle(work: () => Promise<void>, what: string): void {
-    this.#settled = persistently(what, this.#logger, work)
-      .then(() => {})
-      .finally(() => this.#stillness?.[Symbol.dispose]());
+  /** Resolves to whether it was done. */
+  #settle(work: () => Promise<void>, what: string): Promise<boolean> {
+    const settling = persistently(what, this.#logger, work).finally(() =>
+      this.#stillness?.[Symbol.dispose](),
+    );
+    this.#settled = settling.then(() => {});
+    return settling;
   }
 }

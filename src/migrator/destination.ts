@@ -150,11 +150,14 @@ export class DestinationMigration {
   }
 
   async #restoreRecord(): Promise<void> {
-    const current = this.#context.records.get(this.identity.guest);
+    const { network, records } = this.#context;
+    const { guest, epoch } = this.identity;
+    using _held = await network.hold();
+    const current = records.get(guest);
     // One that could not even begin may be given up when the next one has: that one's record stays.
     if (current !== undefined && current.migration?.id !== this.identity.id) return;
-    if (this.#before === undefined) await this.#context.network.forget(this.identity.guest);
-    else await this.#context.network.change({ ...this.#before, epoch: this.identity.epoch });
+    if (this.#before === undefined) await network.forgetWhileHeld(guest);
+    else await network.changeWhileHeld({ ...this.#before, epoch });
   }
 
   /** Resolves once this host's network follows the guest. */

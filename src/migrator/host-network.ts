@@ -75,6 +75,11 @@ export class HostNetwork {
   /** Forgets the guest and removes what belonged to it. */
   async forget(guest: string): Promise<void> {
     using _held = await this.#lock.acquire();
+    await this.forgetWhileHeld(guest);
+  }
+
+  /** The same for a caller that holds `hold()`. */
+  async forgetWhileHeld(guest: string): Promise<void> {
     this.#records.remove(guest);
     await this.#apply();
   }
