@@ -4,6 +4,7 @@ import type { Journal } from "./journal.ts";
 import type { Failure } from "./migration-state.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { Outcome } from "./report.ts";
+import { isPromiseOpen } from "./resumption.ts";
 import type { StoredMigration } from "./stored-migration.ts";
 
 /** How a migration that an earlier daemon had begun, and of which nothing is left to do here, is told to have ended. */
@@ -24,8 +25,9 @@ export function endOfAbandoned(
   }
   if (journal.has(stored.id, "completed")) return { state: "completed", error: null };
   // A full disk may have kept the journal's last records back; then the guest's own record tells where it went.
-  const isPromised = journal.has(stored.id, "promise") && !journal.has(stored.id, "undone");
-  if (isPromised && !records.get(stored.guest)?.hosting) return { state: "completed", error: null };
+  if (isPromiseOpen(journal, stored.id) && !records.get(stored.guest)?.hosting) {
+    return { state: "completed", error: null };
+  }
   try {
     journal.refuseHeld(stored.guest);
     return ended("rolled-back", reason);

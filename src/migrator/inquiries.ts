@@ -1,5 +1,6 @@
 import { untilDone } from "./patience.ts";
 import type { GuestRecord } from "./records.ts";
+import { isPromiseOpen } from "./resumption.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
 import { askForFinalWord } from "./source-ending.ts";
 
@@ -60,7 +61,7 @@ export class Inquiries implements Disposable {
   async #isAnswered(task: Unfinished): Promise<boolean> {
     const { guests, journal, logger } = this.#context;
     if (journal.isHeld(task.guest)) return false;
-    if (!journal.has(task.id, "promise")) return true;
+    if (!isPromiseOpen(journal, task.id)) return true;
     if (journal.has(task.id, "taken-over-by-destination")) return true;
     if (journal.resolutionOf(task.id) !== null) return true;
     try {

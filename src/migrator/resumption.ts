@@ -49,10 +49,17 @@ export function resumptionOf(
   if (journal.has(id, "taken-over-by-destination")) {
     return { state, event: { type: "destination-resumed" } };
   }
-  if (journal.has(id, "promise") && !journal.has(id, "aborted-by-destination")) {
-    return { state, event: { type: "failed", failure } };
-  }
+  if (isPromiseOpen(journal, id)) return { state, event: { type: "failed", failure } };
   return { state: { name: "armed" }, event: { type: "failed", failure } };
+}
+
+/**
+ * True while only the destination knows whether it runs the guest: promised, and neither has its abort been recorded
+ * here nor has the guest gone on at this source, which it does only once nobody else can run it. Pure.
+ */
+export function isPromiseOpen(journal: Pick<Journal, "has">, id: string): boolean {
+  if (!journal.has(id, "promise")) return false;
+  return !journal.has(id, "aborted-by-destination") && !journal.has(id, "undone");
 }
 
 /**

@@ -55,7 +55,10 @@ function contextOf(): SourceContext {
   return parts as unknown as SourceContext;
 }
 
-const write = (step: "promise" | "resolved-source" | "resolved-destination", epoch = 2) =>
+const write = (
+  step: "promise" | "undone" | "resolved-source" | "resolved-destination",
+  epoch = 2,
+) =>
   journal.append({ step, migration: "m1", guest: "web1", epoch, role: "source", peer: "host-b" });
 const takenOver = () => ({ state: "taken-over", takeover_ms: null, resume_ms: null });
 
@@ -96,6 +99,16 @@ test("nobody is asked while it is suspended, after the daemon's end, or about a 
 });
 
 test("what needs no answer is gone on with by itself", async () => {
+  const wentOn: string[] = [];
+  using inquiries = new Inquiries(contextOf(), ({ guest }) => wentOn.push(guest));
+  inquiries.begin(task);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect([calls, wentOn]).toEqual([[], ["web1"]]);
+});
+
+test("a guest that went on at the source waits for no answer to have its network back", async () => {
+  write("promise");
+  write("undone");
   const wentOn: string[] = [];
   using inquiries = new Inquiries(contextOf(), ({ guest }) => wentOn.push(guest));
   inquiries.begin(task);

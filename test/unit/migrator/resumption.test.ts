@@ -42,6 +42,13 @@ test("once the destination's abort is recorded it goes back without asking", () 
   });
 });
 
+test("a guest that went on at the source stays there, whatever could not be cleaned up", () => {
+  expect(firstSteps("begin", "pausing", "promise", "undone")).toEqual({
+    state: "rolling-back",
+    effect: "undo-at-source",
+  });
+});
+
 test("a journal with the promise never gives the guest back by itself", () => {
   const step = fc.constantFrom<JournalStep>(
     "begin",
