@@ -1,5 +1,6 @@
 import type { Logger } from "../platform/log.ts";
 import type { Journal } from "./journal.ts";
+import type { JournalStep } from "./journal-record.ts";
 
 /** One arriving guest's part of the journal. */
 export class ArrivalJournal {
@@ -17,9 +18,13 @@ export class ArrivalJournal {
   }
 
   /** On disk when it returns. @throws what `Journal.append` throws; nothing is recorded then. */
-  record(step: "prepared" | "takeover" | "abort" | "finished"): void {
-    const { id, guest, epoch } = this.#identity;
-    this.#journal.append({ step, migration: id, guest, epoch, role: "destination" });
+  record(step: "takeover" | "abort" | "finished"): void {
+    this.#append({ step });
+  }
+
+  /** With its source, which alone has a say in it, also when it is over. @throws as `record`. */
+  recordPrepared(source: string): void {
+    this.#append({ step: "prepared", peer: source });
   }
 
   /** The record of the guest says the same: what cannot be written is no reason to fail. */
@@ -29,5 +34,10 @@ export class ArrivalJournal {
     } catch (error) {
       this.#logger.error({ err: error }, "alarm: the journal's record could not be written");
     }
+  }
+
+  #append(part: { step: JournalStep; peer?: string }): void {
+    const { id, guest, epoch } = this.#identity;
+    this.#journal.append({ ...part, migration: id, guest, epoch, role: "destination" });
   }
 }

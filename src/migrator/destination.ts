@@ -61,7 +61,7 @@ export class DestinationMigration {
 
   /** Network, then an empty QEMU that listens. What was made is taken back when a later part fails. */
   async prepare(request: Preparation, peer: string): Promise<number> {
-    this.#journal.record("prepared");
+    this.#journal.recordPrepared(peer);
     this.#landsLate = request.lands_late;
     try {
       const record = incomingRecord(this.#context, request, peer);

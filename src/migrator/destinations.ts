@@ -41,7 +41,7 @@ export class Destinations {
 
   /** The serving side of `migrationProcedures`. A migration's own source alone has a say in it. */
   handlers(): ProcedureHandlers<typeof migrationProcedures> {
-    return forOwnSource(this.#context.records, this.#handlers());
+    return forOwnSource(this.#context, this.#handlers());
   }
 
   #handlers(): ProcedureHandlers<typeof migrationProcedures> {

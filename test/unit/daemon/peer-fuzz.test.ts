@@ -221,6 +221,48 @@ test("a peer that is not a migration's source has no say in it", async () => {
   expect(own.body).toMatchObject({ state: "aborted" });
 });
 
+test("a peer that names another guest than the migration's own reaches neither of them", async () => {
+  const { id, guest, epoch } = identity;
+  const migration = { id, epoch, role: "destination", peer: "host-a", resume: true } as const;
+  host.records.put({ ...recordOf(guest, 10), migration });
+  const hosting = {
+    stage: "running",
+    tableIndex: 0,
+    homeTunnel: null,
+    sourceTunnel: null,
+  } as const;
+  const bystander = { ...recordOf("db1", 11), hosting };
+  host.records.put(bystander);
+  host.journal.append({ step: "takeover", migration: id, guest, epoch, role: "destination" });
+  const request = { ...requests.supersede, guest: "db1" };
+  const stranger = await host.post("supersede", JSON.stringify(request), { as: "host-c" });
+  expect(stranger.body).toMatchObject({ code: "SOJ_NOT_SOURCE" });
+  const own = await host.post("supersede", JSON.stringify(request));
+  expect(own.body).toMatchObject({ code: "SOJ_STALE_EPOCH" });
+  expect(host.records.get("db1")).toEqual(bystander);
+  expect(host.steps()).toEqual(["takeover"]);
+});
+
+test("when a migration is over a stranger has no say in it either", async () => {
+  const { id, guest, epoch } = identity;
+  const written = { migration: id, guest, epoch, role: "destination" } as const;
+  host.journal.append({ step: "prepared", ...written, peer: "host-a" });
+  host.journal.append({ step: "takeover", ...written });
+  host.journal.append({ step: "finished", ...written });
+  const hosting = {
+    stage: "running",
+    tableIndex: 0,
+    homeTunnel: null,
+    sourceTunnel: null,
+  } as const;
+  const running = { ...recordOf(guest, 10), epoch, hosting };
+  host.records.put(running);
+  const reply = await host.post("supersede", JSON.stringify(requests.supersede), { as: "host-c" });
+  expect(reply).toMatchObject({ status: 403, body: { code: "SOJ_NOT_SOURCE" } });
+  expect(host.records.get(guest)).toEqual(running);
+  expect(host.steps()).not.toContain("superseded");
+});
+
 /** The path of every value in an object, at any depth. */
 function pathsIn(value: unknown, path: string[] = []): string[][] {
   if (typeof value !== "object" || value === null) return [path];
