@@ -76,7 +76,8 @@ export function delegationHandlers(
       const events = log.events.slice(start, start + 1_000);
       return { events, ended: log.ended && start + events.length >= log.events.length };
     },
-    "delegated-cancel": async ({ id }) => {
+    "delegated-cancel": async ({ id }, { peer }) => {
+      if (migrations.isRunning(id)) checkHome(records, migrations.get(id).guest, peer);
       migrations.cancel(id);
       return {};
     },

@@ -60,11 +60,9 @@ export function createHostServices(options: HostServicesOptions): DaemonServices
   ): AsyncGenerator<MigrationEvent> {
     lifelines.followed(id);
     let over = false;
-    const lost = () => {
-      if (!over) lifelines.lose(id);
-    };
-    if (signal.aborted) lost();
-    signal.addEventListener("abort", lost, { once: true });
+    const left = () => lifelines.left(id, over);
+    if (signal.aborted) left();
+    signal.addEventListener("abort", left, { once: true });
     for await (const event of events) {
       over ||= event.type === "report" || event.type === "error";
       yield event;
@@ -94,13 +92,18 @@ export function createHostServices(options: HostServicesOptions): DaemonServices
     },
     async startMigration(request, { idempotencyKey: key, abortUnlessFollowed } = {}) {
       const idempotency = key === undefined ? null : idempotencyOf(key, request);
-      const start = () => {
+      const begin = () => {
         const peer = elsewhere(request.guest);
         if (peer === null) return starter.start(request, idempotency);
         return delegateMigration(peer, request, idempotency, options.mirrors);
       };
+      // A request that only repeats another's key has begun nothing, and ends nothing.
+      const start = async () => {
+        const begun = await begin();
+        if (abortUnlessFollowed) lifelines.expectFollower(begun);
+        return begun;
+      };
       const id = idempotency === null ? await start() : await starts.start(idempotency, start);
-      if (abortUnlessFollowed) lifelines.expectFollower(id);
       return { id, state: migrations.get(id).state };
     },
     listMigrations: async (limit = listedMigrations) =>

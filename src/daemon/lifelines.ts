@@ -9,37 +9,50 @@ export class Lifelines implements Disposable {
   readonly #cancel: (id: string) => Promise<unknown>;
   readonly #logger: Logger;
   readonly #due = new Map<string, Timer>();
+  readonly #followers = new Map<string, number>();
 
   constructor(cancel: (id: string) => Promise<unknown>, logger: Logger) {
     this.#cancel = cancel;
     this.#logger = logger;
   }
 
-  /** Begun by a caller that must come to follow it. */
+  /** Just begun, by a caller that must come to follow it. */
   expectFollower(id: string): void {
-    this.#due.get(id)?.cancel();
+    this.#waitNoMore(id);
     this.#due.set(
       id,
-      startTimer(() => this.lose(id), followerDueMs, false),
+      startTimer(() => this.#lose(id), followerDueMs, false),
     );
   }
 
   followed(id: string): void {
-    this.#due.get(id)?.cancel();
-    this.#due.delete(id);
+    this.#waitNoMore(id);
+    this.#followers.set(id, (this.#followers.get(id) ?? 0) + 1);
   }
 
-  /** Its follower is gone before its end. */
-  lose(id: string): void {
-    this.followed(id);
+  /** One of its followers is gone; before its end, the last one ends it. */
+  left(id: string, isOver: boolean): void {
+    const others = (this.#followers.get(id) ?? 1) - 1;
+    if (others > 0) this.#followers.set(id, others);
+    else this.#followers.delete(id);
+    if (others <= 0 && !isOver) this.#lose(id);
+  }
+
+  [Symbol.dispose](): void {
+    for (const timer of this.#due.values()) timer.cancel();
+    this.#due.clear();
+  }
+
+  #lose(id: string): void {
+    this.#waitNoMore(id);
     this.#logger.warn({ migration: id }, "who began it is gone: it is cancelled, as was asked for");
     this.#cancel(id).catch((error: unknown) =>
       this.#logger.warn({ migration: id, err: error }, "too late: the migration goes on"),
     );
   }
 
-  [Symbol.dispose](): void {
-    for (const timer of this.#due.values()) timer.cancel();
-    this.#due.clear();
+  #waitNoMore(id: string): void {
+    this.#due.get(id)?.cancel();
+    this.#due.delete(id);
   }
 }

@@ -20,6 +20,9 @@ export interface NotifyRequest {
 /** A watchdog's keep-alive waits for a standing guest this often, 100 ms each; then it comes all the same. */
 const longestWait = { times: 20, eachMs: 100 };
 
+/** Each keep-alive is a process of its own: an absurd interval starts no more of them. */
+const shortestFeedMs = 100;
+
 /**
  * What the environment asks of process `pid`, or null outside of a service manager. The variables are removed: QEMU
  * processes live on without us and must not speak for us.
@@ -69,7 +72,11 @@ export class ServiceManager implements Disposable {
   #feedLater(): void {
     const { watchdogMs } = this.#request ?? { watchdogMs: null };
     if (watchdogMs === null || this.#isDisposed) return;
-    this.#timer = startTimer(() => void this.#feed(), watchdogMs / 4, false);
+    this.#timer = startTimer(
+      () => void this.#feed(),
+      Math.max(watchdogMs / 4, shortestFeedMs),
+      false,
+    );
   }
 
   async #feed(): Promise<void> {

@@ -103,12 +103,13 @@ export class Journal implements Disposable {
     return this.has(migration, "resolved-destination") ? "destination" : null;
   }
 
-  /** An operator's decisions at sources that their destinations have not been told of. */
+  /** An operator's decisions at sources that their destinations, where they are known, have not been told of. */
   untold(): JournalRecord[] {
     return this.#records.filter(
       (record) =>
         isResolution(record) &&
         record.role === "source" &&
+        record.peer !== undefined &&
         !this.has(record.migration, "destination-told"),
     );
   }

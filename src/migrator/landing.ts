@@ -28,6 +28,6 @@ export async function land(
     );
   }
   await delay(guestFirstMs);
-  if (!isStill()) return;
-  await network.change(landed);
+  using _held = await network.hold();
+  if (isStill()) await network.changeWhileHeld(landed);
 }

@@ -28,9 +28,22 @@ test("a migration whose caller never comes to follow it is cancelled; one that i
   expect(cancelled).toEqual(["m1"]);
 });
 
+test("while somebody else follows it, one who leaves cancels nothing; nor does anybody once it is over", async () => {
+  lifelines.followed("m1");
+  lifelines.followed("m1");
+  lifelines.left("m1", false);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(cancelled).toEqual([]);
+  lifelines.left("m1", false);
+  expect(cancelled).toEqual(["m1"]);
+  lifelines.followed("m2");
+  lifelines.left("m2", true);
+  expect(cancelled).toEqual(["m1"]);
+});
+
 test("a lost follower cancels at once, and a cancellation that is too late is no failure", async () => {
   lifelines.followed("m1");
-  lifelines.lose("m1");
+  lifelines.left("m1", false);
   await vi.advanceTimersByTimeAsync(1);
   expect(cancelled).toEqual(["m1"]);
 });

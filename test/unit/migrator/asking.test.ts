@@ -138,6 +138,20 @@ test("a decision for the source is told until it is heard, with both epochs, als
   expect(journal.untold()).toEqual([]);
 });
 
+test("a decision about a migration whose other host nobody knows any more is told to nobody", async () => {
+  journal.append({
+    step: "resolved-source",
+    migration: "m1",
+    guest: "web1",
+    epoch: 3,
+    role: "source",
+  });
+  using notices = new Notices(contextOf());
+  notices.tell();
+  await vi.advanceTimersByTimeAsync(600_000);
+  expect(calls).toEqual([]);
+});
+
 test.each([
   ["has taken over: it is told that the guest is its own", "taken-over", true],
   [
