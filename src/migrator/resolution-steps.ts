@@ -9,8 +9,10 @@ export function plannedSteps(decision: {
   host: string;
   other: string;
   isReachable: boolean;
+  /** The guest has no process at `host`. */
+  isGone: boolean;
 }): string[] {
-  const { keep, role, isOpen, guest, host, other, isReachable } = decision;
+  const { keep, role, isOpen, guest, host, other, isReachable, isGone } = decision;
   if (!isOpen) {
     return [
       `${host} writes the decision into its journal, and may move ${guest} again; the guest stays as it is`,
@@ -28,13 +30,15 @@ export function plannedSteps(decision: {
         ];
   }
   const first = isReachable
-    ? [`${other} is asked for its final word, and what it says is done; only if it says nothing:`]
+    ? [`${other} is asked for its final word, and what it says is done; only if it refuses to say:`]
     : [`${other} does not answer: be sure that ${riskOf(keep, guest, other)}`];
   const written = `${host} writes the decision into its journal; it cannot be taken back`;
   const effects =
     keep === "source"
       ? [
-          `${guest} goes on at ${host}, and its network comes back here`,
+          isGone
+            ? `${guest} has no process at ${host} any more: it is lost, and can be started anew`
+            : `${guest} goes on at ${host}, and its network comes back here`,
           `once ${other} is heard from, its copy of ${guest} is ended, whatever it did meanwhile`,
         ]
       : [

@@ -1,4 +1,4 @@
-import { preconditionError, SojournError } from "../platform/errors.ts";
+import { ExitCode, preconditionError, SojournError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { Destinations } from "./destinations.ts";
 import type { JournalStep } from "./journal-record.ts";
@@ -78,7 +78,10 @@ export class Resolutions {
       here: { host, ...here },
       there: there === null ? null : { host: other, ...there },
       ...{ unreachable, refusal },
-      steps: plannedSteps({ keep, role, isOpen, guest, host, other, isReachable: there !== null }),
+      steps: plannedSteps({
+        ...{ keep, role, isOpen, guest, host, other, isReachable: there !== null },
+        isGone: here.run_state === "none",
+      }),
     };
   }
 
@@ -115,7 +118,7 @@ export class Resolutions {
     resolution: Resolution,
   ): Promise<void> {
     const { journal } = this.#context;
-    const word = resolution.there === null ? null : await this.#finalWord(id, subject);
+    const word = resolution.there === null ? null : await this.#finalWord(id, subject, resolution);
     if (word !== null) {
       const agreed = (word === "taken-over") === (keep === "destination");
       if (agreed && journal.isHeld(subject.guest)) this.#write(id, keep, subject);
@@ -169,14 +172,25 @@ export class Resolutions {
     journal.release(guest);
   }
 
-  async #finalWord(id: string, { guest, epoch, peer }: Subject): Promise<string | null> {
+  /**
+   * Null when the destination refuses to say. @throws SojournError `SOJ_RESOLVE_REFUSED` when it answers other
+   * questions but not this one: it may be taking the guest over just now.
+   */
+  async #finalWord(
+    id: string,
+    { guest, epoch, peer }: Subject,
+    resolution: Resolution,
+  ): Promise<string | null> {
     const instance = this.#context.guests.instance(guest);
     const task = { id, guest, epoch, to: peer ?? "" };
-    const answer = await askForFinalWord(this.#context, task, instance).catch((error: unknown) => {
+    try {
+      return (await askForFinalWord(this.#context, task, instance)).state;
+    } catch (error) {
       this.#context.logger.warn({ migration: id, err: error }, "no final word");
-      return null;
-    });
-    return answer?.state ?? null;
+      if (isRefusal(error)) return null;
+      const reason = `${peer} answers, but does not say whether it runs it; ask again, or cut it off first`;
+      throw refused(resolution, reason);
+    }
   }
 
   async #askPeer(id: string, { guest, peer }: Subject) {
@@ -213,6 +227,12 @@ export class Resolutions {
     const { guest, role, epoch, peer = null } = last;
     return { guest, role, epoch, peer, record: null };
   }
+}
+
+/** The peer has understood the question and will not answer it later either. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof SojournError)) return false;
+  return !error.retryable && error.exitCode === ExitCode.precondition;
 }
 
 function refused({ id, guest, keep }: Resolution, reason: string): SojournError {

@@ -93,12 +93,27 @@ test("what has ended is not for deciding, except where a damaged journal holds t
   expect(refusalOf({ ...atSource, here: lost, keep: "destination" })).toBeNull();
 });
 
+test("who keeps a guest at a source that has lost it is told that it is lost", () => {
+  const names = { guest: "web1", host: "host-a", other: "host-b" };
+  const decision = { keep: "source", role: "source", isOpen: true, isReachable: false } as const;
+  const steps = plannedSteps({ ...decision, isGone: true, ...names }).join();
+  expect(steps).toContain("it is lost");
+  expect(steps).not.toContain("goes on");
+});
+
 test("every decision is explained", () => {
   for (const keep of ["source", "destination"] as const) {
     for (const role of ["source", "destination"] as const) {
       for (const isOpen of [true, false]) {
         const names = { guest: "web1", host: "host-a", other: "host-b" };
-        const steps = plannedSteps({ keep, role, isOpen, isReachable: false, ...names });
+        const steps = plannedSteps({
+          keep,
+          role,
+          isOpen,
+          isReachable: false,
+          isGone: false,
+          ...names,
+        });
         expect(steps.join()).toContain("writes the decision into its journal");
       }
     }
