@@ -27,7 +27,8 @@ export async function resumeUnlessRunning(
 ): Promise<number | null> {
   while (instance.isAlive()) {
     try {
-      if ((await instance.runState()) === "running") return null;
+      const state = await instance.runState();
+      if (state === "running" || needsReset(state)) return null;
       return await resumeOnce(instance);
     } catch (error) {
       logger.error({ guest: instance.guest, err: error }, "the guest does not run yet");
@@ -35,6 +36,14 @@ export async function resumeUnlessRunning(
     await delay(retryMs);
   }
   return null;
+}
+
+/**
+ * True for a guest that stands because of a fault of its own, and that QEMU refuses to continue before a reset
+ * (`runstate_needs_reset` in system/runstate.c): nobody's waiting would make it run.
+ */
+export function needsReset(state: string): boolean {
+  return state === "internal-error" || state === "shutdown";
 }
 
 async function resumeOnce(instance: GuestInstance): Promise<number | null> {

@@ -5,6 +5,7 @@ import { attachmentOf, deliveryRoute } from "./network.ts";
 import { persistently } from "./persistently.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
+import { needsReset } from "./resume.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { mayRun } from "./stopped-copy.ts";
 
@@ -246,5 +247,7 @@ export async function giveBack(facts: Pick<MigrationFacts, "instance" | "resume"
       await delay(5);
     }
   }
-  if (facts.resume && (await instance.runState()) !== "running") await instance.cont();
+  if (!facts.resume) return;
+  const state = await instance.runState();
+  if (state !== "running" && !needsReset(state)) await instance.cont();
 }
