@@ -21,10 +21,7 @@ export async function noteGuestEnded(
   }
   if (record?.redirect?.host !== peer || record.hosting !== null) return;
   const what = `forgetting ${guest}, which has ended`;
-  const forget = async () => {
-    const current = records.get(guest) ?? record;
-    if (current === record) await network.forget(guest);
-  };
+  const forget = () => network.forget(guest, (current = record) => current === record);
   if (await persistently(what, logger, forget)) return;
   throw new SojournError("SOJ_NOT_FORGOTTEN", `${guest} is not forgotten yet`, {
     retryable: true,

@@ -255,13 +255,8 @@ export class Guests {
         return;
       }
     }
-    const forgotten = await persistently(
-      `forgetting ${guest}, which has ended`,
-      this.#logger,
-      async () => {
-        const current = this.#records.get(guest) ?? record;
-        if (current === record) await this.#network.forget(guest);
-      },
+    const forgotten = await persistently(`forgetting ${guest}, which has ended`, this.#logger, () =>
+      this.#network.forget(guest, (current = record) => current === record),
     );
     if (!forgotten) startTimer(() => this.#forgetLater(record), tellAgainMs, false);
   }

@@ -72,10 +72,16 @@ export class HostNetwork {
     }
   }
 
-  /** Forgets the guest and removes what belonged to it. */
-  async forget(guest: string): Promise<void> {
+  /**
+   * Forgets the guest and removes what belonged to it.
+   * @param isMeant asked once the network is ours, with the record of then: it may be another's by now.
+   */
+  async forget(
+    guest: string,
+    isMeant: (current: GuestRecord | undefined) => boolean = () => true,
+  ): Promise<void> {
     using _held = await this.#lock.acquire();
-    await this.forgetWhileHeld(guest);
+    if (isMeant(this.#records.get(guest))) await this.forgetWhileHeld(guest);
   }
 
   /** The same for a caller that holds `hold()`. */
