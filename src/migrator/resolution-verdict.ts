@@ -27,15 +27,16 @@ export function refusalOf({ keep, role, isOpen, here, there }: ResolutionCase): 
   const destination = role === "source" ? other : own;
   if (source.has("resolved-source") && keep === "destination") return decided("source");
   if (source.has("resolved-destination") && keep === "source") return decided("destination");
-  if (role === "destination" && keep === "source" && here.run_state === "running") {
-    return "the guest runs here";
-  }
   if (keep === "source") {
     if (destination.has("takeover") && !destination.has("superseded")) {
       return "the destination has taken the guest over, in writing";
     }
     if (source.has("taken-over-by-destination")) {
       return "the source has the destination's word that it has taken the guest over";
+    }
+    if (!destination.has("abort") && !destination.has("superseded")) {
+      const seen = sightOf(role === "source" ? there : here);
+      if (seen !== null) return `${seen} at the destination`;
     }
   } else {
     if (destination.has("abort")) return "the destination has given the guest up, in writing";
@@ -44,6 +45,10 @@ export function refusalOf({ keep, role, isOpen, here, there }: ResolutionCase): 
     }
     if (destination.has("superseded")) return decided("source");
     if (source.has("undone")) return "the guest went on at the source";
+    if (!source.has("taken-over-by-destination")) {
+      const seen = sightOf(role === "source" ? here : there);
+      if (seen !== null) return `${seen} at the source`;
+    }
     if (isKnownUnpromised(role === "source" ? here : there)) {
       return "the source never promised the guest to the destination: it can run at the source only";
     }
@@ -58,6 +63,13 @@ export function refusalOf({ keep, role, isOpen, here, there }: ResolutionCase): 
 /** Its journal is whole, and holds no promise. */
 function isKnownUnpromised(source: HostMigrationFacts | null): boolean {
   return source !== null && !source.held && !stepsOf(source).has("promise");
+}
+
+/** How the guest is seen where it is not to be kept; null when it does not run there. A damaged journal tells nothing. */
+function sightOf(facts: HostMigrationFacts | null): string | null {
+  if (facts?.run_state === "running") return "the guest runs";
+  if (!facts?.held || facts.run_state !== "unknown") return null;
+  return "nobody knows whether the guest runs";
 }
 
 function decided(side: Keep): string {

@@ -8,7 +8,8 @@ type Role = "source" | "destination";
 
 function factsOf(role: Role, ...steps: JournalStep[]): HostMigrationFacts {
   const journal = steps.map((step) => ({ at: "", role, step, epoch: 1 }));
-  return { run_state: role === "source" ? "paused" : "running", held: false, journal };
+  const isRunning = role === "destination" && steps.includes("takeover");
+  return { run_state: isRunning ? "running" : "paused", held: false, journal };
 }
 
 const doubt: JournalStep[] = ["begin", "pausing", "promise", "in-doubt"];
@@ -78,7 +79,7 @@ test.each<[string, JournalStep[], RegExp | null, RegExp | null]>([
 
 test("a destination that took over keeps the guest when its source is gone, and never gives it up", () => {
   expect(refusalOf({ ...atDestination, keep: "destination" })).toBeNull();
-  expect(refusalOf({ ...atDestination, keep: "source" })).toMatch(/runs here/);
+  expect(refusalOf({ ...atDestination, keep: "source" })).toMatch(/taken the guest over/);
   const there = factsOf("source", ...doubt);
   expect(refusalOf({ ...atDestination, there, keep: "destination" })).toMatch(/source answers/);
   const here = { ...factsOf("destination", "prepared"), run_state: "inmigrate" };
@@ -91,6 +92,21 @@ test("what has ended is not for deciding, except where a damaged journal holds t
   expect(refusalOf({ ...over, here: { ...over.here, held: true }, keep: "source" })).toBeNull();
   const lost = { ...factsOf("source", "begin"), held: true };
   expect(refusalOf({ ...atSource, here: lost, keep: "destination" })).toBeNull();
+});
+
+test("a guest that is seen running is not let run, or ended, for the other side", () => {
+  const lost = { held: true, journal: [] };
+  const there = { ...lost, run_state: "running" };
+  expect(refusalOf({ ...atSource, there, keep: "source" })).toMatch(/runs at the destination/);
+  const silent = { ...lost, run_state: "unknown" };
+  expect(refusalOf({ ...atSource, there: silent, keep: "source" })).toMatch(
+    /nobody knows .* at the destination/,
+  );
+  const paused = { ...lost, run_state: "paused" };
+  expect(refusalOf({ ...atSource, there: paused, keep: "source" })).toBeNull();
+  const here = { ...lost, run_state: "running" };
+  expect(refusalOf({ ...atSource, here, keep: "destination" })).toMatch(/runs at the source/);
+  expect(refusalOf({ ...atSource, here, keep: "source" })).toBeNull();
 });
 
 test("who keeps a guest at a source that has lost it is told that it is lost", () => {
