@@ -1,11 +1,11 @@
 import { expect } from "vitest";
-import { labNodePrefix } from "../../../src/lab/index.ts";
-import { type Prober, startProber } from "../../../src/probe/prober.ts";
-import { kernelState, TestLab } from "../../support/lab.ts";
+import { TestLab } from "../../support/lab.ts";
 import { daemonResources, mostVarying } from "./daemon-resources.ts";
+import { EchoSession } from "./echo-session.ts";
 import { FaultHosts, hosts } from "./fault-hosts.ts";
 import { FollowedMigration } from "./followed-migration.ts";
 import { FreezeWatch } from "./freeze-watch.ts";
+import { type KernelStates, kernelStates } from "./kernel-states.ts";
 
 export { hosts } from "./fault-hosts.ts";
 export const guest = "web1";
@@ -17,8 +17,6 @@ const freezeAllowanceMs = 1_000;
 
 /** A destination whose source has forgotten it gives up after this long (destinations.ts). */
 export const leaseMs = 30_000;
-
-type KernelStates = Record<string, Record<string, string>>;
 
 /** What became of one test. */
 export interface EndedCase {
@@ -33,7 +31,7 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
   /** Descriptors of each daemon, by kind, while the guest is at home. */
   #held: Record<string, Record<string, number>> = {};
   #away: KernelStates | null = null;
-  #session: Prober | null = null;
+  readonly #session = new EchoSession(this.lab.name, guestAddress);
   #freezes: FreezeWatch | null = null;
   #sinceMs = 0;
   #limitMs: number | null = frozenDeadlineMs + freezeAllowanceMs;
@@ -48,14 +46,14 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
 
   /** The kernel state that every fault must come back to. */
   async remember(): Promise<void> {
-    this.#before = await this.#kernelStates();
+    this.#before = await kernelStates(this, hosts);
     this.#held = Object.fromEntries(hosts.map((host) => [host, this.#resources(host).descriptors]));
   }
 
   /** Takes the kernel state of a guest that is away from a move that nothing disturbs. */
   async rememberAway(): Promise<void> {
     expect((await this.migrate("host-a", "host-b").ended).exitCode).toBe(0);
-    this.#away = await this.#kernelStates();
+    this.#away = await kernelStates(this, hosts);
     expect((await this.migrate("host-b", "host-a").ended).exitCode).toBe(0);
   }
 
@@ -86,35 +84,17 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
 
   /** Opens an echo session from the client that runs until the next; `patienceMs` for a guest that is booting. */
   async openSession(patienceMs = 0): Promise<void> {
-    await this.#session?.[Symbol.asyncDispose]();
-    const deadlineMs = Date.now() + patienceMs;
-    this.#session = await this.#startSession().catch((error: unknown) => {
-      if (Date.now() > deadlineMs) throw error;
-      return null;
-    });
-    if (this.#session === null) await this.openSession(deadlineMs - Date.now());
+    await this.#session.open(patienceMs);
   }
 
-  /**
-   * The session of `openSession` is whole, in order, and answers after everything that happened; after a long
-   * hole only when TCP next tries (RFC 6298: its timer doubles).
-   */
+  /** The session of `openSession` is whole and still answers. */
   async expectSessionAlive(withinMs = 30_000): Promise<void> {
-    const session = this.#session;
-    if (session === null) throw new Error("no session was opened");
-    const answers = () => {
-      const series = session.snapshot();
-      return series.kind === "tcp-echo" ? series.receivedMs.length : 0;
-    };
-    const known = answers();
-    await expect.poll(answers, { timeout: withinMs, interval: 50 }).toBeGreaterThan(known);
-    expect(session.snapshot().broken).toBeNull();
+    await this.#session.expectAlive(withinMs);
   }
 
   /** The session of `openSession` is over, as after a restart of the guest. */
   async expectSessionBroken(): Promise<void> {
-    const broken = () => this.#session?.snapshot().broken ?? null;
-    await expect.poll(broken, { timeout: 60_000, interval: 200 }).not.toBeNull();
+    await this.#session.expectBroken();
   }
 
   /** Starts `sojourn migrate` and follows it. */
@@ -172,7 +152,7 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
   }
 
   async expectKernelAsBefore(): Promise<void> {
-    expect(await this.#kernelStates()).toEqual(this.#before);
+    expect(await kernelStates(this, hosts)).toEqual(this.#before);
   }
 
   /** One copy of the guest exists, it runs at host-b, both hosts say so and lead its traffic there. */
@@ -180,7 +160,7 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     expect(await this.placeAt("host-a")).toEqual({ state: "away", host: "host-b" });
     expect(await this.placeAt("host-b")).toEqual({ state: "running", host: "host-b" });
     await this.expectOnlyCopyAt("host-b");
-    if (this.#away !== null) expect(await this.#kernelStates()).toEqual(this.#away);
+    if (this.#away !== null) expect(await kernelStates(this, hosts)).toEqual(this.#away);
     await this.expectSessionAlive();
   }
 
@@ -188,7 +168,7 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
   async repairMs(host: (typeof hosts)[number]): Promise<number> {
     const startedMs = performance.now();
     const wanted = this.#away?.[host];
-    const state = async () => comparable({ [host]: await kernelState(this, host) })[host];
+    const state = async () => (await kernelStates(this, [host]))[host];
     await expect.poll(state, { timeout: 15_000, interval: 20 }).toEqual(wanted);
     return performance.now() - startedMs;
   }
@@ -255,27 +235,12 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#freezes?.[Symbol.asyncDispose]();
-    await this.#session?.[Symbol.asyncDispose]();
+    await this.#session[Symbol.asyncDispose]();
     await this.lab[Symbol.asyncDispose]();
   }
 
   #resources(host: string) {
     return daemonResources(this.daemonOn(host));
-  }
-
-  #startSession(): Promise<Prober> {
-    return startProber({
-      kind: "tcp-echo",
-      host: guestAddress,
-      port: 7,
-      intervalMs: 20,
-      commandPrefix: labNodePrefix(this.lab.name, "client"),
-    });
-  }
-
-  async #kernelStates(): Promise<KernelStates> {
-    const states = hosts.map(async (host) => [host, await kernelState(this, host)] as const);
-    return comparable(Object.fromEntries(await Promise.all(states)));
   }
 }
 
@@ -291,22 +256,4 @@ export function rolledBackIn(step: string, code: string) {
       guest_state: "running-at-source",
     },
   };
-}
-
-/** Without what the kernel numbers or draws anew each time, and what comes and goes with traffic and guests. */
-function comparable(states: KernelStates): KernelStates {
-  const text = JSON.stringify(states)
-    .replace(/ (id|tag|pref|handle) [0-9a-fx]+/g, " $1 N")
-    .replace(/ linkdown\b|NO-CARRIER,|,LOWER_UP/g, "")
-    .replace(/(guests0 +)(UP|DOWN)\b/g, "$1")
-    .replace(/(sjx[0-9a-f]+\S* +UP +)[0-9a-f:]{17}/g, "$1MAC")
-    .replace(/elements = \{[^}]* expires [^}]*\}/g, "")
-    .replace(/(\\[nt]|\s)+/g, " ");
-  const parsed = JSON.parse(text) as KernelStates;
-  for (const state of Object.values(parsed)) {
-    for (const [name, value] of Object.entries(state)) state[name] = value.trim();
-    const tables = (state.nft ?? "").split(/(?=\btable )/).map((table) => table.trim());
-    state.nft = tables.toSorted().join(" ");
-  }
-  return parsed;
 }
