@@ -1,19 +1,20 @@
-import { startTimer, wallClockMs } from "../platform/clock.ts";
+import { wallClockMs } from "../platform/clock.ts";
+import { waitAtMost } from "../platform/waiting.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import { endOfAbandoned } from "./abandoned.ts";
 import { Afterwards } from "./afterwards.ts";
-import { endingError, tooLate } from "./endings.ts";
+import { tooLate } from "./endings.ts";
 import { EventLog } from "./event-log.ts";
 import { progressEvent } from "./events.ts";
 import type { History } from "./history.ts";
 import { initialFacts } from "./initial-facts.ts";
 import { Inquiries } from "./inquiries.ts";
 import { MigrationBook } from "./migration-book.ts";
+import { migrationEnd } from "./migration-end.ts";
 import type { Failure, MigrationState, MigrationEvent as StateEvent } from "./migration-state.ts";
 import { isPhase } from "./phases.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationReport, Outcome } from "./report.ts";
-import { reportOf } from "./report-of.ts";
 import { answeredLate, resumeSource } from "./resumption.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
 import { SourceMigration } from "./source-migration.ts";
@@ -96,10 +97,7 @@ export class Migrations {
     this.#inquiries[Symbol.dispose]();
     const running = [...this.#running.values()];
     for (const { migration } of running) migration?.cancel();
-    const timer = Promise.withResolvers<void>();
-    const timeout = startTimer(timer.resolve, graceMs);
-    await Promise.race([Promise.allSettled(running.map(({ done }) => done)), timer.promise]);
-    timeout.cancel();
+    await waitAtMost(graceMs, Promise.allSettled(running.map(({ done }) => done)));
     this.#book.flush();
   }
 
@@ -151,10 +149,8 @@ export class Migrations {
 
   /** Resolves when the migration is not under way any more, or after `waitMs`. */
   async settled(id: string, waitMs: number): Promise<void> {
-    const timer = Promise.withResolvers<void>();
-    const timeout = startTimer(timer.resolve, waitMs);
-    await Promise.race([this.#running.get(id)?.done, timer.promise]);
-    timeout.cancel();
+    const running = this.#running.get(id);
+    if (running !== undefined) await waitAtMost(waitMs, running.done);
   }
 
   /** @throws SojournError `SOJ_MIGRATION_UNKNOWN` (404). */
@@ -275,32 +271,13 @@ export class Migrations {
     event: StateEvent,
     earlier: StoredMigration | undefined,
   ): Promise<void> {
-    const { task, facts } = migration;
+    const { task } = migration;
     const end = await migration.run(event);
-    const outcome = end.outcome;
-    const error = end.failure === null ? null : endingError(outcome, end.failure, task);
-    const failed = outcome === "completed" ? null : (error?.toRecord() ?? null);
-    if (outcome === "completed" && error !== null) {
-      const fields = { migration: task.id, err: error };
-      this.#context.logger.error(fields, "completed, but not cleaned up");
-    }
-    // One that was completed before and only had to be cleaned up after keeps its report.
-    const told = outcome === "completed" && earlier?.state === outcome ? earlier.report : null;
-    const { host, journal } = this.#context;
-    const resolved = journal.resolutionOf(task.id);
-    const report = told ?? reportOf(host.name, task, facts, outcome, budgetMs, resolved);
-    const ended = { state: outcome, endedMs: wallClockMs(), report, error: failed };
-    // What was told once stands, though the guest may have ended since.
-    const stands = earlier !== undefined && isCertain(earlier) ? earlier : ended;
-    this.#book.keep({ ...this.get(task.id), ...stands });
-    events.push(failed ?? report);
+    const { kept, told } = migrationEnd(this.#context, migration, end, budgetMs, earlier);
+    this.#book.keep({ ...this.get(task.id), ...kept });
+    events.push(told);
     events.end();
     this.#running.delete(task.id);
     this.#inquiries.begin(task);
   }
-}
-
-/** True for one that was told to have ended, and how. */
-function isCertain({ endedMs, state }: StoredMigration): boolean {
-  return endedMs !== null && state !== "in-doubt";
 }
