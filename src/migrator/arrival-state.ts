@@ -1,4 +1,4 @@
-import { startTimer } from "../platform/clock.ts";
+import { waitAtMost } from "../platform/waiting.ts";
 import type { DestinationState } from "./procedures.ts";
 
 /** How far an arriving guest is, as its source is told. */
@@ -37,10 +37,7 @@ export class ArrivalState {
   /** Resolves when the phase is no longer `incoming`, or after `waitMs`. */
   async wait(waitMs: number): Promise<DestinationState> {
     if (this.#phase !== "incoming" || waitMs === 0) return this.answer();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = startTimer(resolve, waitMs);
-    await Promise.race([this.changed, promise]);
-    timer.cancel();
+    await waitAtMost(waitMs, this.changed);
     return this.answer();
   }
 }

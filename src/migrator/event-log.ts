@@ -1,4 +1,4 @@
-import { startTimer } from "../platform/clock.ts";
+import { waitAtMost } from "../platform/waiting.ts";
 
 /** Events of one migration: kept from the first on, and passed to whoever follows. */
 export class EventLog<Event> {
@@ -28,10 +28,7 @@ export class EventLog<Event> {
   /** Resolves when there is an event number `from`, when the log has ended, or after `waitMs`. */
   async wait(from: number, waitMs: number): Promise<void> {
     if (this.#events.length > from || this.#ended) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = startTimer(resolve, waitMs);
-    await Promise.race([this.#changed.promise, promise]);
-    timer.cancel();
+    await waitAtMost(waitMs, this.#changed.promise);
   }
 
   /** All events, past ones first, until the log ends or `signal` fires. */

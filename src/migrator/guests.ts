@@ -6,6 +6,7 @@ import { startTimer } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import { checkName } from "../platform/names.ts";
+import { waitAtMost } from "../platform/waiting.ts";
 import { isWorthRepeating } from "./guest-ended.ts";
 import type { HostNetwork } from "./host-network.ts";
 import { attachmentOf, guestNetworkOf, type HostFacts } from "./network.ts";
@@ -124,10 +125,7 @@ export class Guests {
       throw preconditionError("SOJ_GUEST_NOT_HERE", `${name} ${placeOf(record, this.#host.name)}`);
     }
     await instance.powerDown();
-    const grace = Promise.withResolvers<void>();
-    const timer = startTimer(grace.resolve, graceMs, false);
-    await Promise.race([instance.ended, grace.promise]);
-    timer.cancel();
+    await waitAtMost(graceMs, instance.ended);
     await instance.quit();
     await this.noteEnded(instance);
   }

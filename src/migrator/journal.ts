@@ -1,6 +1,7 @@
-import { startTimer, wallClockMs } from "../platform/clock.ts";
+import { wallClockMs } from "../platform/clock.ts";
 import { preconditionError, SojournError } from "../platform/errors.ts";
 import { diskStorage, type Storage } from "../platform/storage.ts";
+import { within } from "../platform/waiting.ts";
 import { JournalFile, type JournalOpening } from "./journal-file.ts";
 import { encodeRecord, type JournalDamage } from "./journal-format.ts";
 import {
@@ -53,15 +54,8 @@ export class Journal implements Disposable {
    */
   async appendWithin(record: Omit<JournalRecord, "at">, withinMs: number): Promise<void> {
     const { complete, bytes } = this.#encode(record);
-    const late = Promise.withResolvers<never>();
-    const timer = startTimer(() => late.reject(this.#slow(withinMs)), withinMs);
-    const written = this.#file.appendInBackground(bytes);
-    written.catch(() => {});
-    try {
-      await Promise.race([written, late.promise]);
-    } finally {
-      timer.cancel();
-    }
+    const written = () => this.#file.appendInBackground(bytes);
+    await within(withinMs, written, () => this.#slow(withinMs));
     this.#note(complete);
   }
 

@@ -1,6 +1,7 @@
 import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
-import { monotonicMs, startTimer, wallClockMs } from "../platform/clock.ts";
+import { monotonicMs, wallClockMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
+import { within } from "../platform/waiting.ts";
 import { StoppedByHypervisor } from "./convergence.ts";
 import { rejectionOf } from "./interruptible.ts";
 import { attachmentOf, redirectRoute } from "./network.ts";
@@ -31,11 +32,11 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
     timeoutMs: frozenDeadlineMs,
   });
   stopped.catch(() => {});
-  const [, , runState] = await within(frozenDeadlineMs, [
-    release(context, instance),
-    instance.stop(),
-    instance.runState(),
-  ]);
+  const [, , runState] = await within(
+    frozenDeadlineMs,
+    () => Promise.all([release(context, instance), instance.stop(), instance.runState()]),
+    () => notStoppedInTime(frozenDeadlineMs),
+  );
   if (!facts.pace.ownStop.includes(runState)) throw new StoppedByHypervisor();
   facts.stoppedMs = facts.timeline.mark("stop", context.host.name, stampOf(await stopped));
 }
@@ -139,23 +140,9 @@ export async function continueMigration(
   await answered;
 }
 
-/** @throws SojournError `SOJ_FROZEN_DEADLINE` unless all are there in time. */
-async function within<Parts extends readonly unknown[]>(
-  deadlineMs: number,
-  parts: readonly [...Parts],
-): Promise<{ -readonly [Index in keyof Parts]: Awaited<Parts[Index]> }> {
-  const late = Promise.withResolvers<never>();
-  const timer = startTimer(() => {
-    const message = `QEMU did not answer within ${deadlineMs} ms of being told to stop the guest`;
-    late.reject(new SojournError("SOJ_FROZEN_DEADLINE", message, { retryable: true }));
-  }, deadlineMs);
-  const all = Promise.all(parts);
-  all.catch(() => {});
-  try {
-    return await Promise.race([all, late.promise]);
-  } finally {
-    timer.cancel();
-  }
+function notStoppedInTime(deadlineMs: number): SojournError {
+  const message = `QEMU did not answer within ${deadlineMs} ms of being told to stop the guest`;
+  return new SojournError("SOJ_FROZEN_DEADLINE", message, { retryable: true });
 }
 
 function leftPrecopy(event: GuestEvent): boolean {
