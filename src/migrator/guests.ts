@@ -1,15 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { type GuestDefinition, parseGuestDefinition } from "../hypervisor/definition.ts";
+import type { GuestDefinition } from "../hypervisor/definition.ts";
 import type { GuestInstance, Hypervisor } from "../hypervisor/hypervisor.ts";
 import { startTimer } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import { checkName } from "../platform/names.ts";
 import { waitAtMost } from "../platform/waiting.ts";
+import { definedNames, readDefinition } from "./guest-definitions.ts";
 import { isWorthRepeating } from "./guest-ended.ts";
+import { recordAtHome } from "./home-record.ts";
 import type { HostNetwork } from "./host-network.ts";
-import { attachmentOf, guestNetworkOf, type HostFacts } from "./network.ts";
+import { attachmentOf, type HostFacts } from "./network.ts";
 import { persistently } from "./persistently.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
@@ -135,39 +135,18 @@ export class Guests {
     checkName("guest", name);
     const record = this.#records.get(name);
     if (record !== undefined) return record.definition;
-    const path = join(this.#definitionsFolder, `${name}.toml`);
-    if (!existsSync(path)) {
-      throw preconditionError(
-        "SOJ_GUEST_UNKNOWN",
-        `there is no guest ${name} on ${this.#host.name}`,
-        {
-          httpStatus: 404,
-          hint: "sojourn guest ls",
-        },
-      );
-    }
-    const definition = parseGuestDefinition(readFileSync(path, "utf8"), path);
-    if (definition.name !== name) {
-      throw preconditionError(
-        "SOJ_GUEST_UNKNOWN",
-        `${path} defines ${definition.name}, not ${name}`,
-      );
-    }
-    return definition;
+    return readDefinition(this.#definitionsFolder, name, this.#host.name);
   }
 
   /** Names of all guests that are defined here or that this host knows a place of. */
   names(): string[] {
-    const defined = existsSync(this.#definitionsFolder)
-      ? readdirSync(this.#definitionsFolder)
-          .filter((file) => file.endsWith(".toml"))
-          .map((file) => file.slice(0, -".toml".length))
-      : [];
-    return [...new Set([...defined, ...this.#records.all().map((record) => record.guest)])].sort();
+    const placed = this.#records.all().map((record) => record.guest);
+    return [...new Set([...definedNames(this.#definitionsFolder), ...placed])].sort();
   }
 
   async #boot(definition: GuestDefinition): Promise<void> {
-    const record = await this.#recordAtHome(definition);
+    const { routing } = this.#network;
+    const record = await recordAtHome(this.#host, definition, this.#records.all(), routing);
     await this.#network.change(record);
     try {
       const { tap } = attachmentOf(this.#host, record);
@@ -176,39 +155,6 @@ export class Guests {
       await this.#network.forget(definition.name);
       throw error;
     }
-  }
-
-  async #recordAtHome(definition: GuestDefinition): Promise<GuestRecord> {
-    const address = definition.nics[0]?.addresses[0]?.split("/")[0];
-    const network = address === undefined ? undefined : guestNetworkOf(this.#host, address);
-    if (network === undefined) {
-      throw preconditionError(
-        "SOJ_GUEST_ADDRESS",
-        `${definition.name}'s address ${address ?? "(none)"} is in none of ${this.#host.name}'s guest networks`,
-        { hint: "give its first NIC an address of a [[guest_networks]] subnet" },
-      );
-    }
-    const twin = this.#records.all().find((record) => sharesAddress(record.definition, definition));
-    if (twin !== undefined) {
-      throw preconditionError(
-        "SOJ_GUEST_ADDRESS",
-        `${definition.name} and ${twin.guest} have the same IP or MAC address`,
-      );
-    }
-    return {
-      guest: definition.name,
-      definition,
-      epoch: 0,
-      home: {
-        host: this.#host.name,
-        underlayAddress: this.#host.underlayAddress,
-        gatewayMac: await this.#bridgeMac(network.bridge),
-      },
-      hosting: { stage: "running", tableIndex: 0, homeTunnel: null, sourceTunnel: null },
-      redirect: null,
-      outgoing: null,
-      migration: null,
-    };
   }
 
   /** Cleans up after a process that ended; nothing while a migration owns the guest. */
@@ -231,14 +177,6 @@ export class Guests {
       this.#instances.delete(guest);
       await this.#forget(record);
     }
-  }
-
-  async #bridgeMac(bridge: string): Promise<string> {
-    const mac = await this.#network.routing.linkMac(bridge);
-    if (mac !== null && mac !== "00:00:00:00:00:00") return mac;
-    throw preconditionError("SOJ_BRIDGE_MISSING", `${this.#host.name} has no bridge ${bridge}`, {
-      hint: "make it, with the gateway's address, or correct [[guest_networks]]",
-    });
   }
 
   /** Home hears of it first: it would send the guest's traffic here for ever, and could not start the guest again. */
@@ -267,13 +205,6 @@ export class Guests {
       this.#logger.error({ guest, err: error }, "not cleaned up after the guest"),
     );
   }
-}
-
-function sharesAddress(one: GuestDefinition, other: GuestDefinition): boolean {
-  const used = new Set(one.nics.flatMap(({ mac, addresses }) => [mac, ...addresses]));
-  return other.nics.some(({ mac, addresses }) =>
-    [mac, ...addresses].some((text) => used.has(text)),
-  );
 }
 
 /** Where the record says that the guest is, as the end of a sentence. */

@@ -1,0 +1,33 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type GuestDefinition, parseGuestDefinition } from "../hypervisor/definition.ts";
+import { preconditionError } from "../platform/errors.ts";
+
+const extension = ".toml";
+
+/**
+ * Reads a guest's definition, one NAME.toml a guest. The name is a checked one (names.ts).
+ * @throws SojournError `SOJ_GUEST_UNKNOWN` (404) when there is none, or its file defines another; or what is wrong
+ * in the file.
+ */
+export function readDefinition(folder: string, name: string, host: string): GuestDefinition {
+  const path = join(folder, `${name}${extension}`);
+  if (!existsSync(path)) {
+    throw preconditionError("SOJ_GUEST_UNKNOWN", `there is no guest ${name} on ${host}`, {
+      httpStatus: 404,
+      hint: "sojourn guest ls",
+    });
+  }
+  const definition = parseGuestDefinition(readFileSync(path, "utf8"), path);
+  if (definition.name === name) return definition;
+  const message = `${path} defines ${definition.name}, not ${name}`;
+  throw preconditionError("SOJ_GUEST_UNKNOWN", message);
+}
+
+/** The guests that the folder's files are named after; none without the folder. */
+export function definedNames(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(extension))
+    .map((file) => file.slice(0, -extension.length));
+}
