@@ -4,11 +4,12 @@ import type { Readable } from "node:stream";
 import { monotonicMs } from "../platform/clock.ts";
 import { findTool } from "../platform/command.ts";
 import { asSojournError } from "../platform/errors.ts";
+import { LineSplitter } from "../platform/line-splitter.ts";
 import { AnswerBatch } from "./answer-batch.ts";
-import { LineSplitter } from "./line-splitter.ts";
 import type { ProberMessage } from "./messages.ts";
 import { PacketLedger } from "./packet-ledger.ts";
 import { parsePingReply, parsePingSent } from "./ping-lines.ts";
+import { proberProtocolError } from "./prober-errors.ts";
 import type { NoSessionReason, Session, SessionEvents, SessionOptions } from "./session.ts";
 import { droppedAtSockets } from "./socket-drops.ts";
 import { StampClock } from "./stamp-clock.ts";
@@ -121,7 +122,7 @@ export class PacketSession implements Session {
   }
 
   #read(child: ChildProcessByStdio<null, Readable, Readable>): void {
-    const lines = new LineSplitter(maxLineBytes);
+    const lines = new LineSplitter(maxLineBytes, proberProtocolError);
     child.stdout.on("data", (chunk: Buffer) => {
       const nowMs = monotonicMs();
       for (const line of lines.push(chunk)) this.#accept(line, nowMs);

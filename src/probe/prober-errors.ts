@@ -37,6 +37,11 @@ export function proberDiedError(probed: Probed, exit: ProberExit): SojournError 
   );
 }
 
+/** The measuring process, or the program it reads, does not speak as it should. */
+export function proberProtocolError(what: string, cause?: unknown): SojournError {
+  return new SojournError("SOJ_PROBER_PROTOCOL", `a prober sent ${what}`, { cause });
+}
+
 /** The measuring process does not do what it was asked to; it is ended. */
 export function proberStuckError(probed: Probed, what: string): SojournError {
   return new SojournError(

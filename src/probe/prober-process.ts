@@ -1,7 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { LineSplitter } from "./line-splitter.ts";
+import { LineSplitter } from "../platform/line-splitter.ts";
 import { maxLineBytes, type ProberMessage, parseProberMessage } from "./messages.ts";
+import { proberProtocolError } from "./prober-errors.ts";
 
 const maxStderrBytes = 4096;
 
@@ -61,7 +62,7 @@ export class ProberProcess {
   }
 
   #readMessages(onMessage: (message: ProberMessage) => void): void {
-    const lines = new LineSplitter(maxLineBytes);
+    const lines = new LineSplitter(maxLineBytes, proberProtocolError);
     this.#child.stdout.on("data", (chunk: Buffer) => {
       if (this.#error !== null) return;
       try {

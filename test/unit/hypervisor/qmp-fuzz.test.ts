@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import { QmpConnection } from "../../../src/hypervisor/qemu/qmp/connection.ts";
-import { LineSplitter } from "../../../src/hypervisor/qemu/qmp/line-splitter.ts";
+import { qmpProtocolError } from "../../../src/hypervisor/qemu/qmp/errors.ts";
 import { parseMessage } from "../../../src/hypervisor/qemu/qmp/messages.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
+import { LineSplitter } from "../../../src/platform/line-splitter.ts";
 import { FakeQmp } from "../../support/fake-qmp.ts";
 
 const logger = pino({ level: "silent" });
@@ -88,7 +89,7 @@ test("a stream of any bytes in any pieces, beyond any limit, is lines of message
   );
   fc.assert(
     fc.property(pieces, (chunks) => {
-      const splitter = new LineSplitter(256);
+      const splitter = new LineSplitter(256, qmpProtocolError);
       for (const chunk of chunks) {
         try {
           for (const text of splitter.push(chunk)) parseMessage(text);

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { EchoVerifier, echoMessageBytes, writeEchoMessage } from "../../../src/probe/echo-codec.ts";
-import { LineSplitter } from "../../../src/probe/line-splitter.ts";
 import { parseProberMessage } from "../../../src/probe/messages.ts";
 import { chargenPattern, PatternFollower, patternPeriodBytes } from "../../../src/probe/pattern.ts";
 import { parseProbeTarget } from "../../../src/probe/target.ts";
@@ -129,20 +128,6 @@ describe("lines of a prober", () => {
       unanswered: 0,
     };
     expect(() => parseProberMessage(JSON.stringify(message))).toThrow(/not of its protocol/);
-  });
-
-  test("are cut out of any pieces, and an endless line is refused", () => {
-    fc.assert(
-      fc.property(fc.array(fc.string({ unit: "grapheme", minLength: 1 })), sizes, (texts, cuts) => {
-        const lines = texts.map((text) => text.replaceAll("\n", "")).filter((text) => text !== "");
-        const splitter = new LineSplitter(1000);
-        const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(""));
-        const found = [...pieces(bytes, cuts)].flatMap((piece) => splitter.push(piece));
-        expect(found).toEqual(lines);
-      }),
-    );
-    const splitter = new LineSplitter(10);
-    expect(() => splitter.push(Buffer.from("x".repeat(11)))).toThrow(/more than 10 bytes/);
   });
 });
 

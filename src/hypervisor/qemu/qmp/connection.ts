@@ -1,10 +1,13 @@
 import { connect as connectSocket, type Socket } from "node:net";
 import { monotonicMs } from "../../../platform/clock.ts";
+import { LineSplitter } from "../../../platform/line-splitter.ts";
 import type { Logger } from "../../../platform/log.ts";
 import type { GuestEvent } from "../../hypervisor.ts";
 import { QmpCommandError, qmpClosedError, qmpProtocolError, qmpTimeoutError } from "./errors.ts";
-import { LineSplitter } from "./line-splitter.ts";
 import { parseMessage, type QmpMessage } from "./messages.ts";
+
+/** Longest line that is taken from a monitor. */
+const longestLineBytes = 10 * 1024 * 1024;
 
 export interface QmpConnectionOptions {
   logger: Logger;
@@ -29,7 +32,7 @@ export class QmpConnection {
   readonly closed: Promise<Error>;
   readonly #socket: Socket;
   readonly #options: QmpConnectionOptions;
-  readonly #lines = new LineSplitter();
+  readonly #lines = new LineSplitter(longestLineBytes, qmpProtocolError);
   readonly #pending = new Map<number, PendingCommand>();
   readonly #greeting = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<Error>();

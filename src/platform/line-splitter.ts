@@ -1,8 +1,3 @@
-import { qmpProtocolError } from "./errors.ts";
-
-/** Longest line that is taken from a monitor. */
-export const maxLineBytes = 10 * 1024 * 1024;
-
 const lineFeed = 0x0a;
 /** A buffer up to this size is used again for the next line. */
 const keptBytes = 64 * 1024;
@@ -13,12 +8,15 @@ const keptBytes = 64 * 1024;
  */
 export class LineSplitter {
   readonly #limitBytes: number;
+  readonly #errorOf: (what: string, cause?: unknown) => Error;
   readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #held: Buffer = Buffer.alloc(0);
   #heldBytes = 0;
 
-  constructor(limitBytes = maxLineBytes) {
+  /** @param errorOf the error to throw for what should not have come, `a line …`. */
+  constructor(limitBytes: number, errorOf: (what: string, cause?: unknown) => Error) {
     this.#limitBytes = limitBytes;
+    this.#errorOf = errorOf;
   }
 
   /** Bytes of the unfinished line. */
@@ -28,7 +26,7 @@ export class LineSplitter {
 
   /**
    * Takes the next bytes and gives the lines they complete, without their ends.
-   * @throws SojournError `SOJ_QMP_PROTOCOL` for a line longer than the limit or one that is not UTF-8.
+   * @throws `errorOf` for a line longer than the limit or one that is not UTF-8.
    */
   push(chunk: Buffer): string[] {
     const lines: string[] = [];
@@ -48,7 +46,7 @@ export class LineSplitter {
     const neededBytes = this.#heldBytes + bytes.length;
     if (neededBytes > this.#limitBytes) {
       this.#forget();
-      throw qmpProtocolError(`a line longer than ${this.#limitBytes} bytes`);
+      throw this.#errorOf(`a line longer than ${this.#limitBytes} bytes`);
     }
     // Copied into one buffer: a list of chunks would cost far more than the line when it drips in.
     if (neededBytes > this.#held.length) {
@@ -67,7 +65,7 @@ export class LineSplitter {
     try {
       text = this.#decoder.decode(this.#held.subarray(0, this.#heldBytes));
     } catch (cause) {
-      throw qmpProtocolError("a line that is not UTF-8", cause);
+      throw this.#errorOf("a line that is not UTF-8", cause);
     } finally {
       this.#forget();
     }
