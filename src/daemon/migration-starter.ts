@@ -9,9 +9,10 @@ import { outgoingRecord, preparationOf } from "../migrator/source-preparation.ts
 import type { Idempotency } from "../migrator/stored-migration.ts";
 import { lossless } from "../migrator/strategy.ts";
 import { preconditionError, type SojournError } from "../platform/errors.ts";
+import type { PlanLine } from "../platform/plan-line.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { ourProtocol } from "../routing/desired.ts";
-import type { PlanLine, Tunnels } from "../tunnels/tunnel.ts";
+import type { Tunnels } from "../tunnels/tunnel.ts";
 import type { procedures } from "./compose.ts";
 import type { DaemonConfig } from "./config.ts";
 import { checkHypervisorsMatch } from "./hypervisor-match.ts";

@@ -4,8 +4,9 @@ import type { MigrationReport } from "../migrator/report.ts";
 import type { Resolution } from "../migrator/resolutions.ts";
 import type { Strategy } from "../migrator/strategy.ts";
 import type { ErrorRecord } from "../platform/errors.ts";
+import type { PlanLine } from "../platform/plan-line.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
-import type { PlanLine, TunnelKind } from "../tunnels/tunnel.ts";
+import type { TunnelKind } from "../tunnels/tunnel.ts";
 
 export type { PhaseEvent, ProgressEvent };
 

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { PlanLine } from "../routing/desired.ts";
+import type { PlanLine } from "../platform/plan-line.ts";
 import type { HostContext } from "./host-context.ts";
 import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";

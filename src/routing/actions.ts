@@ -1,4 +1,5 @@
-import type { FdbEntry, Neighbour, PlanLine } from "./desired.ts";
+import type { PlanLine } from "../platform/plan-line.ts";
+import type { FdbEntry, Neighbour } from "./desired.ts";
 import type { KernelRoute, KernelRule } from "./kernel-state.ts";
 import type { SysctlMemoryEntry } from "./sysctl-memory.ts";
 

@@ -1,3 +1,4 @@
+import type { PlanLine } from "../platform/plan-line.ts";
 /** Route protocol number (RTA_PROTOCOL, FRA_PROTOCOL, NDA_PROTOCOL) that marks every object as ours. */
 export const ourProtocol = 183;
 /** Protocol number of short-lived objects (the readiness barrier), which `apply` leaves alone. */
@@ -129,12 +130,6 @@ export const emptyDesiredState: DesiredState = {
 export interface LinkCounters {
   txPackets: number;
   txDropped: number;
-}
-
-/** One line a person can read and the line that takes it back. */
-export interface PlanLine {
-  command: string;
-  undo: string | null;
 }
 
 /** The readiness barrier's end on one host (DESIGN 2.2). Disposing removes all of it. */

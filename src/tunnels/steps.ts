@@ -1,6 +1,6 @@
 import type { runCommand } from "../platform/command.ts";
+import type { PlanLine } from "../platform/plan-line.ts";
 import { tunnelFailed } from "./errors.ts";
-import type { PlanLine } from "./tunnel.ts";
 
 /** How commands are run; tests pass one that enters a network namespace. */
 export type Run = typeof runCommand;

@@ -1,3 +1,4 @@
+import type { PlanLine } from "../platform/plan-line.ts";
 /** Tunnel kinds that can be asked for; `auto` picks the best that the kernel can do. */
 export const tunnelKinds = ["ipip", "vxlan"] as const;
 export type TunnelKind = (typeof tunnelKinds)[number];
@@ -23,12 +24,6 @@ export interface TunnelInterface {
   nextHop: string | null;
   /** MAC address of `nextHop`; null where there is none. */
   nextHopMac: string | null;
-}
-
-/** One line a person can read (`ip link add …`) and the line that takes it back. */
-export interface PlanLine {
-  command: string;
-  undo: string | null;
 }
 
 /** How one kind is made on this kernel. All methods are idempotent. */
