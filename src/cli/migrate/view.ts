@@ -1,4 +1,5 @@
 import type { PhaseEvent, ProgressEvent } from "../../daemon/services.ts";
+import { monotonicMs } from "../../platform/clock.ts";
 import type { Output } from "../output.ts";
 import { describePhase, describeProgress } from "./describe.ts";
 
@@ -30,7 +31,7 @@ class PlainView implements MigrationView {
       this.#output.line(describePhase(event));
       return;
     }
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     if (nowMs < this.#quietUntilMs) return;
     this.#quietUntilMs = nowMs + 2_000;
     this.#output.line(describeProgress(event));

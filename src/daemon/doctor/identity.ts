@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { networkInterfaces } from "node:os";
+import { wallClockMs } from "../../platform/clock.ts";
 import type { DaemonConfig } from "../config.ts";
 import { hostNameOf } from "../peer-identity.ts";
 import { readTlsFiles } from "../peer-server.ts";
@@ -46,9 +47,9 @@ async function checkCertificate(config: DaemonConfig): Promise<DoctorCheck> {
     const detail = `its subject is not CN=${name} alone: other hosts take no guest from this one`;
     return fail("certificate", detail, hint);
   }
-  const daysLeft = (Date.parse(certificate.validTo) - Date.now()) / 86_400_000;
+  const daysLeft = (Date.parse(certificate.validTo) - wallClockMs()) / 86_400_000;
   if (daysLeft <= 0) return fail("certificate", `ended on ${certificate.validTo}`, hint);
-  if (Date.parse(certificate.validFrom) > Date.now()) {
+  if (Date.parse(certificate.validFrom) > wallClockMs()) {
     return fail("certificate", `begins on ${certificate.validFrom}`, "set this host's clock");
   }
   if (daysLeft < 30) return warn("certificate", `ends on ${certificate.validTo}`, hint);

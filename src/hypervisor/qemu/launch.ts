@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { open } from "node:fs/promises";
-import { delay } from "../../platform/clock.ts";
+import { delay, monotonicMs } from "../../platform/clock.ts";
 import { ExitCode, SojournError } from "../../platform/errors.ts";
 import type { QemuProcess } from "./qemu-process.ts";
 import type { QmpSession } from "./qmp/session.ts";
@@ -41,16 +41,16 @@ export async function awaitMonitor(
   logPath: string,
   timeoutMs: number,
 ): Promise<void> {
-  const deadlineMs = performance.now() + timeoutMs;
+  const deadlineMs = monotonicMs() + timeoutMs;
   for (;;) {
     try {
-      await session.connect(Math.max(1, deadlineMs - performance.now()));
+      await session.connect(Math.max(1, deadlineMs - monotonicMs()));
       return;
     } catch (cause) {
       if (await process.waitForEnd(isNotThereYet(cause) ? 0 : 500)) {
         throw startFailed(`QEMU ended at once: ${await logTail(logPath)}`, cause);
       }
-      if (!isNotThereYet(cause) || performance.now() >= deadlineMs) {
+      if (!isNotThereYet(cause) || monotonicMs() >= deadlineMs) {
         throw startFailed(`QEMU's monitor did not come up: ${(cause as Error).message}`, cause);
       }
     }

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { delay } from "../../platform/clock.ts";
+import { delay, monotonicMs } from "../../platform/clock.ts";
 import { isSameProcess, type ProcessIdentity } from "../../platform/process-identity.ts";
 
 /**
@@ -31,8 +31,8 @@ export class QemuProcess {
 
   /** True when the process ended within `timeoutMs`. */
   async waitForEnd(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
-    const deadlineMs = performance.now() + timeoutMs;
-    while (this.isAlive() && performance.now() < deadlineMs && !signal?.aborted) {
+    const deadlineMs = monotonicMs() + timeoutMs;
+    while (this.isAlive() && monotonicMs() < deadlineMs && !signal?.aborted) {
       await Promise.race([this.ended, delay(5)]);
     }
     return !this.isAlive();

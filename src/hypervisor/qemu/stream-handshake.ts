@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net";
+import { startTimer } from "../../platform/clock.ts";
 import { runCommand } from "../../platform/command.ts";
 import { SojournError } from "../../platform/errors.ts";
 import type { GuestInstance } from "../hypervisor.ts";
@@ -34,14 +35,14 @@ export async function boundHandshake(
   );
   decided.catch(() => {});
   let cutting: Promise<unknown> | null = null;
-  const timer = setTimeout(() => {
+  const timer = startTimer(() => {
     cutting = cutConnection(target).catch((error: unknown) => error);
   }, limitMs);
   try {
     await begin();
     if ((await decided).data.status === "active") return;
   } finally {
-    clearTimeout(timer);
+    timer.cancel();
     left.abort();
     await cutting;
   }

@@ -1,5 +1,6 @@
 import { getSystemErrorName } from "node:util";
 import { createNetlink, type NetlinkSocket, Protocol } from "netlink";
+import { startTimer, type Timer } from "../../platform/clock.ts";
 import { SojournError } from "../../platform/errors.ts";
 
 /** Message types of linux/rtnetlink.h. */
@@ -97,7 +98,7 @@ export class RouteNetlink implements Disposable {
 
   async #send(request: string, type: number, data: Buffer, flags: number) {
     const socket = this.#open();
-    let timer: NodeJS.Timeout | undefined;
+    let timer: Timer | undefined;
     const broken = new Promise<never>((_resolve, reject) => {
       this.#fail = (cause) =>
         reject(
@@ -106,7 +107,7 @@ export class RouteNetlink implements Disposable {
             retryable: true,
           }),
         );
-      timer = setTimeout(() => {
+      timer = startTimer(() => {
         const text = `no answer from the kernel to ${request} within ${this.#timeoutMs} ms`;
         reject(new SojournError("SOJ_NETLINK_TIMEOUT", text, { retryable: true }));
       }, this.#timeoutMs);
@@ -119,7 +120,7 @@ export class RouteNetlink implements Disposable {
       this[Symbol.dispose]();
       throw error;
     } finally {
-      clearTimeout(timer);
+      timer?.cancel();
       this.#fail = null;
     }
   }

@@ -1,5 +1,5 @@
 import { connect as connectSocket, type Socket } from "node:net";
-import { monotonicMs } from "../../../platform/clock.ts";
+import { monotonicMs, startTimer } from "../../../platform/clock.ts";
 import { LineSplitter } from "../../../platform/line-splitter.ts";
 import type { Logger } from "../../../platform/log.ts";
 import type { GuestEvent } from "../../hypervisor.ts";
@@ -46,7 +46,7 @@ export class QmpConnection {
   static async open(path: string, options: QmpConnectionOptions): Promise<QmpConnection> {
     const connection = new QmpConnection(path, options);
     const timeoutMs = options.timeoutMs ?? 5000;
-    const timer = setTimeout(
+    const timer = startTimer(
       () => connection.close(qmpTimeoutError("the connection", timeoutMs)),
       timeoutMs,
     );
@@ -58,7 +58,7 @@ export class QmpConnection {
       connection.close();
       throw error;
     } finally {
-      clearTimeout(timer);
+      timer.cancel();
     }
   }
 
@@ -81,14 +81,14 @@ export class QmpConnection {
     if (this.#closeReason !== null) return Promise.reject(this.#closeReason);
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const timer = setTimeout(() => {
+    const timer = startTimer(() => {
       this.#pending.delete(id);
       reject(qmpTimeoutError(command, timeoutMs));
     }, timeoutMs);
     this.#pending.set(id, { command, resolve, reject });
     const message = { execute: command, ...(args === undefined ? {} : { arguments: args }), id };
     this.#socket.write(`${JSON.stringify(message)}\r\n`);
-    return promise.finally(() => clearTimeout(timer));
+    return promise.finally(() => timer.cancel());
   }
 
   /** Ends the connection; what is pending fails with `reason`. */
