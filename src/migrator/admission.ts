@@ -30,10 +30,10 @@ export function checkAdmissible(
     checkEpoch(undefined, request, "destination");
   }
   if (record?.hosting || record?.migration || isArriving) {
-    throw preconditionError(
-      "SOJ_GUEST_BUSY",
-      `${request.guest} ${placeOf(record, host.name)} or about to arrive there`,
-    );
+    const place = record?.hosting
+      ? placeOf(record, host.name)
+      : `is about to arrive at ${host.name}`;
+    throw preconditionError("SOJ_GUEST_BUSY", `${request.guest} ${place}`);
   }
   const nic = request.definition.nics[0] as { addresses: string[] } | undefined;
   const address = nic?.addresses[0]?.split("/")[0];

@@ -31,17 +31,13 @@ export async function recoverHost(
 }
 
 /** Finishes, in the background, what an earlier daemon left at the source. Frozen guests come first. */
-function recoverSources(context: SourceContext, migrations: Migrations): string[] {
+function recoverSources(context: SourceContext, migrations: Migrations): void {
   const unfinished = context.records.all().filter((record) => record.migration?.role === "source");
-  const resumed = unfinished.flatMap((record) => {
-    if (context.journal.isHeld(record.guest)) {
-      if (context.journal.has(record.migration?.id ?? "", "promise")) {
-        noteRouteChange(context, record);
-      }
-      return [];
+  for (const record of unfinished) {
+    if (!context.journal.isHeld(record.guest)) resumeSource(context, migrations, record);
+    else if (context.journal.has(record.migration?.id ?? "", "promise")) {
+      noteRouteChange(context, record);
     }
-    return resumeSource(context, migrations, record) ?? [];
-  });
+  }
   migrations.endAbandoned(restarted);
-  return resumed;
 }
