@@ -6,7 +6,7 @@ import { commandLoaders } from "./commands.ts";
 import { printError, surviveClosedPipes, wantsJson } from "./output.ts";
 
 /**
- * Runs the command line and sets the process's exit code (DESIGN 8); never throws.
+ * Runs the command line and sets the process's exit code; never throws.
  * @param args without the program's name.
  */
 export async function runCli(args: readonly string[]): Promise<void> {

@@ -1,7 +1,7 @@
 import type { MigrationReport } from "../migrator/report.ts";
 import { ExitCode } from "../platform/errors.ts";
 
-/** Exit code that tells a report's outcome and its verdict (DESIGN 8). */
+/** Exit code that tells a report's outcome and its verdict. */
 export function exitCodeOf(report: MigrationReport): ExitCode {
   if (report.outcome !== "completed") return exitCodes[report.outcome];
   return report.within_budget === false ? ExitCode.overBudget : ExitCode.done;

@@ -22,7 +22,7 @@ export interface ConvergencePolicy {
   running: boolean;
 }
 
-/** QEMU stopped the guest before the controller did; the stream has to be given up (DESIGN 2.5). */
+/** QEMU stopped the guest before the controller did; the stream has to be given up. */
 export class StoppedByHypervisor extends SojournError {
   constructor() {
     super(
@@ -58,7 +58,7 @@ export function isConverged(
 
 /**
  * Follows the passes of a migration that was just started until it is time to arm, `pace` keeping QEMU from
- * switching over before (DESIGN 2.3). A guest that does not run (its user had paused it) has converged as soon as
+ * switching over before. A guest that does not run (its user had paused it) has converged as soon as
  * QEMU says so: nothing would run it again by itself.
  * @throws StoppedByHypervisor; SojournError `SOJ_NOT_CONVERGING`, `SOJ_STREAM_STALLED`, `SOJ_MIGRATION_FAILED`.
  */

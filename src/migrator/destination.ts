@@ -22,7 +22,7 @@ const renewalGraceMs = 3_000;
 
 /**
  * The destination's side of one migration. Its QEMU starts paused and runs the guest only through `#takeOver`,
- * which a written abort excludes (DESIGN 3).
+ * which a written abort excludes.
  */
 export class DestinationMigration {
   readonly identity: Identity;

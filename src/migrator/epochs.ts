@@ -2,8 +2,7 @@ import { preconditionError } from "../platform/errors.ts";
 import type { GuestRecord } from "./records.ts";
 
 /**
- * Refuses a message that does not belong to the migration this host takes part in (DESIGN 3: an older epoch
- * is refused).
+ * Refuses a message that does not belong to the migration this host takes part in, above all one with an older epoch.
  * @throws SojournError `SOJ_STALE_EPOCH`.
  */
 export function checkEpoch(

@@ -4,7 +4,7 @@ import type { RecordStore } from "./record-store.ts";
 
 /**
  * Tells what was found when the journal was opened. With a damaged one, automation stops for the guests that a lost
- * record may have been about, and for those of unfinished migrations: they go on as they are (DESIGN 3).
+ * record may have been about, and for those of unfinished migrations: they go on as they are.
  */
 export function holdDamaged(
   journal: Journal,

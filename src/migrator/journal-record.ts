@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Steps whose record is durable before their effect (DESIGN 3). */
+/** Steps whose record is durable before their effect. */
 const steps = [
   "begin",
   "pausing",

@@ -1,7 +1,7 @@
 import type { Outcome } from "./report.ts";
 
 /**
- * The source's side of one migration as a pure state machine (DESIGN 2 and 3).
+ * The source's side of one migration as a pure state machine.
  *
  * Up to `armed` every failure goes back to the source (`rolling-back`). Entering `switchover` is the
  * promise: from there the source runs the guest again only after `destination-aborted`.

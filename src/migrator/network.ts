@@ -46,7 +46,7 @@ export function tunnelKey(spec: TunnelSpec): string {
   return `${spec.kind} ${spec.localAddress} ${spec.remoteAddress}`;
 }
 
-/** All kernel state that the records ask for on this host, tunnels apart (DESIGN 4). */
+/** All kernel state that the records ask for on this host, tunnels apart. */
 export function desiredNetwork(
   host: HostFacts,
   records: readonly GuestRecord[],
@@ -66,7 +66,7 @@ export function attachmentOf(host: HostFacts, record: GuestRecord) {
   return { address, mac: nic.mac, bridge, tap: interfaceName("p", record.guest), atHome };
 }
 
-/** The one route whose change moves the guest's traffic from here to the destination (DESIGN 2.6). */
+/** The one route whose change moves the guest's traffic from here to the destination. */
 export function redirectRoute(address: string, tunnel: TunnelInterface): Route {
   return throughTunnel(mainTable, `${address}/32`, tunnel);
 }

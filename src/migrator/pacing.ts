@@ -33,7 +33,7 @@ export const unpaced: Pace = {
   stoppable: async () => {},
 };
 
-/** For a QEMU that stops the guest as soon as nothing is pending: the bandwidth is held down (DESIGN 2.3). */
+/** For a QEMU that stops the guest as soon as nothing is pending: the bandwidth is held down. */
 export function paced(
   instance: GuestInstance,
   bandwidth: { firstPassBytesPerSecond: number; maxBytesPerSecond: number },

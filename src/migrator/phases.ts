@@ -1,4 +1,4 @@
-/** Phases of a migration, in the words of DESIGN 2. */
+/** Phases of a migration: in their order up to `completed`, then the other ways that it may end. */
 export const phases = [
   "planned",
   "preparing",
@@ -18,6 +18,7 @@ export const phases = [
 
 export type Phase = (typeof phases)[number];
 
+/** Whether an event's or a timeline's name is a phase: instants in between, such as `stop`, are none. */
 export function isPhase(text: string): text is Phase {
   return (phases as readonly string[]).includes(text);
 }

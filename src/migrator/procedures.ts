@@ -7,7 +7,7 @@ import { homeSchema } from "./records.ts";
 import { strategySchema } from "./strategy-schema.ts";
 
 const name = z.string().regex(namePattern);
-/** Every message about a migration carries its id and fencing epoch (DESIGN 3). */
+/** Every message about a migration carries its id and fencing epoch. */
 const identity = { id: name, guest: name, epoch: z.int().nonnegative() };
 const planLine = z.object({ command: z.string(), undo: z.string().nullable() });
 const tunnel = z.object({

@@ -35,7 +35,7 @@ export const hostingStages = ["barrier", "incoming", "landed", "running"] as con
 export const guestRecordSchema = z.strictObject({
   guest: z.string(),
   definition: guestDefinitionSchema,
-  /** Highest fencing epoch seen for this guest (DESIGN 3); only grows. */
+  /** Highest fencing epoch seen for this guest; only grows. */
   epoch: z.int().nonnegative(),
   home: homeSchema,
   /** The guest's process is, or is about to be, on this host. */
@@ -67,7 +67,7 @@ export const guestRecordSchema = z.strictObject({
       epoch: z.int().nonnegative(),
       role: z.enum(["source", "destination"]),
       peer: z.string(),
-      /** False for a guest that its user had paused: it stays paused (DESIGN 3). */
+      /** False for a guest that its user had paused: it stays paused. */
       resume: z.boolean(),
     })
     .nullable(),

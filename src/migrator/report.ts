@@ -19,7 +19,7 @@ export interface TimelineEntry {
   host: string;
 }
 
-/** The stable result of a migration (DESIGN 7). Figures that were not measured are null; absent probes did not run. */
+/** The stable result of a migration. Figures that were not measured are null; absent probes did not run. */
 export interface MigrationReport {
   type: "report";
   id: string;

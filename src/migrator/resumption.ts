@@ -31,7 +31,7 @@ export const answeredLate: Failure = {
 };
 
 /**
- * What an unfinished migration goes on with at its source after a restart, told by the journal alone (DESIGN 3):
+ * What an unfinished migration goes on with at its source after a restart, told by the journal alone:
  * before the promise back, after it whatever the destination says (or has said), unless an operator has decided. Pure.
  */
 export function resumptionOf(

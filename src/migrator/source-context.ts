@@ -21,7 +21,7 @@ export interface SourceContext extends HostContext {
 type ClockProcedure = typeof import("./clock-procedure.ts").clockProcedure;
 
 export interface MigrationPolicy {
-  /** Longest time that a guest is stopped before the promise (DESIGN 3). */
+  /** Longest time that a guest is stopped before the promise. */
   frozenDeadlineMs: number;
   downtimeLimitMs: number;
   /** 0 means as fast as the link takes it. */

@@ -8,7 +8,7 @@ import { attachmentOf } from "./network.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { followsLate } from "./strategy.ts";
 
-/** Phases `preparing` and `prepared` at the source: the guest and its traffic are not touched (DESIGN 2.2). */
+/** Phases `preparing` and `prepared` at the source: the guest and its traffic are not touched. */
 export async function prepareDestination(
   context: SourceContext,
   task: MigrationTask,

@@ -14,7 +14,7 @@ const switchoverLimitMs = 10_000;
 const continueTimeoutMs = 2_000;
 
 /**
- * Stops the guest ourselves, with bandwidth and downtime limit raised in the same breath (DESIGN 2.5). The wait
+ * Stops the guest ourselves, with bandwidth and downtime limit raised in the same breath. The wait
  * for `pre-switchover`, bounded by the frozen deadline, begins before the stop.
  * @throws StoppedByHypervisor when QEMU was faster.
  */

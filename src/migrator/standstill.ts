@@ -5,7 +5,7 @@ export class Standstill {
   #value = Number.NaN;
   #sinceMs = monotonicMs();
 
-  /** Takes the next reading; returns since when (ms) the figure is what it is. */
+  /** Takes the next reading; returns for how long (ms) the figure has been what it is. */
   note(value: number): number {
     const nowMs = monotonicMs();
     if (value !== this.#value) {

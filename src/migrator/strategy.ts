@@ -28,7 +28,7 @@ export function hasItsDelay({ name, delay_ms }: { name: string; delay_ms?: numbe
 export const lossless: Strategy = { name: "lossless" };
 
 /**
- * When a strategy does what; who may run the guest, and when, is the same for all (DESIGN 3). `on-resume`: as soon
+ * When a strategy does what; who may run the guest, and when, is the same for all. `on-resume`: as soon
  * as the source hears that the destination runs the guest; `on-return`: when the source's QEMU has completed, by a
  * process, as a hook of the migration command would; `after-delay`: `delay_ms` after the stream's start.
  */

@@ -16,7 +16,7 @@ export function queueLengthFor({ packets_per_second, budget_ms }: ExpectedInboun
   return Math.min(longest, Math.max(shortest, wanted));
 }
 
-/** A destination's tap, in which packets wait for the guest (DESIGN 2.4). */
+/** A destination's tap, in which packets wait for the guest. */
 export class TapQueue {
   readonly #routing: Pick<RoutingPlane, "linkCounters" | "lengthenQueue">;
   readonly #tap: string;

@@ -13,7 +13,7 @@ export function isEnded(
   return state.name === "ended";
 }
 
-/** True once only the destination, or its written abort, may decide (DESIGN 3). */
+/** True once only the destination, or its written abort, may decide. */
 export function isPromised(state: MigrationState): boolean {
   return state.name === "switchover" || state.name === "settling" || state.name === "verifying";
 }
@@ -95,7 +95,7 @@ function beforePromise(
           }
         : stay(state);
     // QEMU found nothing left to send and stopped the guest itself: it would also resume it by itself, so
-    // this attempt is given up before the promise and the stream starts again (DESIGN 2.5).
+    // this attempt is given up before the promise and the stream starts again.
     case "stopped-by-hypervisor":
       return state.name === "precopy" || state.name === "armed"
         ? { state: { name: "prepared" }, effects: ["renew-destination", "start-precopy"] }

@@ -71,7 +71,7 @@ export interface Filter {
   tunnelGuests: { device: string; guests: string[] }[];
   /**
    * Frames that the guest behind `tap` sends to any unicast MAC (its old gateway's, its neighbours') are
-   * given `bridge`'s MAC and packet type host, so that this host routes them (DESIGN 4).
+   * given `bridge`'s MAC and packet type host, so that this host routes them.
    */
   gatewayFrames: { tap: string; bridge: string }[];
   /**
@@ -80,7 +80,7 @@ export interface Filter {
    */
   guestFrames: { bridge: string; mac: string }[];
   /**
-   * Prepared copies (DESIGN 2.4): once `address` is armed, each packet to it that leaves this host is also
+   * Prepared copies: once `address` is armed, each packet to it that leaves this host is also
    * sent through `device` (`nft dup` in postrouting, priority 150).
    */
   copies: { address: string; device: string; gateway: string }[];
@@ -132,7 +132,7 @@ export interface LinkCounters {
   txDropped: number;
 }
 
-/** The readiness barrier's end on one host (DESIGN 2.2). Disposing removes all of it. */
+/** The readiness barrier's end on one host. Disposing removes all of it. */
 export interface BarrierEnd extends AsyncDisposable {
   namespace: string;
 }

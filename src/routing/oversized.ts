@@ -3,7 +3,7 @@ import { anyBarrierLink } from "./barrier/names.ts";
 import { type DesiredState, type Filter, mainTable, type SizeLimit } from "./desired.ts";
 
 /**
- * What becomes of packets that a guest's tunnel cannot carry whole (DESIGN 4, "MTU"). Whether ICMP reaches a
+ * What becomes of packets that a guest's tunnel cannot carry whole. Whether ICMP reaches a
  * sender is unknown, so both ways are gone at once: a copy of such a packet takes a route with the tunnel's
  * MTU, for which the kernel sends "fragmentation needed" (RFC 1191) to the sender, and the packet itself goes
  * on with DF cleared and is fragmented. Nothing is lost whether or not the sender obeys.

@@ -3,7 +3,7 @@ import type { PlanLine } from "../platform/plan-line.ts";
 export const tunnelKinds = ["ipip", "vxlan"] as const;
 export type TunnelKind = (typeof tunnelKinds)[number];
 
-/** Two data paths with one wire format exist for `ipip` (DESIGN 4 and 6). */
+/** Two data paths with one wire format exist for `ipip`. */
 export type TunnelDatapath = "kernel" | "bpf";
 
 /** A tunnel between two hosts' underlay addresses (IPv4, dotted). Both ends derive the rest from it. */

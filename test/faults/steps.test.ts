@@ -4,7 +4,7 @@ import { testKilledSteps } from "./support/killed-steps.ts";
 import { afterRecord, beforeRecord } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
-/** Daemons killed at the instants that decide where the guest runs (DESIGN 3); steps.long.test.ts has all others. */
+/** Daemons killed at the instants that decide where the guest runs; steps.long.test.ts has all others. */
 let fault: FaultLab;
 
 recordEachFault(() => fault);

@@ -32,7 +32,7 @@ interface DemoFlags extends UpFlags {
   tunnel?: string;
 }
 
-/** `sojourn lab …`: virtual hosts on this machine (DESIGN section 9). */
+/** `sojourn lab …`: virtual hosts on this machine. */
 export function labCommand(): Command {
   const lab = new Command("lab").description(
     "virtual hosts on this machine, to try and to test with",
