@@ -1,4 +1,3 @@
-import { monotonicMs } from "../platform/clock.ts";
 import { asSojournError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { Logger } from "../platform/log.ts";
@@ -7,6 +6,7 @@ import type { RoutingPlane } from "../routing/desired.ts";
 import type { KernelWatch } from "../routing/watch/kernel-watch.ts";
 import type { TunnelInterface, TunnelSpec, Tunnels } from "../tunnels/tunnel.ts";
 import { desiredNetwork, type HostFacts, requiredTunnels, tunnelKey } from "./network.ts";
+import { Postponements } from "./postponements.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
 
@@ -18,7 +18,7 @@ export class HostNetwork {
   readonly #records: RecordStore;
   readonly #logger: Logger;
   readonly #lock = new AsyncLock();
-  readonly #postponements = new Set<{ untilMs: number }>();
+  readonly #postponements = new Postponements();
   #interfaces = new Map<string, TunnelInterface>();
 
   constructor(
@@ -146,18 +146,12 @@ export class HostNetwork {
 
   /** False while somebody changes the network, and while nobody may. */
   get isAtRest(): boolean {
-    const nowMs = monotonicMs();
-    for (const postponement of this.#postponements) {
-      if (postponement.untilMs <= nowMs) this.#postponements.delete(postponement);
-    }
-    return !this.#lock.isBusy && this.#postponements.size === 0;
+    return !this.#lock.isBusy && !this.#postponements.areInForce;
   }
 
   /** The network is not at rest until disposed, at most for `mostMs`: a guest is about to arrive, or has just. */
   postponeRepairs(mostMs: number): Disposable {
-    const postponement = { untilMs: monotonicMs() + mostMs };
-    this.#postponements.add(postponement);
-    return { [Symbol.dispose]: () => void this.#postponements.delete(postponement) };
+    return this.#postponements.add(mostMs);
   }
 
   /** Keeps everybody else from changing the network until disposed: from arming until the guest has landed. */
@@ -167,9 +161,7 @@ export class HostNetwork {
 
   /** The interface of a tunnel that a stored record needs. */
   tunnelInterface(spec: TunnelSpec): TunnelInterface {
-    const found = this.#interfaces.get(tunnelKey(spec));
-    if (found === undefined) throw new Error(`no tunnel ${tunnelKey(spec)}`);
-    return found;
+    return lookUp(this.#interfaces, spec);
   }
 
   /** What storing `record` would do to this host, as lines a person can read. Changes nothing. */
