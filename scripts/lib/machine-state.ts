@@ -5,7 +5,7 @@ import { runCommand } from "../../src/platform/command.ts";
 /** One line for each thing, by kind. */
 export type MachineState = Record<string, string[]>;
 
-/** Links, addresses, routes, rules, neighbours, nftables, qdiscs, namespaces, mounts, files, processes and our own descriptors. */
+/** The state now: the kernel's networking, mounts, files, processes and this process's own descriptors. */
 export async function machineState(): Promise<MachineState> {
   return {
     links: await lines("ip", "-br", "link"),
@@ -26,7 +26,7 @@ export async function machineState(): Promise<MachineState> {
   };
 }
 
-/** What is there `after` and was not `before`, and the other way round, without what `isOthers` says is somebody else's. */
+/** What is there `after` and was not `before`, and the other way round, without what `isOthers` says is not ours. */
 export function differences(
   before: MachineState,
   after: MachineState,

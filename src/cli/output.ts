@@ -11,6 +11,7 @@ export interface Output {
   result(value: unknown, text: () => string): void;
 }
 
+/** Standard output of one command: JSON lines, or text for people. */
 export function createOutput(json: boolean): Output {
   const write = (text: string) => process.stdout.write(`${text}\n`);
   return {

@@ -15,7 +15,10 @@ export interface RequestOptions {
 
 const maxReplyBytes = 16 * 1024 * 1024;
 
-/** One request to the local API; the JSON of a 2xx reply. @throws SojournError the daemon's, or `SOJ_DAEMON_UNREACHABLE`. */
+/**
+ * One request to the local API; the JSON of a 2xx reply.
+ * @throws SojournError the daemon's, or `SOJ_DAEMON_UNREACHABLE`.
+ */
 export async function requestJson<Result>(options: RequestOptions): Promise<Result> {
   return (await readJson(await send(options))) as Result;
 }

@@ -32,6 +32,7 @@ export async function delegateMigration(
   return id;
 }
 
+/** The plan of the host where the guest is. @throws SojournError that host's, or that it cannot be reached. */
 export async function delegatePlan(peer: Peer, request: MigrationRequest): Promise<MigrationPlan> {
   const { plan } = await peer.call("delegate-plan", {
     guest: request.guest,

@@ -5,6 +5,7 @@ export function errorFromJson(value: unknown, httpStatus: number): SojournError 
   return isErrorRecord(value) ? SojournError.fromRecord(value, httpStatus) : null;
 }
 
+/** Whether what another process sent is an error of ours: its code becomes part of what users see. */
 export function isErrorRecord(value: unknown): value is ErrorRecord {
   if (typeof value !== "object" || value === null) return false;
   const record = value as Partial<ErrorRecord>;

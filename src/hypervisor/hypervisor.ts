@@ -138,7 +138,7 @@ export interface HypervisorCapabilities {
 }
 
 export interface Hypervisor {
-  /** @throws SojournError when QEMU is missing or too old for the accelerator: before 9.0, TCG corrupts a migrating guest. */
+  /** @throws SojournError when QEMU is missing, or too old: before 9.0, TCG corrupts a migrating guest. */
   capabilities(): Promise<HypervisorCapabilities>;
   /** Boots the guest. */
   start(definition: GuestDefinition, nics: readonly NicAttachment[]): Promise<GuestInstance>;

@@ -22,6 +22,7 @@ const steps = [
 
 export type JournalStep = (typeof steps)[number];
 
+/** One record as it is written; what is not of this form is no record. */
 export const journalRecordSchema = z.object({
   step: z.enum(steps),
   migration: z.string(),
@@ -58,6 +59,7 @@ export function unfinishedMigrations(records: readonly JournalRecord[]): Journal
   return [...last.values()].filter(({ step }) => !lastSteps.includes(step));
 }
 
+/** True for the record of an operator's decision. */
 export function isResolution({ step }: Pick<JournalRecord, "step">): boolean {
   return resolutionSteps.some((known) => known === step);
 }

@@ -92,7 +92,10 @@ export const migrationProcedures = definePeerProcedures({
     response: z.object({ migration_port: z.int().min(1).max(65_535) }),
     timeoutMs: 30_000,
   },
-  /** Makes room in the tap for the packets that `inbound` lets expect. Answers at once unless the state is `incoming`; then when that changes, or after `wait_ms`. */
+  /**
+   * Makes room in the tap for the packets that `inbound` lets expect. Answers at once unless the state is `incoming`;
+   * then when that changes, or after `wait_ms`.
+   */
   state: {
     request: z.strictObject({
       ...identity,

@@ -87,6 +87,7 @@ export async function announceSource(
   await context.peer(task.to).call("close-barrier", identity, { signal });
 }
 
+/** Makes the source's side of the network: tunnel, and copies that are prepared but not armed. */
 export async function prepareSource(
   context: SourceContext,
   task: MigrationTask,

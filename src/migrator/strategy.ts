@@ -25,6 +25,7 @@ export function hasItsDelay({ name, delay_ms }: { name: string; delay_ms?: numbe
   return delay_ms !== undefined && delay_ms >= 0 && delay_ms <= longestDelayMs;
 }
 
+/** What a migration does unless a benchmark asks otherwise. */
 export const lossless: Strategy = { name: "lossless" };
 
 /**
@@ -50,6 +51,7 @@ const conducts: Record<StrategyName, Conduct> = {
   "script-2009": { ...early, routeChange: "after-delay", lateTunnel: true },
 };
 
+/** When a strategy does what. */
 export function conductOf({ name }: Strategy): Conduct {
   return conducts[name];
 }

@@ -38,7 +38,8 @@ export class CommandError extends SojournError {
 /**
  * Runs a program without a shell, with `LC_ALL=C`, a time-out and bounded output.
  * The child's process group is ended when the time-out or the signal fires.
- * @throws SojournError `SOJ_DESCRIPTORS` when this process may not open what a child needs; CommandError when it cannot start, times out, prints too much or exits with an unaccepted code.
+ * @throws SojournError `SOJ_DESCRIPTORS` when this process may not open what a child needs; CommandError when it
+ * cannot start, times out, prints too much or exits with an unaccepted code.
  */
 export async function runCommand(
   program: string,

@@ -1,6 +1,6 @@
 import { startTimer } from "./clock.ts";
 
-/** Resolves when `work` is done, or after `mostMs`; the work is left to itself then. @throws what it throws until then. */
+/** Resolves when `work` is done, or after `mostMs`: it is left to itself then. @throws what it throws until then. */
 export async function waitAtMost(mostMs: number, work: Promise<unknown>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = startTimer(resolve, mostMs);

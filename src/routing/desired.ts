@@ -9,6 +9,7 @@ export const rulePriorities = { barrier: 18300, incoming: 18310, source: 18320 }
 export const incomingTable = 18300;
 /** Source-routing tables of guests that are away from home are `sourceTableBase + index`. */
 export const sourceTableBase = 18310;
+/** The kernel's own (RT_TABLE_MAIN of linux/rtnetlink.h). */
 export const mainTable = 254;
 /** nftables tables of ours, in families `ip` and `bridge`. */
 export const nftTable = "sojourn";
@@ -115,6 +116,7 @@ export interface DesiredState {
   filter: Filter;
 }
 
+/** Nothing of ours: what a host has that knows no guest. */
 export const emptyDesiredState: DesiredState = {
   bridges: [],
   taps: [],

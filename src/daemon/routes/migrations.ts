@@ -15,6 +15,7 @@ import {
 
 type Identified = { Params: { id: string } };
 
+/** Migrations over HTTP: list, start, events (SSE), cancel, resolve, reports. */
 export function addMigrationRoutes(app: FastifyInstance, services: () => DaemonServices): void {
   app.get("/v1/migrations", async ({ query }) => {
     const { limit, idempotency_key: key } = checkQuery(listQuery, query);

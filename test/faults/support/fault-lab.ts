@@ -136,7 +136,10 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     await this.expectSessionAlive();
   }
 
-  /** Each daemon holds the descriptors that it held before any fault, and no child but those that listen to the kernel; soon, as callers hang up. */
+  /**
+   * Each daemon holds the descriptors that it held before any fault, and no child but guests and those that listen to
+   * the kernel; soon, as callers hang up.
+   */
   async expectDaemonsAsBefore(): Promise<void> {
     for (const host of hosts) {
       const held = () => {

@@ -5,10 +5,10 @@ import type { FaultLab } from "./fault-lab.ts";
 
 const socketPath = "/run/operator.sock";
 
-/** Arguments of a guest that an operator can speak to beside the daemon: a second serial port with a monitor behind it. */
+/** Arguments of a guest that an operator can speak to beside the daemon: a second serial port leads to a monitor. */
 export const operatorArguments = ["-serial", `mon:unix:${socketPath},server=on,wait=off`];
 
-/** Leads from the serial port to the monitor: Ctrl-A c (qemu-system-x86_64(1), "Keys in the character backend multiplexer"). */
+/** Ctrl-A c, from the port to its monitor: qemu-system-x86_64(1), "Keys in the character backend multiplexer". */
 const toMonitor = "\x01c";
 
 /** What the guest's process on a host answers to commands for people. */
