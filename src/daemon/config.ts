@@ -4,8 +4,6 @@ import { preconditionError } from "../platform/errors.ts";
 import { readToml } from "../platform/toml.ts";
 import { type ConfigFile, configSchema } from "./config-schema.ts";
 
-export const defaultConfigPath = "/etc/sojourn/sojourn.toml";
-
 export interface Endpoint {
   address: string;
   port: number;

@@ -6,7 +6,7 @@ export function errorFromJson(value: unknown, httpStatus: number): SojournError 
 }
 
 /** Whether what another process sent is an error of ours: its code becomes part of what users see. */
-export function isErrorRecord(value: unknown): value is ErrorRecord {
+function isErrorRecord(value: unknown): value is ErrorRecord {
   if (typeof value !== "object" || value === null) return false;
   const record = value as Partial<ErrorRecord>;
   return (

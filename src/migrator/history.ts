@@ -16,21 +16,6 @@ export interface History extends Disposable {
   put(stored: StoredMigration): void;
 }
 
-/** A history that ends with the process. */
-export function memoryHistory(): History {
-  const all = new Map<string, StoredMigration>();
-  return {
-    get: (id) => all.get(id),
-    byKey: (key) => [...all.values()].find(({ idempotency }) => idempotency?.key === key),
-    list: (limit) => newestFirst([...all.values()], limit),
-    open: () => [...all.values()].filter(isOpen),
-    put: (stored) => {
-      all.set(stored.id, stored);
-    },
-    [Symbol.dispose]: () => {},
-  };
-}
-
 /** The `limit` newest and all that are open, newest first. Pure. */
 export function newestFirst<Summary extends MigrationSummary>(
   summaries: readonly Summary[],

@@ -3,7 +3,7 @@ import { preconditionError } from "../platform/errors.ts";
 import { type JournalRecord, parseRecord } from "./journal-record.ts";
 
 /** Version of the file's form, the last byte of its header. */
-export const journalVersion = 1;
+const journalVersion = 1;
 
 const magic = Buffer.from("SOJOURN");
 
@@ -14,7 +14,7 @@ export const journalHeader: Buffer = Buffer.concat([magic, Buffer.of(journalVers
 const prefixBytes = 8;
 
 /** Longest JSON text of a record, in bytes. */
-export const longestRecordBytes = 64 * 1024;
+const longestRecordBytes = 64 * 1024;
 
 /** A part of a journal that is no record any more, or the whole of one that is not understood. */
 export interface JournalDamage {

@@ -23,7 +23,7 @@ const steps = [
 export type JournalStep = (typeof steps)[number];
 
 /** One record as it is written; what is not of this form is no record. */
-export const journalRecordSchema = z.object({
+const journalRecordSchema = z.object({
   step: z.enum(steps),
   migration: z.string(),
   guest: z.string(),

@@ -31,7 +31,7 @@ export function journalCommand(): Command {
 }
 
 /** A table of the records in the order of writing, and what is wrong with the file. */
-export function describeJournal({ records, tornBytes, damage }: DecodedJournal): string {
+function describeJournal({ records, tornBytes, damage }: DecodedJournal): string {
   const rows = records.map((record) => [
     record.at,
     record.role,

@@ -1,5 +1,6 @@
-import { type History, memoryHistory } from "../../../src/migrator/history.ts";
+import type { History } from "../../../src/migrator/history.ts";
 import type { Storage } from "../../../src/platform/storage.ts";
+import { memoryHistory } from "../../support/memory-history.ts";
 
 const folder = "/state/migrations";
 

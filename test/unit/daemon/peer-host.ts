@@ -10,7 +10,6 @@ import { startPeerServer } from "../../../src/daemon/peer-server.ts";
 import type { HostCertificate } from "../../../src/daemon/pki.ts";
 import { baseHandlers } from "../../../src/daemon/procedures.ts";
 import { Destinations } from "../../../src/migrator/destinations.ts";
-import { memoryHistory } from "../../../src/migrator/history.ts";
 import type { HostContext } from "../../../src/migrator/host-context.ts";
 import { Journal } from "../../../src/migrator/journal.ts";
 import { decodeJournal } from "../../../src/migrator/journal-format.ts";
@@ -22,6 +21,7 @@ import { AsyncLock } from "../../../src/platform/lock.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import type { ProcedureHandlers } from "../../../src/platform/procedures.ts";
 import { createTestAuthority } from "../../support/host-certificates.ts";
+import { memoryHistory } from "../../support/memory-history.ts";
 import { hostB, temporaryFolder, tunnelOf } from "../migrator/support.ts";
 
 const peers = ["host-a", "host-c"] as const;

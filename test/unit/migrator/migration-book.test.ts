@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { memoryHistory } from "../../../src/migrator/history.ts";
 import { MigrationBook } from "../../../src/migrator/migration-book.ts";
 import type { StoredMigration } from "../../../src/migrator/stored-migration.ts";
 import { createLogger } from "../../../src/platform/log.ts";
+import { memoryHistory } from "../../support/memory-history.ts";
 
 const begun: StoredMigration = {
   ...{ id: "m1", guest: "web1", from: "host-a", to: "host-b", state: "planned" },
