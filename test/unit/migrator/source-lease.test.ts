@@ -1,19 +1,8 @@
 import { expect, test } from "vitest";
 import type { SourceContext } from "../../../src/migrator/source-context.ts";
 import { type LeasePhase, SourceLease } from "../../../src/migrator/source-lease.ts";
-import { lossless } from "../../../src/migrator/strategy.ts";
 import { FakeClock } from "../platform/fake-clock.ts";
-
-const task = {
-  id: "m1",
-  guest: "web1",
-  epoch: 3,
-  to: "host-b",
-  toUnderlayAddress: "172.16.2.2",
-  tunnelKind: "ipip",
-  deadlineMs: 60_000,
-  strategy: lossless,
-} as const;
+import { task } from "./example-task.ts";
 
 /** What is asked in a phase of a destination that answers as told, and why the migration is given up. */
 function leaseIn(phase: LeasePhase, answer: () => unknown) {

@@ -1,22 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { SourceContext } from "../../../src/migrator/source-context.ts";
 import { DestinationAborted, StallGuard } from "../../../src/migrator/stall-guard.ts";
-import { lossless } from "../../../src/migrator/strategy.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import { LoopWatch } from "../../../src/platform/loop-watch.ts";
 import { FakeClock } from "../platform/fake-clock.ts";
-
-const task = {
-  id: "m1",
-  guest: "web1",
-  epoch: 3,
-  to: "host-b",
-  toUnderlayAddress: "172.16.2.2",
-  tunnelKind: "ipip",
-  deadlineMs: 60_000,
-  strategy: lossless,
-} as const;
+import { task } from "./example-task.ts";
 
 /** A guard whose destination answers as told, and how often it was asked. */
 function guardAgainst(answer: string | Error) {
