@@ -76,9 +76,15 @@ async function runTests(): Promise<{ outcomes: Map<string, boolean>; exitCode: n
       },
     },
   );
-  // A lab takes itself down when its test ends: so the tests are asked to end, and waited for.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
+  let isInterrupted = false;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      isInterrupted = true;
+      child.kill(signal);
+    });
+  }
   const [exitCode] = (await once(child, "close")) as [number | null];
+  if (isInterrupted) await removeOurLabs();
   if (!existsSync(report)) return { outcomes: new Map(), exitCode: exitCode || 1 };
   const { testResults } = JSON.parse(readFileSync(report, "utf8")) as {
     testResults: { assertionResults: { title: string; status: string }[] }[];
@@ -87,6 +93,14 @@ async function runTests(): Promise<{ outcomes: Map<string, boolean>; exitCode: n
   const run = results.filter(({ status }) => status === "passed" || status === "failed");
   const outcomes = new Map(run.map(({ title, status }) => [title, status === "passed"] as const));
   return { outcomes, exitCode };
+}
+
+/** A test that is interrupted leaves its lab. */
+async function removeOurLabs(): Promise<void> {
+  for (const lab of labs().filter(isOurs)) {
+    const args = [join(root, "src", "cli", "main.ts"), "lab", "down", "--lab", lab];
+    await once(spawn(process.execPath, args, { stdio: ["ignore", 2, 2] }), "close");
+  }
 }
 
 /** Somebody else's labs, which may come and go meanwhile, and what all labs share. */

@@ -167,19 +167,14 @@ export async function retireSource(
   // Last, because after a crash this record is what the destination's end is asked for again.
   const record = context.records.get(task.guest);
   if (!record?.outgoing && !facts.lostAtDestination) return;
-  const done = await persistently(
-    `the end of ${task.guest}'s move`,
-    context.logger,
-    async () => {
-      const current = context.records.get(task.guest);
-      // The guest may be on its way back by now: then this record is the next migration's.
-      if (current !== undefined && current.migration?.id !== task.id) return;
-      const isGone = facts.lostAtDestination || current === undefined;
-      if (isGone || !record) await context.network.forget(task.guest);
-      else await keepRedirect(context, task, record);
-    },
-    retirementDeadlineMs,
-  );
+  const done = await persistently(`the end of ${task.guest}'s move`, context.logger, async () => {
+    const current = context.records.get(task.guest);
+    // The guest may be on its way back by now: then this record is the next migration's.
+    if (current !== undefined && current.migration?.id !== task.id) return;
+    const isGone = facts.lostAtDestination || current === undefined;
+    if (isGone || !record) await context.network.forget(task.guest);
+    else await keepRedirect(context, task, record);
+  });
   if (!done) throw new Error("what served the move is not removed at the source");
 }
 

@@ -62,7 +62,9 @@ function descriptorTargets(pid: number): string[] {
   });
 }
 
+/** libuv keeps a descriptor to spare, which is of / once it was needed (`uv__emfile_trick`). */
 function kindOfFile(target: string): string {
+  if (target === "/") return "/dev/null";
   return target.startsWith("pipe:") ? "pipe" : target.replace(/ \(deleted\)$/, "");
 }
 
