@@ -7,7 +7,7 @@ import { recordEachFault } from "./support/record-faults.ts";
 let fault: FaultLab;
 
 /** The sample of the test suite; scripts/faults makes thirty. */
-const kills = Number(process.env.SOJOURN_FAULT_KILLS ?? (process.env.SOJOURN_FAULTS_ALL ? 30 : 6));
+const kills = Number(process.env.SOJOURN_FAULT_KILLS ?? (process.env.SOJOURN_FAULTS_ALL ? 30 : 4));
 const seed = Number(process.env.SOJOURN_FAULT_SEED ?? 2009);
 
 /** A whole migration takes about this long here. */

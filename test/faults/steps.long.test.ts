@@ -23,7 +23,7 @@ type Host = KilledStep["stands"];
 const recorded: [Host, JournalStep, string][] = [
   ["host-b", "prepared", "5"],
   ["host-a", "pausing", "2"],
-  ["host-a", "promise", "4"],
+  ["host-a", "promise", "3, 4"],
   ["host-b", "takeover", "6"],
   ["host-a", "taken-over-by-destination", "4"],
   ["host-b", "finished", "6"],
