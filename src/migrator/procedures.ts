@@ -36,7 +36,7 @@ const expectedInbound = z.strictObject({
 
 /** What a destination knows of a migration. Times are its wall clock; null for what did not happen. */
 const destinationState = z.object({
-  state: z.enum(["unknown", "incoming", "taken-over", "aborted"]),
+  state: z.enum(["incoming", "taken-over", "aborted"]),
   takeover_ms: z.number().nullable(),
   resume_ms: z.number().nullable(),
 });
@@ -118,7 +118,7 @@ export const migrationProcedures = definePeerProcedures({
   abort: { request: z.strictObject(identity), response: destinationState, timeoutMs: 30_000 },
   /** Resolves once this host's network follows the guest; counts packets that its tap had no room for. */
   verify: {
-    request: z.strictObject({ ...identity, wait_ms: z.int().min(0).max(10_000) }),
+    request: z.strictObject(identity),
     response: z.object({
       run_state: z.string(),
       network_settled: z.boolean(),

@@ -41,7 +41,7 @@ interface Subject {
   record: (GuestRecord & { migration: NonNullable<GuestRecord["migration"]> }) | null;
 }
 
-/** Decisions of operators about migrations whose other side cannot be asked (DESIGN 3). */
+/** Decisions of operators about migrations whose other side cannot be asked. */
 export class Resolutions {
   readonly #context: SourceContext;
   readonly #migrations: Migrations;

@@ -124,7 +124,7 @@ export async function verifyTraffic(
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
   try {
     const answer = await untilAnswered(() =>
-      context.peer(task.to).call("verify", { ...identity, wait_ms: 5_000 }, { timeoutMs: 8_000 }),
+      context.peer(task.to).call("verify", identity, { timeoutMs: 8_000 }),
     );
     context.logger.info({ migration: task.id, ...answer }, "guest verified at the destination");
     facts.lostAtDestination = answer.run_state === "gone";

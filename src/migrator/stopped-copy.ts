@@ -12,7 +12,7 @@ const proofMs = 1_000;
 const kept = new WeakMap<GuestInstance, () => void>();
 
 /**
- * From the promise on the source's copy must not run (DESIGN 3), whoever lets it: an operator's `cont` is answered
+ * From the promise on the source's copy must not run, whoever lets it: an operator's `cont` is answered
  * with a `stop` at once, and an alarm in the log. Ends with `mayRun` or with the process.
  */
 export function keepStopped(instance: GuestInstance, logger: Logger): void {

@@ -37,7 +37,7 @@ const requests: Record<string, Record<string, unknown>> = {
   state: { ...identity, wait_ms: 0 },
   settle: { ...identity, grace_ms: 0 },
   abort: identity,
-  verify: { ...identity, wait_ms: 0 },
+  verify: identity,
   finish: identity,
   supersede: { ...identity, new_epoch: identity.epoch + 1 },
   "migration-facts": { id: identity.id, guest: identity.guest },
