@@ -27,7 +27,7 @@ export async function undoAtSource(
   // The guest first, and for as long as it takes: nobody else may run it, and nothing else would thaw it.
   while (instance.isAlive()) {
     try {
-      await giveBack(facts);
+      await giveBack(facts, context.journal.has(task.id, "pausing"));
       break;
     } catch (error) {
       context.logger.error({ migration: task.id, err: error }, "the guest does not run yet");
@@ -229,8 +229,13 @@ async function keepRedirect(
 /**
  * Ends the stream if there is one, and lets the guest run if we may. Nothing but the monitor is waited for: the guest
  * stands meanwhile.
+ * @param mayBeOurStop false when we have not told QEMU to stop the guest: one that is `paused` then was paused by its
+ * user during the migration, and stays so.
  */
-export async function giveBack(facts: Pick<MigrationFacts, "instance" | "resume">): Promise<void> {
+export async function giveBack(
+  facts: Pick<MigrationFacts, "instance" | "resume">,
+  mayBeOurStop: boolean,
+): Promise<void> {
   const { instance } = facts;
   mayRun(instance);
   const moving = ["setup", "active", "pre-switchover", "device", "cancelling"];
@@ -244,5 +249,6 @@ export async function giveBack(facts: Pick<MigrationFacts, "instance" | "resume"
   }
   if (!facts.resume) return;
   const state = await instance.runState();
-  if (state !== "running" && !needsReset(state)) await instance.cont();
+  if (state === "running" || needsReset(state)) return;
+  if (mayBeOurStop || state !== "paused") await instance.cont();
 }

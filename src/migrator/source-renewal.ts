@@ -16,7 +16,7 @@ export async function renewDestination(
 ): Promise<void> {
   facts.carriedBytes = (await facts.instance.migrationProgress()).transferredBytes || null;
   // Before anything else: the guest stands.
-  await giveBack(facts);
+  await giveBack(facts, true);
   await context.network.routing.disarm(attachmentOf(context.host, facts.before).address);
   releaseNetwork(facts);
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };

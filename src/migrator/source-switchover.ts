@@ -32,13 +32,29 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
     timeoutMs: frozenDeadlineMs,
   });
   stopped.catch(() => {});
+  let hasStopped = false;
+  const unlisten = instance.onEvent(({ name }) => {
+    hasStopped ||= name === "STOP";
+  });
   const [, , runState] = await within(
     frozenDeadlineMs,
     () => Promise.all([release(context, instance), instance.stop(), instance.runState()]),
     () => notStoppedInTime(frozenDeadlineMs),
-  );
+  ).finally(unlisten);
   if (!facts.pace.ownStop.includes(runState)) throw new StoppedByHypervisor();
+  // QEMU tells of a stop before it answers; of one that changed nothing it does not tell.
+  if (!hasStopped && runState === "paused") {
+    facts.resume = false;
+    throw pausedByUser(instance.guest);
+  }
   facts.stoppedMs = facts.timeline.mark("stop", context.host.name, stampOf(await stopped));
+}
+
+function pausedByUser(guest: string): SojournError {
+  return new SojournError("SOJ_GUEST_PAUSED", `${guest} was paused by its user meanwhile`, {
+    retryable: true,
+    hint: "it stays paused at the source; a guest that is paused can be moved too",
+  });
 }
 
 /** Lets the stream go at full speed to its end. */

@@ -56,7 +56,7 @@ export class FakeInstance implements GuestInstance {
     this.definition = qemu.definition;
     this.incoming = qemu.incoming;
     this.#events = new EventHub(context.logger);
-    qemu.monitor = (event) => this.#deliver(0.1, () => this.#events.emit(event));
+    qemu.monitor = (event) => this.#deliver(0, () => this.#events.emit(event));
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
     const learn = () => {
@@ -187,8 +187,8 @@ export class FakeInstance implements GuestInstance {
     const settle = (answer: () => void) => {
       giveUp?.cancel();
       if (!process.alive) return;
-      if (process.stalledUntilMs > qemu.clock.nowMs) this.#deliver(0, answer);
-      else runningProcess.run(process, answer);
+      // A monitor tells of what a command led to before it answers the command.
+      this.#deliver(0, answer);
     };
     const carryOut = () => {
       let result: Result;
