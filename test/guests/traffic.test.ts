@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { labNodePrefix } from "../../src/lab/index.ts";
+import { killDaemon, labNodePrefix, restartDaemon } from "../../src/lab/index.ts";
 import { delay } from "../../src/platform/clock.ts";
 import { type MigrateOutcome, TestLab } from "../support/lab.ts";
 import { moreEchoes, openSession } from "./support/echo-session.ts";
@@ -60,6 +60,8 @@ describe("traffic of and around a guest that moves", () => {
     const droppedBefore = await reversePathDrops();
 
     const rule = await sourceRule();
+    // A running daemon would put it back at once.
+    await killDaemon(lab.name, "host-b");
     await lab.run("host-b", ["ip", "rule", "del", ...rule]);
     // An echo that was under way may still arrive.
     await expect.poll(reversePathDrops, { timeout: 10_000 }).toBeGreaterThan(droppedBefore);
@@ -67,7 +69,7 @@ describe("traffic of and around a guest that moves", () => {
     await delay(1_000);
     expect(session.lines.at(-1)?.echoed).toBe(stalledAt);
 
-    await lab.run("host-b", ["ip", "rule", "add", ...rule, "protocol", "183"]);
+    await restartDaemon(lab.name, "host-b");
     await moreEchoes(session, 100);
     await move(lab, "host-b", "host-a");
     expect(await session.finish()).toMatchObject({ broken: null, wrong: null });

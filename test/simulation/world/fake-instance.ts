@@ -13,7 +13,7 @@ import type { Timer } from "../../../src/platform/clock.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
 import { streamOf } from "../../../src/platform/event-stream.ts";
 import type { Logger } from "../../../src/platform/log.ts";
-import { type DaemonProcess, never, runningProcess } from "./daemon-process.ts";
+import { type DaemonProcess, never } from "./daemon-process.ts";
 import type { FakeQemu } from "./fake-qemu.ts";
 import type { Links } from "./links.ts";
 import type { Random } from "./random.ts";
