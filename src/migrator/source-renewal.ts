@@ -6,6 +6,7 @@ import {
   type SourceContext,
 } from "./source-context.ts";
 import { giveBack } from "./source-ending.ts";
+import { pausedByUser } from "./source-switchover.ts";
 
 /** Gives up a stream whose guest QEMU has stopped by itself, and gets an empty destination for the next. */
 export async function renewDestination(
@@ -16,7 +17,11 @@ export async function renewDestination(
 ): Promise<void> {
   facts.carriedBytes = (await facts.instance.migrationProgress()).transferredBytes || null;
   // Before anything else: the guest stands.
-  await giveBack(facts, true);
+  await giveBack(facts, context.journal.has(task.id, "pausing"));
+  if (facts.resume && (await facts.instance.runState()) === "paused") {
+    facts.resume = false;
+    throw pausedByUser(task.guest);
+  }
   await context.network.routing.disarm(attachmentOf(context.host, facts.before).address);
   releaseNetwork(facts);
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };

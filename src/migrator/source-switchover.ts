@@ -43,14 +43,15 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
   ).finally(unlisten);
   if (!facts.pace.ownStop.includes(runState)) throw new StoppedByHypervisor();
   // QEMU tells of a stop before it answers; of one that changed nothing it does not tell.
-  if (!hasStopped && runState === "paused") {
+  if (!hasStopped) {
     facts.resume = false;
     throw pausedByUser(instance.guest);
   }
   facts.stoppedMs = facts.timeline.mark("stop", context.host.name, stampOf(await stopped));
 }
 
-function pausedByUser(guest: string): SojournError {
+/** A guest that is paused by its user during a migration is left so; the migration is taken back. */
+export function pausedByUser(guest: string): SojournError {
   return new SojournError("SOJ_GUEST_PAUSED", `${guest} was paused by its user meanwhile`, {
     retryable: true,
     hint: "it stays paused at the source; a guest that is paused can be moved too",

@@ -46,29 +46,6 @@ test("[rows 26] a guest that its user has paused stays paused, after a migration
   await fault.returnHome();
 });
 
-test.each(["its end", "a cancellation"])(
-  "[rows 26] a guest that its user pauses in precopy stays paused, after %s",
-  async (end) => {
-    fault.allowFreeze(null);
-    await fault.setMigrationPolicy("host-a", slow);
-    const migration = fault.migrate("host-a", "host-b");
-    const id = await migration.streaming();
-    await tellMonitor("host-a", "stop");
-    if (end === "a cancellation") await fault.exec("host-a", ["sojourn", "cancel", id]);
-    const { exitCode, last } = await migration.ended;
-    expect(exitCode).toBe(end === "a cancellation" ? 6 : 4);
-    expect(last).toMatchObject({
-      type: "error",
-      code: end === "a cancellation" ? "SOJ_CANCELLED" : "SOJ_GUEST_PAUSED",
-    });
-    expect(await fault.placeAt("host-a")).toEqual({ state: "paused", host: "host-a" });
-    expect(await fault.placeAt("host-b")).toBeNull();
-    await tellMonitor("host-a", "cont");
-    await fault.setMigrationPolicy("host-a", "");
-    await fault.expectHomeAndClean();
-  },
-);
-
 test.each([
   ["restarts", "reboot"],
   ["panics and restarts", "panic"],

@@ -68,3 +68,25 @@ test("[rows 24] an operator lets a guest with a disk run at the source after the
   expect((await migration.ended).exitCode).toBe(0);
   expect(await fault.expectSettled(id)).toBe("away");
 });
+
+test.each([
+  ["its end", 4, "SOJ_GUEST_PAUSED"],
+  ["a cancellation", 6, "SOJ_CANCELLED"],
+] as const)(
+  "[rows 26] a guest that its user pauses in precopy stays paused, after %s",
+  async (end, exitCode, code) => {
+    fault.allowFreeze(null);
+    await fault.setMigrationPolicy("host-a", "max_bandwidth_mbps = 40");
+    const migration = fault.migrate("host-a", "host-b");
+    const id = await migration.streaming();
+    await operatorSays(fault, "host-a", ["stop"]);
+    fault.injected += 1;
+    if (end === "a cancellation") await fault.run("host-a", ["sojourn", "cancel", id]);
+    expect(await migration.ended).toMatchObject({ exitCode, last: { type: "error", code } });
+    expect(await fault.placeAt("host-a")).toEqual({ state: "paused", host: "host-a" });
+    expect(await fault.placeAt("host-b")).toBeNull();
+    await operatorSays(fault, "host-a", ["cont"]);
+    await fault.setMigrationPolicy("host-a", "");
+    await fault.expectHomeAndClean();
+  },
+);
