@@ -24,9 +24,21 @@ export const mutants = {
       onEachInstance(hypervisor, (instance) => {
         const runState = instance.runState.bind(instance);
         let pretends = false;
+        const listen = instance.onEvent.bind(instance);
+        const listeners = new Set<Parameters<typeof listen>[0]>();
+        instance.onEvent = (listener) => {
+          listeners.add(listener);
+          const unlisten = listen(listener);
+          return () => {
+            listeners.delete(listener);
+            unlisten();
+          };
+        };
+        const stop = { name: "STOP", data: {}, timestampMs: 0, receivedMs: 0 };
         // QEMU stops the guest by itself, as the raised downtime limit makes it.
         instance.stop = async () => {
           pretends = true;
+          for (const listener of listeners) listener(stop);
         };
         instance.runState = async () => {
           if (!pretends) return await runState();
