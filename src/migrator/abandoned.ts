@@ -20,14 +20,11 @@ export function endOfAbandoned(
     state,
     error: endingError(state, failure, stored).toRecord(),
   });
-  if (journal.has(stored.id, "taken-over-by-destination")) {
-    return { state: "completed", error: null };
-  }
-  if (journal.has(stored.id, "completed")) return { state: "completed", error: null };
+  const isTold =
+    journal.has(stored.id, "taken-over-by-destination") || journal.has(stored.id, "completed");
   // A full disk may have kept the journal's last records back; then the guest's own record tells where it went.
-  if (isPromiseOpen(journal, stored.id) && !records.get(stored.guest)?.hosting) {
-    return { state: "completed", error: null };
-  }
+  const hasLeft = isPromiseOpen(journal, stored.id) && !records.get(stored.guest)?.hosting;
+  if (isTold || hasLeft) return { state: "completed", error: null };
   try {
     journal.refuseHeld(stored.guest);
     return ended("rolled-back", reason);

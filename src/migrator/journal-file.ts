@@ -42,30 +42,16 @@ export class JournalFile implements Disposable {
 
   /** When it throws, nothing was recorded: a part that was written is cut off again. */
   append(bytes: Uint8Array): void {
-    if (this.#closed) throw new Error("the journal is closed");
-    if (this.#untidy) this.#cut();
-    try {
+    this.#orCut(() => {
       this.#file.write(bytes);
       this.#file.sync();
-    } catch (error) {
-      this.#untidy = true;
-      this.#cut();
-      throw error;
-    }
+    });
     this.#lengthBytes += bytes.length;
   }
 
   /** The same while the process goes on. Cut off when it throws unless others have added to the file meanwhile. */
   async appendInBackground(bytes: Uint8Array): Promise<void> {
-    if (this.#closed) throw new Error("the journal is closed");
-    if (this.#untidy) this.#cut();
-    try {
-      this.#file.write(bytes);
-    } catch (error) {
-      this.#untidy = true;
-      this.#cut();
-      throw error;
-    }
+    this.#orCut(() => this.#file.write(bytes));
     this.#lengthBytes += bytes.length;
     const endByte = this.#lengthBytes;
     try {
@@ -82,6 +68,19 @@ export class JournalFile implements Disposable {
   [Symbol.dispose](): void {
     this.#closed = true;
     this.#file[Symbol.dispose]();
+  }
+
+  /** Writes behind the last whole record; a part that was written before `write` throws is cut off again. */
+  #orCut(write: () => void): void {
+    if (this.#closed) throw new Error("the journal is closed");
+    if (this.#untidy) this.#cut();
+    try {
+      write();
+    } catch (error) {
+      this.#untidy = true;
+      this.#cut();
+      throw error;
+    }
   }
 
   /** Back to the end of the last whole record. */

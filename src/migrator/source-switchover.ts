@@ -28,13 +28,9 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
   facts.stopIssuedMs = null;
   if (!facts.resume) return await release(context, instance);
   facts.stopIssuedMs = monotonicMs();
-  const stopped = instance.waitForEvent("STOP", (event) => event.name === "STOP", {
-    timeoutMs: frozenDeadlineMs,
-  });
-  stopped.catch(() => {});
-  let hasStopped = false;
-  const unlisten = instance.onEvent(({ name }) => {
-    hasStopped ||= name === "STOP";
+  const stops: GuestEvent[] = [];
+  const unlisten = instance.onEvent((event) => {
+    if (event.name === "STOP") stops.push(event);
   });
   const [, , runState] = await within(
     frozenDeadlineMs,
@@ -43,11 +39,12 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
   ).finally(unlisten);
   if (!facts.pace.ownStop.includes(runState)) throw new StoppedByHypervisor();
   // QEMU tells of a stop before it answers; of one that changed nothing it does not tell.
-  if (!hasStopped) {
+  const [stop] = stops;
+  if (stop === undefined) {
     facts.resume = false;
     throw pausedByUser(instance.guest);
   }
-  facts.stoppedMs = facts.timeline.mark("stop", context.host.name, stampOf(await stopped));
+  facts.stoppedMs = facts.timeline.mark("stop", context.host.name, stampOf(stop));
 }
 
 /** A guest that is paused by its user during a migration is left so; the migration is taken back. */

@@ -4,15 +4,7 @@ import { Journal } from "../../../src/migrator/journal.ts";
 import { frozenTimeLeftMs } from "../../../src/migrator/source-switchover.ts";
 import { diskStorage, type Storage } from "../../../src/platform/storage.ts";
 import { FakeClock } from "../platform/fake-clock.ts";
-import { temporaryFolder } from "./support.ts";
-
-const promise = {
-  step: "promise",
-  migration: "m1",
-  guest: "web1",
-  epoch: 3,
-  role: "source",
-} as const;
+import { promise, temporaryFolder } from "./support.ts";
 
 test("the time that a guest may stand counts from the order to stop it", () => {
   using clock = new FakeClock();

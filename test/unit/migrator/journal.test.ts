@@ -5,15 +5,8 @@ import { Journal } from "../../../src/migrator/journal.ts";
 import { readTextJournal } from "../../../src/migrator/journal-file.ts";
 import { decodeJournal, journalHeader } from "../../../src/migrator/journal-format.ts";
 import { diskStorage } from "../../../src/platform/storage.ts";
-import { temporaryFolder } from "./support.ts";
+import { promise, temporaryFolder } from "./support.ts";
 
-const promise = {
-  step: "promise",
-  migration: "m1",
-  guest: "web1",
-  epoch: 3,
-  role: "source",
-} as const;
 const begin = { ...promise, step: "begin" } as const;
 
 describe("the journal", () => {

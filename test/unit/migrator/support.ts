@@ -76,3 +76,12 @@ export function temporaryFolder(): { path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), "sojourn-test-"));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
+
+/** The record of a promise, as its caller gives it to the journal. */
+export const promise = {
+  step: "promise",
+  migration: "m1",
+  guest: "web1",
+  epoch: 3,
+  role: "source",
+} as const;
