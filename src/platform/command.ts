@@ -77,8 +77,9 @@ const neededDescriptors = 12;
 /**
  * Asked first, because Node tells of a child whose pipes could not be made with an event on an object that nobody
  * has yet, which ends the process (`ChildProcess.prototype.spawn` in lib/internal/child_process.js, EMFILE).
+ * @throws SojournError `SOJ_DESCRIPTORS`.
  */
-function requireDescriptors(program: string): void {
+export function requireDescriptors(program: string): void {
   const opened: number[] = [];
   try {
     while (opened.length < neededDescriptors) opened.push(openSync("/dev/null", "r"));
