@@ -27,7 +27,8 @@ import { openKernelWatch } from "../routing/watch/kernel-watch.ts";
 import { createTunnels } from "../tunnels/tunnels.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
-import { createHostServices } from "./host-services.ts";
+import { EventFeed } from "./event-feed.ts";
+import { createHostServices, statusOf } from "./host-services.ts";
 import { IdempotentStarts } from "./idempotency.ts";
 import { Lifelines } from "./lifelines.ts";
 import { MigrationStarter } from "./migration-starter.ts";
@@ -104,7 +105,10 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const destinations = stack.use(new Destinations(shared));
   const history = stack.use(new SqliteHistory(join(config.paths.state, "history.sqlite"), logger));
   importHistoryFiles(join(config.paths.state, "migrations"), diskStorage, history, logger);
-  const migrations = new Migrations(source, history);
+  const feed = new EventFeed(logger);
+  const migrations = new Migrations(source, history, (migration, event) =>
+    feed.publish({ migration: statusOf(migration), event }),
+  );
   const starts = new IdempotentStarts(migrations);
   const mirrors = stack.use(new Mirrors(host.name, peer, migrations));
   const notices = stack.use(new Notices(source));

@@ -2,7 +2,19 @@ import { type ErrorRecord, SojournError } from "../platform/errors.ts";
 
 /** Rebuilds the error that another process sent, or null when the value is not an error record. */
 export function errorFromJson(value: unknown, httpStatus: number): SojournError | null {
-  return isErrorRecord(value) ? SojournError.fromRecord(value, httpStatus) : null;
+  const record = isProblem(value) ? recordOf(value) : value;
+  return isErrorRecord(record) ? SojournError.fromRecord(record, httpStatus) : null;
+}
+
+type Problem = Omit<ErrorRecord, "type" | "message"> & { detail: string };
+
+/** A problem (RFC 9457) as the API answers it carries the same members as a record, but for two. */
+function isProblem(value: unknown): value is Problem {
+  return typeof value === "object" && value !== null && "detail" in value;
+}
+
+function recordOf({ detail, ...members }: Problem): ErrorRecord {
+  return { ...members, type: "error", message: detail };
 }
 
 /** Whether what another process sent is an error of ours: its code becomes part of what users see. */

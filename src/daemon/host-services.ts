@@ -104,7 +104,7 @@ export function createHostServices(options: HostServicesOptions): DaemonServices
         return begun;
       };
       const id = idempotency === null ? await start() : await starts.start(idempotency, start);
-      return { id, state: migrations.get(id).state };
+      return statusOf(migrations.get(id));
     },
     listMigrations: async (limit = listedMigrations) =>
       migrations.list(limit).map(statusOf).toReversed(),
@@ -174,7 +174,8 @@ function goneSummary(name: string): GuestSummary {
   return { name, state: "stopped", host: null, home: "", addresses: [], memory_mib: 0 };
 }
 
-function statusOf(stored: MigrationSummary): MigrationStatus {
+/** A migration as callers see it. Pure. */
+export function statusOf(stored: MigrationSummary): MigrationStatus {
   return {
     id: stored.id,
     guest: stored.guest,

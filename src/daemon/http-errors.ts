@@ -1,9 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { asSojournError, SojournError, usageError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
-
-/** Largest request body that any of the daemon's APIs reads. */
-export const maxBodyBytes = 50 * 1024;
+import { maxBodyBytes } from "./api/limits.ts";
 
 /** For fastify's option of this name: a path that cannot even be looked up is refused like everything else. */
 export function frameworkErrors(

@@ -1,14 +1,14 @@
 import { chmod, lstat, unlink } from "node:fs/promises";
 import { connect } from "node:net";
-import type { FastifyInstance } from "fastify";
 import { preconditionError } from "../platform/errors.ts";
+import type { Api } from "./api/api.ts";
 import { alreadyRunning } from "./lock-file.ts";
 
 /**
  * Listens on a unix socket (0660). A socket that nobody answers on is replaced; one that answers is not.
  * @throws SojournError `SOJ_ALREADY_RUNNING`, or `SOJ_SOCKET_PATH_OCCUPIED` when the path is something else.
  */
-export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
+export async function listenOnSocket(app: Api, path: string): Promise<void> {
   await removeStaleSocket(path);
   try {
     await app.listen({ path });

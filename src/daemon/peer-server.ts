@@ -5,8 +5,9 @@ import fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { preconditionError, SojournError, usageError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import type { ProcedureHandlers, ProcedureTable } from "../platform/procedures.ts";
+import { maxBodyBytes } from "./api/limits.ts";
 import type { Endpoint } from "./config.ts";
-import { frameworkErrors, maxBodyBytes, replyWithErrorRecords } from "./http-errors.ts";
+import { frameworkErrors, replyWithErrorRecords } from "./http-errors.ts";
 import { listenTcp } from "./listen.ts";
 import { hostNameOf } from "./peer-identity.ts";
 

@@ -108,10 +108,7 @@ export interface DaemonServices {
 
   /** Checks everything that can be checked without changing anything, on both hosts. */
   planMigration(request: MigrationRequest): Promise<MigrationPlan>;
-  startMigration(
-    request: MigrationRequest,
-    conduct?: StartConduct,
-  ): Promise<{ id: string; state: Phase }>;
+  startMigration(request: MigrationRequest, conduct?: StartConduct): Promise<MigrationStatus>;
   /** The `limit` newest and all that have not ended or are in doubt, oldest first. */
   listMigrations(limit?: number): Promise<MigrationStatus[]>;
   /** The migration that a request with this key began; none or one. */

@@ -28,6 +28,9 @@ import {
 } from "./stored-migration.ts";
 import { Timeline } from "./timeline.ts";
 
+/** Is told of every event of every migration, but of none while its guest stands. Must be quick and never throw. */
+export type MigrationObserver = (migration: MigrationSummary, event: StreamEvent) => void;
+
 interface Running {
   /** Null for one that another host carries out for us. */
   migration: SourceMigration | null;
@@ -42,9 +45,11 @@ export class Migrations {
   readonly #book: MigrationBook;
   readonly #running = new Map<string, Running>();
   readonly #inquiries: Inquiries;
+  readonly #observe: MigrationObserver;
 
-  constructor(context: SourceContext, history: History) {
+  constructor(context: SourceContext, history: History, observe: MigrationObserver = () => {}) {
     this.#context = context;
+    this.#observe = observe;
     this.#book = new MigrationBook(history, context.logger);
     this.#inquiries = new Inquiries(context, (record) =>
       resumeSource(context, this, record, answeredLate),
@@ -213,10 +218,15 @@ export class Migrations {
     return (event, ended) => {
       this.#book.note(id, noteOf(event));
       events.push(event);
-      if (!ended) return;
-      this.#book.keep({ ...this.get(id), endedMs: wallClockMs() });
+      if (!ended) {
+        this.#observe(this.get(id), event);
+        return;
+      }
+      const stored = { ...this.get(id), endedMs: wallClockMs() };
+      this.#book.keep(stored);
       events.end();
       this.#running.delete(id);
+      this.#observe(stored, event);
     };
   }
 
@@ -239,12 +249,16 @@ export class Migrations {
     const instance = this.#context.guests.instance(task.guest);
     if (instance === undefined) throw new Error(`${task.guest} has no process here`);
     const events = new EventLog<StreamEvent>();
+    const tell = (told: StreamEvent) => {
+      events.push(told);
+      this.#observe(this.get(task.id), told);
+    };
     const afterwards = new Afterwards();
     const timeline = new Timeline((entry, wallMs) =>
       afterwards.do(() => {
-        events.push({ type: "phase", id: task.id, ...entry, wall_clock_ms: wallMs });
         const { phase } = entry;
         if (isPhase(phase)) this.#book.note(task.id, { state: phase });
+        tell({ type: "phase", id: task.id, ...entry, wall_clock_ms: wallMs });
       }),
     );
     const facts = initialFacts({
@@ -253,8 +267,7 @@ export class Migrations {
       resume,
       timeline,
       afterwards,
-      onProgress: (progress, predictedMs) =>
-        events.push(progressEvent(task.id, progress, predictedMs)),
+      onProgress: (progress, predictedMs) => tell(progressEvent(task.id, progress, predictedMs)),
     });
     const migration = new SourceMigration(this.#context, task, facts, state);
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
@@ -274,10 +287,12 @@ export class Migrations {
     const { task } = migration;
     const end = await migration.run(event);
     const { kept, told } = migrationEnd(this.#context, migration, end, budgetMs, earlier);
-    this.#book.keep({ ...this.get(task.id), ...kept });
+    const stored = { ...this.get(task.id), ...kept };
+    this.#book.keep(stored);
     events.push(told);
     events.end();
     this.#running.delete(task.id);
+    this.#observe(stored, told);
     this.#inquiries.begin(task);
   }
 }

@@ -78,7 +78,7 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
         warnings: [],
       };
     },
-    startMigration: async () => ({ id: "m1", state: "planned" }),
+    startMigration: async () => ({ ...status, state: "planned" }),
     listMigrations: async () => [status],
     findMigrations: async () => [],
     getMigration: async (id) => (id === "m1" ? status : unknownId(id)),

@@ -173,7 +173,7 @@ describe("commands", () => {
       services = fakeServices({
         startMigration: async (_request, conduct) => {
           conducts.push(conduct);
-          return { id: "m1", state: "planned" };
+          return { ...status, state: "planned" };
         },
         cancelMigration: async () => {
           ended.resolve();

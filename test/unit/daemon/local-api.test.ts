@@ -59,13 +59,16 @@ describe("the local API", () => {
     services = fakeServices({
       startMigration: async (wanted) => {
         seen.push(["start", wanted]);
-        return { id: "m1", state: "planned" };
+        return { ...status, state: "planned" };
       },
     });
     const wanted: MigrationRequest = { guest: "web1", to: "host-b", tunnel: "vxlan", timeout_s: 9 };
     expect(await daemon.client.planMigration(wanted)).toMatchObject({ type: "plan" });
     expect(seen).toEqual([]);
-    expect(await daemon.client.startMigration(wanted)).toEqual({ id: "m1", state: "planned" });
+    expect(await daemon.client.startMigration(wanted)).toMatchObject({
+      id: "m1",
+      state: "planned",
+    });
     expect(seen).toEqual([["start", wanted]]);
   });
 
@@ -74,7 +77,7 @@ describe("the local API", () => {
     services = fakeServices({
       startMigration: async (_wanted, conduct) => {
         seen.push(conduct);
-        return { id: "m1", state: "planned" };
+        return { ...status, state: "planned" };
       },
       findMigrations: async (key) => (key === "k&1" ? [status] : []),
       listMigrations: async (limit) => (limit === 7 ? [status, status] : [status]),
@@ -168,13 +171,13 @@ describe("the local API", () => {
   ])("refuses a body with %s", async (_what, body, expected) => {
     const { status, text } = await post("/v1/migrations", body);
     expect(status).toBe(expected);
-    expect(JSON.parse(text)).toMatchObject({ type: "error", exit_code: 2 });
+    expect(JSON.parse(text)).toMatchObject({ status, exit_code: 2 });
   });
 
   it("answers an unknown route with an error record", async () => {
     const { status, text } = await post("/v1/nothing", "{}");
     expect(status).toBe(404);
-    expect(JSON.parse(text)).toMatchObject({ type: "error", code: "SOJ_UNKNOWN_ROUTE" });
+    expect(JSON.parse(text)).toMatchObject({ status: 404, code: "SOJ_UNKNOWN_ROUTE" });
   });
 });
 

@@ -1,0 +1,53 @@
+import fastify, { type FastifyServerOptions } from "fastify";
+import type { Logger } from "../../platform/log.ts";
+import type { DaemonServices } from "../services.ts";
+import type { Api, Authorize } from "./api.ts";
+import { readJsonBodies } from "./json-bodies.ts";
+import { maxBodyBytes, maxParameterLength } from "./limits.ts";
+import { frameworkErrors, replyWithProblems } from "./problems.ts";
+import { demandRoles } from "./roles.ts";
+import { addDoctorRoutes } from "./routes/doctor.ts";
+import { addGuestRoutes } from "./routes/guests.ts";
+import { addHealthRoutes } from "./routes/health.ts";
+import { addMigrationRoutes } from "./routes/migrations.ts";
+import { answerUnknownRoutes } from "./unknown-routes.ts";
+import { checkWithZod } from "./validation.ts";
+
+export interface ApiOptions {
+  hostName: string;
+  /** Asked at every request; throws while the daemon is starting. */
+  services: () => DaemonServices;
+  logger: Logger;
+  /** Without it everything is allowed: the unix socket's permissions have decided already. */
+  authorize?: Authorize;
+  /** Of the server beneath, such as `https`, and time-outs. */
+  server?: FastifyServerOptions & { https?: object };
+}
+
+/**
+ * The HTTP API, ready to listen: on a unix socket, or on TCP with `server.https` and `authorize`.
+ * @throws Error when a route names no role.
+ */
+export async function createApi(options: ApiOptions): Promise<Api> {
+  const { services, logger, authorize = () => {} } = options;
+  const app = fastify({
+    bodyLimit: maxBodyBytes,
+    routerOptions: { maxParamLength: maxParameterLength },
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    logger: false,
+    frameworkErrors,
+    ...options.server,
+  }) as unknown as Api;
+  readJsonBodies(app);
+  checkWithZod(app);
+  replyWithProblems(app, logger);
+  demandRoles(app, authorize);
+  answerUnknownRoutes(app);
+  addHealthRoutes(app, services, options.hostName);
+  addDoctorRoutes(app, services);
+  addGuestRoutes(app, services);
+  addMigrationRoutes(app, services);
+  await app.ready();
+  return app;
+}

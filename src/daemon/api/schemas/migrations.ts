@@ -1,0 +1,83 @@
+import { z } from "zod";
+import { phases } from "../../../migrator/phases.ts";
+
+const planLine = z.object({ command: z.string(), undo: z.string().nullable() });
+
+/** A migration as lists show it. */
+export const migrationSchema = z
+  .object({
+    id: z.string(),
+    guest: z.string(),
+    from: z.string(),
+    to: z.string(),
+    state: z.enum(phases),
+    started_ms: z.number().meta({ description: "Wall clock, milliseconds since 1970" }),
+    ended_ms: z.number().nullable(),
+  })
+  .meta({
+    id: "Migration",
+    examples: [
+      {
+        id: "m-01jd2v9",
+        guest: "web1",
+        from: "host-a",
+        to: "host-b",
+        state: "precopy",
+        started_ms: 1_763_000_000_000,
+        ended_ms: null,
+      },
+    ],
+  });
+
+/** What a migration would do, host by host, in order. */
+export const planSchema = z
+  .object({
+    type: z.literal("plan"),
+    guest: z.string(),
+    from: z.string(),
+    to: z.string(),
+    tunnel: z.string(),
+    hosts: z.array(
+      z.object({
+        host: z.string(),
+        when: z.enum(["prepare", "switchover"]),
+        lines: z.array(planLine),
+      }),
+    ),
+    warnings: z.array(z.string()),
+  })
+  .meta({ id: "MigrationPlan" });
+
+const facts = z.object({
+  host: z.string(),
+  run_state: z.string().meta({ description: "QEMU's word, or `none` where there is no process" }),
+  held: z.boolean().meta({ description: "The journal is damaged: records may be missing" }),
+  journal: z.array(
+    z.object({
+      at: z.string(),
+      role: z.enum(["source", "destination"]),
+      step: z.string(),
+      epoch: z.int(),
+    }),
+  ),
+});
+
+/** What an operator's decision rests on and would do, or has done. */
+export const resolutionSchema = z
+  .object({
+    type: z.literal("resolution"),
+    id: z.string(),
+    guest: z.string(),
+    keep: z.enum(["source", "destination"]),
+    role: z
+      .enum(["source", "destination"])
+      .meta({ description: "What the asked host is to the migration" }),
+    here: facts,
+    there: facts.nullable(),
+    unreachable: z.string().nullable(),
+    refusal: z.string().nullable().meta({ description: "Null when it may be carried out" }),
+    steps: z.array(z.string()),
+    confirmed: z.boolean(),
+    status: migrationSchema.nullable(),
+  })
+  .meta({ id: "Resolution" });

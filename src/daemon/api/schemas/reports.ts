@@ -1,0 +1,52 @@
+import { z } from "zod";
+import { phases } from "../../../migrator/phases.ts";
+import { strategyNames } from "../../../migrator/strategy.ts";
+import { flowCountsSchema, probesSchema } from "./probes.ts";
+
+const instants = [
+  ...phases,
+  "stop",
+  "pre-switchover",
+  "promise",
+  "route-change",
+  "continue",
+  "takeover",
+  "resume",
+] as const;
+
+/** A phase, or an instant of the switchover. */
+export const instantSchema = z.enum(instants);
+
+/** The stable result of a migration. */
+export const reportSchema = z
+  .object({
+    type: z.literal("report"),
+    id: z.string(),
+    guest: z.string(),
+    from: z.string(),
+    to: z.string(),
+    outcome: z.enum(["completed", "rolled-back", "cancelled", "in-doubt", "guest-lost"]),
+    resolved: z.exactOptional(z.enum(["source", "destination"])),
+    strategy: z.exactOptional(z.enum(strategyNames)),
+    tunnel: z
+      .object({ kind: z.string(), datapath: z.enum(["kernel", "bpf"]), mtu: z.number() })
+      .nullable(),
+    timeline: z.array(z.object({ phase: instantSchema, at_ms: z.number(), host: z.string() })),
+    blackout_ms: z
+      .number()
+      .nullable()
+      .meta({
+        description: "The guest paused: from STOP at the source to RESUME at the destination",
+      }),
+    total_ms: z.number(),
+    transferred_bytes: z.number().nullable(),
+    clock_offset_ms: z.number().nullable(),
+    clock_error_ms: z.number().nullable(),
+    packets_dropped: z.number().nullable(),
+    probes: probesSchema,
+    guest_clock_step_ms: z.number().nullable(),
+    flows: flowCountsSchema,
+    budget_ms: z.number().nullable(),
+    within_budget: z.boolean().nullable(),
+  })
+  .meta({ id: "Report", description: "Figures that were not measured are null" });
