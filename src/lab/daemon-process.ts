@@ -93,7 +93,9 @@ function healthSocket(lab: string, host: string): string {
 
 function answers(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const asked = request({ socketPath, path: "/healthz", timeout: 2_000 }, (response) => {
+    // Without an agent, which would keep the connection for seconds.
+    const options = { socketPath, path: "/healthz", agent: false, timeout: 2_000 } as const;
+    const asked = request(options, (response) => {
       response.resume();
       resolve(response.statusCode === 200);
     });
