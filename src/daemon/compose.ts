@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { createQemuHypervisor } from "../hypervisor/qemu/qemu-hypervisor.ts";
 import type { StreamTls } from "../hypervisor/qemu/stream-tls.ts";
 import { Destinations } from "../migrator/destinations.ts";
+import { noGates } from "../migrator/gates.ts";
 import { Guests } from "../migrator/guests.ts";
 import { importHistoryFiles } from "../migrator/history-files.ts";
 import { HostNetwork } from "../migrator/host-network.ts";
@@ -101,7 +102,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await peer(record.home.host).call("guest-ended", { guest: record.guest });
   };
   const shared = { host, guests, network, records, journal, logger };
-  const source: SourceContext = { ...shared, peer, policy: policyOf(config) };
+  const source: SourceContext = { ...shared, peer, policy: policyOf(config), gates: noGates };
   const destinations = stack.use(new Destinations(shared));
   const history = stack.use(new SqliteHistory(join(config.paths.state, "history.sqlite"), logger));
   importHistoryFiles(join(config.paths.state, "migrations"), diskStorage, history, logger);

@@ -1,4 +1,4 @@
-import type { PhaseEvent, ProgressEvent } from "../migrator/events.ts";
+import type { GateEvent, PhaseEvent, ProgressEvent } from "../migrator/events.ts";
 import type { Phase } from "../migrator/phases.ts";
 import type { MigrationReport } from "../migrator/report.ts";
 import type { Resolution } from "../migrator/resolutions.ts";
@@ -8,7 +8,7 @@ import type { PlanLine } from "../platform/plan-line.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import type { TunnelKind } from "../tunnels/tunnel.ts";
 
-export type { PhaseEvent, ProgressEvent };
+export type { GateEvent, PhaseEvent, ProgressEvent };
 
 export interface GuestSummary {
   name: string;
@@ -83,7 +83,7 @@ export interface MigrationStatus {
   ended_ms: number | null;
 }
 
-export type MigrationEvent = PhaseEvent | ProgressEvent | MigrationReport | ErrorRecord;
+export type MigrationEvent = PhaseEvent | ProgressEvent | GateEvent | MigrationReport | ErrorRecord;
 
 export type ProbeResults = MigrationReport["probes"];
 export type FlowResults = MigrationReport["flows"];

@@ -8,7 +8,7 @@ import { Standstill } from "./standstill.ts";
 const deviceAllowanceMs = 10;
 
 /** A stream from which nothing comes for so long is given up; TCP itself would wait for minutes. */
-const standstillMs = 5_000;
+export const standstillMs = 5_000;
 
 export interface ConvergencePolicy {
   /** Predicted blackout that is good enough to arm at once. */
@@ -18,6 +18,8 @@ export interface ConvergencePolicy {
   /** Dirty syncs (QEMU's passes) before arming, at least 2. */
   minimumPasses: number;
   deadlineMs: number;
+  /** Only passes after this one count; what an earlier one has left says nothing about what the guest dirtied since. */
+  afterPass: number;
   /** False for a guest that its user has paused. */
   running: boolean;
 }
@@ -72,7 +74,7 @@ export async function awaitConvergence(
   const deadline = monotonicMs() + policy.deadlineMs;
   let linkBytesPerSecond = 0;
   let previousPredictedMs: number | null = null;
-  let handledPass = 1;
+  let handledPass = policy.afterPass;
   let lastReport = 0;
   const standstill = new Standstill();
   using passes = new PassCounter(instance);
@@ -100,7 +102,7 @@ export async function awaitConvergence(
       await pace.nextPass(progress.remainingBytes);
       previousPredictedMs = predictedMs;
     }
-    if (standstill.note(progress.transferredBytes) > standstillMs) throw stalled(progress);
+    if (standstill.note(progress.transferredBytes) > standstillMs) throw streamStalled(progress);
     if (monotonicMs() > deadline) throw notConverging(progress, predictedMs, policy);
     await passes.next(10, signal);
   }
@@ -130,7 +132,8 @@ function linkSpeed(progress: MigrationProgress, policy: ConvergencePolicy): numb
   return Math.max((progress.bandwidthMbps * 1e6) / 8, 16 * 1024 * 1024);
 }
 
-function stalled(progress: MigrationProgress): SojournError {
+/** The failure of a stream that stands still. */
+export function streamStalled(progress: MigrationProgress): SojournError {
   return new SojournError(
     "SOJ_STREAM_STALLED",
     `the migration stream stands still at ${progress.transferredBytes} bytes for ${standstillMs / 1000} s`,

@@ -1,4 +1,5 @@
 import { ExitCode, type GuestState, preconditionError, SojournError } from "../platform/errors.ts";
+import { deniedByGate } from "./gates.ts";
 import type { Failure } from "./migration-state.ts";
 import type { Phase } from "./phases.ts";
 import type { Outcome } from "./report.ts";
@@ -18,7 +19,7 @@ export function endingError(
       guestState,
       migration: task.id,
       httpStatus: 409,
-      retryable: outcome === "rolled-back",
+      retryable: outcome === "rolled-back" && failure.code !== deniedByGate,
       hint: failure.hint ?? hintFor(outcome, task.id),
     },
   );

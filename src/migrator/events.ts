@@ -1,4 +1,5 @@
 import type { MigrationProgress } from "../hypervisor/hypervisor.ts";
+import type { GateNote, GatePoint } from "./gates.ts";
 import type { TimelineEntry } from "./report.ts";
 
 /** A migration has entered a phase or passed an instant of its switchover. */
@@ -23,6 +24,23 @@ export interface ProgressEvent {
   dirty_mbps: number | null;
   dirty_syncs: number;
   predicted_blackout_ms: number | null;
+}
+
+/** What was heard of a gate. */
+export interface GateEvent {
+  type: "gate";
+  id: string;
+  gate: string;
+  point: GatePoint;
+  decision: GateNote["decision"];
+  /** False when the gate has not said so: its configured default. */
+  answered: boolean;
+  reason: string | null;
+  /** Since it was first asked at this point. */
+  waited_ms: number;
+  /** Since the migration's start, on the source's clock. */
+  at_ms: number;
+  wall_clock_ms: number;
 }
 
 export function progressEvent(

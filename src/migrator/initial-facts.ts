@@ -2,12 +2,16 @@ import { InboundRate } from "./inbound-rate.ts";
 import { unpaced } from "./pacing.ts";
 import type { MigrationFacts } from "./source-context.ts";
 
-type Given = "instance" | "before" | "resume" | "timeline" | "afterwards" | "onProgress";
+type Given = "instance" | "before" | "resume" | "timeline" | "afterwards" | "onProgress" | "onGate";
 
 /** What is known of a migration that has not begun. */
 export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts {
   return {
     ...given,
+    passedGates: new Set(),
+    gates: [],
+    rest: null,
+    predictedBlackoutMs: null,
     migrationPort: null,
     tunnel: null,
     tunnelInterface: null,

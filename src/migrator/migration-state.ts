@@ -28,10 +28,12 @@ export interface Failure {
 
 export type MigrationEvent =
   | { type: "started" }
+  | { type: "admitted" }
   | { type: "prepared" }
   | { type: "precopy-started" }
   | { type: "converging" }
   | { type: "stopped-by-hypervisor" }
+  | { type: "stream-given-up" }
   | { type: "pre-switchover" }
   | { type: "not-promised"; failure: Failure }
   | { type: "destination-resumed" }
@@ -48,13 +50,17 @@ export type MigrationEvent =
 
 /** What the executor does next, in this order; the last one's end is the next event. */
 export type Effect =
+  | "ask-at-planned"
   | "record-begin"
   | "prepare-destination"
   | "prepare-source"
   | "pass-barrier"
+  | "ask-at-prepared"
   | "renew-destination"
   | "start-precopy"
   | "await-convergence"
+  | "ask-at-armed"
+  | "converge-again"
   | "arm-copy"
   | "record-pausing"
   | "stop-guest"

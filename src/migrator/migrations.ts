@@ -268,6 +268,7 @@ export class Migrations {
       timeline,
       afterwards,
       onProgress: (progress, predictedMs) => tell(progressEvent(task.id, progress, predictedMs)),
+      onGate: tell,
     });
     const migration = new SourceMigration(this.#context, task, facts, state);
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>();

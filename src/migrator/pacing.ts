@@ -12,6 +12,8 @@ const heldSeconds = 4;
 
 /** What keeps a QEMU from switching over before it is told to. */
 export interface Pace {
+  /** QEMU stops the guest as soon as nothing is left to send. */
+  stopsByItself: boolean;
   /** During the first pass, with every reading. */
   approach(progress: MigrationProgress): Promise<void>;
   /** After a pass that was not the last. */
@@ -26,6 +28,7 @@ export interface Pace {
 
 /** For a QEMU that waits for the stop by itself (`heldUntilStopped`): the stream is never slowed down. */
 export const unpaced: Pace = {
+  stopsByItself: false,
   approach: async () => {},
   nextPass: async () => {},
   hold: async () => {},
@@ -44,6 +47,7 @@ export function paced(
     await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond: bytesPerSecond });
   };
   return {
+    stopsByItself: true,
     approach: async ({ remainingBytes }) => {
       if (remainingBytes === 0) return;
       const slower = approachBandwidth(remainingBytes, present);

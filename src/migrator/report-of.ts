@@ -25,6 +25,7 @@ export function reportOf(
     ...(strategy === "lossless" ? {} : { strategy }),
     tunnel: facts.tunnel,
     timeline: timeline.sorted(),
+    ...(facts.gates.length === 0 ? {} : { gates: facts.gates }),
     blackout_ms:
       completed && stoppedMs !== null && resumedMs !== null ? round(resumedMs - stoppedMs) : null,
     total_ms: round(timeline.elapsedMs()),

@@ -1,10 +1,12 @@
 import type { ProbeResults } from "../probe/results.ts";
+import type { GatePoint } from "./gates.ts";
 import type { Phase } from "./phases.ts";
 import type { StrategyName } from "./strategy.ts";
 
 export type Outcome = "completed" | "rolled-back" | "cancelled" | "in-doubt" | "guest-lost";
 
 export interface TimelineEntry {
+  /** `gate` for the instant of a gate's decision (`gates` says which). */
   phase:
     | Phase
     | "stop"
@@ -13,10 +15,24 @@ export interface TimelineEntry {
     | "route-change"
     | "continue"
     | "takeover"
-    | "resume";
+    | "resume"
+    | "gate";
   /** Since the migration's start, on the source's clock. */
   at_ms: number;
   host: string;
+}
+
+/** A gate's last word at one point of the migration. */
+export interface GateResult {
+  gate: string;
+  point: GatePoint;
+  decision: "allow" | "deny";
+  /** False when the gate has not said so: its configured default. */
+  answered: boolean;
+  reason: string | null;
+  waited_ms: number;
+  /** Since the migration's start, on the source's clock. */
+  at_ms: number;
 }
 
 /** The stable result of a migration. Figures that were not measured are null; absent probes did not run. */
@@ -33,6 +49,8 @@ export interface MigrationReport {
   strategy?: StrategyName;
   tunnel: { kind: string; datapath: "kernel" | "bpf"; mtu: number } | null;
   timeline: TimelineEntry[];
+  /** Absent when no gate was asked. */
+  gates?: GateResult[];
   blackout_ms: number | null;
   total_ms: number;
   transferred_bytes: number | null;

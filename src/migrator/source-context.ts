@@ -3,11 +3,14 @@ import type { PeerCaller } from "../platform/procedures.ts";
 import type { TunnelInterface, TunnelKind } from "../tunnels/tunnel.ts";
 import type { Afterwards } from "./afterwards.ts";
 import type { ClockOffset } from "./clock-offset.ts";
+import type { GateEvent } from "./events.ts";
+import type { GatePoint, Gates } from "./gates.ts";
 import type { HostContext } from "./host-context.ts";
 import type { InboundRate } from "./inbound-rate.ts";
 import type { Pace } from "./pacing.ts";
 import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
+import type { GateResult } from "./report.ts";
 import type { Strategy } from "./strategy.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -16,6 +19,8 @@ export interface SourceContext extends HostContext {
   /** @throws SojournError when no such peer is configured. */
   peer(host: string): PeerCaller<typeof migrationProcedures & ClockProcedure>;
   policy: MigrationPolicy;
+  /** Asked at the source alone. */
+  gates: Gates;
 }
 
 type ClockProcedure = typeof import("./clock-procedure.ts").clockProcedure;
@@ -56,6 +61,14 @@ export interface MigrationFacts {
   /** Whatever is not the switchover itself waits here from `pre-switchover` until QEMU was told to go on. */
   afterwards: Afterwards;
   onProgress(progress: MigrationProgress, predictedMs: number | null): void;
+  onGate(event: GateEvent): void;
+  /** Where all gates have allowed it: nobody is asked twice, however often the stream begins. */
+  passedGates: Set<GatePoint>;
+  /** What the gates have decided so far. */
+  gates: GateResult[];
+  /** What has become of the stream while gates were waited for; null when nobody was, or not for long. */
+  rest: "held" | "given-up" | null;
+  predictedBlackoutMs: number | null;
   migrationPort: number | null;
   tunnel: { kind: TunnelKind; datapath: "kernel" | "bpf"; mtu: number } | null;
   tunnelInterface: TunnelInterface | null;

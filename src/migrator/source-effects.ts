@@ -17,6 +17,7 @@ import {
   verifyTraffic,
   yieldToDestination,
 } from "./source-ending.ts";
+import { askGates } from "./source-gates.ts";
 import { converge, startPrecopy } from "./source-precopy.ts";
 import {
   announceSource,
@@ -25,6 +26,7 @@ import {
   prepareSource,
 } from "./source-preparation.ts";
 import { renewDestination } from "./source-renewal.ts";
+import { askBeforeArming, convergeAgain } from "./source-rest.ts";
 import {
   awaitPreSwitchover,
   changeRoute,
@@ -70,6 +72,9 @@ export class SourceEffects {
     const facts = this.#facts;
     const conduct = conductOf(task.strategy);
     switch (effect) {
+      case "ask-at-planned":
+        await askGates(context, task, facts, "planned", signal);
+        return { type: "admitted" };
       case "record-begin":
         this.#record("begin");
         return;
@@ -83,6 +88,9 @@ export class SourceEffects {
       case "pass-barrier":
         if (!conduct.lateTunnel) await passBarrier(context, task, facts, signal);
         return { type: "prepared" };
+      case "ask-at-prepared":
+        await askGates(context, task, facts, "prepared", signal);
+        return;
       case "renew-destination":
         await renewDestination(context, task, facts, signal);
         return;
@@ -92,6 +100,13 @@ export class SourceEffects {
         return { type: "precopy-started" };
       case "await-convergence":
         await converge(context, task, facts, signal);
+        return;
+      case "ask-at-armed":
+        await askBeforeArming(context, task, facts, signal);
+        return;
+      case "converge-again":
+        if (facts.rest === "given-up") return { type: "stream-given-up" };
+        if (facts.rest === "held") await convergeAgain(context, task, facts, signal);
         return { type: "converging" };
       case "arm-copy":
         this.#guard.forget();

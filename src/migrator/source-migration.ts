@@ -24,6 +24,7 @@ export class SourceMigration {
   readonly facts: MigrationFacts;
   readonly #context: SourceContext;
   #state: MigrationState;
+  #effect: Effect = "ask-at-planned";
   readonly #interrupt = new AbortController();
 
   constructor(
@@ -119,20 +120,20 @@ export class SourceMigration {
   /** Runs the effects in order; what the last one, or a failing one, leads to. */
   async #carryOut(executor: SourceEffects, effects: readonly Effect[]): Promise<MigrationEvent> {
     const interruptible = revocable(this.#state);
-    let effect: Effect | null = null;
     try {
       let outcome: MigrationEvent | undefined;
-      for (effect of effects) {
+      for (const effect of effects) {
+        this.#effect = effect;
         if (interruptible) this.#interrupt.signal.throwIfAborted();
         outcome = (await executor.perform(effect, this.#state, this.#interrupt.signal)) ?? outcome;
       }
-      if (outcome === undefined) throw new Error(`nothing follows ${effect}`);
+      if (outcome === undefined) throw new Error(`nothing follows ${this.#effect}`);
       return outcome;
     } catch (error) {
       if (interruptible && this.#interrupt.signal.reason instanceof Interruption) {
         return this.#interrupt.signal.reason.event;
       }
-      return this.#eventOf(error, effect ?? "start-precopy");
+      return this.#eventOf(error, this.#effect);
     }
   }
 
@@ -159,7 +160,7 @@ export class SourceMigration {
 
   #giveUp(error: unknown): void {
     this.#interrupt.abort(
-      new Interruption({ type: "failed", failure: failureOf(error, "await-convergence") }),
+      new Interruption({ type: "failed", failure: failureOf(error, this.#effect) }),
     );
   }
 }

@@ -30,12 +30,13 @@ export async function startPrecopy(
   facts.streamStartedMs = monotonicMs();
 }
 
-/** Rounds of precopy until arming is due. */
+/** Rounds of precopy until arming is due, judged by passes after `afterPass`. */
 export async function converge(
   context: SourceContext,
   task: MigrationTask,
   facts: MigrationFacts,
   signal: AbortSignal,
+  afterPass = 1,
 ): Promise<void> {
   const { policy } = context;
   await awaitConvergence(
@@ -45,15 +46,25 @@ export async function converge(
       downtimeLimitMs: policy.downtimeLimitMs,
       maxBandwidthBytesPerSecond: policy.maxBandwidthBytesPerSecond,
       minimumPasses: policy.minimumPasses,
-      deadlineMs: task.deadlineMs,
+      deadlineMs: facts.passedGates.size > 0 ? timeLeftMs(task, facts) : task.deadlineMs,
+      afterPass,
       running: facts.resume,
     },
     (progress, predictedMs) => {
+      facts.predictedBlackoutMs = predictedMs;
       facts.onProgress(progress, predictedMs);
       void readInboundRate(context, facts);
     },
     signal,
   );
+}
+
+/** Where gates were waited for, the migration's time limit counts from its start. */
+export function timeLeftMs(
+  task: Pick<MigrationTask, "deadlineMs">,
+  { timeline }: Pick<MigrationFacts, "timeline">,
+): number {
+  return Math.max(0, task.deadlineMs - timeline.elapsedMs());
 }
 
 /** Only to size a queue: a reading that fails is left out. */

@@ -1,11 +1,11 @@
 import { type ErrorRecord, ExitCode } from "../platform/errors.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
-import type { PhaseEvent, ProgressEvent } from "./events.ts";
+import type { GateEvent, PhaseEvent, ProgressEvent } from "./events.ts";
 import { isPhase, type Phase } from "./phases.ts";
 import type { MigrationReport } from "./report.ts";
 
 /** What a follower of a migration sees; the report or an error record is the last. */
-export type StreamEvent = PhaseEvent | ProgressEvent | MigrationReport | ErrorRecord;
+export type StreamEvent = PhaseEvent | ProgressEvent | GateEvent | MigrationReport | ErrorRecord;
 
 /** A migration as `status` lists it. */
 export interface MigrationSummary {

@@ -30,6 +30,13 @@ export class Timeline {
     return placeMs;
   }
 
+  /** Puts something in that is told in another way: the listener does not hear of it. Returns the instant. */
+  note(phase: TimelineEntry["phase"], host: string): number {
+    const at_ms = round(this.elapsedMs());
+    this.entries.push({ phase, at_ms, host });
+    return at_ms;
+  }
+
   /** Where a wall-clock instant of this host is, in ms since the start; null for one outside the migration. */
   placeMs(wallMs: number): number | null {
     const elapsedMs = this.elapsedMs();

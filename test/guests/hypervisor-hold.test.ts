@@ -19,6 +19,7 @@ const policy = {
   maxBandwidthBytesPerSecond: 0,
   minimumPasses: 2,
   deadlineMs: 60_000,
+  afterPass: 1,
   running: true,
 };
 const never = new AbortController().signal;

@@ -1,4 +1,4 @@
-import type { MigrationPlan, PhaseEvent, ProgressEvent } from "../../daemon/services.ts";
+import type { GateEvent, MigrationPlan, PhaseEvent, ProgressEvent } from "../../daemon/services.ts";
 
 /** `  +612.0 ms  armed          host-a`. */
 export function describePhase(event: PhaseEvent): string {
@@ -19,6 +19,16 @@ export function describeProgress(event: ProgressEvent): string {
     parts.push(`blackout ~${event.predicted_blackout_ms.toFixed(0)} ms`);
   }
   return `  ${parts.join(", ")}`;
+}
+
+/** `  +612.0 ms  gate           change-board at armed: allow after 1.2 s: ticket 4711`. */
+export function describeGate(event: GateEvent): string {
+  const at = `+${event.at_ms.toFixed(1)} ms`.padStart(12);
+  const { gate, point, decision, answered, reason } = event;
+  const by = answered || decision === "asked" ? "" : " by default";
+  const after = decision === "asked" ? "" : ` after ${(event.waited_ms / 1000).toFixed(1)} s`;
+  const why = reason === null ? "" : `: ${reason}`;
+  return `${at}  ${"gate".padEnd(14)} ${gate} at ${point}: ${decision}${by}${after}${why}`;
 }
 
 /** The plan as lines that a shell understands, each with its undo as a comment. */

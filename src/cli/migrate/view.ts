@@ -1,11 +1,13 @@
-import type { PhaseEvent, ProgressEvent } from "../../daemon/services.ts";
+import type { GateEvent, PhaseEvent, ProgressEvent } from "../../daemon/services.ts";
 import { monotonicMs } from "../../platform/clock.ts";
 import type { Output } from "../output.ts";
-import { describePhase, describeProgress } from "./describe.ts";
+import { describeGate, describePhase, describeProgress } from "./describe.ts";
+
+type ShownEvent = PhaseEvent | ProgressEvent | GateEvent;
 
 /** Shows what happens while a migration runs. */
 export interface MigrationView {
-  show(event: PhaseEvent | ProgressEvent): void;
+  show(event: ShownEvent): void;
   /** Leaves the terminal in order; nothing is shown afterwards. */
   close(): void;
 }
@@ -17,6 +19,10 @@ export function createView(output: Output): MigrationView {
   return new PlainView(output);
 }
 
+function describeLasting(event: PhaseEvent | GateEvent): string {
+  return event.type === "gate" ? describeGate(event) : describePhase(event);
+}
+
 /** One line a phase, and progress at most every two seconds. */
 class PlainView implements MigrationView {
   readonly #output: Output;
@@ -26,9 +32,9 @@ class PlainView implements MigrationView {
     this.#output = output;
   }
 
-  show(event: PhaseEvent | ProgressEvent): void {
-    if (event.type === "phase") {
-      this.#output.line(describePhase(event));
+  show(event: ShownEvent): void {
+    if (event.type !== "progress") {
+      this.#output.line(describeLasting(event));
       return;
     }
     const nowMs = monotonicMs();
@@ -49,10 +55,10 @@ class LiveView implements MigrationView {
     this.#output = output;
   }
 
-  show(event: PhaseEvent | ProgressEvent): void {
+  show(event: ShownEvent): void {
     this.#clear();
-    if (event.type === "phase") {
-      this.#output.line(describePhase(event));
+    if (event.type !== "progress") {
+      this.#output.line(describeLasting(event));
       return;
     }
     const width = (process.stdout.columns ?? 80) - 1;

@@ -80,7 +80,7 @@ describe("whatever happens in whatever order", () => {
   test("a step that ends, one way or another, leads towards an end", () => {
     // What the executor can report for the last effect of each state; QEMU's own stop is bounded by it.
     const reports: Record<StateName, EventType[]> = {
-      planned: ["started"],
+      planned: ["admitted", "failed", "cancel-requested", "guest-gone"],
       preparing: ["prepared", "failed", "cancel-requested", "guest-gone"],
       prepared: ["precopy-started", "failed", "cancel-requested", "guest-gone"],
       precopy: ["converging", "failed", "cancel-requested", "guest-gone"],

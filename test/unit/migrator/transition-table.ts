@@ -11,6 +11,7 @@ export type EventType = MigrationEvent["type"];
 const undo: Effect[] = ["undo-at-source", "undo-at-destination", "record-undone"];
 const renew: Effect[] = ["renew-destination", "start-precopy"];
 const prepare: Effect[] = ["record-begin", "prepare-destination", "prepare-source", "pass-barrier"];
+const converge: Effect[] = ["await-convergence", "ask-at-armed", "converge-again"];
 const arm: Effect[] = ["arm-copy", "record-pausing", "stop-guest", "await-pre-switchover"];
 const promise: Effect[] = [
   "record-promise",
@@ -32,11 +33,13 @@ const inDoubt: Expected = ["ended in-doubt", ["record-in-doubt"]];
 /** Every pair; the types refuse a table in which one is missing. */
 export const table: Record<StateName, Record<EventType, Expected>> = {
   planned: {
-    started: ["preparing", prepare],
+    started: ["planned", ["ask-at-planned"]],
+    admitted: ["preparing", prepare],
     prepared: "-",
     "precopy-started": "-",
     converging: "-",
     "stopped-by-hypervisor": "-",
+    "stream-given-up": "-",
     "pre-switchover": "-",
     "not-promised": "-",
     "destination-resumed": "-",
@@ -52,10 +55,12 @@ export const table: Record<StateName, Record<EventType, Expected>> = {
   },
   preparing: {
     started: "-",
-    prepared: ["prepared", ["start-precopy"]],
+    admitted: "-",
+    prepared: ["prepared", ["ask-at-prepared", "start-precopy"]],
     "precopy-started": "-",
     converging: "-",
     "stopped-by-hypervisor": "-",
+    "stream-given-up": "-",
     "pre-switchover": "-",
     "not-promised": "-",
     "destination-resumed": "-",
@@ -71,10 +76,12 @@ export const table: Record<StateName, Record<EventType, Expected>> = {
   },
   prepared: {
     started: "-",
+    admitted: "-",
     prepared: "-",
-    "precopy-started": ["precopy", ["await-convergence"]],
+    "precopy-started": ["precopy", converge],
     converging: "-",
     "stopped-by-hypervisor": "-",
+    "stream-given-up": "-",
     "pre-switchover": "-",
     "not-promised": "-",
     "destination-resumed": "-",
@@ -90,10 +97,12 @@ export const table: Record<StateName, Record<EventType, Expected>> = {
   },
   precopy: {
     started: "-",
+    admitted: "-",
     prepared: "-",
     "precopy-started": "-",
     converging: ["armed", arm],
     "stopped-by-hypervisor": ["prepared", renew],
+    "stream-given-up": ["prepared", ["start-precopy"]],
     "pre-switchover": "-",
     "not-promised": "-",
     "destination-resumed": "-",
@@ -109,10 +118,12 @@ export const table: Record<StateName, Record<EventType, Expected>> = {
   },
   armed: {
     started: "-",
+    admitted: "-",
     prepared: "-",
     "precopy-started": "-",
     converging: "-",
     "stopped-by-hypervisor": ["prepared", renew],
+    "stream-given-up": "-",
     "pre-switchover": ["switchover", promise],
     "not-promised": "-",
     "destination-resumed": "-",
@@ -128,10 +139,12 @@ export const table: Record<StateName, Record<EventType, Expected>> = {
   },
   switchover: {
     started: "-",
+    admitted: "-",
     prepared: "-",
     "precopy-started": "-",
     converging: "-",
     "stopped-by-hypervisor": "-",
+    "stream-given-up": "-",
     "pre-switchover": "-",
     "not-promised": back,
     "destination-resumed": forward,
@@ -147,10 +160,12 @@ export const table: Record<StateName, Record<EventType, Expected>> = {
   },
   settling: {
     started: "-",
+    admitted: "-",
     prepared: "-",
     "precopy-started": "-",
     converging: "-",
     "stopped-by-hypervisor": "-",
+    "stream-given-up": "-",
     "pre-switchover": "-",
     "not-promised": "-",
     "destination-resumed": forward,
@@ -166,10 +181,12 @@ export const table: Record<StateName, Record<EventType, Expected>> = {
   },
   verifying: {
     started: "-",
+    admitted: "-",
     prepared: "-",
     "precopy-started": "-",
     converging: "-",
     "stopped-by-hypervisor": "-",
+    "stream-given-up": "-",
     "pre-switchover": "-",
     "not-promised": "-",
     "destination-resumed": "-",
@@ -185,10 +202,12 @@ export const table: Record<StateName, Record<EventType, Expected>> = {
   },
   "rolling-back": {
     started: "-",
+    admitted: "-",
     prepared: "-",
     "precopy-started": "-",
     converging: "-",
     "stopped-by-hypervisor": "-",
+    "stream-given-up": "-",
     "pre-switchover": "-",
     "not-promised": "-",
     "destination-resumed": "-",
@@ -204,10 +223,12 @@ export const table: Record<StateName, Record<EventType, Expected>> = {
   },
   ended: {
     started: "-",
+    admitted: "-",
     prepared: "-",
     "precopy-started": "-",
     converging: "-",
     "stopped-by-hypervisor": "-",
+    "stream-given-up": "-",
     "pre-switchover": "-",
     "not-promised": "-",
     "destination-resumed": "-",
@@ -246,10 +267,12 @@ export const states: Record<StateName, MigrationState> = {
 
 export const events: Record<EventType, MigrationEvent> = {
   started: { type: "started" },
+  admitted: { type: "admitted" },
   prepared: { type: "prepared" },
   "precopy-started": { type: "precopy-started" },
   converging: { type: "converging" },
   "stopped-by-hypervisor": { type: "stopped-by-hypervisor" },
+  "stream-given-up": { type: "stream-given-up" },
   "pre-switchover": { type: "pre-switchover" },
   "not-promised": { type: "not-promised", failure: later },
   "destination-resumed": { type: "destination-resumed" },

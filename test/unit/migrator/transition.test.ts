@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { cancelledByUser, isEnded, transition } from "../../../src/migrator/transition.ts";
+import { isEnded, transition } from "../../../src/migrator/transition.ts";
+import { cancelledByUser } from "../../../src/migrator/transition-steps.ts";
 import {
   type EventType,
   events,
