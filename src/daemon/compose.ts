@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { createQemuHypervisor } from "../hypervisor/qemu/qemu-hypervisor.ts";
 import type { StreamTls } from "../hypervisor/qemu/stream-tls.ts";
 import { Destinations } from "../migrator/destinations.ts";
-import { noGates } from "../migrator/gates.ts";
 import { Guests } from "../migrator/guests.ts";
 import { importHistoryFiles } from "../migrator/history-files.ts";
 import { HostNetwork } from "../migrator/host-network.ts";
@@ -29,7 +28,10 @@ import { createTunnels } from "../tunnels/tunnels.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
 import { EventFeed } from "./event-feed.ts";
+import { openGates } from "./gates/open-gates.ts";
+import { TargetPolicy } from "./hooks/targets.ts";
 import { createHostServices, statusOf } from "./host-services.ts";
+
 import { IdempotentStarts } from "./idempotency.ts";
 import { Lifelines } from "./lifelines.ts";
 import { MigrationStarter } from "./migration-starter.ts";
@@ -102,7 +104,8 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await peer(record.home.host).call("guest-ended", { guest: record.guest });
   };
   const shared = { host, guests, network, records, journal, logger };
-  const source: SourceContext = { ...shared, peer, policy: policyOf(config), gates: noGates };
+  const gates = await openGates(config.gates, new TargetPolicy());
+  const source: SourceContext = { ...shared, peer, policy: policyOf(config), gates };
   const destinations = stack.use(new Destinations(shared));
   const history = stack.use(new SqliteHistory(join(config.paths.state, "history.sqlite"), logger));
   importHistoryFiles(join(config.paths.state, "migrations"), diskStorage, history, logger);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { namePattern } from "../platform/names.ts";
+import { gatesSection } from "./gates/config.ts";
 
 const name = z
   .string()
@@ -54,6 +55,7 @@ export const configSchema = z
     migration: migration.prefault({}),
     paths: paths.prefault({}),
     log: logSection.prefault({}),
+    gates: gatesSection.default([]),
   })
   .superRefine((file, context) => {
     if (Object.hasOwn(file.peers, file.host.name)) {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { preconditionError } from "../platform/errors.ts";
 import { readToml } from "../platform/toml.ts";
 import { type ConfigFile, configSchema } from "./config-schema.ts";
+import type { GateSection } from "./gates/config.ts";
 
 export interface Endpoint {
   address: string;
@@ -37,6 +38,8 @@ export interface DaemonConfig {
   };
   paths: { state: string; run: string; guests: string };
   log: { level: string };
+  /** Who is asked whether migrations that leave this host go on. */
+  gates: GateSection[];
 }
 
 /**
@@ -96,6 +99,7 @@ function fromFile(file: ConfigFile): DaemonConfig {
     },
     paths: file.paths,
     log: file.log,
+    gates: file.gates,
   };
 }
 

@@ -65,7 +65,8 @@ function noteGate(
     : round(facts.timeline.elapsedMs());
   const heard = { gate, point, answered, reason, waited_ms: round(waitedMs), at_ms };
   if (isFinal) facts.gates.push({ ...heard, decision });
-  context.logger.info({ migration: task.id, ...heard, decision }, "gate");
+  const level = isFinal && !answered ? "warn" : "info";
+  context.logger[level]({ migration: task.id, ...heard, decision }, "gate");
   facts.onGate({ type: "gate", id: task.id, ...heard, decision, wall_clock_ms: wallClockMs() });
 }
 

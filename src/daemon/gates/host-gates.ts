@@ -1,0 +1,64 @@
+import {
+  DeniedByGate,
+  type GateNote,
+  type GatePoint,
+  type GateQuestion,
+  type Gates,
+} from "../../migrator/gates.ts";
+import { coversGuest } from "./config.ts";
+import { type ConfiguredGate, decisionOf } from "./configured-gate.ts";
+
+/** A gate and when it is asked. */
+export interface HostGate extends ConfiguredGate {
+  points: readonly GatePoint[];
+  /** Names, or beginnings of names with `*`. */
+  guests: readonly string[];
+}
+
+/** What counters are fed with: everything that is heard of gates. Quick, and never throws. */
+export type GateObserver = (point: GatePoint, note: GateNote) => void;
+
+/** The gates of this host: at each point all are asked at the same time, and one denial is enough. */
+export class HostGates implements Gates {
+  readonly #gates: readonly HostGate[];
+  readonly #observe: GateObserver;
+
+  constructor(gates: readonly HostGate[], observe: GateObserver = () => {}) {
+    this.#gates = gates;
+    this.#observe = observe;
+  }
+
+  concerns(point: GatePoint, guest: string): boolean {
+    return this.#gates.some((gate) => isAsked(gate, point, guest));
+  }
+
+  async ask(
+    question: GateQuestion,
+    signal: AbortSignal,
+    tell: (note: GateNote) => void,
+  ): Promise<void> {
+    const { point, guest } = question;
+    const over = new AbortController();
+    const goesOn = AbortSignal.any([signal, over.signal]);
+    const hear = (note: GateNote) => {
+      if (goesOn.aborted) return;
+      this.#observe(point, note);
+      tell(note);
+    };
+    const decide = async (gate: HostGate) => {
+      const note = await decisionOf(gate, question, goesOn, hear);
+      hear(note);
+      if (note.decision === "deny") throw new DeniedByGate(point, note);
+    };
+    const asked = this.#gates.filter((gate) => isAsked(gate, point, guest));
+    try {
+      await Promise.all(asked.map(decide));
+    } finally {
+      over.abort();
+    }
+  }
+}
+
+function isAsked({ points, guests }: HostGate, point: GatePoint, guest: string): boolean {
+  return points.includes(point) && coversGuest(guests, guest);
+}
