@@ -1,4 +1,4 @@
-import { delay } from "../platform/clock.ts";
+import { startTimer } from "../platform/clock.ts";
 import { refuseEnded, standstillMs, streamStalled } from "./convergence.ts";
 import { rejectionOf } from "./interruptible.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
@@ -25,7 +25,7 @@ const leastBytes = 256 * 1024;
 /**
  * Asks the gates that stand before arming. The guest runs meanwhile, and the stream rests; where QEMU would stop the
  * guest before they have answered, the stream is given up, and the destination made ready for another one.
- * @throws as `askGates`; StoppedByHypervisor and SojournErrors of a stream that has ended.
+ * @throws as `askGates`; SojournErrors of a stream that has ended.
  */
 export async function askBeforeArming(
   context: SourceContext,
@@ -66,7 +66,7 @@ export async function convergeAgain(
   await converge(context, task, facts, signal, dirtySyncCount);
 }
 
-/** Holds the stream until `over` fires. */
+/** Holds the stream until `over` fires, or gives it up. */
 async function rest(
   context: SourceContext,
   task: MigrationTask,
@@ -74,27 +74,59 @@ async function rest(
   over: AbortSignal,
   signal: AbortSignal,
 ): Promise<MigrationFacts["rest"]> {
-  await pause(promptMs, over);
+  const { instance } = facts;
+  using status = new StatusWatch(facts);
+  await status.changed(promptMs, over);
   if (over.aborted) return null;
-  const { instance, pace } = facts;
   await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond: restingBytesPerSecond });
   const standstill = new Standstill();
   while (!over.aborted) {
     const progress = await instance.migrationProgress();
-    // A guest that its user has paused is all sent; it waits for the switchover.
-    if (facts.resume || progress.status !== "pre-switchover") {
-      refuseEnded(progress);
-      if (pace.stopsByItself && progress.remainingBytes < leastBytes) {
+    const isAllSent = progress.status === "pre-switchover" || progress.status === "device";
+    // A guest that its user has paused is all sent, and waits for the switchover.
+    if (facts.resume || !isAllSent) {
+      const runsDry = facts.pace.stopsByItself && progress.remainingBytes < leastBytes;
+      if (isAllSent || (runsDry && progress.status === "active")) {
         await renewDestination(context, task, facts, signal);
         return "given-up";
       }
+      refuseEnded(progress);
       if (standstill.note(progress.transferredBytes) > standstillMs) throw streamStalled(progress);
     }
-    await pause(lookMs, over);
+    await status.changed(lookMs, over);
   }
   return "held";
 }
 
-async function pause(ms: number, over: AbortSignal): Promise<void> {
-  await delay(ms, over).catch(() => {});
+/** Wakes whoever looks at a stream when its status changes: a guest that QEMU has stopped must not wait. */
+class StatusWatch implements Disposable {
+  readonly #unsubscribe: () => void;
+  #wake: () => void = () => {};
+  #isNews = false;
+
+  constructor({ instance }: Pick<MigrationFacts, "instance">) {
+    this.#unsubscribe = instance.onEvent(({ name }) => {
+      if (name !== "MIGRATION") return;
+      this.#isNews = true;
+      this.#wake();
+    });
+  }
+
+  /** Resolves at the next change, after `atMostMs`, or when `over` fires. */
+  async changed(atMostMs: number, over: AbortSignal): Promise<void> {
+    if (!this.#isNews && !over.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      const timer = startTimer(resolve, atMostMs);
+      over.addEventListener("abort", this.#wake, { once: true });
+      await promise;
+      over.removeEventListener("abort", this.#wake);
+      timer.cancel();
+    }
+    this.#isNews = false;
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe();
+  }
 }

@@ -1,3 +1,4 @@
+import type { GatePoint } from "../../src/migrator/gates.ts";
 import { decodeJournal } from "../../src/migrator/journal-format.ts";
 import type { Fault, HostName } from "./schedule.ts";
 import { runningProcess } from "./world/daemon-process.ts";
@@ -10,6 +11,7 @@ export class Injection {
   readonly #faults: readonly Fault[];
   readonly #writes = new Map<HostName, number>();
   #atWrites: Fault[];
+  #atGates: Fault[];
   #stopped = false;
   /** Kinds of what happened. */
   readonly injected: string[] = [];
@@ -20,9 +22,11 @@ export class Injection {
     this.#world = world;
     this.#faults = faults;
     this.#atWrites = faults.filter(({ when }) => "write" in when);
+    this.#atGates = faults.filter(({ when }) => "gate" in when);
     for (const fault of faults) {
       if ("atMs" in fault.when) world.clock.after(fault.when.atMs, () => this.#happen(fault));
     }
+    world.gates.onAsked = (point) => this.#atGate(point);
     if (this.#atWrites.length === 0) return;
     for (const [name, { disk }] of world.hosts) {
       disk.onDurable = (side, what) => this.#atWrite(name, side, what);
@@ -47,6 +51,15 @@ export class Injection {
       const interrupts = fault.kind === "kill-daemon" || fault.kind === "lose-power";
       if (when.delayMs === 0 && interrupts) this.#happen(fault);
       else this.#world.clock.after(when.delayMs, () => this.#happen(fault));
+    }
+  }
+
+  #atGate(point: GatePoint): void {
+    for (const fault of [...this.#atGates]) {
+      const { when } = fault;
+      if (!("gate" in when) || when.gate !== point) continue;
+      this.#atGates = this.#atGates.filter((other) => other !== fault);
+      this.#world.clock.after(when.delayMs, () => this.#happen(fault));
     }
   }
 

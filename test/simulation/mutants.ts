@@ -78,6 +78,13 @@ export const mutants = {
       return { ...handlers, abort, settle: abort };
     },
   },
+  "gates-not-heeded": {
+    leadsTo: /was denied, and is completed/,
+    gates: (gates) => ({
+      concerns: (point, guest) => gates.concerns(point, guest),
+      ask: (...asked) => gates.ask(...asked).catch(() => {}),
+    }),
+  },
   "no-lease": { lostTimerMs: 30_000, leadsTo: /is left over: inmigrate/ },
   "no-fdatasync": { withoutSync: true },
 } satisfies Record<string, Mutation>;

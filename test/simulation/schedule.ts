@@ -1,3 +1,4 @@
+import { type GatePoint, gatePoints } from "../../src/migrator/gates.ts";
 import type { DiskFailure, WriteSide } from "./world/memory-disk.ts";
 import { Random } from "./world/random.ts";
 
@@ -5,11 +6,12 @@ export type HostName = "host-a" | "host-b" | "host-c";
 export type LinkKind = "control" | "data";
 
 /**
- * When a fault happens: at a time (ms after the migration was asked for), or `delayMs` around the nth durable write that a host
+ * When a fault happens: at a time (ms after the migration was asked for), `delayMs` after a gate was first asked, or around the nth durable write that a host
  * makes from then on; without a delay, in the middle of the code that writes.
  */
 export type Moment =
   | { atMs: number }
+  | { gate: GatePoint; delayMs: number }
   | { host: HostName; write: number; side: WriteSide; delayMs: number };
 
 export type Happening =
@@ -29,6 +31,19 @@ export type Happening =
 
 export type Fault = Happening & { when: Moment };
 
+/** What a gate does when it is asked; `down`: nobody is there, `garbage`: what it says is not understood. */
+export type GateWord = "allow" | "deny" | "silent" | "garbage" | "down" | { delayMs: number };
+
+/** Asked from the disturbed migration on, until everything is healed. */
+export interface ScheduledGate {
+  points: GatePoint[];
+  /** One a turn, the last one for ever. */
+  words: GateWord[];
+  answersAfterMs: number;
+  deadlineMs: number;
+  onNoAnswer: "allow" | "deny";
+}
+
 /** All that is decided about one run before it begins; what else is drawn follows from its seed. */
 export interface Schedule {
   seed: number;
@@ -36,6 +51,8 @@ export interface Schedule {
   /** Undisturbed moves beforehand: the disturbed one is the guest's way home, or not its first. */
   before: number;
   faults: Fault[];
+  /** Absent without. */
+  gates?: ScheduledGate[];
   /** Shares of messages that take long, and that arrive a second time. */
   slowness: number;
   duplicates: number;
@@ -61,13 +78,16 @@ export function scheduleOf(seed: number): Schedule {
     ? ["host-a", "host-b", "host-c"]
     : ["host-a", "host-b"];
   const count = random.pick([0, 1, 1, 1, 2, 2, 2, 3, 3, 4]);
-  const faults = Array.from({ length: count }, () => faultOf(random, hosts));
+  const drawn = Array.from({ length: count }, () => faultOf(random, hosts));
   const paused = random.chance(0.04);
+  const gates = gatesOf(random.stream("gates"));
+  const faults = inGates(drawn, gates, random.stream("faults in gates"));
   return {
     seed,
     hosts,
     before: random.pick([0, 0, 0, 0, 0, 0, 1, 1, 2]),
     faults,
+    ...(gates.length === 0 ? {} : { gates }),
     slowness: random.pick([0, 0, 0.02, 0.2]),
     duplicates: random.pick([0, 0, 0.05, 0.3]),
     held: random.chance(0.85),
@@ -75,6 +95,41 @@ export function scheduleOf(seed: number): Schedule {
     restarts: random.chance(0.6),
     afterwards: !paused && random.chance(0.25) ? [random.pick(hosts)] : [],
   };
+}
+
+/** In one of five schedules. */
+function gatesOf(random: Random): ScheduledGate[] {
+  if (!random.chance(0.2)) return [];
+  return Array.from({ length: random.pick([1, 1, 1, 2]) }, () => ({
+    points: gatePoints.filter(() => random.chance(0.5)),
+    words: Array.from({ length: random.pick([1, 1, 2, 3]) }, () => wordOf(random)),
+    answersAfterMs: round(random.between(0, random.pick([1, 50, 300]))),
+    deadlineMs: round(random.pick([200, 1_000, 5_000, 40_000])),
+    onNoAnswer: random.pick(["allow", "deny"] as const),
+  })).filter(({ points }) => points.length > 0);
+}
+
+function wordOf(random: Random): GateWord {
+  const word = random.pick(["allow", "allow", "allow", "allow", "deny", "silent", "odd", "delay"]);
+  if (word === "odd") return random.pick(["garbage", "down"] as const);
+  if (word !== "delay") return word as GateWord;
+  return { delayMs: round(random.pick([0, 100, 2_000, 35_000])) };
+}
+
+/** Most schedules with gates have their first fault while a gate is asked. */
+function inGates(
+  faults: readonly Fault[],
+  gates: readonly ScheduledGate[],
+  random: Random,
+): Fault[] {
+  const points = gates.flatMap((gate) => gate.points);
+  return faults.map((fault, index) => {
+    if (index > 0 || points.length === 0 || random.chance(0.4)) return fault;
+    const delayMs = random.chance(0.3)
+      ? 0
+      : round(random.between(0, random.pick([20, 400, 3_000])));
+    return { ...fault, when: { gate: random.pick(points), delayMs } };
+  });
 }
 
 function faultOf(random: Random, hosts: readonly HostName[]): Fault {

@@ -9,7 +9,7 @@ const faults = [
   ...["kill-daemon", "stop-daemon", "lose-power", "stall-daemon", "cut", "reset-stream"],
   ...["kill-qemu", "freeze-qemu", "network-fails", "disk-fails", "cancel", "migrate"],
 ];
-const outcomes = ["completed", "rolled-back", "cancelled", "in-doubt", "guest-lost"];
+const outcomes = ["completed", "rolled-back", "cancelled", "in-doubt", "guest-lost", "denied"];
 
 test(`[rows 1-8, 10-23, 25, 26, 28, 32, 40, 49] ${schedules} schedules of crashes, partitions and stalls: one running copy, a true word, nothing left over`, async () => {
   const report = await runSeeds(1, schedules);

@@ -9,6 +9,8 @@ export function violationsOf(world: World, schedule: Schedule, guestKilled: bool
   return [
     ...world.copies.violations,
     ...world.words.violations,
+    ...world.gates.violations,
+    ...passedDenials(world),
     ...world.bootFailures,
     ...wrongJournals(world),
     ...unsaidEnds(world),
@@ -37,16 +39,23 @@ export function isInDoubt(world: World): boolean {
   return toldEnds(world).some(({ state }) => state === "in-doubt");
 }
 
-/** How each migration ended at last, and `in-doubt` for each that ever was. */
+/** How each migration ended at last, and `in-doubt`, or `denied`, for each that ever was. */
 export function outcomesOf(world: World): string[] {
   const last = toldEnds(world).map(({ state }) => state);
   const doubted = [...world.words.doubted].map(() => "in-doubt");
-  return [...last.filter((state) => state !== "in-doubt"), ...doubted];
+  const denied = [...world.gates.denied].map(() => "denied");
+  return [...last.filter((state) => state !== "in-doubt"), ...doubted, ...denied];
 }
 
 /** What the daemons that run now say of migrations. */
 function toldEnds(world: World): MigrationSummary[] {
   return [...world.hosts.values()].flatMap(({ daemon }) => daemon?.migrations.list(100) ?? []);
+}
+
+function passedDenials(world: World): string[] {
+  return [...world.gates.denied]
+    .filter((id) => world.words.migrations.get(id)?.state === "completed")
+    .map((id) => `${id} was denied, and is completed`);
 }
 
 function unsaidEnds(world: World): string[] {

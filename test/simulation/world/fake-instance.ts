@@ -129,8 +129,10 @@ export class FakeInstance implements GuestInstance {
     return this.#execute(() => ({ heldUntilStopped: this.#context.held }));
   }
 
-  setOutgoingParameters({ downtimeLimitMs }: Partial<OutgoingParameters>): Promise<void> {
+  setOutgoingParameters(parameters: Partial<OutgoingParameters>): Promise<void> {
+    const { downtimeLimitMs, maxBandwidthBytesPerSecond: bandwidth } = parameters;
     return this.#execute(() => {
+      if (bandwidth !== undefined) this.#qemu.stream?.rest(bandwidth > 0 && bandwidth < 4096);
       if ((downtimeLimitMs ?? 0) > 1_000) this.#qemu.stream?.hurry();
     });
   }

@@ -1,4 +1,5 @@
 import type { Hypervisor } from "../../../src/hypervisor/hypervisor.ts";
+import type { Gates } from "../../../src/migrator/gates.ts";
 import type { Journal } from "../../../src/migrator/journal.ts";
 import type { RecordStore } from "../../../src/migrator/record-store.ts";
 import type { Storage } from "../../../src/platform/storage.ts";
@@ -19,5 +20,6 @@ export interface Mutation {
   leadsTo?: RegExp;
   /** Changes how a daemon's journal and its hypervisor's instances behave. */
   daemon?(journal: Journal, hypervisor: Hypervisor, storage: Storage): void;
+  gates?(gates: Gates): Gates;
   handlers?(handlers: Handlers, host: { journal: Journal; records: RecordStore }): Handlers;
 }

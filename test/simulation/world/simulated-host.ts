@@ -3,7 +3,7 @@ import { MigrationStarter } from "../../../src/daemon/migration-starter.ts";
 import { baseHandlers } from "../../../src/daemon/procedures.ts";
 import type { Hypervisor } from "../../../src/hypervisor/hypervisor.ts";
 import { Destinations } from "../../../src/migrator/destinations.ts";
-import { noGates } from "../../../src/migrator/gates.ts";
+import type { Gates } from "../../../src/migrator/gates.ts";
 import { Guests } from "../../../src/migrator/guests.ts";
 import { HostNetwork } from "../../../src/migrator/host-network.ts";
 import { Journal } from "../../../src/migrator/journal.ts";
@@ -30,6 +30,7 @@ export interface HostDoors {
   mutation: Mutation;
   hypervisor(process: DaemonProcess): Hypervisor;
   network(process: DaemonProcess): NetworkDoor;
+  gates(): Gates;
   onBootFailed(error: unknown): void;
 }
 
@@ -138,7 +139,8 @@ export class SimulatedHost {
       await peer(record.home.host).call("guest-ended", { guest: record.guest });
     };
     const shared = { host, guests, network, records, journal, logger };
-    const source: SourceContext = { ...shared, peer, policy, gates: noGates };
+    const gates = mutation.gates?.(this.#doors.gates()) ?? this.#doors.gates();
+    const source: SourceContext = { ...shared, peer, policy, gates };
     const destinations = new Destinations(shared);
     const migrations = new Migrations(source, diskHistory(storage));
     const config = configOf(host);

@@ -24,6 +24,8 @@ const windowMs = 100;
  */
 export class Stream {
   dirtySyncs = 0;
+  #rests = false;
+  #lastPass = 8;
   readonly #source: FakeQemu;
   readonly #destination: FakeQemu | null;
   readonly #links: Links;
@@ -64,6 +66,15 @@ export class Stream {
     this.#lookedMs = nowMs;
     const unit = this.#held ? 1 : windowMs;
     return (1 + Math.floor(this.#movedMs / unit)) * unit * 4096;
+  }
+
+  /** Hardly anything goes out, and no pass ends. */
+  rest(rests: boolean): void {
+    if (this.#rests === rests) return;
+    this.#rests = rests;
+    if (rests) return;
+    this.#lastPass = this.dirtySyncs + 8;
+    if (this.#source.status === "active" && this.#source.runState === "running") this.#nextPass();
   }
 
   /** Somebody stops the guest. */
@@ -170,6 +181,7 @@ export class Stream {
   #nextPass(): void {
     this.#source.after(this.#random.between(10, 60), () => {
       if (this.#source.status !== "active" || this.#source.runState !== "running") return;
+      if (this.#rests) return;
       if (!this.#links.isUp("data", this.#source.host) || this.#destination?.frozen) {
         if (this.#closed) return;
         this.#nextPass();
@@ -178,7 +190,7 @@ export class Stream {
       this.dirtySyncs += 1;
       this.#source.emit("MIGRATION_PASS", { pass: this.dirtySyncs });
       if (!this.#held && this.#random.chance(0.15)) this.#stopByItself();
-      else if (this.dirtySyncs < 8) this.#nextPass();
+      else if (this.dirtySyncs < this.#lastPass) this.#nextPass();
     });
   }
 

@@ -6,6 +6,7 @@ import type { Logger } from "../../../src/platform/log.ts";
 import type { HostName, Schedule } from "../schedule.ts";
 import { Copies } from "./copies.ts";
 import { DaemonProcess } from "./daemon-process.ts";
+import { FakeGates } from "./fake-gates.ts";
 import { fakeHypervisor } from "./fake-hypervisor.ts";
 import type { NetworkDoor } from "./fake-kernel.ts";
 import { FakeQemu } from "./fake-qemu.ts";
@@ -29,6 +30,7 @@ export class World {
   readonly random: Random;
   readonly hosts = new Map<HostName, SimulatedHost>();
   readonly words: Words;
+  readonly gates: FakeGates;
   readonly bootFailures: string[] = [];
   readonly trace: ((text: string) => void) | null;
   /** How many of the next operations on a host's network fail. */
@@ -48,6 +50,7 @@ export class World {
       trace === null ? null : (text) => trace(`${this.clock.nowMs.toFixed(1).padStart(9)} ${text}`);
     this.#logger = this.trace === null ? silentLogger : tracingLogger(this.trace);
     this.words = new Words(this.copies, this.trace);
+    this.gates = new FakeGates(schedule, this.copies, this.trace);
     this.clock.lostTimerMs = mutation.lostTimerMs ?? null;
     this.#messages = {
       clock: this.clock,
@@ -101,8 +104,9 @@ export class World {
     return bytes === null ? null : JSON.parse(bytes.toString());
   }
 
-  /** From here on messages may take long, and come twice. */
+  /** From here on messages may take long, and come twice, and gates are asked. */
   disturb(): void {
+    this.gates.areAsked = true;
     this.#messages.slowness = this.#schedule.slowness;
     this.#messages.duplicates = this.#schedule.duplicates;
   }
@@ -110,6 +114,7 @@ export class World {
   /** From here on nothing goes wrong by itself. */
   heal(): void {
     this.healed = true;
+    this.gates.areAsked = false;
     this.#messages.slowness = 0;
     this.#messages.duplicates = 0;
     this.links.healAll();
@@ -130,6 +135,7 @@ export class World {
       mutation: this.#mutation,
       hypervisor: (process) => this.#hypervisor(process),
       network: (process) => this.#network(process),
+      gates: () => this.gates.forHost(name),
       onBootFailed: (error) => this.#bootFailed(name, error),
     });
     host.disk.syncs = this.#mutation.withoutSync !== true;

@@ -67,6 +67,19 @@ describe("whatever happens in whatever order", () => {
     );
   });
 
+  test("gates are asked only while the guest runs: before the stop, or once a stop is taken back", () => {
+    fc.assert(
+      fc.property(schedule, (events) => {
+        let mayStand = false;
+        for (const effect of walk(events).flatMap((step) => step.effects)) {
+          if (effect.startsWith("ask-at-")) expect(mayStand).toBe(false);
+          if (effect === "stop-guest") mayStand = true;
+          if (effect === "renew-destination" || effect === "undo-at-source") mayStand = false;
+        }
+      }),
+    );
+  });
+
   test("an end is final", () => {
     fc.assert(
       fc.property(schedule, anyEvent, (events, another) => {
