@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { phases } from "../../../migrator/phases.ts";
 import { strategyNames } from "../../../migrator/strategy.ts";
+import { gateResultSchema } from "./gates.ts";
 import { flowCountsSchema, probesSchema } from "./probes.ts";
 
 const instants = [
@@ -12,6 +13,7 @@ const instants = [
   "continue",
   "takeover",
   "resume",
+  "gate",
 ] as const;
 
 /** A phase, or an instant of the switchover. */
@@ -32,12 +34,12 @@ export const reportSchema = z
       .object({ kind: z.string(), datapath: z.enum(["kernel", "bpf"]), mtu: z.number() })
       .nullable(),
     timeline: z.array(z.object({ phase: instantSchema, at_ms: z.number(), host: z.string() })),
-    blackout_ms: z
-      .number()
-      .nullable()
-      .meta({
-        description: "The guest paused: from STOP at the source to RESUME at the destination",
-      }),
+    gates: z
+      .exactOptional(z.array(gateResultSchema))
+      .meta({ description: "Absent when no gate was asked" }),
+    blackout_ms: z.number().nullable().meta({
+      description: "The guest paused: from STOP at the source to RESUME at the destination",
+    }),
     total_ms: z.number(),
     transferred_bytes: z.number().nullable(),
     clock_offset_ms: z.number().nullable(),
