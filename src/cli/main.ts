@@ -1,7 +1,6 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { usageError } from "../platform/errors.ts";
+import { releaseVersion } from "../platform/release.ts";
 import { commandLoaders } from "./commands.ts";
 import { printError, surviveClosedPipes, wantsJson } from "./output.ts";
 
@@ -37,16 +36,6 @@ async function programFor(args: readonly string[], json: boolean): Promise<Comma
   }
   throwInsteadOfExit(program, json);
   return program;
-}
-
-/** That of the package this runs from, two folders up in a checkout as in an installation. */
-function releaseVersion(): string {
-  const path = join(import.meta.dirname, "..", "..", "package.json");
-  try {
-    return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
-  } catch {
-    return "unknown";
-  }
 }
 
 /** Commander would print and exit by itself; this error handling must hold for every level of commands. */

@@ -29,6 +29,8 @@ export class Guests {
   readonly #starting = new Set<string>();
   /** Called when a guest that no migration concerns has ended by itself or was stopped. */
   onEnded: (record: GuestRecord) => Promise<void> = async () => {};
+  /** Called with every process that becomes a guest's on this host. */
+  onAdopted: (instance: GuestInstance) => void = () => {};
 
   constructor(options: {
     host: HostFacts;
@@ -64,6 +66,7 @@ export class Guests {
   /** Makes `instance` the guest's process on this host and follows its end. */
   adopt(instance: GuestInstance): void {
     this.#instances.set(instance.guest, instance);
+    this.onAdopted(instance);
     instance.ended
       .then(() => this.noteEnded(instance))
       .catch((error: unknown) =>

@@ -23,6 +23,15 @@ export interface NetworkKeeperOptions {
   pace?: RepairPace;
 }
 
+/** Counts since the daemon's start. */
+export interface KeeperFigures {
+  looks: number;
+  repairs: number;
+  failures: number;
+  /** An alarm was raised and is not over: somebody keeps changing what is ours, or it cannot be repaired. */
+  isAlarmed: boolean;
+}
+
 /**
  * Keeps a host's kernel as its records say while the daemon runs: looks when the kernel tells of a change to something
  * of ours, and now and then, and repairs what somebody else has changed. Never while a guest is about to arrive or to
@@ -43,6 +52,8 @@ export class NetworkKeeper implements AsyncDisposable {
   #alarm: string | null = null;
   #looks = 0;
   #looksInVain = 0;
+  #repairs = 0;
+  #failedLooks = 0;
   #failures = 0;
 
   constructor({ network, openWatch, logger, pace = new RepairPace() }: NetworkKeeperOptions) {
@@ -57,6 +68,16 @@ export class NetworkKeeper implements AsyncDisposable {
   /** How often the kernel was compared with the records. */
   get looks(): number {
     return this.#looks;
+  }
+
+  /** What has come of it since the start. */
+  get figures(): KeeperFigures {
+    return {
+      looks: this.#looks,
+      repairs: this.#repairs,
+      failures: this.#failedLooks,
+      isAlarmed: this.#alarm !== null,
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -132,6 +153,7 @@ export class NetworkKeeper implements AsyncDisposable {
       this.#alarm = null;
     }
     if (lines.length === 0) return;
+    this.#repairs += 1;
     const changed = { lines: lines.slice(0, mostLoggedLines).map(inOneLine), count: lines.length };
     this.#logger.info(changed, "somebody else's change to the host's network was repaired");
     if (!isContested || wasContested) return;
@@ -146,6 +168,7 @@ export class NetworkKeeper implements AsyncDisposable {
     this.#isChanged = true;
     this.#pace.failed();
     this.#failures += 1;
+    this.#failedLooks += 1;
     const { message } = asSojournError(error);
     // A look amid somebody else's changes may fail by itself, once.
     if (this.#failures === 1) this.#logger.debug({ err: error }, "looking again");

@@ -8,6 +8,8 @@ export class RecordStore {
   readonly #folder: string;
   readonly #storage: Storage;
   readonly #records = new Map<string, GuestRecord>();
+  /** Called after every change, also while a guest stands. */
+  onChange: (before: GuestRecord | undefined, after: GuestRecord | undefined) => void = () => {};
 
   /** @throws SojournError `SOJ_RECORD_DAMAGED`: guessing about a guest's place is not allowed. */
   constructor(folder: string, storage: Storage = diskStorage) {
@@ -31,17 +33,24 @@ export class RecordStore {
   /** Durable when it returns. */
   put(record: GuestRecord): void {
     this.#storage.replace(this.#path(record.guest), `${JSON.stringify(record, null, 2)}\n`);
-    this.#records.set(record.guest, record);
+    this.#replace(record.guest, record);
   }
 
   /** Changes the record in memory only: for the switchover, where the journal's promise already stands for it. */
   putVolatile(record: GuestRecord): void {
-    this.#records.set(record.guest, record);
+    this.#replace(record.guest, record);
   }
 
   remove(guest: string): void {
     this.#storage.remove(this.#path(guest));
-    this.#records.delete(guest);
+    this.#replace(guest, undefined);
+  }
+
+  #replace(guest: string, record: GuestRecord | undefined): void {
+    const before = this.#records.get(guest);
+    if (record === undefined) this.#records.delete(guest);
+    else this.#records.set(guest, record);
+    this.onChange(before, record);
   }
 
   #path(guest: string): string {

@@ -1,0 +1,56 @@
+import type { MigrationEvent, MigrationStatus } from "../services.ts";
+import { ApiMetrics } from "./api-metrics.ts";
+import { expose } from "./exposition.ts";
+import { GateMetrics } from "./gate-metrics.ts";
+import { GuestMetrics } from "./guest-metrics.ts";
+import { Instruments } from "./instruments.ts";
+import { JournalMetrics } from "./journal-metrics.ts";
+import { MigrationMetrics } from "./migration-metrics.ts";
+import { NetworkMetrics } from "./network-metrics.ts";
+import { PeerMetrics } from "./peer-metrics.ts";
+import { ProbeMetrics } from "./probe-metrics.ts";
+import { addProcessMetrics } from "./process-metrics.ts";
+import { WebhookMetrics } from "./webhook-metrics.ts";
+
+/**
+ * All metrics of one daemon, in a registry of its own. Events add to them as they happen; what is a state is read from
+ * memory when it is asked for. Counters begin at 0 with the daemon, as Prometheus expects.
+ */
+export class DaemonMetrics {
+  readonly #instruments = new Instruments();
+  readonly migrations: MigrationMetrics;
+  readonly probes: ProbeMetrics;
+  readonly guests: GuestMetrics;
+  readonly journal: JournalMetrics;
+  readonly network: NetworkMetrics;
+  readonly peers: PeerMetrics;
+  readonly api: ApiMetrics;
+  readonly webhooks: WebhookMetrics;
+  readonly gates: GateMetrics;
+  /** True while a migration has stopped a guest and has still to do its part. */
+  isGuestStanding: () => boolean = () => false;
+
+  constructor(options: { host: string; version: string; peers: Iterable<string> }) {
+    const instruments = this.#instruments;
+    this.migrations = new MigrationMetrics(instruments, options.host, options.peers);
+    this.probes = new ProbeMetrics(instruments);
+    this.guests = new GuestMetrics(instruments);
+    this.journal = new JournalMetrics(instruments);
+    this.network = new NetworkMetrics(instruments);
+    this.peers = new PeerMetrics(instruments);
+    this.api = new ApiMetrics(instruments);
+    this.webhooks = new WebhookMetrics(instruments);
+    this.gates = new GateMetrics(instruments);
+    addProcessMetrics(instruments, options);
+  }
+
+  /** Takes an event of any migration of this host. */
+  note(migration: MigrationStatus, event: MigrationEvent): void {
+    this.migrations.note(migration, event);
+  }
+
+  /** What a scrape gets. */
+  expose(): Promise<{ contentType: string; text: string }> {
+    return expose(this.#instruments.registry, () => this.isGuestStanding());
+  }
+}

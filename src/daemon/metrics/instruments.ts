@@ -1,0 +1,73 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** Makes the metrics of one registry. Names, units and HELP texts follow Prometheus' conventions. */
+export class Instruments {
+  readonly registry = new Registry();
+
+  /** A total that only grows until the daemon ends. */
+  counter<Label extends string = never>(
+    name: `sojourn_${string}_total`,
+    help: string,
+    labelNames: readonly Label[] = [],
+  ): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  /** A counter that is kept elsewhere and read when it is asked for. */
+  countedElsewhere(name: `sojourn_${string}_total`, help: string, read: () => number): void {
+    new Counter({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  }
+
+  gauge<Label extends string = never>(
+    name: `sojourn_${string}`,
+    help: string,
+    labelNames: readonly Label[] = [],
+  ): Gauge<Label> {
+    return new Gauge({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  /** A gauge that is set anew, by `collect`, whenever it is asked for: from memory alone. */
+  collectedGauge<Label extends string = never>(
+    name: `sojourn_${string}`,
+    help: string,
+    labelNames: readonly Label[],
+    collect: (gauge: Gauge<Label>) => void,
+  ): void {
+    new Gauge({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        collect(this);
+      },
+    });
+  }
+
+  /** @param beforeCollecting brings in what was put aside since it was last asked for. */
+  histogram<Label extends string = never>(
+    name: `sojourn_${string}_seconds` | `sojourn_${string}_bytes`,
+    help: string,
+    buckets: readonly number[],
+    labelNames: readonly Label[] = [],
+    beforeCollecting: () => void = () => {},
+  ): Histogram<Label> {
+    return new Histogram({
+      name,
+      help,
+      labelNames,
+      buckets: [...buckets],
+      registers: [this.registry],
+      collect: beforeCollecting,
+    });
+  }
+}
