@@ -1,0 +1,67 @@
+import { type SpanContext, trace } from "@opentelemetry/api";
+import type { PhaseEvent } from "../../migrator/events.ts";
+import { releaseVersion } from "../../platform/release.ts";
+import type { MigrationEvent, MigrationStatus } from "../services.ts";
+import { makeSpans } from "./migration-spans.ts";
+import { contextOf, type TraceParent } from "./trace-parent.ts";
+
+/** Of each kind; the oldest is forgotten. */
+const mostRemembered = 256;
+
+/**
+ * OpenTelemetry spans of the migrations that leave this host, made when one has ended. Without an SDK in the process
+ * they go nowhere; `NODE_OPTIONS=--import …` brings one in. One that another host carries out has its spans there.
+ */
+export class Tracing {
+  readonly #host: string;
+  readonly #version = releaseVersion();
+  readonly #phases = new Map<string, PhaseEvent[]>();
+  readonly #parents = new Map<string, TraceParent>();
+  /** The spans of migrations that ended in doubt: what follows refers to them. */
+  readonly #inDoubt = new Map<string, SpanContext>();
+
+  constructor(host: string) {
+    this.#host = host;
+  }
+
+  /** Makes the migration part of the trace of the request that began it. */
+  continueTrace(id: string, parent: TraceParent): void {
+    if (!this.#parents.has(id)) remember(this.#parents, id, parent);
+  }
+
+  /** Takes an event of any migration of this host; quick. */
+  note(migration: MigrationStatus, event: MigrationEvent): void {
+    if (migration.from !== this.#host) return;
+    const { id } = migration;
+    if (event.type === "phase") {
+      const known = this.#phases.get(id);
+      if (known !== undefined) known.push(event);
+      else remember(this.#phases, id, [event]);
+    } else if (event.type === "report" || event.type === "error") {
+      const phases = this.#phases.get(id) ?? [];
+      this.#phases.delete(id);
+      // Nothing has happened but that an old end was told again.
+      if (phases.length > 0) this.#end(migration, phases, event);
+    }
+  }
+
+  #end(
+    migration: MigrationStatus,
+    phases: readonly PhaseEvent[],
+    end: Extract<MigrationEvent, { type: "report" | "error" }>,
+  ): void {
+    const { id } = migration;
+    const tracer = trace.getTracer("sojourn", this.#version);
+    const parent = contextOf(this.#parents.get(id));
+    const span = makeSpans(tracer, { migration, phases, end }, parent, this.#inDoubt.get(id));
+    this.#inDoubt.delete(id);
+    if (migration.state === "in-doubt") remember(this.#inDoubt, id, span);
+    else this.#parents.delete(id);
+  }
+}
+
+function remember<Value>(known: Map<string, Value>, id: string, value: Value): void {
+  const [oldest] = known.keys();
+  if (known.size >= mostRemembered && oldest !== undefined) known.delete(oldest);
+  known.set(id, value);
+}
