@@ -1,7 +1,7 @@
 import type { MigrationEvent, MigrationStatus } from "../services.ts";
 import { ApiMetrics } from "./api-metrics.ts";
 import { expose } from "./exposition.ts";
-import { GateMetrics } from "./gate-metrics.ts";
+import { GateMetrics, type GateWord } from "./gate-metrics.ts";
 import { GuestMetrics } from "./guest-metrics.ts";
 import { Instruments } from "./instruments.ts";
 import { JournalMetrics } from "./journal-metrics.ts";
@@ -46,11 +46,16 @@ export class DaemonMetrics {
 
   /** Takes an event of any migration of this host. */
   note(migration: MigrationStatus, event: MigrationEvent): void {
-    this.migrations.note(migration, event);
+    if (isGateWord(event)) this.gates.note(event);
+    else this.migrations.note(migration, event);
   }
 
   /** What a scrape gets. */
   expose(): Promise<{ contentType: string; text: string }> {
     return expose(this.#instruments.registry, () => this.isGuestStanding());
   }
+}
+
+function isGateWord(event: { type: string }): event is GateWord & { type: "gate" } {
+  return event.type === "gate";
 }

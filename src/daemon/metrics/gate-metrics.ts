@@ -1,11 +1,14 @@
 import { requestBuckets } from "./buckets.ts";
 import type { Instruments } from "./instruments.ts";
 
-/** What came of asking one gate. */
-export interface GateAnswer {
+/** What was heard of a gate (`GateEvent`). */
+export interface GateWord {
   gate: string;
   point: string;
+  /** `asked` when its waiting begins, then perhaps `delay`; the last one is `allow` or `deny`. */
   decision: string;
+  /** False when its configured default was taken. */
+  answered: boolean;
   waited_ms: number;
 }
 
@@ -17,19 +20,20 @@ export class GateMetrics {
   constructor(instruments: Instruments) {
     this.#decisions = instruments.counter(
       "sojourn_gate_decisions_total",
-      "Decisions of gates about migrations, by gate, point and decision.",
-      ["gate", "point", "decision"],
+      "What gates said about migrations, by gate and point; not answered where the configured default was taken.",
+      ["gate", "point", "decision", "answered"],
     );
     this.#waits = instruments.histogram(
       "sojourn_gate_wait_seconds",
-      "Time that migrations waited for a gate, by point.",
+      "Time from asking a gate to its decision, by point.",
       [...requestBuckets, 30, 60, 300],
       ["point"],
     );
   }
 
-  note({ gate, point, decision, waited_ms }: GateAnswer): void {
-    this.#decisions.inc({ gate, point, decision });
-    this.#waits.observe({ point }, waited_ms / 1000);
+  note({ gate, point, decision, answered, waited_ms }: GateWord): void {
+    if (decision === "asked") return;
+    this.#decisions.inc({ gate, point, decision, answered: String(answered) });
+    if (decision !== "delay") this.#waits.observe({ point }, waited_ms / 1000);
   }
 }
