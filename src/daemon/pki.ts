@@ -2,6 +2,7 @@ import { chmod, copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from "no
 import { join } from "node:path";
 import { preconditionError } from "../platform/errors.ts";
 import { checkIPv4, checkName } from "../platform/names.ts";
+import { clientIdentityUri } from "./access/client-identity.ts";
 import { openssl, signCertificate } from "./pki-signing.ts";
 
 export interface CertificateAuthority {
@@ -9,20 +10,24 @@ export interface CertificateAuthority {
   keyPath: string;
 }
 
-export interface HostCertificate {
+export interface IssuedCertificate {
   caPath: string;
   certificatePath: string;
   keyPath: string;
 }
 
-export interface HostIdentity {
+export interface CertificateOrder {
+  name: string;
+  /** Where the three files go; by default `DIR/hosts/NAME` or `DIR/clients/NAME`. */
+  outDir?: string;
+  validityDays?: number;
+}
+
+export interface HostIdentity extends CertificateOrder {
   /** Becomes the URI SAN `sojourn://host/NAME`. */
   name: string;
   /** IPv4 addresses for the IP SANs. */
   addresses: readonly string[];
-  /** Where the three files go; by default `DIR/hosts/NAME`. */
-  outDir?: string;
-  validityDays?: number;
 }
 
 /** The URI SAN that names a host (RFC 5280, 4.2.1.6). */
@@ -67,27 +72,48 @@ export async function initCertificateAuthority(dir: string): Promise<Certificate
 export async function issueHostCertificate(
   dir: string,
   identity: HostIdentity,
-): Promise<HostCertificate> {
+): Promise<IssuedCertificate> {
   const name = checkName("host", identity.name);
   const addresses = identity.addresses.map((address) => checkIPv4("certificate", address));
+  return issue(dir, "host", { ...identity, profile: hostProfile(name, addresses) });
+}
+
+/**
+ * Issues the key and certificate of a client of the HTTP API, signed by the authority in `dir`. It says who the client
+ * is; what it may do is said by each host's configuration.
+ * @throws SojournError `SOJ_PKI_NO_AUTHORITY`, `SOJ_BAD_NAME`.
+ */
+export async function issueClientCertificate(
+  dir: string,
+  identity: CertificateOrder,
+): Promise<IssuedCertificate> {
+  const name = checkName("client", identity.name);
+  return issue(dir, "client", { ...identity, profile: clientProfile(name) });
+}
+
+async function issue(
+  dir: string,
+  kind: "host" | "client",
+  order: CertificateOrder & { profile: readonly string[] },
+): Promise<IssuedCertificate> {
   const authority = await existingAuthority(dir);
-  const outDir = identity.outDir ?? join(dir, "hosts", name);
+  const outDir = order.outDir ?? join(dir, `${kind}s`, order.name);
   const result = {
     caPath: join(outDir, "ca.crt"),
-    certificatePath: join(outDir, "host.crt"),
-    keyPath: join(outDir, "host.key"),
+    certificatePath: join(outDir, `${kind}.crt`),
+    keyPath: join(outDir, `${kind}.key`),
   };
   await mkdir(outDir, { recursive: true, mode: 0o700 });
   await inScratchFolder(outDir, async (scratch) => {
     const key = await generateKey(scratch);
-    const certificate = join(scratch, "host.crt");
+    const certificate = join(scratch, "new.crt");
     const ca = join(scratch, "ca.crt");
-    const profile = await hostProfile(scratch, name, addresses);
+    const profile = await writeProfile(scratch, order.name, order.profile);
     await signCertificate({
       ...{ scratch, profilePath: profile, outPath: certificate },
       requestPath: await requestFor(scratch, profile, key),
       ...{ caPath: authority.caPath, keyPath: authority.keyPath },
-      validityDays: identity.validityDays ?? 825,
+      validityDays: order.validityDays ?? 825,
     });
     await copyFile(authority.caPath, ca);
     await publish(key, result.keyPath, 0o600);
@@ -133,22 +159,30 @@ function authorityProfile(scratch: string): Promise<string> {
   ]);
 }
 
-function hostProfile(scratch: string, name: string, addresses: readonly string[]): Promise<string> {
+function hostProfile(name: string, addresses: readonly string[]): string[] {
   const names = [
     `URI:${hostIdentityUri(name)}`,
     // QEMU knows the host that it sends a guest to by this one.
     `DNS:${name}`,
     ...addresses.map((address) => `IP:${address}`),
   ];
-  return writeProfile(scratch, name, [
+  return leafProfile("serverAuth, clientAuth", names);
+}
+
+function clientProfile(name: string): string[] {
+  return leafProfile("clientAuth", [`URI:${clientIdentityUri(name)}`]);
+}
+
+function leafProfile(usage: string, names: readonly string[]): string[] {
+  return [
     "basicConstraints = critical, CA:FALSE",
     // QEMU before 10.0.7 refuses a critical one without keyEncipherment, which a key on a curve must not have
     // (RFC 8813, 3).
     "keyUsage = digitalSignature",
-    "extendedKeyUsage = serverAuth, clientAuth",
+    `extendedKeyUsage = ${usage}`,
     "subjectKeyIdentifier = hash",
     `subjectAltName = ${names.join(", ")}`,
-  ]);
+  ];
 }
 
 async function writeProfile(

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createConnection, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { HostCertificate } from "../../src/daemon/pki.ts";
+import type { IssuedCertificate } from "../../src/daemon/pki.ts";
 import { layOutStreamCredentials } from "../../src/daemon/stream-credentials.ts";
 import type { GuestInstance } from "../../src/hypervisor/hypervisor.ts";
 import type { SojournError } from "../../src/platform/errors.ts";
@@ -35,27 +35,27 @@ beforeEach(() => {
 });
 afterEach(() => owned.disposeAsync());
 
-function certificate(name: string, of = authority): HostCertificate {
+function certificate(name: string, of = authority): IssuedCertificate {
   const found = of.hosts[name];
   if (found === undefined) throw new Error(`${name} has no certificate`);
   return found;
 }
 
 /** A host whose streams are protected with these files; in clear for null. */
-async function hostWith(files: HostCertificate | null): Promise<QemuHost> {
+async function hostWith(files: IssuedCertificate | null): Promise<QemuHost> {
   if (files === null) return owned.use(await QemuHost.create());
   const credentials = await mkdtemp(`${folder}/credentials-`);
   await layOutStreamCredentials(credentials, files);
   return owned.use(await QemuHost.create({ folder: credentials }));
 }
 
-async function listening(files: HostCertificate | null, sourceHost = "host-a") {
+async function listening(files: IssuedCertificate | null, sourceHost = "host-a") {
   const destination = await (await hostWith(files)).startIncoming();
   const { port } = await destination.listenForMigration("127.0.0.1", sourceHost);
   return { destination, port };
 }
 
-async function running(files: HostCertificate | null): Promise<GuestInstance> {
+async function running(files: IssuedCertificate | null): Promise<GuestInstance> {
   return (await hostWith(files)).start();
 }
 
@@ -278,7 +278,7 @@ test("credentials that cannot be used are told before anything is sent", async (
 /** A client that trusts anybody and begins to send; the server may cut it off at any time. */
 async function tlsClient(
   port: number,
-  files: HostCertificate | null,
+  files: IssuedCertificate | null,
   version: "TLSv1.2" | "TLSv1.3" = "TLSv1.3",
 ): Promise<TLSSocket> {
   const own =

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { HostCertificate } from "../../src/daemon/pki.ts";
+import type { IssuedCertificate } from "../../src/daemon/pki.ts";
 import { createNamespace, type Namespace } from "./namespaces.ts";
 import { type FinishedProcess, finished, said } from "./sojourn-process.ts";
 
@@ -26,7 +26,7 @@ export interface DaemonHost extends AsyncDisposable {
 export interface DaemonHostOptions {
   name: string;
   address: string;
-  certificate: HostCertificate;
+  certificate: IssuedCertificate;
   peers: Record<string, string>;
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  type HostCertificate,
+  type IssuedCertificate,
   initCertificateAuthority,
   issueHostCertificate,
 } from "../../src/daemon/pki.ts";
@@ -10,7 +10,7 @@ import {
 /** A certificate authority in a temporary folder, with one certificate per host on loopback. */
 export interface TestAuthority extends AsyncDisposable {
   folder: string;
-  hosts: Record<string, HostCertificate>;
+  hosts: Record<string, IssuedCertificate>;
 }
 
 export async function createTestAuthority(...names: string[]): Promise<TestAuthority> {
@@ -18,7 +18,7 @@ export async function createTestAuthority(...names: string[]): Promise<TestAutho
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     await initCertificateAuthority(folder);
-    const hosts: Record<string, HostCertificate> = {};
+    const hosts: Record<string, IssuedCertificate> = {};
     for (const name of names) {
       hosts[name] = await issueHostCertificate(folder, { name, addresses: ["127.0.0.1"] });
     }

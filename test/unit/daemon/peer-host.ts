@@ -7,7 +7,7 @@ import type { DaemonConfig } from "../../../src/daemon/config.ts";
 import { delegationHandlers } from "../../../src/daemon/delegation.ts";
 import { IdempotentStarts } from "../../../src/daemon/idempotency.ts";
 import { startPeerServer } from "../../../src/daemon/peer-server.ts";
-import type { HostCertificate } from "../../../src/daemon/pki.ts";
+import type { IssuedCertificate } from "../../../src/daemon/pki.ts";
 import { baseHandlers } from "../../../src/daemon/procedures.ts";
 import { Destinations } from "../../../src/migrator/destinations.ts";
 import type { HostContext } from "../../../src/migrator/host-context.ts";
@@ -26,7 +26,7 @@ import { hostB, temporaryFolder, tunnelOf } from "../migrator/support.ts";
 
 const peers = ["host-a", "host-c"] as const;
 type Peer = (typeof peers)[number];
-type Certificates = Record<Peer | "host-b", HostCertificate>;
+type Certificates = Record<Peer | "host-b", IssuedCertificate>;
 
 /** What a peer got for a request. */
 export interface PeerReply {
@@ -170,7 +170,7 @@ export class PeerHost implements AsyncDisposable {
   }
 }
 
-async function agentWith({ caPath, certificatePath, keyPath }: HostCertificate): Promise<Agent> {
+async function agentWith({ caPath, certificatePath, keyPath }: IssuedCertificate): Promise<Agent> {
   const [ca, cert, key] = await Promise.all(
     [caPath, certificatePath, keyPath].map((path) => readFile(path)),
   );

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { z } from "zod";
 import { createPeerClient } from "../../../src/daemon/peer-client.ts";
 import { type PeerServer, startPeerServer } from "../../../src/daemon/peer-server.ts";
-import type { HostCertificate } from "../../../src/daemon/pki.ts";
+import type { IssuedCertificate } from "../../../src/daemon/pki.ts";
 import { preconditionError } from "../../../src/platform/errors.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import { definePeerProcedures } from "../../../src/platform/procedures.ts";
@@ -125,7 +125,7 @@ describe("mutual TLS", () => {
   });
 
   it("refuses a caller of another authority", async () => {
-    const { certificatePath, keyPath } = otherAuthority.hosts["host-b"] as HostCertificate;
+    const { certificatePath, keyPath } = otherAuthority.hosts["host-b"] as IssuedCertificate;
     const mixed = { certificatePath, keyPath, caPath: certificateOf("host-a").caPath };
     using client = await clientOf(mixed);
     await expect(client.call("add", { a: 1, b: 2 })).rejects.toMatchObject({
@@ -152,7 +152,7 @@ describe("mutual TLS", () => {
       code: "SOJ_PEER_REFUSED",
       message: expect.stringContaining("names host-a, not stranger"),
     });
-    using wrongAuthority = await clientOf(otherAuthority.hosts["host-b"] as HostCertificate);
+    using wrongAuthority = await clientOf(otherAuthority.hosts["host-b"] as IssuedCertificate);
     await expect(wrongAuthority.call("add", { a: 1, b: 2 })).rejects.toMatchObject({
       code: "SOJ_PEER_REFUSED",
     });
@@ -168,11 +168,11 @@ describe("mutual TLS", () => {
   });
 });
 
-function certificateOf(host: string): HostCertificate {
-  return authority.hosts[host] as HostCertificate;
+function certificateOf(host: string): IssuedCertificate {
+  return authority.hosts[host] as IssuedCertificate;
 }
 
-function clientOf(tls: HostCertificate, peer = "host-a") {
+function clientOf(tls: IssuedCertificate, peer = "host-a") {
   const address = { address: "127.0.0.1", port: server.port };
   return createPeerClient({ peer, address, tls, procedures });
 }
