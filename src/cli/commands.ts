@@ -17,5 +17,6 @@ export const commandLoaders = {
   probe: async () => (await import("./commands/probe.ts")).probeCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   pki: async () => (await import("./commands/pki.ts")).pkiCommand(),
+  token: async () => (await import("./commands/token.ts")).tokenCommand(),
   lab: async () => (await import("./commands/lab.ts")).labCommand(),
 } satisfies Record<string, Loader>;

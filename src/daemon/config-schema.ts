@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { namePattern } from "../platform/names.ts";
 import { gatesSection } from "./gates/config.ts";
+import { apiSection } from "./access/config.ts";
 
 const name = z
   .string()
@@ -52,6 +53,7 @@ export const configSchema = z
       key: absolutePath,
     }),
     peers: z.record(name, z.strictObject({ address: endpoint })).default({}),
+    api: apiSection(endpoint).prefault({}),
     migration: migration.prefault({}),
     paths: paths.prefault({}),
     log: logSection.prefault({}),

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { preconditionError } from "../platform/errors.ts";
 import { readToml } from "../platform/toml.ts";
+import { type ApiConfig, apiConfig } from "./access/config.ts";
 import { type ConfigFile, configSchema } from "./config-schema.ts";
 import type { GateSection } from "./gates/config.ts";
 
@@ -23,6 +24,7 @@ export interface DaemonConfig {
   guestNetworks: GuestNetwork[];
   peerApi: { listen: Endpoint; caPath: string; certificatePath: string; keyPath: string };
   peers: ReadonlyMap<string, Endpoint>;
+  api: ApiConfig;
   migration: {
     tunnel: "auto" | "ipip" | "vxlan";
     /** Guests travel between the hosts' QEMUs over mutual TLS 1.3; both hosts must agree. */
@@ -76,18 +78,20 @@ export function parseEndpoint(text: string): Endpoint {
 }
 
 function fromFile(file: ConfigFile): DaemonConfig {
+  const { certificate: certificatePath, key: keyPath } = file.peer_api;
   return {
     host: { name: file.host.name, underlayAddress: file.host.underlay_address },
     guestNetworks: file.guest_networks,
     peerApi: {
       listen: parseEndpoint(file.peer_api.listen),
       caPath: file.peer_api.ca,
-      certificatePath: file.peer_api.certificate,
-      keyPath: file.peer_api.key,
+      certificatePath,
+      keyPath,
     },
     peers: new Map(
       Object.entries(file.peers).map(([name, peer]) => [name, parseEndpoint(peer.address)]),
     ),
+    api: apiConfig(file.api, parseEndpoint, { certificatePath, keyPath }),
     migration: {
       tunnel: file.migration.tunnel,
       tls: file.migration.tls,

@@ -10,6 +10,13 @@ import { preconditionError } from "../platform/errors.ts";
  * @throws SojournError `SOJ_ALREADY_RUNNING` when another process holds it.
  */
 export async function lockFile(path: string): Promise<AsyncDisposable> {
+  const held = await tryLockFile(path);
+  if (held === null) throw alreadyRunning(`another process holds ${path}`);
+  return held;
+}
+
+/** The same, or null when another process holds it. */
+export async function tryLockFile(path: string): Promise<AsyncDisposable | null> {
   const file = await open(path, "a", 0o600);
   try {
     if (await tryLock(file)) return { [Symbol.asyncDispose]: () => file.close() };
@@ -18,7 +25,7 @@ export async function lockFile(path: string): Promise<AsyncDisposable> {
     throw error;
   }
   await file.close();
-  throw alreadyRunning(`another process holds ${path}`);
+  return null;
 }
 
 export function alreadyRunning(reason: string) {
