@@ -2,6 +2,8 @@ import { mkdir } from "node:fs/promises";
 import { SojournError } from "../platform/errors.ts";
 import { createLogger, type Logger } from "../platform/log.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
+import { reloadOnHangup, startConfiguredTcpApi } from "./access/daemon-api.ts";
+import type { TcpApi } from "./access/tcp-api.ts";
 import { type ComposedDaemon, composeDaemon, procedures } from "./compose.ts";
 import { type DaemonConfig, loadConfig, socketPath } from "./config.ts";
 import { startLocalApi } from "./local-api.ts";
@@ -27,7 +29,9 @@ export async function runDaemon(configPath: string): Promise<void> {
       isGuestStanding: () => daemon?.underWay().isGuestStanding ?? false,
     }),
   );
-  daemon = await startDaemon(config, logger, stack);
+  const started = await startDaemon(config, logger, stack);
+  daemon = started.daemon;
+  stack.use(reloadOnHangup(() => loadConfig(configPath), started.tcpApi, logger));
   const terminated = terminationSignal();
   await manager.ready();
   const signal = await terminated;
@@ -45,7 +49,7 @@ export async function startDaemon(
   config: DaemonConfig,
   logger: Logger,
   stack: AsyncDisposableStack,
-): Promise<ComposedDaemon> {
+): Promise<{ daemon: ComposedDaemon; tcpApi: TcpApi | null }> {
   await mkdir(config.paths.state, { recursive: true, mode: 0o700 });
   await mkdir(config.paths.run, { recursive: true, mode: 0o750 });
   stack.use(await lockFile(`${config.paths.state}/daemon.lock`));
@@ -67,10 +71,16 @@ export async function startDaemon(
   const path = socketPath(config);
   const hostName = config.host.name;
   const services = () => ready().services;
-  stack.use(await startLocalApi({ socketPath: path, hostName, services, logger }));
+  const api = { hostName, services, logger };
+  const { socketGroup } = config.api;
+  stack.use(await startLocalApi({ ...api, socketPath: path, socketGroup }));
+  const isGuestStanding = () => composed?.underWay().isGuestStanding ?? false;
+  const tcpApi = await startConfiguredTcpApi({ ...api, config: config.api, isGuestStanding });
+  if (tcpApi !== null) stack.use(tcpApi);
   composed = stack.use(await composeDaemon({ config, logger, peers }));
-  logger.info({ socket: path, peerPort: peerServer.port, pid: process.pid }, "ready");
-  return composed;
+  const ports = { peerPort: peerServer.port, apiPort: tcpApi?.port ?? null };
+  logger.info({ socket: path, ...ports, pid: process.pid }, "ready");
+  return { daemon: composed, tcpApi };
 }
 
 async function connectPeers(

@@ -26,6 +26,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Needed of the caller; a route without it stops the server from starting. */
     role?: Role;
+    /** It answers with a stream of events, for as long as the client likes. */
+    isStream?: boolean;
   }
   interface FastifySchema {
     operationId?: string;

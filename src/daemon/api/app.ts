@@ -1,5 +1,6 @@
 import fastify, { type FastifyServerOptions } from "fastify";
 import type { Logger } from "../../platform/log.ts";
+import { auditChanges } from "../access/audit.ts";
 import type { DaemonServices } from "../services.ts";
 import type { Api, Authorize } from "./api.ts";
 import { readJsonBodies } from "./json-bodies.ts";
@@ -20,6 +21,8 @@ export interface ApiOptions {
   logger: Logger;
   /** Without it everything is allowed: the unix socket's permissions have decided already. */
   authorize?: Authorize;
+  /** Adds plugins and hooks that come before all others. */
+  extend?: (app: Api) => Promise<void>;
   /** Of the server beneath, such as `https`, and time-outs. */
   server?: FastifyServerOptions & { https?: object };
 }
@@ -42,6 +45,9 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   readJsonBodies(app);
   checkWithZod(app);
   replyWithProblems(app, logger);
+  app.decorateRequest("caller", null);
+  auditChanges(app, logger);
+  await options.extend?.(app);
   demandRoles(app, authorize);
   answerUnknownRoutes(app);
   addHealthRoutes(app, services, options.hostName);

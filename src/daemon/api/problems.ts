@@ -40,7 +40,8 @@ export function frameworkErrors(
   _request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  sendProblem(reply, typedError(thrown));
+  // No hook has seen it, and none has counted it: whoever goes on begins anew.
+  sendProblem(reply.header("connection", "close"), typedError(thrown));
 }
 
 /** Makes every failure a problem with the error's own HTTP status. */

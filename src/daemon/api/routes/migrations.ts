@@ -150,7 +150,7 @@ export function addMigrationRoutes(app: Api, services: () => DaemonServices): vo
   app.get(
     "/v1/migrations/:id/events",
     {
-      config: { role: "read" },
+      config: { role: "read", isStream: true },
       schema: {
         operationId: "followMigration",
         summary: "Events of one migration",

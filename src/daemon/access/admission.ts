@@ -1,0 +1,119 @@
+import type { Socket } from "node:net";
+import { monotonicMs } from "../../platform/clock.ts";
+import { RateMeter } from "./rate-meter.ts";
+
+export interface ConnectionLimits {
+  maxConnections: number;
+  maxConnectionsPerAddress: number;
+}
+
+/** A TLS handshake takes about a millisecond of the event loop, which migrations share. */
+const handshakesPerSecond = 300;
+const handshakesPerSecondPerAddress = 200;
+
+/** A connection that has not said who it is makes room for a newer one from this age on. */
+const graceMs = 500;
+
+interface Connection {
+  socket: Socket;
+  address: string;
+  sinceMs: number;
+}
+
+/** An end of a connection, TLS or beneath it. */
+type ConnectionEnd = Pick<Socket, "remoteAddress" | "remotePort">;
+
+/**
+ * Decides about each TCP connection before anything is spent on it. At most half of all may be of callers who have not
+ * been identified; when that half is full, the oldest of them goes, so that many silent ones keep nobody out.
+ */
+export class Admission {
+  readonly #limits: ConnectionLimits;
+  readonly #onRefused: (reason: string) => void;
+  readonly #handshakes = new RateMeter(handshakesPerSecond, handshakesPerSecondPerAddress);
+  readonly #connections = new Map<string, Connection>();
+  /** In order of age. */
+  readonly #unidentified = new Map<string, Connection>();
+  readonly #perAddress = new Map<string, number>();
+
+  constructor(limits: ConnectionLimits, onRefused: (reason: string) => void) {
+    this.#limits = limits;
+    this.#onRefused = onRefused;
+  }
+
+  /** Connections that are open. */
+  get count(): number {
+    return this.#connections.size;
+  }
+
+  /** Whether the connection may go on; one that may not is closed. */
+  admit(socket: Socket): boolean {
+    const address = socket.remoteAddress;
+    // It is gone already.
+    if (address === undefined) return refuse(socket);
+    const reason = this.#objection(address);
+    if (reason !== null) {
+      this.#onRefused(reason);
+      return refuse(socket);
+    }
+    this.#add(keyOf(socket), { socket, address, sinceMs: monotonicMs() });
+    return true;
+  }
+
+  /** Somebody known uses this connection. */
+  identified(end: ConnectionEnd): void {
+    this.#unidentified.delete(keyOf(end));
+  }
+
+  closeAll(): void {
+    for (const { socket } of this.#connections.values()) socket.destroy();
+  }
+
+  #objection(address: string): string | null {
+    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
+    if (this.#connections.size >= maxConnections) return "connections";
+    if ((this.#perAddress.get(address) ?? 0) >= maxConnectionsPerAddress) return "address";
+    if (this.#unidentified.size >= maxConnections / 2 && !this.#evictOldest()) return "connections";
+    return this.#handshakes.allows(address) ? null : "handshakes";
+  }
+
+  #evictOldest(): boolean {
+    const [oldest] = this.#unidentified;
+    if (oldest === undefined) return false;
+    const [key, connection] = oldest;
+    if (monotonicMs() - connection.sinceMs < graceMs) return false;
+    this.#onRefused("unidentified");
+    this.#remove(key, connection);
+    connection.socket.resetAndDestroy();
+    return true;
+  }
+
+  #add(key: string, connection: Connection): void {
+    const { address, socket } = connection;
+    this.#connections.set(key, connection);
+    this.#unidentified.set(key, connection);
+    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    socket.once("close", () => this.#remove(key, connection));
+  }
+
+  #remove(key: string, connection: Connection): void {
+    if (this.#connections.get(key) !== connection) return;
+    this.#connections.delete(key);
+    this.#unidentified.delete(key);
+    const left = (this.#perAddress.get(connection.address) ?? 1) - 1;
+    if (left > 0) this.#perAddress.set(connection.address, left);
+    else this.#perAddress.delete(connection.address);
+  }
+}
+
+/** With a reset: no state of it stays behind in the kernel. */
+function refuse(socket: Socket): false {
+  socket.on("error", () => {});
+  socket.resetAndDestroy();
+  return false;
+}
+
+/** A TLS socket is another object than the TCP socket beneath it; both know the same far end. */
+function keyOf({ remoteAddress, remotePort }: ConnectionEnd): string {
+  return `${remoteAddress} ${remotePort}`;
+}
