@@ -11,6 +11,9 @@ export interface ConnectionLimits {
 const handshakesPerSecond = 300;
 const handshakesPerSecondPerAddress = 200;
 
+/** Addresses of callers whose connections come first in a flood; beyond that the longest unseen is forgotten. */
+const trustedAddresses = 1000;
+
 /** A connection that has not said who it is makes room for a newer one from this age on. */
 const graceMs = 500;
 
@@ -25,16 +28,20 @@ type ConnectionEnd = Pick<Socket, "remoteAddress" | "remotePort">;
 
 /**
  * Decides about each TCP connection before anything is spent on it. At most half of all may be of callers who have not
- * been identified; when that half is full, the oldest of them goes, so that many silent ones keep nobody out.
+ * been identified; when that half is full, the oldest of them goes, so that many silent ones keep nobody out. Addresses
+ * from which somebody has been identified before do not count among them, and have handshakes of their own.
  */
 export class Admission {
   readonly #limits: ConnectionLimits;
   readonly #onRefused: (reason: string) => void;
-  readonly #handshakes = new RateMeter(handshakesPerSecond, handshakesPerSecondPerAddress);
+  readonly #handshakes = handshakeMeter();
+  readonly #handshakesOfTrusted = handshakeMeter();
   readonly #connections = new Map<string, Connection>();
   /** In order of age. */
   readonly #unidentified = new Map<string, Connection>();
   readonly #perAddress = new Map<string, number>();
+  /** In order of their last use. */
+  readonly #trusted = new Set<string>();
 
   constructor(limits: ConnectionLimits, onRefused: (reason: string) => void) {
     this.#limits = limits;
@@ -63,6 +70,12 @@ export class Admission {
   /** Somebody known uses this connection. */
   identified(end: ConnectionEnd): void {
     this.#unidentified.delete(keyOf(end));
+    const address = end.remoteAddress;
+    if (address === undefined) return;
+    this.#trusted.delete(address);
+    this.#trusted.add(address);
+    const [oldest] = this.#trusted;
+    if (this.#trusted.size > trustedAddresses && oldest !== undefined) this.#trusted.delete(oldest);
   }
 
   closeAll(): void {
@@ -73,6 +86,9 @@ export class Admission {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     if (this.#connections.size >= maxConnections) return "connections";
     if ((this.#perAddress.get(address) ?? 0) >= maxConnectionsPerAddress) return "address";
+    if (this.#trusted.has(address)) {
+      return this.#handshakesOfTrusted.allows(address) ? null : "handshakes";
+    }
     if (this.#unidentified.size >= maxConnections / 2 && !this.#evictOldest()) return "connections";
     return this.#handshakes.allows(address) ? null : "handshakes";
   }
@@ -91,7 +107,7 @@ export class Admission {
   #add(key: string, connection: Connection): void {
     const { address, socket } = connection;
     this.#connections.set(key, connection);
-    this.#unidentified.set(key, connection);
+    if (!this.#trusted.has(address)) this.#unidentified.set(key, connection);
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
     socket.once("close", () => this.#remove(key, connection));
   }
@@ -104,6 +120,10 @@ export class Admission {
     if (left > 0) this.#perAddress.set(connection.address, left);
     else this.#perAddress.delete(connection.address);
   }
+}
+
+function handshakeMeter(): RateMeter {
+  return new RateMeter(handshakesPerSecond, handshakesPerSecondPerAddress);
 }
 
 /** With a reset: no state of it stays behind in the kernel. */

@@ -1,0 +1,44 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { createInterface } from "node:readline";
+import { startLocalApi } from "../../../src/daemon/local-api.ts";
+import { createLogger } from "../../../src/platform/log.ts";
+import { fakeServices } from "../fake-services.ts";
+import { TestTcpApi } from "../tcp-api.ts";
+
+/**
+ * The API on TCP and on a unix socket in a process of its own, for its memory and its event loop to be measured: one
+ * line of JSON with where it is, then one with how it fares for every line on standard input, until that ends.
+ */
+const folder = await mkdtemp(join(tmpdir(), "sojourn-flooded-"));
+const socketPath = join(folder, "sojourn.sock");
+const logger = createLogger("silent");
+const server = await TestTcpApi.start({ maxConnections: 512, maxConnectionsPerAddress: 256 });
+const local = await startLocalApi({
+  ...{ socketPath, hostName: "host-a", services: () => fakeServices(), logger },
+});
+const loop = monitorEventLoopDelay({ resolution: 1 });
+loop.enable();
+const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
+say({ port: server.api.port, socketPath, authority: server.authority, token: server.tokens.read });
+for await (const _line of createInterface({ input: process.stdin })) {
+  global.gc?.();
+  const { rss, heapUsed } = process.memoryUsage();
+  const longestMs = loop.max / 1e6;
+  const refused = Object.fromEntries(server.api.refused);
+  say({
+    rss,
+    heapUsed,
+    longestMs,
+    p99Ms: loop.percentile(99) / 1e6,
+    cpu: process.cpuUsage(),
+    connections: server.api.connections,
+    refused,
+  });
+  loop.reset();
+}
+await local[Symbol.asyncDispose]();
+await server[Symbol.asyncDispose]();
+await rm(folder, { recursive: true, force: true });

@@ -1,0 +1,129 @@
+import { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Admission } from "../../../src/daemon/access/admission.ts";
+import { RateMeter } from "../../../src/daemon/access/rate-meter.ts";
+import { replaceClock } from "../../../src/platform/clock.ts";
+
+let nowMs = 0;
+let clock: Disposable;
+let port = 1;
+let refused: string[];
+
+beforeEach(() => {
+  nowMs = 0;
+  refused = [];
+  clock = replaceClock({
+    monotonicMs: () => nowMs,
+    wallClockMs: () => nowMs,
+    startTimer: () => ({ cancel: () => {} }),
+  });
+});
+afterEach(() => clock[Symbol.dispose]());
+
+class Connection extends EventEmitter {
+  readonly remoteAddress: string;
+  readonly remotePort = port++;
+  isOpen = true;
+
+  constructor(remoteAddress: string) {
+    super();
+    this.remoteAddress = remoteAddress;
+  }
+
+  resetAndDestroy(): void {
+    this.destroy();
+  }
+
+  destroy(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.emit("close");
+  }
+}
+
+function admissionOf(maxConnections: number, maxConnectionsPerAddress = maxConnections) {
+  const limits = { maxConnections, maxConnectionsPerAddress };
+  const admission = new Admission(limits, (reason) => refused.push(reason));
+  const connect = (address: string) => {
+    const connection = new Connection(address);
+    return { connection, isAdmitted: admission.admit(connection as unknown as Socket) };
+  };
+  const admit = (address: string) => {
+    const { connection, isAdmitted } = connect(address);
+    expect(isAdmitted).toBe(true);
+    return connection;
+  };
+  return { admission, connect, admit };
+}
+
+describe("Admission", () => {
+  it("closes what is too much of one address, and forgets what has closed", () => {
+    const { admission, admit, connect } = admissionOf(100, 2);
+    const first = admit("192.0.2.1");
+    admit("192.0.2.1");
+    const { connection, isAdmitted } = connect("192.0.2.1");
+    expect([isAdmitted, connection.isOpen, refused]).toEqual([false, false, ["address"]]);
+    admit("192.0.2.2");
+    first.destroy();
+    admit("192.0.2.1");
+    expect(admission.count).toBe(3);
+    admission.closeAll();
+    expect(admission.count).toBe(0);
+  });
+
+  it("lets the oldest of those who stay silent go, for somebody new", () => {
+    const { admission, admit, connect } = admissionOf(8);
+    const silent = [1, 2, 3, 4].map((host) => admit(`192.0.2.${host}`));
+    // None of them had time to speak yet.
+    expect(connect("198.51.100.1").isAdmitted).toBe(false);
+    nowMs = 600;
+    const newcomer = admit("198.51.100.1");
+    expect(silent.map(({ isOpen }) => isOpen)).toEqual([false, true, true, true]);
+    admission.identified(newcomer);
+    // Who is identified stays, however many come after.
+    nowMs = 1200;
+    for (const host of [5, 6, 7, 8]) admit(`192.0.2.${host}`);
+    expect(newcomer.isOpen).toBe(true);
+    expect(silent.some(({ isOpen }) => isOpen)).toBe(false);
+    expect(admission.count).toBe(5);
+  });
+
+  it("lets nobody in beyond the limit of all", () => {
+    const { admission, admit, connect } = admissionOf(4);
+    for (const host of [1, 2, 3, 4]) admission.identified(admit(`192.0.2.${host}`));
+    expect(connect("192.0.2.9").isAdmitted).toBe(false);
+    expect(admission.count).toBe(4);
+  });
+
+  it("prefers addresses from which somebody was identified, in a flood", () => {
+    const { admission, admit, connect } = admissionOf(100);
+    const operator = admit("203.0.113.1");
+    admission.identified(operator);
+    operator.destroy();
+    for (let host = 0; host < 2000; host += 1) connect(`10.0.${host >> 8}.${host & 255}`);
+    expect(refused.length).toBeGreaterThan(1900);
+    const again = admit("203.0.113.1");
+    nowMs = 900;
+    for (let host = 0; host < 2000; host += 1) connect(`10.1.${host >> 8}.${host & 255}`);
+    expect(again.isOpen).toBe(true);
+    expect(admission.count).toBeLessThanOrEqual(100);
+  });
+});
+
+describe("RateMeter", () => {
+  it("allows so many a second, of one key and in all", () => {
+    const meter = new RateMeter(3, 2);
+    expect(["a", "a", "a", "b", "c"].map((key) => meter.allows(key))).toEqual([
+      true,
+      true,
+      false,
+      true,
+      false,
+    ]);
+    nowMs = 999;
+    expect(meter.allows("c")).toBe(false);
+    nowMs = 1000;
+    expect(meter.allows("c")).toBe(true);
+  });
+});
