@@ -5,11 +5,12 @@ import { RateMeter } from "./rate-meter.ts";
 export interface ConnectionLimits {
   maxConnections: number;
   maxConnectionsPerAddress: number;
+  /** A TLS handshake takes about a millisecond of the event loop, which migrations share. */
+  handshakesPerSecond: number;
 }
 
-/** A TLS handshake takes about a millisecond of the event loop, which migrations share. */
-const handshakesPerSecond = 300;
-const handshakesPerSecondPerAddress = 200;
+/** Of the handshakes in a second, so many may be one address's. */
+const shareOfOneAddress = 2 / 3;
 
 /** Addresses of callers whose connections come first in a flood; beyond that the longest unseen is forgotten. */
 const trustedAddresses = 1000;
@@ -34,8 +35,8 @@ type ConnectionEnd = Pick<Socket, "remoteAddress" | "remotePort">;
 export class Admission {
   readonly #limits: ConnectionLimits;
   readonly #onRefused: (reason: string) => void;
-  readonly #handshakes = handshakeMeter();
-  readonly #handshakesOfTrusted = handshakeMeter();
+  readonly #handshakes: RateMeter;
+  readonly #handshakesOfTrusted: RateMeter;
   readonly #connections = new Map<string, Connection>();
   /** In order of age. */
   readonly #unidentified = new Map<string, Connection>();
@@ -45,6 +46,8 @@ export class Admission {
 
   constructor(limits: ConnectionLimits, onRefused: (reason: string) => void) {
     this.#limits = limits;
+    this.#handshakes = handshakeMeter(limits);
+    this.#handshakesOfTrusted = handshakeMeter(limits);
     this.#onRefused = onRefused;
   }
 
@@ -122,8 +125,8 @@ export class Admission {
   }
 }
 
-function handshakeMeter(): RateMeter {
-  return new RateMeter(handshakesPerSecond, handshakesPerSecondPerAddress);
+function handshakeMeter({ handshakesPerSecond }: ConnectionLimits): RateMeter {
+  return new RateMeter(handshakesPerSecond, Math.ceil(handshakesPerSecond * shareOfOneAddress));
 }
 
 /** With a reset: no state of it stays behind in the kernel. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { namePattern } from "../../platform/names.ts";
 import { type Role, roles } from "../api/api.ts";
 import type { Endpoint } from "../config.ts";
+import type { ConnectionLimits } from "./admission.ts";
 import { identityPattern, identityUri } from "./client-identity.ts";
 
 /** Who reaches the API over TCP, and what one caller may use of this host. */
@@ -20,9 +21,7 @@ export interface ApiConfig {
   limits: ApiLimits;
 }
 
-export interface ApiLimits {
-  maxConnections: number;
-  maxConnectionsPerAddress: number;
+export interface ApiLimits extends ConnectionLimits {
   /** Of one token or client certificate. */
   requestsPerSecond: number;
   requestsPerSecondPerAddress: number;
@@ -77,6 +76,12 @@ export function apiSection(endpoint: z.ZodType<string>) {
         .max(20_000)
         .default(256)
         .describe("TCP connections at once from one address"),
+      handshakes_per_second: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .default(300)
+        .describe("TLS handshakes a second; new connections beyond that are closed"),
       requests_per_second: z
         .int()
         .min(1)
@@ -123,6 +128,7 @@ export function apiConfig(
     limits: {
       maxConnections: section.max_connections,
       maxConnectionsPerAddress: section.max_connections_per_address,
+      handshakesPerSecond: section.handshakes_per_second,
       requestsPerSecond: section.requests_per_second,
       requestsPerSecondPerAddress: section.requests_per_second_per_address,
       maxFollowers: section.max_followers,

@@ -1,6 +1,6 @@
 import rateLimit from "@fastify/rate-limit";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { ExitCode, SojournError } from "../../platform/errors.ts";
+import { ExitCode, SojournError, usageError } from "../../platform/errors.ts";
 import type { Api } from "../api/api.ts";
 import { maxBodyBytes } from "../api/limits.ts";
 import type { Admission } from "./admission.ts";
@@ -48,6 +48,7 @@ export async function guardRequests(app: Api, options: GuardOptions): Promise<vo
   };
   app.addHook("onRequest", async (request, reply) => {
     if (request.url.length > maxUrlBytes) throw urlTooLong();
+    if (hostCount(request) > 1) throw usageError("a request names one host");
     await limit(ofAddress, request, reply);
     request.caller = authenticator.identify(request.raw);
     admission.identified(request.raw.socket);
@@ -70,6 +71,12 @@ export async function guardRequests(app: Api, options: GuardOptions): Promise<vo
     const isUnread = statusCode >= 400 && !request.raw.complete;
     if ((isRefusal && statusCode !== 403) || isUnread) reply.header("connection", "close");
   });
+}
+
+/** RFC 9112, 3.2. */
+function hostCount({ raw }: FastifyRequest): number {
+  const { rawHeaders } = raw;
+  return rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host").length;
 }
 
 function nameOf({ caller }: FastifyRequest): string | null {

@@ -15,7 +15,7 @@ import { TestTcpApi } from "../tcp-api.ts";
 const folder = await mkdtemp(join(tmpdir(), "sojourn-flooded-"));
 const socketPath = join(folder, "sojourn.sock");
 const logger = createLogger("silent");
-const server = await TestTcpApi.start({ maxConnections: 512, maxConnectionsPerAddress: 256 });
+const server = await TestTcpApi.start({ handshakesPerSecond: 300 });
 const local = await startLocalApi({
   ...{ socketPath, hostName: "host-a", services: () => fakeServices(), logger },
 });

@@ -43,7 +43,7 @@ class Connection extends EventEmitter {
 }
 
 function admissionOf(maxConnections: number, maxConnectionsPerAddress = maxConnections) {
-  const limits = { maxConnections, maxConnectionsPerAddress };
+  const limits = { maxConnections, maxConnectionsPerAddress, handshakesPerSecond: 300 };
   const admission = new Admission(limits, (reason) => refused.push(reason));
   const connect = (address: string) => {
     const connection = new Connection(address);
