@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { namePattern } from "../platform/names.ts";
-import { gatesSection } from "./gates/config.ts";
 import { apiSection } from "./access/config.ts";
+import { gatesSection } from "./gates/config.ts";
 
 const name = z
   .string()
