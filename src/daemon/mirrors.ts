@@ -1,9 +1,9 @@
 import type { Migrations } from "../migrator/migrations.ts";
-import { untilDone } from "../migrator/patience.ts";
 import type { Idempotency, MigrationSummary, StreamEvent } from "../migrator/stored-migration.ts";
 import { delay } from "../platform/clock.ts";
 import { asSojournError, ExitCode, SojournError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
+import { lessAndLessOften, retry } from "../platform/retry.ts";
 import type { procedures } from "./compose.ts";
 
 type Mirrored = Pick<MigrationSummary, "id" | "guest" | "from" | "to">;
@@ -82,21 +82,26 @@ export class Mirrors implements Disposable {
     await this.#askLater(mirrored);
   }
 
-  /** Asks how it ended until that is known. */
+  /** Asks how it ended until that is known, or the other host knows nothing of it. */
   async #askLater(mirrored: Mirrored): Promise<void> {
+    const { signal } = this.#stop;
+    await delay(lessAndLessOften.pauseMs, signal);
+    await retry(() => this.#hearOfEnd(mirrored), { ...lessAndLessOften, signal });
+  }
+
+  async #hearOfEnd(mirrored: Mirrored): Promise<void> {
     const { id, from: host } = mirrored;
-    await untilDone(async () => {
-      try {
-        const request = { id, from: 0, wait_ms: 0 };
-        const answer = await this.#peer(host).call("delegated-events", request);
-        const last = answer.events.at(-1) as StreamEvent | undefined;
-        if (!answer.ended || last === undefined || isOpenEnd(last)) return false;
-        this.#migrations.mirror(mirrored, null)(last, true);
-        return true;
-      } catch (error) {
-        return asSojournError(error).code === "SOJ_MIGRATION_UNKNOWN";
+    try {
+      const request = { id, from: 0, wait_ms: 0 };
+      const answer = await this.#peer(host).call("delegated-events", request);
+      const last = answer.events.at(-1) as StreamEvent | undefined;
+      if (!answer.ended || last === undefined || isOpenEnd(last)) {
+        throw new Error(`${id} has not ended at ${host}`);
       }
-    }, this.#stop.signal);
+      this.#migrations.mirror(mirrored, null)(last, true);
+    } catch (error) {
+      if (asSojournError(error).code !== "SOJ_MIGRATION_UNKNOWN") throw error;
+    }
   }
 
   #outOfSight({ id, from: host }: Mirrored): SojournError {

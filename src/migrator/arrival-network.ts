@@ -1,9 +1,9 @@
 import { startTimer } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
+import { persistently } from "../platform/retry.ts";
 import type { BarrierEnd } from "../routing/desired.ts";
 import type { HostContext } from "./host-context.ts";
 import { attachmentOf } from "./network.ts";
-import { persistently } from "./persistently.ts";
 import type { GuestRecord } from "./records.ts";
 import { type ExpectedInbound, TapQueue } from "./tap-queue.ts";
 

@@ -1,6 +1,6 @@
 import { ExitCode, preconditionError, SojournError } from "../platform/errors.ts";
+import { persistently } from "../platform/retry.ts";
 import type { HostContext } from "./host-context.ts";
-import { persistently } from "./persistently.ts";
 
 /**
  * What home does when a host says that a guest has ended there: it sends no traffic there any more.

@@ -4,13 +4,13 @@ import { startTimer } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import { checkName } from "../platform/names.ts";
+import { persistently } from "../platform/retry.ts";
 import { waitAtMost } from "../platform/waiting.ts";
 import { definedNames, readDefinition } from "./guest-definitions.ts";
 import { isWorthRepeating } from "./guest-ended.ts";
 import { recordAtHome } from "./home-record.ts";
 import type { HostNetwork } from "./host-network.ts";
 import { attachmentOf, type HostFacts } from "./network.ts";
-import { persistently } from "./persistently.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
 

@@ -1,4 +1,5 @@
-import { untilDone } from "./patience.ts";
+import { delay } from "../platform/clock.ts";
+import { lessAndLessOften, retry } from "../platform/retry.ts";
 import type { GuestRecord } from "./records.ts";
 import { isPromiseOpen } from "./resumption.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
@@ -50,27 +51,33 @@ export class Inquiries implements Disposable {
     const { logger } = this.#context;
     const fields = { migration: task.id, guest: task.guest, destination: task.to };
     logger.warn(fields, "the destination is asked again until it answers");
-    const isOver = async () => (await this.#isAnswered(task)) || this.#recordOf(task) === null;
-    await untilDone(isOver, signal);
+    await delay(lessAndLessOften.pauseMs, signal);
+    await retry(() => this.#hear(task), {
+      ...lessAndLessOften,
+      signal,
+      onFailure: (error) =>
+        logger.info({ migration: task.id, err: error }, "no answer about a migration in doubt"),
+    });
     this.#asking.delete(task.id);
     const record = this.#recordOf(task);
     if (record !== null) this.#goOn(record);
   }
 
-  /** True when the destination has given its final word, or needs not to: then it is asked again by who goes on. */
-  async #isAnswered(task: Unfinished): Promise<boolean> {
+  /**
+   * Resolves when the destination has given its final word, or needs not to: then it is asked again by who goes on. Or
+   * when nothing is left to do.
+   */
+  async #hear(task: Unfinished): Promise<void> {
     const { guests, journal, logger } = this.#context;
-    if (journal.isHeld(task.guest)) return false;
-    if (!isPromiseOpen(journal, task.id)) return true;
-    if (journal.has(task.id, "taken-over-by-destination")) return true;
-    if (journal.resolutionOf(task.id) !== null) return true;
     try {
+      journal.refuseHeld(task.guest);
+      if (!isPromiseOpen(journal, task.id)) return;
+      if (journal.has(task.id, "taken-over-by-destination")) return;
+      if (journal.resolutionOf(task.id) !== null) return;
       const { state } = await askForFinalWord(this.#context, task, guests.instance(task.guest));
       logger.info({ migration: task.id, answer: state }, "the destination answers again");
-      return true;
     } catch (error) {
-      logger.info({ migration: task.id, err: error }, "no answer about a migration in doubt");
-      return false;
+      if (this.#recordOf(task) !== null) throw error;
     }
   }
 

@@ -1,6 +1,6 @@
 import { SojournError } from "../platform/errors.ts";
+import { lessAndLessOften, retry } from "../platform/retry.ts";
 import type { JournalRecord } from "./journal-record.ts";
-import { untilDone } from "./patience.ts";
 import type { SourceContext } from "./source-context.ts";
 
 /**
@@ -36,18 +36,17 @@ export class Notices implements Disposable {
   async #tell(decision: JournalRecord): Promise<void> {
     const { journal, logger } = this.#context;
     const { migration, guest, epoch } = decision;
-    const attempt = async () => {
-      try {
-        if (decision.step === "resolved-source") await this.#supersede(decision);
-        else await this.#finish(decision);
-        journal.append({ step: "destination-told", migration, guest, epoch, role: "source" });
-        return true;
-      } catch (error) {
-        logger.info({ migration, err: error }, "the destination is not told of the decision yet");
-        return false;
-      }
+    const tell = async () => {
+      if (decision.step === "resolved-source") await this.#supersede(decision);
+      else await this.#finish(decision);
+      journal.append({ step: "destination-told", migration, guest, epoch, role: "source" });
     };
-    if (!(await attempt())) await untilDone(attempt, this.#stop.signal);
+    await retry(tell, {
+      ...lessAndLessOften,
+      signal: this.#stop.signal,
+      onFailure: (error) =>
+        logger.info({ migration, err: error }, "the destination is not told of the decision yet"),
+    });
   }
 
   /** The epoch of a decision for the source is the new one, one above that of the migration. */

@@ -1,8 +1,8 @@
 import type { GuestInstance } from "../hypervisor/hypervisor.ts";
 import { delay, monotonicMs } from "../platform/clock.ts";
 import { ExitCode, SojournError } from "../platform/errors.ts";
+import { persistently, retry } from "../platform/retry.ts";
 import { attachmentOf, deliveryRoute } from "./network.ts";
-import { persistently } from "./persistently.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import { needsReset } from "./resume.ts";
@@ -24,16 +24,15 @@ export async function undoAtSource(
 ): Promise<void> {
   const { instance } = facts;
   const { address, bridge } = attachmentOf(context.host, facts.before);
+  const run = async () => {
+    if (instance.isAlive()) await giveBack(facts, context.journal.has(task.id, "pausing"));
+  };
   // The guest first, and for as long as it takes: nobody else may run it, and nothing else would thaw it.
-  while (instance.isAlive()) {
-    try {
-      await giveBack(facts, context.journal.has(task.id, "pausing"));
-      break;
-    } catch (error) {
-      context.logger.error({ migration: task.id, err: error }, "the guest does not run yet");
-      await delay(retryMs);
-    }
-  }
+  await retry(run, {
+    pauseMs: retryMs,
+    onFailure: (error) =>
+      context.logger.error({ migration: task.id, err: error }, "the guest does not run yet"),
+  });
   const record = context.records.get(task.guest);
   if (record?.outgoing?.switched) {
     // Whoever makes the network as the records say meanwhile must not change the route again.
@@ -188,19 +187,11 @@ const settleGraceMs = 1_000;
 const retryMs = 200;
 
 /** Asks again, up to a deadline, while the destination cannot be reached, or meets something that may pass. */
-async function untilAnswered<Answer>(
+function untilAnswered<Answer>(
   ask: () => Promise<Answer>,
-  deadlineMs = retirementDeadlineMs,
+  forMs = retirementDeadlineMs,
 ): Promise<Answer> {
-  const deadline = monotonicMs() + deadlineMs;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (isFinal(error) || monotonicMs() > deadline) throw error;
-      await delay(retryMs);
-    }
-  }
+  return retry(ask, { pauseMs: retryMs, forMs, isFinal });
 }
 
 function isFinal(error: unknown): boolean {
