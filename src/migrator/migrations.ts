@@ -83,15 +83,17 @@ export class Migrations {
 
   /**
    * Ends those that an earlier daemon had begun, but not prepared at this host, or ended without writing it down:
-   * nothing is left to resume.
+   * nothing is left to resume. Returns them.
    */
-  endAbandoned(failure: Failure): void {
-    for (const stored of this.#book.open()) {
-      const ours = stored.from === this.#context.host.name;
-      if (!ours || this.#running.has(stored.id)) continue;
+  endAbandoned(failure: Failure): StoredMigration[] {
+    const ours = ({ id, from }: StoredMigration) =>
+      from === this.#context.host.name && !this.#running.has(id);
+    const abandoned = this.#book.open().filter(ours);
+    for (const stored of abandoned) {
       const end = endOfAbandoned(this.#context, stored, failure);
       this.#book.keep({ ...stored, ...end, endedMs: wallClockMs() });
     }
+    return abandoned;
   }
 
   /**

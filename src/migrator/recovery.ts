@@ -2,6 +2,7 @@ import type { Destinations } from "./destinations.ts";
 import type { Migrations } from "./migrations.ts";
 import { noteRouteChange, restarted, resumeSource } from "./resumption.ts";
 import type { SourceContext } from "./source-context.ts";
+import { undoAtDestination } from "./source-ending.ts";
 
 /**
  * What a daemon does before it answers anybody: adopts the guests' processes and goes on with what an earlier daemon
@@ -39,5 +40,10 @@ function recoverSources(context: SourceContext, migrations: Migrations): void {
       noteRouteChange(context, record);
     }
   }
-  migrations.endAbandoned(restarted);
+  for (const { id, guest, to } of migrations.endAbandoned(restarted)) {
+    const { step, epoch } = context.journal.recordsOf(id).at(-1) ?? {};
+    // The destination may have heard of it before this host had prepared anything; it would wait for its lease.
+    if (step !== "begin" || epoch === undefined || context.journal.isHeld(guest)) continue;
+    void undoAtDestination(context, { id, guest, epoch, to });
+  }
 }

@@ -67,7 +67,7 @@ const [signOfLifeMs, removalMs] = [1_000, 15_000];
  */
 export async function undoAtDestination(
   context: SourceContext,
-  task: MigrationTask,
+  task: Pick<MigrationTask, "id" | "guest" | "epoch" | "to">,
 ): Promise<void> {
   const peer = context.peer(task.to);
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };

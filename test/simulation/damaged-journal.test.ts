@@ -1,25 +1,11 @@
 import { expect, test } from "vitest";
 import { replaceClock } from "../../src/platform/clock.ts";
-import type { Schedule } from "./schedule.ts";
+import { undisturbed } from "./undisturbed.ts";
 import { runningProcess } from "./world/daemon-process.ts";
 import { World } from "./world/world.ts";
 
-/** Nothing happens but what the test does. */
-const schedule: Schedule = {
-  seed: 7,
-  hosts: ["host-a", "host-b"],
-  before: 0,
-  faults: [],
-  slowness: 0,
-  duplicates: 0,
-  held: true,
-  paused: false,
-  restarts: false,
-  afterwards: [],
-};
-
 test("with damage in the middle of the journal the daemon starts and decides nothing about the guest", async () => {
-  const world = new World(schedule, {}, null);
+  const world = new World(undisturbed, {}, null);
   using _clock = replaceClock(world.clock);
   for (const host of world.hosts.values()) host.boot();
   await world.clock.run(50);
