@@ -9,6 +9,7 @@ import {
   type SizeLimit,
   sourceTableBase,
 } from "../routing/desired.ts";
+import { mergeStates } from "../routing/merge-states.ts";
 import type { TunnelInterface, TunnelSpec } from "../tunnels/tunnel.ts";
 import type { GuestRecord } from "./records.ts";
 
@@ -252,36 +253,6 @@ function sizeLimit(
 
 function sysctl(device: string, name: string, value: string) {
   return { path: `net/ipv4/conf/${device}/${name}`, value };
-}
-
-/** One state from several: equal objects once, the guests of one tunnel together. */
-function mergeStates(parts: readonly DesiredState[]): DesiredState {
-  const guestsOf = new Map<string, Set<string>>();
-  for (const { device, guests } of parts.flatMap((part) => part.filter.tunnelGuests)) {
-    const known = guestsOf.get(device) ?? new Set();
-    for (const guest of guests) known.add(guest);
-    guestsOf.set(device, known);
-  }
-  return {
-    bridges: unique(parts.flatMap((part) => part.bridges)),
-    taps: unique(parts.flatMap((part) => part.taps)),
-    routes: unique(parts.flatMap((part) => part.routes)),
-    rules: unique(parts.flatMap((part) => part.rules)),
-    neighbours: unique(parts.flatMap((part) => part.neighbours)),
-    fdb: unique(parts.flatMap((part) => part.fdb)),
-    sysctls: unique(parts.flatMap((part) => part.sysctls)),
-    filter: {
-      tunnelGuests: [...guestsOf].map(([device, guests]) => ({ device, guests: [...guests] })),
-      gatewayFrames: unique(parts.flatMap((part) => part.filter.gatewayFrames)),
-      guestFrames: unique(parts.flatMap((part) => part.filter.guestFrames)),
-      copies: unique(parts.flatMap((part) => part.filter.copies)),
-      sizeLimits: unique(parts.flatMap((part) => part.filter.sizeLimits)),
-    },
-  };
-}
-
-function unique<Item>(items: readonly Item[]): Item[] {
-  return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
 }
 
 function contains(subnet: string, address: string): boolean {
