@@ -1,8 +1,6 @@
-import { monotonicMs, startTimer, type Timer } from "../platform/clock.ts";
-import { AsyncLock } from "../platform/lock.ts";
-import { longestPauseMs } from "../platform/loop-watch.ts";
 import type { ProcedureHandlers } from "../platform/procedures.ts";
 import { checkAdmissible } from "./admission.ts";
+import { type Arrival, Arrivals, type Identity } from "./arrivals.ts";
 import { DestinationMigration } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
 import { noteGuestEnded } from "./guest-ended.ts";
@@ -15,28 +13,14 @@ import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import { supersede } from "./superseded.ts";
 
-/** Without a word from the source for this long, a destination that holds nothing gives up. */
-const leaseMs = 30_000;
-
-/** The same after a standstill of this host's own; a source renews twice in it. */
-const secondChanceMs = 10_000;
-
-interface Entry {
-  migration: DestinationMigration;
-  /** One step at a time: an abort waits for the preparation it interrupts. */
-  lock: AsyncLock;
-  lease: Timer | null;
-}
-
-type Identity = { id: string; guest: string; epoch: number };
-
 /** The migrations that arrive at this host, and what their sources may ask. */
 export class Destinations {
   readonly #context: HostContext;
-  readonly #entries = new Map<string, Entry>();
+  readonly #arrivals: Arrivals;
 
   constructor(context: HostContext) {
     this.#context = context;
+    this.#arrivals = new Arrivals(context.logger);
   }
 
   /** The serving side of `migrationProcedures`. A migration's own source alone has a say in it. */
@@ -48,13 +32,13 @@ export class Destinations {
     const { network } = this.#context;
     return {
       "plan-incoming": async (request, { peer }) => {
-        checkAdmissible(this.#context, request, this.#isArriving(request.guest));
+        checkAdmissible(this.#context, request, this.#arrivals.isArriving(request.guest));
         return { lines: await planArrival(this.#context, request, peer) };
       },
       prepare: async (request, { peer }) => {
-        checkAdmissible(this.#context, request, this.#isArriving(request.guest));
+        checkAdmissible(this.#context, request, this.#arrivals.isArriving(request.guest));
         const before = this.#context.records.get(request.guest);
-        const entry = this.#add(new DestinationMigration(this.#context, request, before));
+        const entry = this.#arrivals.add(new DestinationMigration(this.#context, request, before));
         const migration_port = await entry.lock.run(() => entry.migration.prepare(request, peer));
         const spec = this.#context.records.get(request.guest)?.hosting?.sourceTunnel;
         if (!spec) throw new Error("prepared without a tunnel");
@@ -74,18 +58,18 @@ export class Destinations {
       "renew-incoming": (request) =>
         this.#locked(request, async (migration) => ({ migration_port: await migration.renew() })),
       state: async (request) => {
-        const migration = this.#find(request)?.migration;
+        const migration = this.#arrivals.find(request)?.migration;
         if (migration === undefined) return answerFromJournal(this.#context, request);
         if (request.inbound !== undefined) await migration.expect(request.inbound);
         return await migration.state.wait(request.wait_ms);
       },
       settle: async (request) => {
-        const entry = this.#find(request);
+        const entry = this.#arrivals.find(request);
         if (entry === undefined) return answerFromJournal(this.#context, request);
         return await entry.lock.run(() => entry.migration.settle(request.grace_ms));
       },
       abort: async (request) => {
-        const entry = this.#find(request);
+        const entry = this.#arrivals.find(request);
         if (entry === undefined) return answerFromJournal(this.#context, request);
         return await entry.lock.run(() => entry.migration.abort());
       },
@@ -101,7 +85,7 @@ export class Destinations {
         await entry?.lock.run(async () => {
           // The request before may have been the same one.
           if (!isFinished(this.#context, request)) await entry.migration.finish();
-          this.#drop(request.id);
+          this.#arrivals.drop(request.id);
         });
         return {};
       },
@@ -130,7 +114,7 @@ export class Destinations {
   async goOn(record: GuestRecord): Promise<void> {
     if (record.migration === null) return;
     const { id } = record.migration;
-    if (this.#entries.has(id)) await this.#carryOut(id);
+    if (this.#arrivals.get(id) !== undefined) await this.#carryOut(id);
     else await this.#recoverOne(record.migration, record, Promise.resolve());
   }
 
@@ -149,7 +133,7 @@ export class Destinations {
       }
       const before =
         record.redirect === null ? undefined : { ...record, hosting: null, migration: null };
-      const entry = this.#add(new DestinationMigration(this.#context, identity, before));
+      const entry = this.#arrivals.add(new DestinationMigration(this.#context, identity, before));
       const takenOver = journal.has(id, "takeover");
       if (journal.has(id, "resolved-source")) await guests.end(record.guest);
       await entry.migration.recover(guests.instance(record.guest), takenOver, networkReady);
@@ -161,7 +145,7 @@ export class Destinations {
 
   /** The source is not waited for any more. */
   async #carryOut(id: string): Promise<void> {
-    const entry = this.#entries.get(id);
+    const entry = this.#arrivals.get(id);
     if (entry === undefined) return;
     if (this.#context.journal.has(id, "resolved-source")) {
       await entry.lock.run(() => entry.migration.abort());
@@ -169,12 +153,12 @@ export class Destinations {
     }
     await entry.migration.state.wait(10_000);
     await entry.lock.run(() => entry.migration.finish());
-    this.#drop(id);
+    this.#arrivals.drop(id);
   }
 
   /** Lets go of timers; nothing in the kernel or in QEMU changes. */
   [Symbol.dispose](): void {
-    for (const id of [...this.#entries.keys()]) this.#drop(id);
+    this.#arrivals[Symbol.dispose]();
   }
 
   /** An operator has kept the guest at its source: what is here of it ends, whatever was taken over. */
@@ -183,7 +167,7 @@ export class Destinations {
     const { id, guest } = request;
     const mayHaveRun = journal.has(id, "takeover") || journal.has(id, "superseded");
     if (!mayHaveRun && !journal.isHeld(guest)) {
-      const entry = this.#entries.get(id);
+      const entry = this.#arrivals.get(id);
       const { state } =
         entry === undefined
           ? answerFromJournal(this.#context, request)
@@ -191,56 +175,12 @@ export class Destinations {
       if (state === "aborted") return { copy: "none" as const };
     }
     const copy = await supersede(this.#context, request);
-    this.#drop(request.id);
+    this.#arrivals.drop(request.id);
     return { copy };
   }
 
-  #add(migration: DestinationMigration): Entry {
-    const entry: Entry = { migration, lock: new AsyncLock(), lease: null };
-    this.#entries.set(migration.identity.id, entry);
-    this.#renewLease(entry);
-    return entry;
-  }
-
-  #drop(id: string): void {
-    this.#entries.get(id)?.lease?.cancel();
-    this.#entries.delete(id);
-  }
-
-  #renewLease(entry: Entry, lengthMs = leaseMs): void {
-    entry.lease?.cancel();
-    const dueMs = monotonicMs() + lengthMs;
-    const expire = () => {
-      const { phase } = entry.migration.state;
-      // The journal answers for it from now on.
-      if (phase === "aborted") this.#drop(entry.migration.identity.id);
-      if (phase !== "incoming") return;
-      // We, not the source, have been silent: what it said meanwhile has not been read yet.
-      if (monotonicMs() - dueMs > longestPauseMs) return this.#renewLease(entry, secondChanceMs);
-      this.#context.logger.warn(entry.migration.identity, "the source has fallen silent");
-      entry.lock
-        .run(() => entry.migration.settle(0))
-        .catch((error: unknown) => {
-          const { identity } = entry.migration;
-          this.#context.logger.error({ ...identity, err: error }, "not given up yet");
-          if (this.#entries.get(identity.id) === entry) this.#renewLease(entry);
-        });
-    };
-    entry.lease = startTimer(expire, lengthMs, false);
-  }
-
-  #find(identity: Identity): Entry | undefined {
-    const entry = this.#entries.get(identity.id);
-    if (entry === undefined) return undefined;
-    if (entry.migration.identity.epoch !== identity.epoch) {
-      checkEpoch(undefined, identity, "destination");
-    }
-    this.#renewLease(entry);
-    return entry;
-  }
-
-  #demand(identity: Identity): Entry {
-    const entry = this.#find(identity);
+  #demand(identity: Identity): Arrival {
+    const entry = this.#arrivals.find(identity);
     if (entry === undefined) {
       this.#context.journal.refuseHeld(identity.guest);
       checkEpoch(this.#context.records.get(identity.guest), identity, "destination");
@@ -253,8 +193,8 @@ export class Destinations {
    * Null for a migration that is over here; a source that was restarted asks again. While its end is being made the
    * record says so already, and takes it back when the kernel refuses.
    */
-  #unfinished(identity: Identity): Entry | null {
-    const entry = this.#find(identity);
+  #unfinished(identity: Identity): Arrival | null {
+    const entry = this.#arrivals.find(identity);
     if (entry === undefined && isFinished(this.#context, identity)) return null;
     return entry ?? this.#demand(identity);
   }
@@ -265,13 +205,5 @@ export class Destinations {
   ): Promise<Result> {
     const entry = this.#demand(identity);
     return await entry.lock.run(() => work(entry.migration));
-  }
-
-  /** From the first word of its source on: the guest's record follows only once the kernel has. */
-  #isArriving(guest: string): boolean {
-    return [...this.#entries.values()].some(
-      ({ migration }) =>
-        migration.identity.guest === guest && migration.state.answer().state === "incoming",
-    );
   }
 }

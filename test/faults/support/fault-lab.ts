@@ -15,7 +15,7 @@ export const guestAddress = "10.1.0.10";
 const frozenDeadlineMs = 2_000;
 const freezeAllowanceMs = 1_000;
 
-/** A destination whose source has forgotten it gives up after this long (destinations.ts). */
+/** A destination whose source has forgotten it gives up after this long (arrivals.ts). */
 export const leaseMs = 30_000;
 
 /** What became of one test. */
