@@ -1,5 +1,6 @@
 import type { Logger } from "../platform/log.ts";
 import type { Journal } from "./journal.ts";
+import { alarmOfUnwritten } from "./journal-alarm.ts";
 import type { JournalStep } from "./journal-record.ts";
 
 /** One arriving guest's part of the journal. */
@@ -19,12 +20,12 @@ export class ArrivalJournal {
 
   /** On disk when it returns. @throws what `Journal.append` throws; nothing is recorded then. */
   record(step: "takeover" | "abort" | "finished"): void {
-    this.#append({ step });
+    this.#journal.append(this.#recordOf(step));
   }
 
   /** With its source, which alone has a say in it, also when it is over. @throws as `record`. */
   recordPrepared(source: string): void {
-    this.#append({ step: "prepared", peer: source });
+    this.#journal.append({ ...this.#recordOf("prepared"), peer: source });
   }
 
   /** The record of the guest says the same: what cannot be written is no reason to fail. */
@@ -32,12 +33,12 @@ export class ArrivalJournal {
     try {
       this.record("finished");
     } catch (error) {
-      this.#logger.error({ err: error }, "alarm: the journal's record could not be written");
+      alarmOfUnwritten(this.#logger, this.#recordOf("finished"), error);
     }
   }
 
-  #append(part: { step: JournalStep; peer?: string }): void {
+  #recordOf(step: JournalStep) {
     const { id, guest, epoch } = this.#identity;
-    this.#journal.append({ ...part, migration: id, guest, epoch, role: "destination" });
+    return { step, migration: id, guest, epoch, role: "destination" } as const;
   }
 }

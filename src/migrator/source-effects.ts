@@ -1,4 +1,5 @@
 import { failureOf, lostAtDestination } from "./failures.ts";
+import { alarmOfUnwritten } from "./journal-alarm.ts";
 import type { JournalStep } from "./journal-record.ts";
 import { changeRouteLate } from "./late-route.ts";
 import type { Effect, MigrationEvent, MigrationState } from "./migration-state.ts";
@@ -206,7 +207,7 @@ export class SourceEffects {
     try {
       this.#record(step);
     } catch (error) {
-      this.#alarm(step, error);
+      alarmOfUnwritten(this.#context.logger, this.#recordOf(step), error);
     }
   }
 
@@ -215,7 +216,7 @@ export class SourceEffects {
     try {
       await this.#context.journal.appendWithin(this.#recordOf(step), longestRecordingMs);
     } catch (error) {
-      this.#alarm(step, error);
+      alarmOfUnwritten(this.#context.logger, this.#recordOf(step), error);
     }
   }
 
@@ -226,13 +227,5 @@ export class SourceEffects {
   #recordOf(step: JournalStep) {
     const { id, guest, epoch } = this.#task;
     return { step, migration: id, guest, epoch, role: "source" } as const;
-  }
-
-  #alarm(step: JournalStep, error: unknown): void {
-    const { id: migration, guest } = this.#task;
-    this.#context.logger.error(
-      { migration, guest, step, err: error },
-      "alarm: the journal's record could not be written",
-    );
   }
 }
