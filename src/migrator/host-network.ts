@@ -164,6 +164,11 @@ export class HostNetwork {
     return lookUp(this.#interfaces, spec);
   }
 
+  /** The same for one that may not have been made yet: null then. */
+  knownInterface(spec: TunnelSpec): TunnelInterface | null {
+    return this.#interfaces.get(tunnelKey(spec)) ?? null;
+  }
+
   /** What storing `record` would do to this host, as lines a person can read. Changes nothing. */
   async plan(record: GuestRecord): Promise<PlanLine[]> {
     const records = [

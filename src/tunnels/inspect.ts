@@ -71,12 +71,12 @@ const routeSchema = z.object({ type: z.string().default("unicast"), dev: z.strin
 
 /** All interfaces of this network namespace. */
 export async function readLinks(run: Run): Promise<Link[]> {
-  return read(run, linkSchema, "ip", "-j", "-d", "link", "show");
+  return readEntries(run, linkSchema, "ip", "-j", "-d", "link", "show");
 }
 
 /** Devices that have a clsact or an ingress qdisc, on which classifiers can sit. */
 export async function classifiedDevices(run: Run): Promise<string[]> {
-  const qdiscs = await read(run, qdiscSchema, "tc", "-j", "qdisc", "show");
+  const qdiscs = await readEntries(run, qdiscSchema, "tc", "-j", "qdisc", "show");
   return qdiscs.filter(({ kind }) => kind === "clsact" || kind === "ingress").map(({ dev }) => dev);
 }
 
@@ -86,16 +86,27 @@ export async function readFilters(
   device: string,
   side: "ingress" | "egress",
 ): Promise<Filter[]> {
-  return read(run, filterSchema, "tc", "-j", "filter", "show", "dev", device, side);
+  return readEntries(run, filterSchema, "tc", "-j", "filter", "show", "dev", device, side);
 }
 
 /** The route that packets from `local` to `remote` take. */
 export async function readRoute(run: Run, local: string, remote: string) {
-  const [route] = await read(run, routeSchema, "ip", "-j", "route", "get", remote, "from", local);
+  const [route] = await readEntries(
+    run,
+    routeSchema,
+    "ip",
+    "-j",
+    "route",
+    "get",
+    remote,
+    "from",
+    local,
+  );
   return route ?? null;
 }
 
-async function read<T>(
+/** What a program of iproute2 prints with `-j`. @throws SojournError `SOJ_TUNNEL_FAILED` when it is not understood. */
+export async function readEntries<T>(
   run: Run,
   schema: z.ZodType<T>,
   program: string,

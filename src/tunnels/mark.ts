@@ -25,3 +25,11 @@ export function readMark(link: Link): Mark | null {
     underlayIndex: Number(match[2]),
   };
 }
+
+/** The ends that a mark names; null for any other text. */
+export function markedEnds(alias: string) {
+  const match = /^sojourn:([a-z]+):([0-9.]+):([0-9.]+):[^:/\s]+:\d+$/.exec(alias);
+  if (match === null) return null;
+  const [, kind = "", localAddress = "", remoteAddress = ""] = match;
+  return { kind, localAddress, remoteAddress };
+}

@@ -51,14 +51,15 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
     list: () => listTunnels(run),
     removeByName: (name) => exclusively(() => removeTunnel(run, name)),
     removeProbeLeftovers: () => exclusively(() => removeProbeLeftovers(run)),
-    support: async () => {
-      const answers = [];
-      for (const driver of drivers) {
-        const { kind, datapath } = driver;
-        answers.push({ kind, datapath, ...(await driver.probe()) });
-      }
-      return answers;
-    },
+    support: () =>
+      exclusively(async () => {
+        const answers = [];
+        for (const driver of drivers) {
+          const { kind, datapath } = driver;
+          answers.push({ kind, datapath, ...(await driver.probe()) });
+        }
+        return answers;
+      }),
   };
 
   /** A tunnel that is there keeps its data path, even if a better one has become possible. */
