@@ -1,3 +1,4 @@
+import { inventoryClient } from "../client/inventory.ts";
 import type { MigrationReport } from "../migrator/report.ts";
 import { SojournError } from "../platform/errors.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
@@ -36,6 +37,7 @@ export function createDaemonClient(socketPath: string = defaultSocketPath()): Da
   const migration = (id: string, part = "") => `/v1/migrations/${encodeURIComponent(id)}${part}`;
   return {
     health: () => call("GET", "/healthz"),
+    ...inventoryClient(call),
     doctor: () => call<DoctorCheck[]>("GET", "/v1/doctor"),
     listGuests: () => call<GuestSummary[]>("GET", "/v1/guests"),
     showGuest: (name) => call<GuestSummary>("GET", guest(name)),

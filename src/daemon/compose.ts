@@ -25,6 +25,7 @@ import { removeBarrierLeftovers } from "../routing/barrier/index.ts";
 import { openRoutingPlane } from "../routing/plane.ts";
 import { openKernelWatch } from "../routing/watch/kernel-watch.ts";
 import { createTunnels } from "../tunnels/tunnels.ts";
+import { openBenchmarks } from "./benchmarks/open.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
 import { EventFeed } from "./event-feed.ts";
@@ -33,6 +34,8 @@ import { TargetPolicy } from "./hooks/targets.ts";
 import { createHostServices, statusOf } from "./host-services.ts";
 
 import { IdempotentStarts } from "./idempotency.ts";
+import { hostProcedures } from "./inventory/host-description.ts";
+import { createInventory } from "./inventory/inventory.ts";
 import { Lifelines } from "./lifelines.ts";
 import { MigrationStarter } from "./migration-starter.ts";
 import { Mirrors } from "./mirrors.ts";
@@ -42,7 +45,10 @@ import { layOutStreamCredentials } from "./stream-credentials.ts";
 import { prepareUnderlays } from "./underlays.ts";
 
 /** All procedures between hosts. */
-export const procedures = { ...baseProcedures, ...migrationProcedures, ...delegationProcedures };
+export const procedures = {
+  ...{ ...baseProcedures, ...hostProcedures },
+  ...{ ...migrationProcedures, ...delegationProcedures },
+};
 
 export interface DaemonContext {
   config: DaemonConfig;
@@ -129,10 +135,15 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   notices.tell();
   mirrors.goOn();
 
-  const services = createHostServices({
+  const capabilities = () => hypervisor.capabilities();
+  const inventory = createInventory({
+    ...{ config, guests, network, records, journal, migrations, tunnels, capabilities, peer },
+  });
+  const hostServices = createHostServices({
     hostName: host.name,
     guests,
     records,
+    journal,
     migrations,
     starter,
     starts,
@@ -143,7 +154,8 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     doctor: async () => [],
   });
   const handlers = {
-    ...baseHandlers(config, () => hypervisor.capabilities()),
+    ...baseHandlers(config, capabilities),
+    ...inventory.handlers,
     ...destinations.handlers(),
     ...delegationHandlers(starter, starts, migrations, records),
   };
@@ -151,8 +163,13 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await migrations.windDown(windDownMs);
     await guests.disconnect();
   });
-  const owned = stack.move();
+  const { showGuest } = hostServices;
   const underWay = () => migrations.underWay();
+  const benchmarks = await openBenchmarks({ config, showGuest, underWay, logger });
+  // Ends before migrations do: it would only begin others.
+  stack.use(benchmarks);
+  const services = { ...hostServices, ...inventory.services, ...benchmarks.services };
+  const owned = stack.move();
   return { services, handlers, underWay, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 

@@ -1,4 +1,5 @@
 import type { Guests } from "../migrator/guests.ts";
+import type { Journal } from "../migrator/journal.ts";
 import type { Migrations } from "../migrator/migrations.ts";
 import type { RecordStore } from "../migrator/record-store.ts";
 import type { Resolutions } from "../migrator/resolutions.ts";
@@ -6,16 +7,18 @@ import type { MigrationSummary } from "../migrator/stored-migration.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { isWithinBudget } from "../probe/analysis.ts";
+import type { BenchmarkServices } from "./benchmarks/schemas.ts";
 import type { procedures } from "./compose.ts";
 import { delegateMigration, delegatePlan } from "./delegation.ts";
+import { goneSummary, guestSummary } from "./guest-summary.ts";
 import { type IdempotentStarts, idempotencyOf } from "./idempotency.ts";
+import type { InventoryServices } from "./inventory/schemas.ts";
 import type { Lifelines } from "./lifelines.ts";
 import type { MigrationStarter } from "./migration-starter.ts";
 import type { Mirrors } from "./mirrors.ts";
 import {
   type DaemonServices,
   type DoctorCheck,
-  type GuestSummary,
   listedMigrations,
   type MigrationEvent,
   type MigrationStatus,
@@ -28,6 +31,7 @@ export interface HostServicesOptions {
   hostName: string;
   guests: Guests;
   records: RecordStore;
+  journal: Journal;
   migrations: Migrations;
   starter: MigrationStarter;
   starts: IdempotentStarts;
@@ -39,8 +43,11 @@ export interface HostServicesOptions {
   doctor: () => Promise<DoctorCheck[]>;
 }
 
-/** What the local API serves, out of the migrator's parts. */
-export function createHostServices(options: HostServicesOptions): DaemonServices {
+/** The services around guests and migrations. */
+export type HostServices = Omit<DaemonServices, keyof InventoryServices | keyof BenchmarkServices>;
+
+/** What the local API serves of them, out of the migrator's parts. */
+export function createHostServices(options: HostServicesOptions): HostServices {
   const { guests, records, migrations, starter, starts, resolutions, hostName } = options;
 
   async function cancelMigration(id: string): Promise<MigrationStatus> {
@@ -76,15 +83,15 @@ export function createHostServices(options: HostServicesOptions): DaemonServices
   };
 
   return {
-    listGuests: () => Promise.all(guests.names().map((name) => summaryOf(options, name))),
-    showGuest: (name) => summaryOf(options, name),
+    listGuests: () => Promise.all(guests.names().map((name) => guestSummary(options, name))),
+    showGuest: (name) => guestSummary(options, name),
     async startGuest(name) {
       await guests.start(name);
-      return await summaryOf(options, name);
+      return await guestSummary(options, name);
     },
     async stopGuest(name) {
       await guests.stop(name);
-      return await summaryOf(options, name).catch(() => goneSummary(name));
+      return await guestSummary(options, name).catch(() => goneSummary(name));
     },
     async planMigration(request) {
       const peer = elsewhere(request.guest);
@@ -150,28 +157,6 @@ export function createHostServices(options: HostServicesOptions): DaemonServices
     getThroughput: async (id) => migrations.get(id).throughput ?? null,
     doctor: options.doctor,
   };
-}
-
-async function summaryOf(options: HostServicesOptions, name: string): Promise<GuestSummary> {
-  const { guests, records, hostName } = options;
-  const definition = guests.definition(name);
-  const record = records.get(name);
-  const instance = guests.instance(name);
-  const runState = await instance?.runState().catch(() => undefined);
-  const away = record?.redirect && !record.hosting ? record.redirect.host : null;
-  return {
-    name,
-    state: runState === "running" ? "running" : runState ? "paused" : away ? "away" : "stopped",
-    host: away ?? (runState ? hostName : null),
-    home: record?.home.host ?? hostName,
-    addresses: definition.nics.flatMap((nic) => nic.addresses),
-    memory_mib: definition.memory_mib,
-  };
-}
-
-/** A guest that had come from elsewhere leaves no definition here when it ends. */
-function goneSummary(name: string): GuestSummary {
-  return { name, state: "stopped", host: null, home: "", addresses: [], memory_mib: 0 };
 }
 
 /** A migration as callers see it. Pure. */

@@ -7,6 +7,8 @@ import type { ErrorRecord } from "../platform/errors.ts";
 import type { PlanLine } from "../platform/plan-line.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import type { TunnelKind } from "../tunnels/tunnel.ts";
+import type { BenchmarkServices } from "./benchmarks/schemas.ts";
+import type { InventoryServices } from "./inventory/schemas.ts";
 
 export type { GateEvent, PhaseEvent, ProgressEvent };
 
@@ -19,6 +21,13 @@ export interface GuestSummary {
   home: string;
   addresses: string[];
   memory_mib: number;
+  vcpus: number;
+  /** Id of the migration that this host carries out or waits for; null when there is none. */
+  migration: string | null;
+  /** Automation has stopped: only the other side, or an operator, can tell where it may run. */
+  in_doubt: boolean;
+  /** Since when it is where it is, milliseconds since 1970; null when stopped or not known. */
+  since_ms: number | null;
 }
 
 export interface MigrationRequest {
@@ -100,7 +109,7 @@ export interface DoctorCheck {
  * What the local API serves. Unknown guests and ids are `SojournError`s with exit code 3 and HTTP status 404,
  * a guest that is busy one with status 409.
  */
-export interface DaemonServices {
+export interface DaemonServices extends InventoryServices, BenchmarkServices {
   listGuests(): Promise<GuestSummary[]>;
   showGuest(name: string): Promise<GuestSummary>;
   startGuest(name: string): Promise<GuestSummary>;

@@ -6,6 +6,7 @@ import type {
 } from "../../src/daemon/services.ts";
 import type { MigrationReport } from "../../src/migrator/report.ts";
 import { preconditionError } from "../../src/platform/errors.ts";
+import { fakeInventory } from "./fake-inventory.ts";
 
 export const guest = {
   name: "web1",
@@ -14,6 +15,10 @@ export const guest = {
   home: "host-a",
   addresses: ["127.0.0.1/24"],
   memory_mib: 128,
+  vcpus: 1,
+  migration: null,
+  in_doubt: false,
+  since_ms: 1_700_000_000_000,
 };
 
 export const status: MigrationStatus = {
@@ -92,6 +97,7 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
     addProbeResults: async (_id, probes, flows) => reportWith({ probes, flows }),
     getThroughput: async () => null,
     doctor: async () => [],
+    ...fakeInventory(),
     ...changes,
   };
 }

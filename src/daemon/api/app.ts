@@ -10,6 +10,7 @@ import { demandRoles } from "./roles.ts";
 import { addDoctorRoutes } from "./routes/doctor.ts";
 import { addGuestRoutes } from "./routes/guests.ts";
 import { addHealthRoutes } from "./routes/health.ts";
+import { addInventoryRoutes } from "./routes/inventory.ts";
 import { addMigrationRoutes } from "./routes/migrations.ts";
 import { answerUnknownRoutes } from "./unknown-routes.ts";
 import { checkWithZod } from "./validation.ts";
@@ -54,6 +55,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   addDoctorRoutes(app, services);
   addGuestRoutes(app, services);
   addMigrationRoutes(app, services);
+  addInventoryRoutes(app, services);
   await app.ready();
   return app;
 }

@@ -29,6 +29,7 @@ const requests: Record<string, Record<string, unknown>> = {
   clock: {},
   hello: { protocol_version: 1, host: "host-a" },
   hypervisor: {},
+  "describe-host": {},
   "plan-incoming": preparation,
   prepare: preparation,
   "open-barrier": { ...identity, barrier_address: "198.18.0.1" },
@@ -121,7 +122,7 @@ test("any bytes to any procedure are refused, and nothing is allocated for them"
 });
 
 /** What may be asked without saying anything. */
-const askable = new Set(["clock", "hypervisor"]);
+const askable = new Set(["clock", "hypervisor", "describe-host"]);
 
 test("huge and deep bodies are refused", async () => {
   const deep = `${'{"definition":'.repeat(3_000)}1${"}".repeat(3_000)}`;

@@ -6,6 +6,7 @@ import { procedures } from "../../../src/daemon/compose.ts";
 import type { DaemonConfig } from "../../../src/daemon/config.ts";
 import { delegationHandlers } from "../../../src/daemon/delegation.ts";
 import { IdempotentStarts } from "../../../src/daemon/idempotency.ts";
+import type { HostDescription } from "../../../src/daemon/inventory/host-description.ts";
 import { startPeerServer } from "../../../src/daemon/peer-server.ts";
 import type { IssuedCertificate } from "../../../src/daemon/pki.ts";
 import { baseHandlers } from "../../../src/daemon/procedures.ts";
@@ -23,6 +24,17 @@ import type { ProcedureHandlers } from "../../../src/platform/procedures.ts";
 import { createTestAuthority } from "../../support/host-certificates.ts";
 import { memoryHistory } from "../../support/memory-history.ts";
 import { hostB, temporaryFolder, tunnelOf } from "../migrator/support.ts";
+
+/** What host-b says of itself. */
+export const description: HostDescription = {
+  ...{ host: "host-b", underlay_address: "172.16.2.2", guest_subnets: ["10.2.0.0/24"] },
+  versions: { sojourn: "0.1.0", protocol: 1, qemu: "10.0.0", kernel: "6.1.0" },
+  capacity: {
+    ...{ cpus: 2, memory_total_bytes: 4e9, memory_available_bytes: 2e9, accelerator: "tcg" },
+    ...{ guests_running: 0, guests_memory_bytes: 0, guests_vcpus: 0 },
+  },
+  ...{ tunnels: [], problems: [] },
+};
 
 const peers = ["host-a", "host-c"] as const;
 type Peer = (typeof peers)[number];
@@ -164,6 +176,7 @@ export class PeerHost implements AsyncDisposable {
     } as unknown as DaemonConfig;
     return {
       ...baseHandlers(config, async () => ({ version: "10.0", accelerator: "tcg" })),
+      "describe-host": async () => description,
       ...destinations.handlers(),
       ...delegationHandlers(starter as never, starts, migrations, this.records),
     };

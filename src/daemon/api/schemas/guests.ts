@@ -11,6 +11,18 @@ export const guestSchema = z
     home: z.string().meta({ description: "The host whose subnet owns its address" }),
     addresses: z.array(z.string()),
     memory_mib: z.number(),
+    vcpus: z.number(),
+    migration: z
+      .string()
+      .nullable()
+      .meta({ description: "Id of the migration that it is in; null when in none" }),
+    in_doubt: z.boolean().meta({
+      description: "Automation has stopped: only the other side, or an operator, knows more",
+    }),
+    since_ms: z.number().nullable().meta({
+      description:
+        "Since when it is where it is, milliseconds since 1970; null when stopped or not known",
+    }),
   })
   .meta({
     id: "Guest",
@@ -22,6 +34,10 @@ export const guestSchema = z
         home: "host-a",
         addresses: ["10.1.0.10/24"],
         memory_mib: 256,
+        vcpus: 1,
+        migration: null,
+        in_doubt: false,
+        since_ms: 1_763_000_000_000,
       },
     ],
   });

@@ -1,0 +1,92 @@
+import { uptime } from "node:os";
+import type { GuestInstance, RunState } from "../hypervisor/hypervisor.ts";
+import type { Guests } from "../migrator/guests.ts";
+import type { Journal } from "../migrator/journal.ts";
+import type { Migrations } from "../migrator/migrations.ts";
+import type { RecordStore } from "../migrator/record-store.ts";
+import { wallClockMs } from "../platform/clock.ts";
+import { identifyProcess } from "../platform/process-identity.ts";
+import { type GuestSummary, listedMigrations } from "./services.ts";
+
+export interface GuestSources {
+  hostName: string;
+  guests: Guests;
+  records: RecordStore;
+  migrations: Migrations;
+  journal: Pick<Journal, "isHeld">;
+}
+
+/** What this host knows of a guest. @throws SojournError `SOJ_GUEST_UNKNOWN` (404). */
+export async function guestSummary(sources: GuestSources, name: string): Promise<GuestSummary> {
+  const { guests, records, hostName } = sources;
+  const definition = guests.definition(name);
+  const record = records.get(name);
+  const instance = guests.instance(name);
+  const runState = instance === undefined ? undefined : await sharedRunState(instance);
+  const away = record?.redirect && !record.hosting ? record.redirect.host : null;
+  const isHere = instance !== undefined && runState !== undefined;
+  return {
+    name,
+    state: runState === "running" ? "running" : runState ? "paused" : away ? "away" : "stopped",
+    host: away ?? (runState ? hostName : null),
+    home: record?.home.host ?? hostName,
+    addresses: definition.nics.flatMap((nic) => nic.addresses),
+    memory_mib: definition.memory_mib,
+    vcpus: definition.vcpus,
+    ...migrationOf(sources, name),
+    since_ms: isHere ? startedMs(instance) : away ? arrivedMs(sources, name, away) : null,
+  };
+}
+
+/** A guest that had come from elsewhere leaves no definition here when it ends. */
+export function goneSummary(name: string): GuestSummary {
+  return {
+    ...{ name, state: "stopped", host: null, home: "", addresses: [], memory_mib: 0, vcpus: 0 },
+    ...{ migration: null, in_doubt: false, since_ms: null },
+  };
+}
+
+const beingAsked = new WeakMap<GuestInstance, Promise<RunState | undefined>>();
+
+/** However many want to know: the monitor, which a switchover needs too, is asked once at a time. */
+function sharedRunState(instance: GuestInstance): Promise<RunState | undefined> {
+  const known = beingAsked.get(instance);
+  if (known !== undefined) return known;
+  const asked = instance
+    .runState()
+    .catch(() => undefined)
+    .finally(() => beingAsked.delete(instance));
+  beingAsked.set(instance, asked);
+  return asked;
+}
+
+function migrationOf({ migrations, records, journal }: GuestSources, name: string) {
+  const id = migrations.runningOf(name) ?? records.get(name)?.migration?.id ?? null;
+  const isOpen = id !== null && !migrations.isRunning(id);
+  const open = isOpen ? migrations.list(0).find((migration) => migration.id === id) : undefined;
+  return { migration: id, in_doubt: open?.state === "in-doubt" || journal.isHeld(name) };
+}
+
+const started = new WeakMap<GuestInstance, number>();
+/** Of proc_pid_stat(5), the same on every Linux that Node runs on. */
+const tickMs = 10;
+
+/** Milliseconds since 1970 at which its process was started: at a destination, when its arrival was prepared. */
+function startedMs(instance: GuestInstance): number | null {
+  const known = started.get(instance);
+  if (known !== undefined) return known;
+  const identity = identifyProcess(instance.pid);
+  if (identity === null) return null;
+  const ageMs = uptime() * 1000 - identity.startTicks * tickMs;
+  const sinceMs = Math.round(wallClockMs() - ageMs);
+  started.set(instance, sinceMs);
+  return sinceMs;
+}
+
+/** When it came to the host where it is now; null when that is long ago, or was not remembered. */
+function arrivedMs({ migrations }: GuestSources, name: string, host: string): number | null {
+  const moved = migrations
+    .list(listedMigrations)
+    .find(({ guest, to, state }) => guest === name && to === host && state === "completed");
+  return moved?.endedMs == null ? null : Math.round(moved.endedMs);
+}

@@ -1,0 +1,57 @@
+import { z } from "zod";
+import { definePeerProcedures } from "../../platform/procedures.ts";
+
+const text = z.string().max(400);
+const bytes = z.number().nonnegative();
+
+const tunnelSupport = z.object({
+  kind: z.string().max(32),
+  datapath: z.string().max(32),
+  supported: z.boolean(),
+  /** Why not; null when it is. */
+  reason: text.nullable(),
+});
+
+const problem = z.object({ code: z.string().max(64), message: text });
+
+/** What a host says of itself. */
+export const hostDescriptionSchema = z.object({
+  host: z.string().max(63),
+  underlay_address: z.ipv4(),
+  guest_subnets: z.array(z.string().max(32)).max(256),
+  versions: z.object({
+    sojourn: text,
+    protocol: z.int(),
+    /** Null where QEMU is missing or of no use; `problems` says why. */
+    qemu: text.nullable(),
+    kernel: text,
+  }),
+  capacity: z.object({
+    cpus: z.int().nonnegative(),
+    memory_total_bytes: bytes,
+    /** What can be had without swapping (MemAvailable, proc(5)). */
+    memory_available_bytes: bytes,
+    accelerator: z.enum(["kvm", "tcg"]).nullable(),
+    guests_running: z.int().nonnegative(),
+    /** As the running guests are defined. */
+    guests_memory_bytes: bytes,
+    guests_vcpus: z.int().nonnegative(),
+  }),
+  tunnels: z.array(tunnelSupport).max(64),
+  /** What keeps this host from receiving guests, or needs an operator. */
+  problems: z.array(problem).max(100),
+});
+
+export type HostDescription = z.output<typeof hostDescriptionSchema>;
+
+/** How long a host waits for another's description (ms). */
+export const descriptionPatienceMs = 3_000;
+
+/** Optional: a host of an earlier release does not know it. */
+export const hostProcedures = definePeerProcedures({
+  "describe-host": {
+    request: z.strictObject({}),
+    response: hostDescriptionSchema,
+    timeoutMs: descriptionPatienceMs,
+  },
+});

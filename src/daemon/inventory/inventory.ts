@@ -1,0 +1,134 @@
+import type { HypervisorCapabilities } from "../../hypervisor/hypervisor.ts";
+import type { Guests } from "../../migrator/guests.ts";
+import type { HostNetwork } from "../../migrator/host-network.ts";
+import type { Journal } from "../../migrator/journal.ts";
+import type { Migrations } from "../../migrator/migrations.ts";
+import type { RecordStore } from "../../migrator/record-store.ts";
+import { tunnelUses } from "../../migrator/tunnel-use.ts";
+import { runCommand } from "../../platform/command.ts";
+import type { PeerCaller, ProcedureHandlers } from "../../platform/procedures.ts";
+import { readFlows } from "../../routing/flows/read.ts";
+import { observeTunnels } from "../../tunnels/observe.ts";
+import type { Tunnels } from "../../tunnels/tunnel.ts";
+import type { DaemonConfig } from "../config.ts";
+import type { baseProcedures } from "../procedures.ts";
+import { CalmReader } from "./calm-reader.ts";
+import { flowSummary } from "./flows.ts";
+import type { HostDescription, hostProcedures } from "./host-description.ts";
+import { Hosts } from "./hosts.ts";
+import { describeLocalHost } from "./local-host.ts";
+import type { FlowSummary, InventoryServices } from "./schemas.ts";
+import { tunnelSummaries } from "./tunnels.ts";
+
+export interface InventoryOptions {
+  config: DaemonConfig;
+  guests: Guests;
+  network: HostNetwork;
+  records: RecordStore;
+  journal: Journal;
+  migrations: Migrations;
+  tunnels: Tunnels;
+  capabilities: () => Promise<HypervisorCapabilities>;
+  peer: (name: string) => PeerCaller<typeof hostProcedures & typeof baseProcedures>;
+}
+
+/** Readers of the kernel's state share an answer for so long (ms). */
+const goodForMs = 1_000;
+/** Guests whose flows are remembered that long. */
+const mostFlowReaders = 256;
+
+/** What this host tells of itself, its peers and its guests' network; and what it tells its peers. */
+export function createInventory(options: InventoryOptions): {
+  services: InventoryServices;
+  handlers: ProcedureHandlers<typeof hostProcedures>;
+} {
+  const { config, network, records, migrations } = options;
+  const isGuestStanding = () => migrations.underWay().isGuestStanding;
+  const calmly = { goodForMs, isGuestStanding };
+  const describe = describeLocalHost({
+    config,
+    capabilities: options.capabilities,
+    tunnels: options.tunnels,
+    runningGuests: () => runningGuests(options),
+    problems: () => problemsOf(options),
+  });
+  const hosts = new Hosts({ config, describe, peer: options.peer, isGuestStanding });
+  const tunnels = new CalmReader(async () => {
+    const observed = await observeTunnels(runCommand);
+    const interfaceOf = network.knownInterface.bind(network);
+    return tunnelSummaries(tunnelUses(records.all()), interfaceOf, observed);
+  }, calmly);
+  const flowReaders = new Map<string, CalmReader<FlowSummary[]>>();
+  const flowsOf = (guest: string): Promise<FlowSummary[]> => {
+    const addresses = addressesOf(options, guest);
+    const known = flowReaders.get(guest);
+    const host = config.host.name;
+    const reader = known ?? new CalmReader(() => readSummaries(guest, host, addresses), calmly);
+    // The oldest goes first: how many guests there are is not ours to say.
+    flowReaders.delete(guest);
+    flowReaders.set(guest, reader);
+    const [oldest] = flowReaders.keys();
+    if (flowReaders.size > mostFlowReaders && oldest !== undefined) flowReaders.delete(oldest);
+    return reader.get();
+  };
+  return {
+    services: {
+      listHosts: () => hosts.list(),
+      showHost: (name) => hosts.show(name),
+      listTunnels: () => tunnels.get(),
+      async listFlows(guest, { all = false } = {}) {
+        const flows = await flowsOf(guest);
+        return all ? flows : flows.filter(({ established }) => established);
+      },
+    },
+    handlers: { "describe-host": () => hosts.description() },
+  };
+}
+
+async function readSummaries(
+  guest: string,
+  host: string,
+  addresses: readonly string[],
+): Promise<FlowSummary[]> {
+  const flows: FlowSummary[] = [];
+  for (const address of addresses) {
+    const tracked = await readFlows(address);
+    flows.push(...tracked.map((flow) => flowSummary({ guest, host, address }, flow)));
+  }
+  return flows.sort((left, right) => (left.id < right.id ? -1 : 1));
+}
+
+/** @throws SojournError `SOJ_GUEST_UNKNOWN` (404). */
+function addressesOf({ guests }: InventoryOptions, guest: string): string[] {
+  const addresses = guests.definition(guest).nics.flatMap((nic) => nic.addresses);
+  return addresses.map((address) => address.split("/")[0] ?? "");
+}
+
+function runningGuests({ guests, records }: InventoryOptions) {
+  return records
+    .all()
+    .filter(({ guest, hosting }) => {
+      const runsHere = hosting?.stage === "running" || hosting?.stage === "landed";
+      return runsHere && (guests.instance(guest)?.isAlive() ?? false);
+    })
+    .map(({ definition }) => definition);
+}
+
+function problemsOf({
+  journal,
+  migrations,
+  records,
+}: InventoryOptions): HostDescription["problems"] {
+  const inDoubt = migrations.list(0).filter(({ state }) => state === "in-doubt");
+  const held = records.all().filter(({ guest }) => journal.isHeld(guest));
+  return [
+    ...inDoubt.map(({ id, guest }) => ({
+      code: "SOJ_IN_DOUBT",
+      message: `${guest}'s migration ${id} is in doubt`,
+    })),
+    ...held.map(({ guest }) => ({
+      code: "SOJ_JOURNAL_DAMAGED",
+      message: `${guest} is held: the journal is damaged`,
+    })),
+  ];
+}

@@ -1,0 +1,119 @@
+import { z } from "zod";
+import { hostDescriptionSchema } from "./host-description.ts";
+
+const count = z.int().nonnegative();
+const port = z.int().min(0).max(65_535);
+const described = hostDescriptionSchema.shape;
+
+/** A host as this one knows it. What the host itself has to tell is null where it was not told. */
+export const hostSummarySchema = z
+  .object({
+    name: z.string(),
+    /** Its peer API, ADDRESS:PORT. */
+    address: z.string(),
+    /** True for the host that answers. */
+    local: z.boolean(),
+    reachable: z.boolean(),
+    /** `unknown`: it answers, but is of a release that does not tell. */
+    health: z.enum(["ok", "degraded", "unknown", "unreachable"]),
+    /** Since when `reachable` is what it is, as this daemon has seen it; milliseconds since 1970. */
+    since_ms: z.number(),
+    /** Why it could not be asked; null when it could. */
+    error: z
+      .object({ code: z.string(), message: z.string(), hint: z.string().nullable() })
+      .nullable(),
+    underlay_address: z.string().nullable(),
+    guest_subnets: described.guest_subnets.nullable(),
+    versions: z.object({
+      sojourn: z.string().nullable(),
+      protocol: z.int().nullable(),
+      qemu: z.string().nullable(),
+      kernel: z.string().nullable(),
+    }),
+    capacity: described.capacity.nullable(),
+    tunnels: described.tunnels.nullable(),
+    problems: described.problems,
+  })
+  .meta({ id: "Host" });
+
+export type HostSummary = z.output<typeof hostSummarySchema>;
+
+const traffic = z.object({ packets: count, bytes: count });
+
+/** A tunnel of ours on this host: what the guests' records ask for beside what the kernel has. */
+export const tunnelSummarySchema = z
+  .object({
+    interface: z.string(),
+    kind: z.string(),
+    datapath: z.enum(["kernel", "bpf"]).nullable(),
+    local_address: z.string().nullable(),
+    remote_address: z.string().nullable(),
+    /** Null where no guest's record tells. */
+    remote_host: z.string().nullable(),
+    /** Largest inner packet in bytes, as wanted. */
+    mtu: count.nullable(),
+    /** Guests whose traffic it carries. */
+    guests: z.array(z.string()),
+    wanted: z.boolean(),
+    /** `unwanted`: it is there, and no guest needs it (any more). */
+    state: z.enum(["ok", "missing", "down", "wrong-mtu", "unwanted"]),
+    /** Null where it does not exist; `received` also where the kernel does not count it (the BPF data path). */
+    sent: traffic.nullable(),
+    received: traffic.nullable(),
+  })
+  .meta({ id: "Tunnel" });
+
+export type TunnelSummary = z.output<typeof tunnelSummarySchema>;
+
+const end = z.object({ address: z.string(), port: port.nullable() });
+
+/** A flow of a guest's address that this host's kernel tracks. */
+export const flowSummarySchema = z
+  .object({
+    /** The kernel's number of it. */
+    id: z.string(),
+    guest: z.string(),
+    host: z.string(),
+    protocol: z.enum(["tcp", "udp", "icmp", "other"]),
+    /** IANA's number of the protocol. */
+    protocol_number: z.int(),
+    /** Of TCP, as the kernel calls it; null for others. */
+    state: z.string().nullable(),
+    /** TCP past its handshake and before its end; others once packets went both ways. */
+    established: z.boolean(),
+    /** Who began it: a peer (`in`) or the guest (`out`). */
+    direction: z.enum(["in", "out"]),
+    /** As the guest sees both ends. */
+    local: end,
+    remote: end,
+    /** Type and code of the first message, and its identifier; null for other protocols. */
+    icmp: z.object({ type: z.int(), code: z.int(), id: z.int() }).nullable(),
+    /** `source`: the beginner's end is another one for its peer; `destination`: it asked for another end. */
+    nat: z.array(z.object({ kind: z.enum(["source", "destination"]), from: end, to: end })),
+    /** From and to the guest; null unless the kernel counts (net.netfilter.nf_conntrack_acct). */
+    sent: traffic.nullable(),
+    received: traffic.nullable(),
+    /** Until the kernel forgets it if nothing comes; null for one that hardware carries. */
+    expires_s: count.nullable(),
+  })
+  .meta({ id: "Flow" });
+
+export type FlowSummary = z.output<typeof flowSummarySchema>;
+
+export interface FlowQuery {
+  /** Also flows that are beginning or ending. */
+  all?: boolean;
+}
+
+/** What this host can tell of itself, its peers and its guests' network. */
+export interface InventoryServices {
+  /** This host and its peers, by name. */
+  listHosts(): Promise<HostSummary[]>;
+  showHost(name: string): Promise<HostSummary>;
+  listTunnels(): Promise<TunnelSummary[]>;
+  /**
+   * The established flows of a guest that pass this host, by their id.
+   * @throws SojournError `SOJ_FLOWS_UNTRACKED` where the kernel tracks none, `SOJ_FLOWS_TOO_MANY`.
+   */
+  listFlows(guest: string, query?: FlowQuery): Promise<FlowSummary[]>;
+}

@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { type GuestSources, guestSummary } from "../../../src/daemon/guest-summary.ts";
+import type { MigrationSummary } from "../../../src/migrator/stored-migration.ts";
+import { wallClockMs } from "../../../src/platform/clock.ts";
+import { aToB, recordOf } from "../migrator/support.ts";
+
+const moved: MigrationSummary = {
+  ...{ id: "m1", guest: "web1", from: "host-a", to: "host-b", state: "completed" },
+  ...{ startedMs: 1, endedMs: 5_000 },
+};
+
+function sourcesWith(change: {
+  record?: object;
+  runState?: () => Promise<string>;
+  migrations?: MigrationSummary[];
+  running?: string;
+  held?: boolean;
+}): GuestSources {
+  const record = { ...recordOf("web1", 10), ...change.record };
+  const instance = { pid: process.pid, runState: change.runState };
+  return {
+    hostName: "host-a",
+    guests: {
+      definition: () => record.definition,
+      instance: () => (change.runState === undefined ? undefined : instance),
+    },
+    records: { get: () => record },
+    migrations: {
+      list: () => change.migrations ?? [],
+      runningOf: () => change.running,
+      isRunning: (id: string) => id === change.running,
+    },
+    journal: { isHeld: () => change.held ?? false },
+  } as unknown as GuestSources;
+}
+
+describe("a guest's summary", () => {
+  it("tells where it runs and since when", async () => {
+    const told = await guestSummary(sourcesWith({ runState: async () => "running" }), "web1");
+    expect(told).toMatchObject({
+      ...{ name: "web1", state: "running", host: "host-a", home: "host-a", memory_mib: 128 },
+      ...{ addresses: ["10.1.0.10/24"], vcpus: 1, migration: null, in_doubt: false },
+    });
+    const startedMs = wallClockMs() - process.uptime() * 1000;
+    expect(Math.abs((told.since_ms ?? 0) - startedMs)).toBeLessThan(1_000);
+  });
+
+  it("tells of one that is away since when it is there", async () => {
+    const record = { redirect: { host: "host-b", tunnel: aToB } };
+    const away = await guestSummary(sourcesWith({ record, migrations: [moved] }), "web1");
+    expect(away).toMatchObject({ state: "away", host: "host-b", since_ms: 5_000 });
+    const forgotten = await guestSummary(sourcesWith({ record }), "web1");
+    expect(forgotten).toMatchObject({ state: "away", since_ms: null });
+  });
+
+  it("tells its migration, and whether that is in doubt", async () => {
+    const runState = async () => "paused";
+    const migration = { id: "m1", epoch: 1, role: "source", peer: "host-b", resume: true };
+    const running = await guestSummary(sourcesWith({ runState, running: "m1" }), "web1");
+    expect(running).toMatchObject({ migration: "m1", in_doubt: false });
+    const migrations = [{ ...moved, state: "in-doubt" as const }];
+    const waiting = sourcesWith({ runState, record: { migration }, migrations });
+    expect(await guestSummary(waiting, "web1")).toMatchObject({ migration: "m1", in_doubt: true });
+    expect(await guestSummary(sourcesWith({ held: true }), "web1")).toMatchObject({
+      ...{ state: "stopped", host: null, in_doubt: true, since_ms: null },
+    });
+  });
+
+  it("asks the monitor once at a time, however many want to know", async () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    let asked = 0;
+    const sources = sourcesWith({
+      runState: () => {
+        asked += 1;
+        return promise;
+      },
+    });
+    const all = Array.from({ length: 200 }, () => guestSummary(sources, "web1"));
+    resolve("running");
+    expect(new Set((await Promise.all(all)).map(({ state }) => state))).toEqual(
+      new Set(["running"]),
+    );
+    expect(asked).toBe(1);
+    await guestSummary(sources, "web1");
+    expect(asked).toBe(2);
+  });
+});
