@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type GuestDefinition, parseGuestDefinition } from "../hypervisor/definition.ts";
 import { preconditionError } from "../platform/errors.ts";
@@ -12,14 +12,20 @@ const extension = ".toml";
  */
 export function readDefinition(folder: string, name: string, host: string): GuestDefinition {
   const path = join(folder, `${name}${extension}`);
-  if (!existsSync(path)) {
+  const stamp = stampOf(path);
+  if (stamp === null) {
     throw preconditionError("SOJ_GUEST_UNKNOWN", `there is no guest ${name} on ${host}`, {
       httpStatus: 404,
       hint: "sojourn guest ls",
     });
   }
+  const known = parsed.get(path);
+  if (known?.stamp === stamp) return known.definition;
   const definition = parseGuestDefinition(readFileSync(path, "utf8"), path);
-  if (definition.name === name) return definition;
+  if (definition.name === name) {
+    remember(path, stamp, definition);
+    return definition;
+  }
   const message = `${path} defines ${definition.name}, not ${name}`;
   throw preconditionError("SOJ_GUEST_UNKNOWN", message);
 }
@@ -30,4 +36,21 @@ export function definedNames(folder: string): string[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith(extension))
     .map((file) => file.slice(0, -extension.length));
+}
+
+/** Files that were read before: lists of guests are asked for often, and definitions seldom change. */
+const parsed = new Map<string, { stamp: string; definition: GuestDefinition }>();
+const mostParsed = 1_000;
+
+function remember(path: string, stamp: string, definition: GuestDefinition): void {
+  const [oldest] = parsed.keys();
+  if (parsed.size >= mostParsed && oldest !== undefined) parsed.delete(oldest);
+  parsed.set(path, { stamp, definition });
+}
+
+/** Another one for another content; null without a file. */
+function stampOf(path: string): string | null {
+  const status = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (status === undefined) return null;
+  return `${status.ino} ${status.size} ${status.mtimeNs} ${status.ctimeNs}`;
 }
