@@ -75,8 +75,9 @@ export async function runCommand(
 const neededDescriptors = 12;
 
 /**
- * Asked first, because Node tells of a child whose pipes could not be made with an event on an object that nobody
- * has yet, which ends the process (`ChildProcess.prototype.spawn` in lib/internal/child_process.js, EMFILE).
+ * For whoever starts a child. Asked first, because Node tells of a child whose pipes could not be made with an event on
+ * an object that nobody has yet, which ends the process (`ChildProcess.prototype.spawn` in
+ * lib/internal/child_process.js, EMFILE).
  * @throws SojournError `SOJ_DESCRIPTORS`.
  */
 export function requireDescriptors(program: string): void {

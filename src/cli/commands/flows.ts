@@ -29,12 +29,17 @@ function describe(flows: readonly FlowSummary[]): string {
     end(flow.local),
     end(flow.remote),
     flow.state ?? "-",
-    flow.nat.map(({ kind, to }) => `${kind} ${end(to)}`).join(", ") || "-",
+    flow.nat.map(translation).join("; ") || "-",
     bytes(flow.received),
     bytes(flow.sent),
   ]);
   const header = ["PROTOCOL", "DIRECTION", "GUEST", "PEER", "STATE", "NAT", "RECEIVED", "SENT"];
   return formatTable(header, rows);
+}
+
+/** The one end that nobody else in the line tells. */
+function translation({ kind, from, to }: FlowSummary["nat"][number]): string {
+  return kind === "source" ? `source, becomes ${end(to)}` : `destination, asked for ${end(from)}`;
 }
 
 function end({ address, port }: FlowSummary["local"]): string {

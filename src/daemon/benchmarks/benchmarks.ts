@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { wallClockMs } from "../../platform/clock.ts";
-import { ExitCode, preconditionError } from "../../platform/errors.ts";
+import { asSojournError, ExitCode, preconditionError } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/log.ts";
 import { isSameProcess, type ProcessIdentity } from "../../platform/process-identity.ts";
 import { untilCalm } from "../inventory/calm-reader.ts";
@@ -60,10 +60,9 @@ export class Benchmarks implements AsyncDisposable {
     const benchmarks = new Benchmarks(options, store);
     for (const { status, process } of store.readAll()) {
       benchmarks.#known.push(status);
-      if (status.ended_ms !== null) continue;
       if (process !== null) benchmarks.#left.push(process);
-      benchmarks.#note(status.id, abandoned());
-      await benchmarks.#keep(status.id, process);
+      if (status.ended_ms !== null) continue;
+      await benchmarks.#conclude(status.id, "failed", abandoned, process);
     }
     return benchmarks;
   }
@@ -161,40 +160,64 @@ export class Benchmarks implements AsyncDisposable {
     // Before the process: what cannot be remembered is not begun.
     await this.#store.put({ status, process: null });
     this.#known.unshift(status);
-    const { line, env } = this.#options.command;
-    const process = new BenchmarkProcess({
-      commandLine: [...line, ...argumentsOf(checked, folder)],
-      env,
-      onLine: (line) => this.#note(id, readBenchmarkLine(line) ?? {}),
-    });
-    const done = process.ended.then((exit) => this.#end(id, exit));
+    const process = await this.#launch(status);
+    const kept = this.#keep(status, process.identity);
+    const done = kept.then(() => process.ended).then((exit) => this.#end(id, exit));
     this.#running = { id, process, done };
-    await this.#keep(id, process.identity);
+    await kept;
     this.#options.logger.info({ benchmark: id, ...checked }, "benchmark begun");
     return this.#get(id);
+  }
+
+  /** What cannot be launched has failed. */
+  async #launch(status: BenchmarkStatus): Promise<BenchmarkProcess> {
+    const { id, folder } = status;
+    const { line, env } = this.#options.command;
+    try {
+      // The daemon may have begun to end while this was written down.
+      if (this.#isDisposed) this.#refuseSecond();
+      return new BenchmarkProcess({
+        commandLine: [...line, ...argumentsOf(status, folder)],
+        env,
+        onLine: (told) => this.#note(id, readBenchmarkLine(told) ?? {}),
+      });
+    } catch (error) {
+      const { code, message, hint } = asSojournError(error);
+      await this.#conclude(id, "failed", { code, message, hint });
+      throw error;
+    }
   }
 
   async #end(id: string, exit: BenchmarkExit): Promise<void> {
     const { state: before, error, result } = this.#get(id);
     const completed = exit.exitCode === ExitCode.done && result !== null;
     const state = completed ? "completed" : before === "cancelling" ? "cancelled" : "failed";
-    this.#note(id, {
-      ...{ state, ended_ms: Math.round(wallClockMs()) },
-      error: completed ? null : (error ?? unexplained(exit)),
-    });
-    this.#running = null;
     await untilCalm(this.#options.isGuestStanding).catch(() => {});
-    await this.#keep(id, null);
+    await this.#conclude(id, state, completed ? null : (error ?? unexplained(exit)));
+    this.#running = null;
     const kept = await this.#store.prune(this.#known);
     this.#known = this.#known.filter((status) => kept.has(status.id));
     this.#options.logger.info({ benchmark: id, state, exit }, "benchmark ended");
   }
 
-  async #keep(id: string, process: ProcessIdentity | null): Promise<void> {
+  /** Its end is on the disk before it is told. */
+  async #conclude(
+    id: string,
+    state: BenchmarkStatus["state"],
+    error: BenchmarkStatus["error"],
+    process: ProcessIdentity | null = null,
+  ): Promise<void> {
+    const end = { state, error, ended_ms: Math.round(wallClockMs()) };
+    await this.#keep({ ...this.#get(id), ...end }, process);
+    this.#note(id, end);
+  }
+
+  async #keep(status: BenchmarkStatus, process: ProcessIdentity | null): Promise<void> {
     try {
-      await this.#store.put({ status: this.#get(id), process });
+      await this.#store.put({ status, process });
     } catch (error) {
-      this.#options.logger.error({ benchmark: id, err: error }, "the benchmark cannot be stored");
+      const { id: benchmark } = status;
+      this.#options.logger.error({ benchmark, err: error }, "the benchmark cannot be stored");
     }
   }
 
@@ -214,13 +237,11 @@ function argumentsOf(checked: CheckedBenchmark, folder: string): string[] {
   ];
 }
 
-function abandoned(): Partial<BenchmarkStatus> {
-  const message = "the daemon ended while the benchmark ran";
-  return {
-    ...{ state: "failed", ended_ms: Math.round(wallClockMs()) },
-    error: { code: "SOJ_BENCHMARK_ABANDONED", message, hint: "begin it again" },
-  };
-}
+const abandoned: BenchmarkStatus["error"] = {
+  code: "SOJ_BENCHMARK_ABANDONED",
+  message: "the daemon ended while the benchmark ran",
+  hint: "begin it again",
+};
 
 function unexplained({ exitCode, said }: BenchmarkExit): NonNullable<BenchmarkStatus["error"]> {
   const how = exitCode === null ? "was ended" : `ended with exit code ${exitCode}`;

@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { startTimer } from "../../platform/clock.ts";
-import { findTool } from "../../platform/command.ts";
+import { findTool, requireDescriptors } from "../../platform/command.ts";
 import { SojournError } from "../../platform/errors.ts";
 import { LineSplitter } from "../../platform/line-splitter.ts";
 import { identifyProcess, type ProcessIdentity } from "../../platform/process-identity.ts";
@@ -36,8 +36,9 @@ export class BenchmarkProcess {
   #said = "";
   #isStopping = false;
 
-  /** @throws SojournError `SOJ_TOOL_MISSING`. */
+  /** @throws SojournError `SOJ_TOOL_MISSING`, `SOJ_DESCRIPTORS`. */
   constructor({ commandLine, env, onLine }: BenchmarkProcessOptions) {
+    requireDescriptors("a benchmark");
     this.#child = spawn(findTool("setpriv"), ["--pdeathsig", "TERM", ...commandLine], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { LC_ALL: "C", PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...env },

@@ -56,7 +56,10 @@ export class BenchmarkStore {
   async prune(newestFirst: readonly BenchmarkStatus[]): Promise<Set<string>> {
     const kept = new Set(newestFirst.slice(0, keptBenchmarks).map(({ id }) => id));
     for (const { id } of newestFirst) {
-      if (!kept.has(id)) await rm(join(this.#folder, id), { recursive: true, force: true });
+      if (kept.has(id)) continue;
+      await rm(join(this.#folder, id), { recursive: true, force: true }).catch((error: unknown) =>
+        this.#logger.warn({ benchmark: id, err: error }, "an old benchmark cannot be removed"),
+      );
     }
     return kept;
   }

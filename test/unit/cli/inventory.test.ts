@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { DaemonServices } from "../../../src/daemon/services.ts";
+import { preconditionError } from "../../../src/platform/errors.ts";
+import { flowWith, host } from "../../support/fake-inventory.ts";
+import { fakeServices } from "../../support/fake-services.ts";
+import { type LocalDaemon, startLocalDaemon } from "../../support/local-daemon.ts";
+import { runSojourn } from "../../support/sojourn-process.ts";
+
+let services: DaemonServices;
+let daemon: LocalDaemon;
+
+beforeEach(async () => {
+  services = fakeServices();
+  daemon = await startLocalDaemon(() => services);
+});
+afterEach(() => daemon[Symbol.asyncDispose]());
+
+const run = (...args: string[]) => runSojourn(args, { SOJOURN_SOCKET: daemon.socketPath });
+
+const silent = {
+  ...{ ...host, name: "host-b", address: "172.16.2.2:7707", local: false, reachable: false },
+  ...{ health: "unreachable" as const, capacity: null, tunnels: null, guest_subnets: null },
+  versions: { sojourn: null, protocol: null, qemu: null, kernel: null },
+  error: { code: "SOJ_PEER_UNREACHABLE", message: "no answer", hint: "does it run?" },
+};
+
+describe("sojourn host", () => {
+  it("lists hosts, also those that do not answer", async () => {
+    services = fakeServices({ listHosts: async () => [host, silent] });
+    const { stdout, exitCode } = await run("host", "ls");
+    expect(exitCode).toBe(0);
+    expect(stdout.split("\n").map((line) => line.split(/ {2,}/))).toEqual([
+      ["HOST", "HEALTH", "GUESTS", "CPUS", "FREE", "SOJOURN", "QEMU", "ACCEL", "ADDRESS"],
+      ["host-a", "ok", "1", "2", "2.0 of 4.0 GiB", "0.1.0", "10.0.0", "tcg", "172.16.1.2:7707"],
+      ["host-b", "unreachable", "-", "-", "-", "-", "-", "-", "172.16.2.2:7707"],
+      [""],
+    ]);
+    expect(JSON.parse((await run("host", "ls", "--json")).stdout)).toEqual([host, silent]);
+  });
+
+  it("shows one, with its tunnel kinds, or with why it does not answer", async () => {
+    const known = (await run("host", "show", "host-a")).stdout;
+    expect(known).toContain("tunnel ipip (kernel): supported");
+    expect(known).toContain("ok, reachable since 1970-01-01T00:00:00.001Z");
+    services = fakeServices({ showHost: async () => silent });
+    const unknown = (await run("host", "show", "host-b")).stdout;
+    expect(unknown).toContain("no answer [SOJ_PEER_UNREACHABLE]");
+    expect(unknown).not.toContain("cpus");
+  });
+});
+
+describe("sojourn flows", () => {
+  it("lists a guest's flows with their translation", async () => {
+    const asked = { address: "172.16.1.2", port: 80 };
+    const to = { address: "10.1.0.10", port: 7 };
+    const counted = { packets: 2, bytes: 120 };
+    const flow = flowWith({ nat: [{ kind: "destination", from: asked, to }], sent: counted });
+    services = fakeServices({ listFlows: async () => [flow] });
+    const { stdout } = await run("flows", "web1");
+    const [, line = ""] = stdout.split("\n");
+    expect(line.split(/ {2,}/)).toEqual([
+      ...["tcp", "in", "10.1.0.10:7", "192.0.2.2:40000", "ESTABLISHED"],
+      ...["destination, asked for 172.16.1.2:80", "-", "120 bytes"],
+    ]);
+    expect(JSON.parse((await run("flows", "web1", "--json")).stdout)).toEqual([flow]);
+  });
+
+  it("says that nothing is tracked, which is not the same as no flows", async () => {
+    services = fakeServices({ listFlows: async () => [] });
+    expect(await run("flows", "web1")).toMatchObject({ exitCode: 0, stdout: "none\n" });
+    services = fakeServices({
+      listFlows: async () => {
+        throw preconditionError("SOJ_FLOWS_UNTRACKED", "no connection tracking");
+      },
+    });
+    expect(await run("flows", "web1")).toMatchObject({
+      ...{ exitCode: 3, stderr: expect.stringContaining("SOJ_FLOWS_UNTRACKED") },
+    });
+  });
+});
