@@ -37,8 +37,11 @@ import { IdempotentStarts } from "./idempotency.ts";
 import { hostProcedures } from "./inventory/host-description.ts";
 import { createInventory } from "./inventory/inventory.ts";
 import { Lifelines } from "./lifelines.ts";
+import type { DaemonMetrics } from "./metrics/daemon-metrics.ts";
+import { timedStorage } from "./metrics/timed-storage.ts";
 import { MigrationStarter } from "./migration-starter.ts";
 import { Mirrors } from "./mirrors.ts";
+import { observe } from "./observe.ts";
 import { baseHandlers, baseProcedures } from "./procedures.ts";
 import type { DaemonServices } from "./services.ts";
 import { layOutStreamCredentials } from "./stream-credentials.ts";
@@ -54,6 +57,7 @@ export interface DaemonContext {
   config: DaemonConfig;
   logger: Logger;
   peers: ReadonlyMap<string, PeerCaller<typeof procedures>>;
+  metrics: DaemonMetrics;
 }
 
 export interface ComposedDaemon extends AsyncDisposable {
@@ -77,7 +81,7 @@ const windDownMs = 20_000;
  * answered, so that what an earlier daemon left unfinished is looked at first. Disposing lets go; guests are not touched.
  */
 export async function composeDaemon(context: DaemonContext): Promise<ComposedDaemon> {
-  const { config, logger } = context;
+  const { config, logger, metrics } = context;
   await using stack = new AsyncDisposableStack();
   const host: HostFacts = {
     name: config.host.name,
@@ -85,7 +89,9 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     guestNetworks: config.guestNetworks,
   };
   const peer = peerLookup(context);
-  const journal = stack.use(new Journal(join(config.paths.state, "journal")));
+  const journalPath = join(config.paths.state, "journal");
+  const storage = timedStorage(diskStorage, metrics.journal);
+  const journal = stack.use(new Journal(journalPath, storage));
   const records = new RecordStore(join(config.paths.state, "guests"));
   holdDamaged(journal, records, logger);
   const tunnels = createTunnels();
@@ -119,6 +125,13 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const migrations = new Migrations(source, history, (migration, event) =>
     feed.publish({ migration: statusOf(migration), event }),
   );
+  const observation = stack.use(
+    observe({
+      ...{ metrics, guests, network, records, journal, migrations, feed },
+      hostName: host.name,
+      peers: [...context.peers.values()],
+    }),
+  );
   const starts = new IdempotentStarts(migrations);
   const mirrors = stack.use(new Mirrors(host.name, peer, migrations));
   const notices = stack.use(new Notices(source));
@@ -131,7 +144,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await prepareUnderlays(tunnels, config, logger);
   });
   const openWatch = (onChange: () => void) => openKernelWatch({ logger, onChange });
-  stack.use(new NetworkKeeper({ network, openWatch, logger }));
+  metrics.network.know(stack.use(new NetworkKeeper({ network, openWatch, logger })));
   notices.tell();
   mirrors.goOn();
 
@@ -151,13 +164,14 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     mirrors,
     lifelines: (cancel) => stack.use(new Lifelines(cancel, logger)),
     peer,
+    observation,
     doctor: async () => [],
   });
   const handlers = {
     ...baseHandlers(config, capabilities),
     ...inventory.handlers,
     ...destinations.handlers(),
-    ...delegationHandlers(starter, starts, migrations, records),
+    ...delegationHandlers(starter, starts, migrations, records, observation),
   };
   stack.defer(async () => {
     await migrations.windDown(windDownMs);

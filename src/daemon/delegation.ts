@@ -8,7 +8,9 @@ import type { procedures } from "./compose.ts";
 import type { IdempotentStarts } from "./idempotency.ts";
 import type { MigrationStarter } from "./migration-starter.ts";
 import type { Mirrors } from "./mirrors.ts";
+import type { Observation } from "./observe.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
+import type { TraceParent } from "./tracing/trace-parent.ts";
 
 type Peer = PeerCaller<typeof procedures>;
 
@@ -18,6 +20,7 @@ export async function delegateMigration(
   request: MigrationRequest,
   idempotency: Idempotency | null,
   mirrors: Mirrors,
+  trace: TraceParent | undefined,
 ): Promise<string> {
   const { id } = await peer.call("delegate-migration", {
     guest: request.guest,
@@ -27,6 +30,7 @@ export async function delegateMigration(
     max_outage_ms: request.max_outage_ms ?? null,
     strategy: request.strategy ?? null,
     ...(idempotency === null ? {} : { idempotency }),
+    ...(trace === undefined ? {} : { trace }),
   });
   mirrors.begin({ id, guest: request.guest, from: peer.peer, to: request.to }, idempotency);
   return id;
@@ -48,11 +52,12 @@ export function delegationHandlers(
   starts: IdempotentStarts,
   migrations: Migrations,
   records: RecordStore,
+  { continueTrace }: Pick<Observation, "continueTrace">,
 ): ProcedureHandlers<typeof delegationProcedures> {
   return {
     "delegate-migration": async (request, { peer }) => {
       checkHome(records, request.guest, peer);
-      const { idempotency = null } = request;
+      const { idempotency = null, trace } = request;
       const wanted = {
         guest: request.guest,
         to: request.to,
@@ -61,7 +66,11 @@ export function delegationHandlers(
         ...(request.max_outage_ms === null ? {} : { max_outage_ms: request.max_outage_ms }),
         ...(request.strategy === null ? {} : { strategy: request.strategy }),
       };
-      const start = () => starter.start(wanted, idempotency);
+      const start = async () => {
+        const begun = await starter.start(wanted, idempotency);
+        continueTrace(begun, trace);
+        return begun;
+      };
       const id = idempotency === null ? await start() : await starts.start(idempotency, start);
       return { id, state: migrations.get(id).state };
     },

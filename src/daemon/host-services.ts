@@ -16,6 +16,7 @@ import type { InventoryServices } from "./inventory/schemas.ts";
 import type { Lifelines } from "./lifelines.ts";
 import type { MigrationStarter } from "./migration-starter.ts";
 import type { Mirrors } from "./mirrors.ts";
+import type { Observation } from "./observe.ts";
 import {
   type DaemonServices,
   type DoctorCheck,
@@ -40,6 +41,7 @@ export interface HostServicesOptions {
   /** Made with `cancelMigration` of these services. */
   lifelines: (cancel: DaemonServices["cancelMigration"]) => Lifelines;
   peer: (host: string) => PeerCaller<typeof procedures>;
+  observation: Pick<Observation, "continueTrace" | "noteMeasured">;
   doctor: () => Promise<DoctorCheck[]>;
 }
 
@@ -97,16 +99,17 @@ export function createHostServices(options: HostServicesOptions): HostServices {
       const peer = elsewhere(request.guest);
       return peer === null ? await starter.plan(request) : await delegatePlan(peer, request);
     },
-    async startMigration(request, { idempotencyKey: key, abortUnlessFollowed } = {}) {
+    async startMigration(request, { idempotencyKey: key, abortUnlessFollowed, traceParent } = {}) {
       const idempotency = key === undefined ? null : idempotencyOf(key, request);
       const begin = () => {
         const peer = elsewhere(request.guest);
         if (peer === null) return starter.start(request, idempotency);
-        return delegateMigration(peer, request, idempotency, options.mirrors);
+        return delegateMigration(peer, request, idempotency, options.mirrors, traceParent);
       };
       // A request that only repeats another's key has begun nothing, and ends nothing.
       const start = async () => {
         const begun = await begin();
+        options.observation.continueTrace(begun, traceParent);
         if (abortUnlessFollowed) lifelines.expectFollower(begun);
         return begun;
       };
@@ -152,6 +155,7 @@ export function createHostServices(options: HostServicesOptions): HostServices {
       const guest_clock_step_ms = probes.http?.guest_clock_step_ms ?? null;
       const merged = { ...report, probes, guest_clock_step_ms, flows, within_budget };
       migrations.putReport(id, merged, throughput);
+      options.observation.noteMeasured(merged);
       return merged;
     },
     getThroughput: async (id) => migrations.get(id).throughput ?? null,

@@ -7,7 +7,7 @@ const intervalMs = 15_000;
 
 export interface PeerMonitorOptions {
   host: string;
-  peers: Iterable<PeerCaller<typeof baseProcedures>>;
+  peers: readonly PeerCaller<typeof baseProcedures>[];
   /** Nobody is asked anything meanwhile. */
   isGuestStanding: () => boolean;
   observer: {

@@ -9,6 +9,7 @@ import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import type { TunnelKind } from "../tunnels/tunnel.ts";
 import type { BenchmarkServices } from "./benchmarks/schemas.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
+import type { TraceParent } from "./tracing/trace-parent.ts";
 
 export type { GateEvent, PhaseEvent, ProgressEvent };
 
@@ -59,6 +60,8 @@ export interface StartConduct {
   idempotencyKey?: string;
   /** Cancelled unless somebody follows it soon, with `abortOnDisconnect`. */
   abortUnlessFollowed?: boolean;
+  /** The trace that it becomes a part of. */
+  traceParent?: TraceParent;
 }
 
 export interface FollowOptions {

@@ -149,6 +149,11 @@ export class HostNetwork {
     return !this.#lock.isBusy && !this.#postponements.areInForce;
   }
 
+  /** A guest is about to arrive, or has just: whatever takes time waits. */
+  get isGuestExpected(): boolean {
+    return this.#postponements.areInForce;
+  }
+
   /** The network is not at rest until disposed, at most for `mostMs`: a guest is about to arrive, or has just. */
   postponeRepairs(mostMs: number): Disposable {
     return this.#postponements.add(mostMs);

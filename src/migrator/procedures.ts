@@ -162,6 +162,13 @@ export const delegationProcedures = definePeerProcedures({
       idempotency: z
         .strictObject({ key: z.string().min(1).max(64), request: z.string().max(2_000) })
         .optional(),
+      /** The trace of the request (W3C Trace Context); absent when it has none. */
+      trace: z
+        .strictObject({
+          traceparent: z.string().max(256),
+          tracestate: z.string().max(512).optional(),
+        })
+        .optional(),
     }),
     response: z.object({ id: name, state: z.string() }),
     timeoutMs: 30_000,

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ApiOptions } from "../../src/daemon/api/app.ts";
 import { createDaemonClient, type DaemonClient } from "../../src/daemon/client.ts";
 import { startLocalApi } from "../../src/daemon/local-api.ts";
 import type { DaemonServices } from "../../src/daemon/services.ts";
@@ -12,11 +13,17 @@ export interface LocalDaemon extends AsyncDisposable {
   client: DaemonClient;
 }
 
-export async function startLocalDaemon(services: () => DaemonServices): Promise<LocalDaemon> {
+export async function startLocalDaemon(
+  services: () => DaemonServices,
+  change: Pick<ApiOptions, "metrics"> = {},
+): Promise<LocalDaemon> {
   const folder = await mkdtemp(join(tmpdir(), "sojourn-api-"));
   const socketPath = join(folder, "sojourn.sock");
   const logger = createLogger("silent");
-  const api = await startLocalApi({ socketPath, hostName: "host-a", services, logger });
+  const api = await startLocalApi({
+    ...{ socketPath, hostName: "host-a", services, logger },
+    ...change,
+  });
   return {
     socketPath,
     client: createDaemonClient(socketPath),

@@ -5,12 +5,14 @@ import type { DaemonServices } from "../services.ts";
 import type { Api, Authorize } from "./api.ts";
 import { readJsonBodies } from "./json-bodies.ts";
 import { maxBodyBytes, maxParameterLength } from "./limits.ts";
+import { type ApiMetricsSource, noMetrics, observeRequests } from "./observed-requests.ts";
 import { frameworkErrors, replyWithProblems } from "./problems.ts";
 import { demandRoles } from "./roles.ts";
 import { addDoctorRoutes } from "./routes/doctor.ts";
 import { addGuestRoutes } from "./routes/guests.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addInventoryRoutes } from "./routes/inventory.ts";
+import { addMetricsRoutes } from "./routes/metrics.ts";
 import { addMigrationRoutes } from "./routes/migrations.ts";
 import { answerUnknownRoutes } from "./unknown-routes.ts";
 import { checkWithZod } from "./validation.ts";
@@ -24,6 +26,8 @@ export interface ApiOptions {
   authorize?: Authorize;
   /** Adds plugins and hooks that come before all others. */
   extend?: (app: Api) => Promise<void>;
+  /** What the daemon counts, to which the API's requests are added. */
+  metrics?: ApiMetricsSource;
   /** Of the server beneath, such as `https`, and time-outs. */
   server?: FastifyServerOptions & { https?: object };
 }
@@ -33,7 +37,7 @@ export interface ApiOptions {
  * @throws Error when a route names no role.
  */
 export async function createApi(options: ApiOptions): Promise<Api> {
-  const { services, logger, authorize = () => {} } = options;
+  const { services, logger, authorize = () => {}, metrics = noMetrics } = options;
   const app = fastify({
     bodyLimit: maxBodyBytes,
     routerOptions: { maxParamLength: maxParameterLength },
@@ -49,9 +53,11 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   app.decorateRequest("caller", null);
   auditChanges(app, logger);
   await options.extend?.(app);
+  observeRequests(app, metrics);
   demandRoles(app, authorize);
   answerUnknownRoutes(app);
   addHealthRoutes(app, services, options.hostName);
+  addMetricsRoutes(app, metrics);
   addDoctorRoutes(app, services);
   addGuestRoutes(app, services);
   addMigrationRoutes(app, services);

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import {
   type Context,
   createTraceState,
@@ -9,7 +10,7 @@ import {
 /** A caller's trace, as its request names it: the headers `traceparent` and `tracestate` (W3C Trace Context, level 2). */
 export interface TraceParent {
   traceparent: string;
-  tracestate?: string;
+  tracestate?: string | undefined;
 }
 
 const mostStateCharacters = 512;
@@ -28,6 +29,15 @@ export function spanContextOf({ traceparent, tracestate }: TraceParent): SpanCon
   const isUsable = tracestate !== undefined && tracestate.length <= mostStateCharacters;
   const state = isUsable ? { traceState: createTraceState(tracestate) } : {};
   return { traceId, spanId, traceFlags, isRemote: true, ...state };
+}
+
+/** The caller's trace in a request's headers; nothing where they name none, or not in the standard's form. */
+export function traceParentOf(headers: IncomingHttpHeaders): { traceParent?: TraceParent } {
+  const { traceparent, tracestate } = headers;
+  if (typeof traceparent !== "string") return {};
+  const state = tracestate === undefined ? {} : { tracestate: String(tracestate) };
+  const traceParent = { traceparent, ...state };
+  return spanContextOf(traceParent) === null ? {} : { traceParent };
 }
 
 /** The context in which the caller's span is the parent; one without a parent where it named none. */

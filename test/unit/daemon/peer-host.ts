@@ -178,7 +178,9 @@ export class PeerHost implements AsyncDisposable {
       ...baseHandlers(config, async () => ({ version: "10.0", accelerator: "tcg" })),
       "describe-host": async () => description,
       ...destinations.handlers(),
-      ...delegationHandlers(starter as never, starts, migrations, this.records),
+      ...delegationHandlers(starter as never, starts, migrations, this.records, {
+        continueTrace: () => {},
+      }),
     };
   }
 }

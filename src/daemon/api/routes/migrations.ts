@@ -3,6 +3,7 @@ import { z } from "zod";
 import { asSojournError } from "../../../platform/errors.ts";
 import { keyOfHeader } from "../../idempotency.ts";
 import type { DaemonServices, MigrationEvent } from "../../services.ts";
+import { traceParentOf } from "../../tracing/trace-parent.ts";
 import type { Api } from "../api.ts";
 import { migrationSchema, planSchema, resolutionSchema } from "../schemas/migrations.ts";
 import { identifiedParams } from "../schemas/names.ts";
@@ -47,7 +48,9 @@ export function addMigrationRoutes(app: Api, services: () => DaemonServices): vo
       if (dryRun) return reply.status(200).send(await services().planMigration(wanted));
       const header = headers["idempotency-key"];
       const key = header === undefined ? {} : { idempotencyKey: keyOfHeader(String(header)) };
-      const started = await services().startMigration(wanted, { abortUnlessFollowed, ...key });
+      const started = await services().startMigration(wanted, {
+        ...{ abortUnlessFollowed, ...key, ...traceParentOf(headers) },
+      });
       return reply.status(201).header("location", `/v1/migrations/${started.id}`).send(started);
     },
   );

@@ -1,0 +1,68 @@
+import type { Guests } from "../migrator/guests.ts";
+import type { HostNetwork } from "../migrator/host-network.ts";
+import type { Journal } from "../migrator/journal.ts";
+import type { Migrations } from "../migrator/migrations.ts";
+import type { RecordStore } from "../migrator/record-store.ts";
+import type { MigrationReport } from "../migrator/report.ts";
+import { RunStates } from "../migrator/run-states.ts";
+import { StandingGuests } from "../migrator/standing-guests.ts";
+import type { PeerCaller } from "../platform/procedures.ts";
+import type { EventFeed } from "./event-feed.ts";
+import type { DaemonMetrics } from "./metrics/daemon-metrics.ts";
+import { PeerMonitor } from "./peer-monitor.ts";
+import type { baseProcedures } from "./procedures.ts";
+import type { TraceParent } from "./tracing/trace-parent.ts";
+import { Tracing } from "./tracing/tracing.ts";
+
+export interface Observed {
+  hostName: string;
+  metrics: DaemonMetrics;
+  guests: Guests;
+  network: Pick<HostNetwork, "isGuestExpected">;
+  records: RecordStore;
+  journal: Journal;
+  migrations: Migrations;
+  feed: EventFeed;
+  peers: readonly PeerCaller<typeof baseProcedures>[];
+}
+
+/** What observes a daemon: it ends when disposed. */
+export interface Observation extends Disposable {
+  /** Makes a migration that has just begun a part of its caller's trace, if there is one. */
+  continueTrace(id: string, parent: TraceParent | undefined): void;
+  /** A prober's results were put into a report. */
+  noteMeasured(report: MigrationReport): void;
+}
+
+/** Lets metrics and tracing see what happens on a host. Called before anything is recovered, so that nothing is missed. */
+export function observe(observed: Observed): Observation {
+  const { hostName, metrics, guests, records, journal, network, migrations, feed, peers } =
+    observed;
+  using stack = new DisposableStack();
+  const tracing = new Tracing(hostName);
+  const runStates = new RunStates();
+  guests.onAdopted = (instance) => runStates.follow(instance);
+  records.onChange = (before, after) => metrics.guests.noteChange(before, after);
+  metrics.guests.know({
+    ...{ records, runStates, journal },
+    standing: new StandingGuests({ records, journal, runStates }),
+    isRunning: (id) => migrations.isRunning(id),
+  });
+  const isGuestStanding = () => migrations.underWay().isGuestStanding || network.isGuestExpected;
+  metrics.isGuestStanding = isGuestStanding;
+  stack.use(
+    feed.subscribe(({ migration, event }) => {
+      metrics.note(migration, event);
+      tracing.note(migration, event);
+    }),
+  );
+  stack.use(new PeerMonitor({ host: hostName, peers, isGuestStanding, observer: metrics.peers }));
+  const owned = stack.move();
+  return {
+    continueTrace: (id, parent) => {
+      if (parent !== undefined) tracing.continueTrace(id, parent);
+    },
+    noteMeasured: (report) => metrics.probes.note(report),
+    [Symbol.dispose]: () => owned[Symbol.dispose](),
+  };
+}
