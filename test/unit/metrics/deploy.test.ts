@@ -10,10 +10,12 @@ const dashboard = JSON.parse(read("grafana/sojourn.json")) as Dashboard;
 /** What Prometheus itself adds to every sample. */
 const targetLabels = ["instance", "job"];
 
+let scrape: string;
 let samples: Sample[];
 
 beforeAll(async () => {
-  samples = samplesOf(await scrapeOfBusyHost());
+  scrape = await scrapeOfBusyHost();
+  samples = samplesOf(scrape);
 });
 
 test("expressions are read as Prometheus reads them", () => {
@@ -97,6 +99,20 @@ test("the dashboard shows every metric of ours, in panels that do not overlap", 
     }
   }
   expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length);
+});
+
+test("the documentation lists every metric, with its type, labels and help text", () => {
+  const documented = [...read("../docs/monitoring.md").matchAll(/^\| `(sojourn_.*) \|$/gm)];
+  const found = [...scrape.matchAll(/^# HELP (sojourn_\S+) (.*)\n# TYPE \S+ (\S+)$/gm)].map(
+    ([, name = "", help, type]) => {
+      const labels = samples
+        .filter((sample) => sample.name === name || sample.name === `${name}_count`)
+        .flatMap((sample) => Object.keys(sample.labels));
+      const list = [...new Set(labels)].map((label) => `\`${label}\``).join(", ");
+      return `${name}\` | ${type} | ${list} | ${help}`;
+    },
+  );
+  expect(documented.map(([, line]) => line)).toEqual(found);
 });
 
 interface Dashboard {
