@@ -11,7 +11,7 @@ import { startLocalApi } from "./local-api.ts";
 import { lockFile } from "./lock-file.ts";
 import { DaemonMetrics } from "./metrics/daemon-metrics.ts";
 import { createPeerClient } from "./peer-client.ts";
-import { startPeerServer } from "./peer-server.ts";
+import { readTlsFiles, startPeerServer } from "./peer-server.ts";
 import { ServiceManager, takeNotifyRequest } from "./service-manager.ts";
 
 /**
@@ -75,6 +75,8 @@ export async function startDaemon(
   const services = () => ready().services;
   const version = releaseVersion();
   const metrics = new DaemonMetrics({ host: hostName, version, peers: config.peers.keys() });
+  const { cert, ca } = await readTlsFiles(config.peerApi);
+  metrics.certificates.know({ peer: cert, authority: ca });
   const api = { hostName, services, logger, metrics };
   const { socketGroup } = config.api;
   stack.use(await startLocalApi({ ...api, socketPath: path, socketGroup }));

@@ -1,5 +1,6 @@
 import type { MigrationEvent, MigrationStatus } from "../services.ts";
 import { ApiMetrics } from "./api-metrics.ts";
+import { CertificateMetrics } from "./certificate-metrics.ts";
 import { expose } from "./exposition.ts";
 import { GateMetrics, type GateWord } from "./gate-metrics.ts";
 import { GuestMetrics } from "./guest-metrics.ts";
@@ -27,6 +28,7 @@ export class DaemonMetrics {
   readonly api: ApiMetrics;
   readonly webhooks: WebhookMetrics;
   readonly gates: GateMetrics;
+  readonly certificates: CertificateMetrics;
   /** True while a migration has stopped a guest and has still to do its part. */
   isGuestStanding: () => boolean = () => false;
 
@@ -41,6 +43,7 @@ export class DaemonMetrics {
     this.api = new ApiMetrics(instruments);
     this.webhooks = new WebhookMetrics(instruments);
     this.gates = new GateMetrics(instruments);
+    this.certificates = new CertificateMetrics(instruments);
     addProcessMetrics(instruments, options);
   }
 

@@ -1,11 +1,13 @@
 import { DaemonMetrics } from "../../../src/daemon/metrics/daemon-metrics.ts";
 import { timedStorage } from "../../../src/daemon/metrics/timed-storage.ts";
+import { readTlsFiles, type TlsFiles } from "../../../src/daemon/peer-server.ts";
 import { Journal } from "../../../src/migrator/journal.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
 import { monotonicMs } from "../../../src/platform/clock.ts";
 import { diskStorage } from "../../../src/platform/storage.ts";
 import { fakeServices, reportWith } from "../../support/fake-services.ts";
 import { ask } from "../../support/get.ts";
+import { createTestAuthority } from "../../support/host-certificates.ts";
 import { startLocalDaemon } from "../../support/local-daemon.ts";
 import { aToB, promise, recordOf, temporaryFolder } from "../migrator/support.ts";
 import { completedMigration, inDoubtMigration, progressOf, rolledBackMigration } from "./events.ts";
@@ -27,6 +29,9 @@ export async function scrapeOfBusyHost(): Promise<string> {
     ...{ attempts: 9, failures: 4, delivered: 5, dead: 1, dropped: 0 },
     ...{ spooled: 2, spooledBytes: 1_024 },
   }));
+  await using authority = await createTestAuthority("host-a");
+  const { ca, cert } = await readTlsFiles(authority.hosts["host-a"] as TlsFiles);
+  metrics.certificates.know({ peer: cert, authority: ca });
   using folder = temporaryFolder();
   const storage = timedStorage(diskStorage, metrics.journal);
   using journal = new Journal(`${folder.path}/journal`, storage);
