@@ -42,7 +42,7 @@ export function observe(observed: Observed): Observation {
   const tracing = new Tracing(hostName);
   const runStates = new RunStates();
   guests.onAdopted = (instance) => runStates.follow(instance);
-  records.onChange = (before, after) => metrics.guests.noteChange(before, after);
+  stack.use(records.subscribe((before, after) => metrics.guests.noteChange(before, after)));
   metrics.guests.know({
     ...{ records, runStates, journal },
     standing: new StandingGuests({ records, journal, runStates }),

@@ -3,13 +3,18 @@ import { preconditionError } from "../platform/errors.ts";
 import { diskStorage, type Storage } from "../platform/storage.ts";
 import { type GuestRecord, guestRecordSchema } from "./records.ts";
 
+/** What a guest's record was and is. */
+export type RecordListener = (
+  before: GuestRecord | undefined,
+  after: GuestRecord | undefined,
+) => void;
+
 /** The guest records of this host, each a file that is replaced durably on every change. */
 export class RecordStore {
   readonly #folder: string;
   readonly #storage: Storage;
   readonly #records = new Map<string, GuestRecord>();
-  /** Called after every change, also while a guest stands. */
-  onChange: (before: GuestRecord | undefined, after: GuestRecord | undefined) => void = () => {};
+  readonly #listeners = new Set<RecordListener>();
 
   /** @throws SojournError `SOJ_RECORD_DAMAGED`: guessing about a guest's place is not allowed. */
   constructor(folder: string, storage: Storage = diskStorage) {
@@ -28,6 +33,12 @@ export class RecordStore {
 
   get(guest: string): GuestRecord | undefined {
     return this.#records.get(guest);
+  }
+
+  /** Calls `listener` after every change, also while a guest stands: it must be quick and never throw. */
+  subscribe(listener: RecordListener): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
   /** Durable when it returns. */
@@ -50,7 +61,7 @@ export class RecordStore {
     const before = this.#records.get(guest);
     if (record === undefined) this.#records.delete(guest);
     else this.#records.set(guest, record);
-    this.onChange(before, record);
+    for (const listener of this.#listeners) listener(before, record);
   }
 
   #path(guest: string): string {

@@ -2,8 +2,9 @@ import type { MigrationEvent, MigrationStatus } from "../services.ts";
 import { ApiMetrics } from "./api-metrics.ts";
 import { CertificateMetrics } from "./certificate-metrics.ts";
 import { expose } from "./exposition.ts";
-import { GateMetrics, type GateWord } from "./gate-metrics.ts";
+import { GateMetrics } from "./gate-metrics.ts";
 import { GuestMetrics } from "./guest-metrics.ts";
+import { HookMetrics } from "./hook-metrics.ts";
 import { Instruments } from "./instruments.ts";
 import { JournalMetrics } from "./journal-metrics.ts";
 import { MigrationMetrics } from "./migration-metrics.ts";
@@ -11,7 +12,6 @@ import { NetworkMetrics } from "./network-metrics.ts";
 import { PeerMetrics } from "./peer-metrics.ts";
 import { ProbeMetrics } from "./probe-metrics.ts";
 import { addProcessMetrics } from "./process-metrics.ts";
-import { WebhookMetrics } from "./webhook-metrics.ts";
 
 /**
  * All metrics of one daemon, in a registry of its own. Events add to them as they happen; what is a state is read from
@@ -26,7 +26,7 @@ export class DaemonMetrics {
   readonly network: NetworkMetrics;
   readonly peers: PeerMetrics;
   readonly api: ApiMetrics;
-  readonly webhooks: WebhookMetrics;
+  readonly hooks: HookMetrics;
   readonly gates: GateMetrics;
   readonly certificates: CertificateMetrics;
   /** True while a migration has stopped a guest and has still to do its part. */
@@ -41,7 +41,7 @@ export class DaemonMetrics {
     this.network = new NetworkMetrics(instruments);
     this.peers = new PeerMetrics(instruments);
     this.api = new ApiMetrics(instruments);
-    this.webhooks = new WebhookMetrics(instruments);
+    this.hooks = new HookMetrics(instruments);
     this.gates = new GateMetrics(instruments);
     this.certificates = new CertificateMetrics(instruments);
     addProcessMetrics(instruments, options);
@@ -49,7 +49,7 @@ export class DaemonMetrics {
 
   /** Takes an event of any migration of this host. */
   note(migration: MigrationStatus, event: MigrationEvent): void {
-    if (isGateWord(event)) this.gates.note(event);
+    if (event.type === "gate") this.gates.note(event);
     else this.migrations.note(migration, event);
   }
 
@@ -57,8 +57,4 @@ export class DaemonMetrics {
   expose(): Promise<{ contentType: string; text: string }> {
     return expose(this.#instruments.registry, () => this.isGuestStanding());
   }
-}
-
-function isGateWord(event: { type: string }): event is GateWord & { type: "gate" } {
-  return event.type === "gate";
 }

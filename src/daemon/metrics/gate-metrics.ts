@@ -1,16 +1,8 @@
+import type { GateEvent } from "../../migrator/events.ts";
 import { requestBuckets } from "./buckets.ts";
 import type { Instruments } from "./instruments.ts";
 
-/** What was heard of a gate (`GateEvent`). */
-export interface GateWord {
-  gate: string;
-  point: string;
-  /** `asked` when its waiting begins, then perhaps `delay`; the last one is `allow` or `deny`. */
-  decision: string;
-  /** False when its configured default was taken. */
-  answered: boolean;
-  waited_ms: number;
-}
+type GateFacts = Pick<GateEvent, "gate" | "point" | "decision" | "answered" | "waited_ms">;
 
 /** Gates: what they decide and how long migrations wait for them. Names are those of the configuration. */
 export class GateMetrics {
@@ -31,7 +23,7 @@ export class GateMetrics {
     );
   }
 
-  note({ gate, point, decision, answered, waited_ms }: GateWord): void {
+  note({ gate, point, decision, answered, waited_ms }: GateFacts): void {
     if (decision === "asked") return;
     this.#decisions.inc({ gate, point, decision, answered: String(answered) });
     if (decision !== "delay") this.#waits.observe({ point }, waited_ms / 1000);

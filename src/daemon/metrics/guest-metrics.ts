@@ -46,7 +46,7 @@ export class GuestMetrics {
     this.#known = known;
   }
 
-  /** A guest's record has changed (`RecordStore.onChange`). */
+  /** A guest's record has changed (`RecordStore.subscribe`). */
   noteChange(before: GuestRecord | undefined, after: GuestRecord | undefined): void {
     const was = before?.redirect?.host;
     if (was !== undefined && was !== after?.redirect?.host) this.#retired.inc();

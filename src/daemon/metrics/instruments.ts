@@ -13,15 +13,21 @@ export class Instruments {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 
-  /** A counter that is kept elsewhere and read when it is asked for. */
-  countedElsewhere(name: `sojourn_${string}_total`, help: string, read: () => number): void {
-    new Counter({
+  /** A counter that is kept elsewhere: `collect` tells its values whenever it is asked for, from memory alone. */
+  countedElsewhere<Label extends string = never>(
+    name: `sojourn_${string}_total`,
+    help: string,
+    labelNames: readonly Label[],
+    collect: (add: (labels: Record<Label, string>, count: number) => void) => void,
+  ): void {
+    new Counter<Label>({
       name,
       help,
+      labelNames,
       registers: [this.registry],
       collect() {
         this.reset();
-        this.inc(read());
+        collect((labels, count) => this.inc(labels as never, count));
       },
     });
   }

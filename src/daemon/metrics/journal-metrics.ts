@@ -25,7 +25,8 @@ export class JournalMetrics implements AppendObserver {
     instruments.countedElsewhere(
       "sojourn_journal_append_failures_total",
       "Records that the disk did not take.",
-      () => this.#failures,
+      [],
+      (add) => add({}, this.#failures),
     );
     instruments.collectedGauge(
       "sojourn_journal_append_waiting_seconds",

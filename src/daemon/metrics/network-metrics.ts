@@ -9,17 +9,20 @@ export class NetworkMetrics {
     instruments.countedElsewhere(
       "sojourn_network_checks_total",
       "Times that the kernel's network was compared with what the guests need.",
-      () => this.#keeper?.figures.looks ?? 0,
+      [],
+      (add) => add({}, this.#keeper?.figures.looks ?? 0),
     );
     instruments.countedElsewhere(
       "sojourn_network_repairs_total",
       "Times that somebody else's change to the guests' network was repaired.",
-      () => this.#keeper?.figures.repairs ?? 0,
+      [],
+      (add) => add({}, this.#keeper?.figures.repairs ?? 0),
     );
     instruments.countedElsewhere(
       "sojourn_network_repair_failures_total",
       "Times that the guests' network could not be compared or repaired.",
-      () => this.#keeper?.figures.failures ?? 0,
+      [],
+      (add) => add({}, this.#keeper?.figures.failures ?? 0),
     );
     instruments.collectedGauge(
       "sojourn_network_alarm",

@@ -9,18 +9,20 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import type { PhaseEvent } from "../../migrator/events.ts";
+import type { GateEvent, PhaseEvent } from "../../migrator/events.ts";
 import { isPhase } from "../../migrator/phases.ts";
 import { noteOf } from "../../migrator/stored-migration.ts";
 import type { MigrationEvent, MigrationStatus } from "../services.ts";
 
 export type MigrationEnd = Extract<MigrationEvent, { type: "report" | "error" }>;
 
+export type TracedEvent = PhaseEvent | GateEvent;
+
 /** A migration that has ended: all that its spans are made of. */
 export interface EndedMigration {
   migration: MigrationStatus;
   /** In the order in which they were told. */
-  phases: readonly PhaseEvent[];
+  events: readonly TracedEvent[];
   end: MigrationEnd;
 }
 
@@ -30,14 +32,15 @@ export interface EndedMigration {
  */
 export function makeSpans(
   tracer: Tracer,
-  { migration, phases, end }: EndedMigration,
+  { migration, events, end }: EndedMigration,
   parent: Context,
   earlier: SpanContext | undefined,
 ): SpanContext {
-  const entries = phases.toSorted((one, other) => one.at_ms - other.at_ms);
-  const [first] = phases;
+  const told = events.toSorted((one, other) => one.at_ms - other.at_ms);
+  const entries = told.filter((event) => event.type === "phase");
+  const [first] = events;
   const originMs = first === undefined ? migration.started_ms : first.wall_clock_ms - first.at_ms;
-  const lastMs = entries.at(-1)?.at_ms ?? 0;
+  const lastMs = told.at(-1)?.at_ms ?? 0;
   const totalMs = end.type === "report" ? Math.max(lastMs, end.total_ms) : lastMs;
   const time = (atMs: number) => timeOf(originMs + atMs);
   const links: Link[] = earlier === undefined ? [] : [{ context: earlier }];
@@ -53,14 +56,30 @@ export function makeSpans(
     if (next === undefined) break;
     child(`sojourn.migration.${phase}`, atMs, next.at_ms, { "sojourn.host": host });
   }
-  for (const { phase, host, at_ms: atMs } of entries) {
-    if (!isPhase(phase)) span.addEvent(phase, { "sojourn.host": host }, time(atMs));
-  }
+  for (const event of told) addInstant(span, event, time(event.at_ms));
   const blackout = blackoutOf(entries);
   if (blackout !== null) child("sojourn.blackout", blackout.fromMs, blackout.toMs, {});
   markEnd(span, migration, end);
   span.end(time(totalMs));
   return span.spanContext();
+}
+
+/** What is no phase: an instant of the switchover, or what a gate has said. */
+function addInstant(span: Span, event: TracedEvent, at: HrTime): void {
+  if (event.type === "phase") {
+    const { phase, host } = event;
+    if (!isPhase(phase)) span.addEvent(phase, { "sojourn.host": host }, at);
+    return;
+  }
+  const { gate, point, decision, answered, reason } = event;
+  const attributes = {
+    "sojourn.gate": gate,
+    "sojourn.gate.point": point,
+    "sojourn.gate.decision": decision,
+    "sojourn.gate.answered": answered,
+    ...(reason === null ? {} : { "sojourn.gate.reason": reason }),
+  };
+  span.addEvent("gate", attributes, at);
 }
 
 /** From the last stop to the resume at the destination; null when there was none. */

@@ -1,8 +1,7 @@
 import { type SpanContext, trace } from "@opentelemetry/api";
-import type { PhaseEvent } from "../../migrator/events.ts";
 import { releaseVersion } from "../../platform/release.ts";
 import type { MigrationEvent, MigrationStatus } from "../services.ts";
-import { makeSpans } from "./migration-spans.ts";
+import { makeSpans, type TracedEvent } from "./migration-spans.ts";
 import { contextOf, type TraceParent } from "./trace-parent.ts";
 
 /** Of each kind; the oldest is forgotten. */
@@ -15,7 +14,7 @@ const mostRemembered = 256;
 export class Tracing {
   readonly #host: string;
   readonly #version = releaseVersion();
-  readonly #phases = new Map<string, PhaseEvent[]>();
+  readonly #events = new Map<string, TracedEvent[]>();
   readonly #parents = new Map<string, TraceParent>();
   /** The spans of migrations that ended in doubt: what follows refers to them. */
   readonly #inDoubt = new Map<string, SpanContext>();
@@ -33,27 +32,27 @@ export class Tracing {
   note(migration: MigrationStatus, event: MigrationEvent): void {
     if (migration.from !== this.#host) return;
     const { id } = migration;
-    if (event.type === "phase") {
-      const known = this.#phases.get(id);
+    if (event.type === "phase" || event.type === "gate") {
+      const known = this.#events.get(id);
       if (known !== undefined) known.push(event);
-      else remember(this.#phases, id, [event]);
+      else remember(this.#events, id, [event]);
     } else if (event.type === "report" || event.type === "error") {
-      const phases = this.#phases.get(id) ?? [];
-      this.#phases.delete(id);
+      const events = this.#events.get(id) ?? [];
+      this.#events.delete(id);
       // Nothing has happened but that an old end was told again.
-      if (phases.length > 0) this.#end(migration, phases, event);
+      if (events.length > 0) this.#end(migration, events, event);
     }
   }
 
   #end(
     migration: MigrationStatus,
-    phases: readonly PhaseEvent[],
+    events: readonly TracedEvent[],
     end: Extract<MigrationEvent, { type: "report" | "error" }>,
   ): void {
     const { id } = migration;
     const tracer = trace.getTracer("sojourn", this.#version);
     const parent = contextOf(this.#parents.get(id));
-    const span = makeSpans(tracer, { migration, phases, end }, parent, this.#inDoubt.get(id));
+    const span = makeSpans(tracer, { migration, events, end }, parent, this.#inDoubt.get(id));
     this.#inDoubt.delete(id);
     if (migration.state === "in-doubt") remember(this.#inDoubt, id, span);
     else this.#parents.delete(id);

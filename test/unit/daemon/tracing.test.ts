@@ -116,6 +116,27 @@ test("what ends a migration in doubt is linked to it, in the same trace", () => 
   expect(second?.links.map(({ context }) => context.spanId)).toEqual([first?.spanContext().spanId]);
 });
 
+test("what gates say is told with when they said it", () => {
+  const events = completedMigration("m1");
+  const [first] = events;
+  if (first === undefined) throw new Error("no events");
+  const event = {
+    ...{ type: "gate" as const, id: "m1", gate: "board", point: "planned" as const },
+    ...{ decision: "allow" as const, answered: true, reason: "CHG-7", waited_ms: 40 },
+    ...{ at_ms: 0.5, wall_clock_ms: 1_700_000_000_000.5 },
+  };
+  tell(new Tracing("host-a"), [{ migration: first.migration, event }, ...events]);
+  const [told] = spanNamed("sojourn.migration").events;
+  expect(told?.name).toBe("gate");
+  expect(told?.attributes).toEqual({
+    "sojourn.gate": "board",
+    "sojourn.gate.point": "planned",
+    "sojourn.gate.decision": "allow",
+    "sojourn.gate.answered": true,
+    "sojourn.gate.reason": "CHG-7",
+  });
+});
+
 test("a migration that another host carries out has its spans there", () => {
   const mirrored = completedMigration("m1").map(({ migration, event }) => ({
     migration: { ...migration, from: "host-c" },

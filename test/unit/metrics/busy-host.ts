@@ -25,10 +25,12 @@ export async function scrapeOfBusyHost(): Promise<string> {
   metrics.peers.answered("host-b", 1.2);
   metrics.peers.failed("host-c", "SOJ_PEER_UNREACHABLE");
   metrics.network.know({ figures: { looks: 5, repairs: 1, failures: 1, isAlarmed: true } });
-  metrics.webhooks.know(() => ({
-    ...{ attempts: 9, failures: 4, delivered: 5, dead: 1, dropped: 0 },
-    ...{ spooled: 2, spooledBytes: 1_024 },
-  }));
+  metrics.hooks.know(() => [
+    {
+      ...{ subscription: "cmdb", kind: "webhook", attempted: 9, failed: 4, delivered: 5 },
+      ...{ dead: 1, dropped: 0, waiting: 2, waitingBytes: 1_024 },
+    },
+  ]);
   await using authority = await createTestAuthority("host-a");
   const { ca, cert } = await readTlsFiles(authority.hosts["host-a"] as TlsFiles);
   metrics.certificates.know({ peer: cert, authority: ca });
@@ -60,7 +62,7 @@ function noteProbes(metrics: DaemonMetrics): void {
 }
 
 function noteGates(metrics: DaemonMetrics): void {
-  const word = { gate: "change-board", point: "planned", waited_ms: 40 };
+  const word = { gate: "change-board", point: "planned", waited_ms: 40 } as const;
   metrics.gates.note({ ...word, decision: "asked", answered: true });
   metrics.gates.note({ ...word, decision: "allow", answered: true });
   metrics.gates.note({ ...word, decision: "deny", answered: false });
