@@ -34,6 +34,9 @@ export const reportSchema = z
       .object({ kind: z.string(), datapath: z.enum(["kernel", "bpf"]), mtu: z.number() })
       .nullable(),
     timeline: z.array(z.object({ phase: instantSchema, at_ms: z.number(), host: z.string() })),
+    gates: z
+      .exactOptional(z.array(gateResultSchema))
+      .meta({ description: "Absent when no gate was asked" }),
     blackout_ms: z.number().nullable().meta({
       description: "The guest paused: from STOP at the source to RESUME at the destination",
     }),
