@@ -13,11 +13,11 @@ import type { Tunnels } from "../../tunnels/tunnel.ts";
 import type { DaemonConfig } from "../config.ts";
 import type { baseProcedures } from "../procedures.ts";
 import { CalmReader } from "./calm-reader.ts";
-import { flowSummary } from "./flows.ts";
+import { FlowLists } from "./flow-lists.ts";
 import type { HostDescription, hostProcedures } from "./host-description.ts";
 import { Hosts } from "./hosts.ts";
 import { describeLocalHost } from "./local-host.ts";
-import type { FlowSummary, InventoryServices } from "./schemas.ts";
+import type { InventoryServices } from "./schemas.ts";
 import { tunnelSummaries } from "./tunnels.ts";
 
 export interface InventoryOptions {
@@ -34,8 +34,6 @@ export interface InventoryOptions {
 
 /** Readers of the kernel's state share an answer for so long (ms). */
 const goodForMs = 1_000;
-/** Guests whose flows are remembered that long. */
-const mostFlowReaders = 256;
 
 /** What this host tells of itself, its peers and its guests' network; and what it tells its peers. */
 export function createInventory(options: InventoryOptions): {
@@ -58,44 +56,24 @@ export function createInventory(options: InventoryOptions): {
     const interfaceOf = network.knownInterface.bind(network);
     return tunnelSummaries(tunnelUses(records.all()), interfaceOf, observed);
   }, calmly);
-  const flowReaders = new Map<string, CalmReader<FlowSummary[]>>();
-  const flowsOf = (guest: string): Promise<FlowSummary[]> => {
-    const addresses = addressesOf(options, guest);
-    const known = flowReaders.get(guest);
-    const host = config.host.name;
-    const reader = known ?? new CalmReader(() => readSummaries(guest, host, addresses), calmly);
-    // The oldest goes first: how many guests there are is not ours to say.
-    flowReaders.delete(guest);
-    flowReaders.set(guest, reader);
-    const [oldest] = flowReaders.keys();
-    if (flowReaders.size > mostFlowReaders && oldest !== undefined) flowReaders.delete(oldest);
-    return reader.get();
-  };
+  const flows = new FlowLists({
+    hostName: config.host.name,
+    addressesOf: (guest) => addressesOf(options, guest),
+    readFlows: (address) => readFlows(address),
+    isGuestStanding,
+  });
   return {
     services: {
       listHosts: () => hosts.list(),
       showHost: (name) => hosts.show(name),
       listTunnels: () => tunnels.get(),
       async listFlows(guest, { all = false } = {}) {
-        const flows = await flowsOf(guest);
-        return all ? flows : flows.filter(({ established }) => established);
+        const known = await flows.of(guest);
+        return all ? known : known.filter(({ established }) => established);
       },
     },
     handlers: { "describe-host": () => hosts.description() },
   };
-}
-
-async function readSummaries(
-  guest: string,
-  host: string,
-  addresses: readonly string[],
-): Promise<FlowSummary[]> {
-  const flows: FlowSummary[] = [];
-  for (const address of addresses) {
-    const tracked = await readFlows(address);
-    flows.push(...tracked.map((flow) => flowSummary({ guest, host, address }, flow)));
-  }
-  return flows.sort((left, right) => (left.id < right.id ? -1 : 1));
 }
 
 /** @throws SojournError `SOJ_GUEST_UNKNOWN` (404). */

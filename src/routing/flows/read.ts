@@ -11,8 +11,8 @@ export interface FlowReaderOptions {
   trackedCount?: () => Promise<number | null>;
 }
 
-/** Some 80 000 flows. */
-const maxOutputBytes = 16 * 1024 * 1024;
+/** Some 40 000 flows. */
+const maxOutputBytes = 8 * 1024 * 1024;
 /** Lines that are read in one turn of the event loop: a millisecond or two. */
 const linesPerTurn = 500;
 
