@@ -2,7 +2,7 @@ import { z } from "zod";
 import { benchmarkBody, benchmarkStatusSchema } from "../../benchmarks/schemas.ts";
 import type { DaemonServices } from "../../services.ts";
 import type { Api } from "../api.ts";
-import { pageQuery, sendPage } from "../paging.ts";
+import { pageQuery, sendPage } from "../list-pages.ts";
 import { nameSchema } from "../schemas/names.ts";
 
 const identifiedParams = z.object({ id: nameSchema.meta({ description: "Of the benchmark" }) });

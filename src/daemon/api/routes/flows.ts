@@ -2,7 +2,7 @@ import { z } from "zod";
 import { flowSummarySchema } from "../../inventory/schemas.ts";
 import type { DaemonServices } from "../../services.ts";
 import type { Api } from "../api.ts";
-import { pageQuery, sendPage } from "../paging.ts";
+import { pageQuery, sendPage } from "../list-pages.ts";
 import { namedParams, nameSchema } from "../schemas/names.ts";
 
 const flowQuery = pageQuery.extend({

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { hostSummarySchema } from "../../inventory/schemas.ts";
 import type { DaemonServices } from "../../services.ts";
 import type { Api } from "../api.ts";
-import { pageQuery, sendPage } from "../paging.ts";
+import { pageQuery, sendPage } from "../list-pages.ts";
 import { namedParams } from "../schemas/names.ts";
 
 /** This host and its peers. */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { tunnelSummarySchema } from "../../inventory/schemas.ts";
 import type { DaemonServices } from "../../services.ts";
 import type { Api } from "../api.ts";
-import { pageQuery, sendPage } from "../paging.ts";
+import { pageQuery, sendPage } from "../list-pages.ts";
 
 /** Tunnels of this host. */
 export function addTunnelRoutes(app: Api, services: () => DaemonServices): void {
