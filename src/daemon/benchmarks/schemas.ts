@@ -18,8 +18,7 @@ export const benchmarkBody = z
     guest: name,
     to: name,
     strategies: unique(z.enum(strategyNames)).default(["lossless"]),
-    /** Of each strategy. */
-    runs: z.int().min(1).max(mostRuns).default(10),
+    runs: z.int().min(1).max(mostRuns).default(10).describe("Of each strategy"),
     load: unique(z.enum(benchmarkLoads)).default(["echo", "stream"]),
     tunnel: z.enum(["auto", ...tunnelKinds]).default("auto"),
   })
@@ -48,16 +47,16 @@ export const benchmarkResultSchema = z.object({
       sessions_broken: figure,
     }),
   ),
-  /** By `A/B`: medians divided by medians. */
-  ratios: z.record(z.string(), z.object({ tcp_echo: figure, tcp_stream: figure })),
+  ratios: z
+    .record(z.string(), z.object({ tcp_echo: figure, tcp_stream: figure }))
+    .describe("By `A/B`: medians divided by medians"),
 });
 
 export type BenchmarkResult = z.output<typeof benchmarkResultSchema>;
 
 /** What the child tells of where it is. */
 export const benchmarkProgressSchema = z.object({
-  /** From 1. */
-  run: z.int().nonnegative(),
+  run: z.int().nonnegative().describe("From 1"),
   runs: z.int().nonnegative(),
   strategy: z.string(),
   remaining_ms: figure,
@@ -77,17 +76,18 @@ export const benchmarkStatusSchema = z
     id: z.string(),
     ...benchmarkBody.shape,
     state: z.enum(["running", "cancelling", "completed", "failed", "cancelled"]),
-    /** Milliseconds since 1970. */
-    started_ms: z.number(),
+    started_ms: z.number().describe("Milliseconds since 1970"),
     ended_ms: z.number().nullable(),
-    /** The run under way, or the last one; null before the first. */
-    progress: benchmarkProgressSchema.nullable(),
-    /** Why it did not complete; null otherwise. */
-    error: benchmarkErrorSchema.nullable(),
-    /** Also of one that did not complete, if any run did; null while it runs. */
-    result: benchmarkResultSchema.nullable(),
-    /** On this host: results.json, runs.csv and report.html, after the first run. */
-    folder: z.string(),
+    progress: benchmarkProgressSchema
+      .nullable()
+      .describe("The run under way, or the last one; null before the first"),
+    error: benchmarkErrorSchema.nullable().describe("Why it did not complete; null otherwise"),
+    result: benchmarkResultSchema
+      .nullable()
+      .describe("Also of one that did not complete, if any run did; null while it runs"),
+    folder: z
+      .string()
+      .describe("On this host: results.json, runs.csv and report.html, after the first run"),
   })
   .meta({ id: "Benchmark" });
 

@@ -8,8 +8,7 @@ const tunnelSupport = z.object({
   kind: z.string().max(32),
   datapath: z.string().max(32),
   supported: z.boolean(),
-  /** Why not; null when it is. */
-  reason: text.nullable(),
+  reason: text.nullable().describe("Why not; null when it is"),
 });
 
 const problem = z.object({ code: z.string().max(64), message: text });
@@ -22,24 +21,25 @@ export const hostDescriptionSchema = z.object({
   versions: z.object({
     sojourn: text,
     protocol: z.int(),
-    /** Null where QEMU is missing or of no use; `problems` says why. */
-    qemu: text.nullable(),
+    qemu: text.nullable().describe("Null where QEMU is missing or of no use; `problems` says why"),
     kernel: text,
   }),
   capacity: z.object({
     cpus: z.int().nonnegative(),
     memory_total_bytes: bytes,
-    /** What can be had without swapping (MemAvailable, proc(5)). */
-    memory_available_bytes: bytes,
+    memory_available_bytes: bytes.describe(
+      "What can be had without swapping (MemAvailable, proc(5))",
+    ),
     accelerator: z.enum(["kvm", "tcg"]).nullable(),
     guests_running: z.int().nonnegative(),
-    /** As the running guests are defined. */
-    guests_memory_bytes: bytes,
+    guests_memory_bytes: bytes.describe("As the running guests are defined"),
     guests_vcpus: z.int().nonnegative(),
   }),
   tunnels: z.array(tunnelSupport).max(64),
-  /** What keeps this host from receiving guests, or needs an operator. */
-  problems: z.array(problem).max(100),
+  problems: z
+    .array(problem)
+    .max(100)
+    .describe("What keeps this host from receiving guests, or needs an operator"),
 });
 
 export type HostDescription = z.output<typeof hostDescriptionSchema>;

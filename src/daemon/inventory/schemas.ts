@@ -9,15 +9,17 @@ const described = hostDescriptionSchema.shape;
 export const hostSummarySchema = z
   .object({
     name: z.string(),
-    /** Its peer API, ADDRESS:PORT. */
-    address: z.string(),
-    /** True for the host that answers. */
-    local: z.boolean(),
+    address: z.string().describe("Its peer API, ADDRESS:PORT"),
+    local: z.boolean().describe("True for the host that answers"),
     reachable: z.boolean(),
-    /** `unknown`: it answers, but is of a release that does not tell. */
-    health: z.enum(["ok", "degraded", "unknown", "unreachable"]),
-    /** Since when `reachable` is what it is, as this daemon has seen it; milliseconds since 1970. */
-    since_ms: z.number(),
+    health: z
+      .enum(["ok", "degraded", "unknown", "unreachable"])
+      .describe("`unknown`: it answers, but is of a release that does not tell"),
+    since_ms: z
+      .number()
+      .describe(
+        "Since when `reachable` is what it is, as this daemon has seen it; milliseconds since 1970",
+      ),
     /** Why it could not be asked; null when it could. */
     error: z
       .object({ code: z.string(), message: z.string(), hint: z.string().nullable() })
@@ -48,17 +50,18 @@ export const tunnelSummarySchema = z
     datapath: z.enum(["kernel", "bpf"]).nullable(),
     local_address: z.string().nullable(),
     remote_address: z.string().nullable(),
-    /** Null where no guest's record tells. */
-    remote_host: z.string().nullable(),
-    /** Largest inner packet in bytes, as wanted. */
-    mtu: count.nullable(),
-    /** Guests whose traffic it carries. */
-    guests: z.array(z.string()),
+    remote_host: z.string().nullable().describe("Null where no guest's record tells"),
+    mtu: count.nullable().describe("Largest inner packet in bytes, as wanted"),
+    guests: z.array(z.string()).describe("Guests whose traffic it carries"),
     wanted: z.boolean(),
-    /** `unwanted`: it is there, and no guest needs it (any more). */
-    state: z.enum(["ok", "missing", "down", "wrong-mtu", "unwanted"]),
-    /** Null where it does not exist; `received` also where the kernel does not count it (the BPF data path). */
-    sent: traffic.nullable(),
+    state: z
+      .enum(["ok", "missing", "down", "wrong-mtu", "unwanted"])
+      .describe("`unwanted`: it is there, and no guest needs it (any more)"),
+    sent: traffic
+      .nullable()
+      .describe(
+        "Null where it does not exist; `received` also where the kernel does not count it (the BPF data path)",
+      ),
     received: traffic.nullable(),
   })
   .meta({ id: "Tunnel" });
@@ -70,31 +73,36 @@ const end = z.object({ address: z.string(), port: port.nullable() });
 /** A flow of a guest's address that this host's kernel tracks. */
 export const flowSummarySchema = z
   .object({
-    /** The kernel's number of it. */
-    id: z.string(),
+    id: z.string().describe("The kernel's number of it"),
     guest: z.string(),
     host: z.string(),
     protocol: z.enum(["tcp", "udp", "icmp", "other"]),
-    /** IANA's number of the protocol. */
-    protocol_number: z.int(),
-    /** Of TCP, as the kernel calls it; null for others. */
-    state: z.string().nullable(),
-    /** TCP past its handshake and before its end; others once packets went both ways. */
-    established: z.boolean(),
-    /** Who began it: a peer (`in`) or the guest (`out`). */
-    direction: z.enum(["in", "out"]),
-    /** As the guest sees both ends. */
-    local: end,
+    protocol_number: z.int().describe("IANA's number of the protocol"),
+    state: z.string().nullable().describe("Of TCP, as the kernel calls it; null for others"),
+    established: z
+      .boolean()
+      .describe("TCP past its handshake and before its end; others once packets went both ways"),
+    direction: z.enum(["in", "out"]).describe("Who began it: a peer (`in`) or the guest (`out`)"),
+    local: end.describe("As the guest sees both ends"),
     remote: end,
-    /** Type and code of the first message, and its identifier; null for other protocols. */
-    icmp: z.object({ type: z.int(), code: z.int(), id: z.int() }).nullable(),
-    /** `source`: the beginner's end is another one for its peer; `destination`: it asked for another end. */
-    nat: z.array(z.object({ kind: z.enum(["source", "destination"]), from: end, to: end })),
-    /** From and to the guest; null unless the kernel counts (net.netfilter.nf_conntrack_acct). */
-    sent: traffic.nullable(),
+    icmp: z
+      .object({ type: z.int(), code: z.int(), id: z.int() })
+      .nullable()
+      .describe("Type and code of the first message, and its identifier; null for other protocols"),
+    nat: z
+      .array(z.object({ kind: z.enum(["source", "destination"]), from: end, to: end }))
+      .describe(
+        "`source`: the beginner's end is another one for its peer; `destination`: it asked for another end",
+      ),
+    sent: traffic
+      .nullable()
+      .describe(
+        "From and to the guest; null unless the kernel counts (net.netfilter.nf_conntrack_acct)",
+      ),
     received: traffic.nullable(),
-    /** Until the kernel forgets it if nothing comes; null for one that hardware carries. */
-    expires_s: count.nullable(),
+    expires_s: count
+      .nullable()
+      .describe("Until the kernel forgets it if nothing comes; null for one that hardware carries"),
   })
   .meta({ id: "Flow" });
 
