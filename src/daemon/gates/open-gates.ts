@@ -1,62 +1,81 @@
 import { readFile, stat } from "node:fs/promises";
 import { preconditionError, SojournError } from "../../platform/errors.ts";
+import type { Logger } from "../../platform/log.ts";
+import { checkProgram } from "../hooks/program.ts";
 import { HookSender } from "../hooks/send.ts";
 import { keyOfSecret } from "../hooks/signature.ts";
 import type { TargetPolicy } from "../hooks/targets.ts";
-import { askByHttp } from "./ask-by-http.ts";
+import { askByHttp, type HttpGate } from "./ask-by-http.ts";
 import { askProgram } from "./ask-program.ts";
 import type { GateSection } from "./config.ts";
 import type { ConfiguredGate } from "./configured-gate.ts";
-import { type GateObserver, type HostGate, HostGates } from "./host-gates.ts";
+import { type GateObserver, HostGates } from "./host-gates.ts";
+import { NoAnswer } from "./no-answer.ts";
 
 /** Questions under way at the same time; a sender of their own, so that no webhook keeps a migration waiting. */
 const concurrency = 64;
 
-/**
- * The gates of a configuration, with the secrets and certificates it names.
- * @throws SojournError `SOJ_GATE_INVALID` for a secret or certificate that cannot be read or that others can read, and a
- * target that the policy refuses: a gate that cannot be asked is a fault of the configuration, not of a migration.
- */
-export async function openGates(
-  sections: readonly GateSection[],
-  policy: TargetPolicy,
-  observe?: GateObserver,
-): Promise<HostGates> {
-  const sender = new HookSender({ policy, concurrency });
-  const open = (section: GateSection) =>
-    openGate(section, sender, policy).catch((cause: unknown) => {
-      throw invalid(section, cause);
-    });
-  return new HostGates(await Promise.all(sections.map(open)), observe);
+export interface GateOptions {
+  policy: TargetPolicy;
+  logger: Logger;
+  observe?: GateObserver;
 }
 
-async function openGate(
-  section: GateSection,
-  sender: HookSender,
-  policy: TargetPolicy,
-): Promise<HostGate> {
-  const { name, points, guests, deadline_ms: deadlineMs, on_no_answer: onNoAnswer } = section;
-  return {
-    name,
-    points,
-    guests,
-    deadlineMs,
-    onNoAnswer,
-    ask: await askerOf(section, sender, policy),
+/**
+ * The gates of a configuration. One that cannot be asked as it is configured gets an alarm in the log and answers
+ * nothing: the daemon starts all the same, since a guest may wait for it.
+ */
+export function openGates(
+  sections: readonly GateSection[],
+  { policy, logger, observe }: GateOptions,
+): HostGates {
+  const sender = new HookSender({ policy, concurrency });
+  const gates = sections.map((section) => {
+    checkGate(section, policy).catch((error: unknown) =>
+      logger.error({ gate: section.name, err: error }, "alarm: a gate cannot be asked"),
+    );
+    const { name, points, guests, deadline_ms, on_no_answer } = section;
+    const fixed = { name, points, guests, deadlineMs: deadline_ms, onNoAnswer: on_no_answer };
+    return { ...fixed, ask: askerOf(section, sender) };
+  });
+  return new HostGates(gates, observe);
+}
+
+/**
+ * Whether a gate can be asked: its program, or its secret, certificates and target. Asks nobody.
+ * @throws SojournError `SOJ_GATE_INVALID`.
+ */
+export async function checkGate(section: GateSection, policy: TargetPolicy): Promise<void> {
+  const { name, exec, url } = section;
+  try {
+    if (exec !== undefined) return await checkProgram(exec);
+    policy.checkUrl(url ?? "");
+    await httpGate(section);
+  } catch (cause) {
+    const hint = cause instanceof SojournError ? cause.hint : null;
+    throw preconditionError("SOJ_GATE_INVALID", `gate ${name}: ${(cause as Error).message}`, {
+      cause,
+      hint: hint ?? "mend it, or its [[gates]] in sojourn.toml",
+    });
+  }
+}
+
+function askerOf(section: GateSection, sender: HookSender): ConfiguredGate["ask"] {
+  const { exec } = section;
+  if (exec !== undefined) return (...asked) => askProgram(exec, ...asked);
+  return async (...asked) => {
+    // Read each time: a secret can be replaced while the daemon runs.
+    const gate = await httpGate(section).catch((cause: unknown) => {
+      throw new NoAnswer((cause as Error).message, { cause });
+    });
+    return await askByHttp(sender, gate, ...asked);
   };
 }
 
-async function askerOf(
-  { url, exec, secret_file, ca }: GateSection,
-  sender: HookSender,
-  policy: TargetPolicy,
-): Promise<ConfiguredGate["ask"]> {
-  if (exec !== undefined) return (...asked) => askProgram(exec, ...asked);
+async function httpGate({ url, secret_file, ca }: GateSection): Promise<HttpGate> {
   if (url === undefined || secret_file === undefined) throw new Error("neither url nor exec");
-  policy.checkUrl(url);
   const key = keyOfSecret(await readSecret(secret_file));
-  const gate = { url, key, ...(ca === undefined ? {} : { ca: await readFile(ca, "utf8") }) };
-  return (...asked) => askByHttp(sender, gate, ...asked);
+  return { url, key, ...(ca === undefined ? {} : { ca: await readFile(ca, "utf8") }) };
 }
 
 /** Only for its owner's eyes. */
@@ -64,12 +83,4 @@ async function readSecret(path: string): Promise<string> {
   const { mode } = await stat(path);
   if ((mode & 0o077) !== 0) throw new Error(`${path} can be read by others: chmod 0600 ${path}`);
   return await readFile(path, "utf8");
-}
-
-function invalid({ name }: GateSection, cause: unknown): SojournError {
-  const hint = cause instanceof SojournError ? cause.hint : null;
-  return preconditionError("SOJ_GATE_INVALID", `[[gates]] ${name}: ${(cause as Error).message}`, {
-    cause,
-    hint: hint ?? "mend it in sojourn.toml, or take the gate out",
-  });
 }

@@ -9,6 +9,7 @@ import { gatesSection } from "../../../../src/daemon/gates/config.ts";
 import { openGates } from "../../../../src/daemon/gates/open-gates.ts";
 import { TargetPolicy } from "../../../../src/daemon/hooks/targets.ts";
 import type { GateNote } from "../../../../src/migrator/gates.ts";
+import { createLogger } from "../../../../src/platform/log.ts";
 import { question } from "./support.ts";
 
 const program = fileURLToPath(
@@ -48,7 +49,11 @@ async function asked(
   hear: (note: GateNote) => void = () => {},
 ): Promise<GateNote[]> {
   const section = { name: "window", points: ["armed"], url, secret_file, deadline_ms: 8_000 };
-  const gates = await openGates(gatesSection.parse([section]), new TargetPolicy(["127.0.0.1"]));
+  const policy = new TargetPolicy(["127.0.0.1"]);
+  const gates = openGates(gatesSection.parse([section]), {
+    policy,
+    logger: createLogger("silent"),
+  });
   const told: GateNote[] = [];
   const signal = new AbortController().signal;
   const tell = (note: GateNote) => {

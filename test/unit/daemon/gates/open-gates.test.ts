@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type GateSection, gatesSection } from "../../../../src/daemon/gates/config.ts";
-import { openGates } from "../../../../src/daemon/gates/open-gates.ts";
+import { checkGate, openGates } from "../../../../src/daemon/gates/open-gates.ts";
 import { TargetPolicy } from "../../../../src/daemon/hooks/targets.ts";
 import type { GateNote } from "../../../../src/migrator/gates.ts";
+import type { SojournError } from "../../../../src/platform/errors.ts";
+import { createLogger } from "../../../../src/platform/log.ts";
 import { question } from "./support.ts";
 
 const policy = new TargetPolicy(["127.0.0.0/8"]);
@@ -22,6 +24,15 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function sections(...given: object[]): GateSection[] {
   return gatesSection.parse(given.map((each) => ({ name: "board", points: ["armed"], ...each })));
+}
+
+/** Asks all gates of a configuration once; what was told. */
+async function heardOf(given: readonly GateSection[]): Promise<GateNote[]> {
+  const gates = openGates(given, { policy, logger: createLogger("silent") });
+  const told: GateNote[] = [];
+  const never = new AbortController().signal;
+  await gates.ask(question, never, (note) => told.push(note)).catch(() => {});
+  return told;
 }
 
 const faults = (...given: object[]) => {
@@ -58,29 +69,33 @@ describe("the configuration of gates", () => {
     expect(faults(...given).join("\n")).toMatch(fault);
   });
 
-  test("a gate that could never be asked is a fault at the start", async () => {
-    const gate = (change: object) => ({
-      ...{ url: "https://127.0.0.1/", secret_file: secret },
-      ...change,
-    });
-    const opening = (change: object, allowed = policy) =>
-      openGates(sections(gate(change)), allowed).then(
-        () => "opened",
-        (error: unknown) => (error as Error).message,
+  test("a gate that cannot be asked is known at the start, and its default counts", async () => {
+    const checked = (change: object, allowed = policy) => {
+      const [section] = sections({ url: "https://127.0.0.1/", secret_file: secret, ...change });
+      return checkGate(section as GateSection, allowed).then(
+        () => "can be asked",
+        ({ code, message }: SojournError) => `${code}: ${message}`,
       );
-    expect(await opening({})).toBe("opened");
-    expect(await opening({ secret_file: join(folder, "none") })).toMatch(/board: ENOENT/);
-    expect(await opening({ ca: join(folder, "none") })).toMatch(/board: ENOENT/);
-    expect(await opening({}, new TargetPolicy())).toMatch(/nothing is sent to/);
+    };
+    expect(await checked({})).toBe("can be asked");
+    expect(await checked({ secret_file: join(folder, "none") })).toMatch(
+      /^SOJ_GATE_INVALID.*ENOENT/,
+    );
+    expect(await checked({ ca: join(folder, "none") })).toMatch(/board: ENOENT/);
+    expect(await checked({}, new TargetPolicy())).toMatch(/nothing is sent to/);
     const open = join(folder, "open");
     writeFileSync(open, "a secret of enough bytes\n");
     chmodSync(open, 0o640);
-    expect(await opening({ secret_file: open })).toMatch(/can be read by others/);
+    expect(await checked({ secret_file: open })).toMatch(/can be read by others/);
     const short = join(folder, "short");
-    writeFileSync(short, "short", { mode: 0o600 });
-    const message = await opening({ secret_file: short });
-    expect(message).toMatch(/shorter than 16 bytes/);
-    expect(message).not.toContain("short\n");
+    writeFileSync(short, "hunter2", { mode: 0o600 });
+    expect(await checked({ secret_file: short })).toMatch(/shorter than 16 bytes/);
+    expect(await checked({ secret_file: short })).not.toContain("hunter2");
+
+    const url = "https://127.0.0.1/";
+    const told = await heardOf(sections({ url, secret_file: short, on_no_answer: "allow" }));
+    expect(told.at(-1)).toMatchObject({ decision: "allow", answered: false });
+    expect(told.at(-1)?.reason).toMatch(/shorter than 16 bytes/);
   });
 });
 
@@ -88,11 +103,7 @@ describe("a program as a gate", () => {
   async function outcomeOf(script: string, deadline_ms = 5_000): Promise<GateNote | undefined> {
     const exec = join(folder, "gate");
     writeFileSync(exec, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    const gates = await openGates(sections({ exec, deadline_ms }), policy);
-    const told: GateNote[] = [];
-    const never = new AbortController().signal;
-    await gates.ask(question, never, (note) => told.push(note)).catch(() => {});
-    return told.at(-1);
+    return (await heardOf(sections({ exec, deadline_ms }))).at(-1);
   }
 
   test("reads the question and prints its answer", async () => {
@@ -121,8 +132,8 @@ describe("a program as a gate", () => {
     const exec = join(folder, "gate");
     writeFileSync(exec, "#!/bin/sh\n", { mode: 0o755 });
     chmodSync(exec, 0o777);
-    const gates = await openGates(sections({ exec }), policy);
-    const never = new AbortController().signal;
-    await expect(gates.ask(question, never, () => {})).rejects.toThrow(/is not run: others/);
+    const told = await heardOf(sections({ exec }));
+    expect(told.at(-1)).toMatchObject({ decision: "deny", answered: false });
+    expect(told.at(-1)?.reason).toMatch(/is not run: others/);
   });
 });
