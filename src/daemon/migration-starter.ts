@@ -68,6 +68,7 @@ export class MigrationStarter {
     const peer = this.#peer(request.to);
     const theirs = await peer.call("plan-incoming", preparationOf(this.#context, task, facts));
     const ours = await this.#context.network.plan(outgoingRecord(this.#context, task, facts));
+    const gates = this.#context.gates.of(request.guest);
     return {
       type: "plan",
       guest: request.guest,
@@ -83,6 +84,7 @@ export class MigrationStarter {
           lines: [await this.#switchLine(task, before)],
         },
       ],
+      ...(gates.length === 0 ? {} : { gates }),
       warnings: [],
     };
   }

@@ -1,4 +1,5 @@
 import type { GateEvent, PhaseEvent, ProgressEvent } from "../migrator/events.ts";
+import type { PlannedGate } from "../migrator/gates.ts";
 import type { Phase } from "../migrator/phases.ts";
 import type { MigrationReport } from "../migrator/report.ts";
 import type { Resolution } from "../migrator/resolutions.ts";
@@ -81,6 +82,8 @@ export interface MigrationPlan {
   tunnel: string;
   /** `when`: before the guest is touched, or the one change of the switchover. */
   hosts: { host: string; when: "prepare" | "switchover"; lines: PlanLine[] }[];
+  /** Who is asked whether it may go on, and where; absent when nobody is. */
+  gates?: PlannedGate[];
   warnings: string[];
 }
 

@@ -31,10 +31,18 @@ export interface GateNote {
   waitedMs: number;
 }
 
+/** A gate that a migration will ask. */
+export interface PlannedGate {
+  gate: string;
+  points: GatePoint[];
+}
+
 /** Whoever has a say in whether migrations go on. */
 export interface Gates {
   /** Whether anybody is to be asked. Quick: with nobody to ask a migration loses no time. */
   concerns(point: GatePoint, guest: string): boolean;
+  /** Who is asked about a guest, and where: for plans. */
+  of(guest: string): PlannedGate[];
   /**
    * Resolves once all gates of this point allow the migration; `tell` is called for each thing that is heard.
    * @throws DeniedByGate as soon as one denies it; the signal's reason.
@@ -43,7 +51,7 @@ export interface Gates {
 }
 
 /** For a host without gates. */
-export const noGates: Gates = { concerns: () => false, ask: async () => {} };
+export const noGates: Gates = { concerns: () => false, of: () => [], ask: async () => {} };
 
 /** Code of a migration that a gate has denied: nobody but its owner can make it pass. */
 export const deniedByGate = "SOJ_DENIED_BY_GATE";

@@ -82,6 +82,7 @@ export const mutants = {
     leadsTo: /was denied, and is completed/,
     gates: (gates) => ({
       concerns: (point, guest) => gates.concerns(point, guest),
+      of: (guest) => gates.of(guest),
       ask: (...asked) => gates.ask(...asked).catch(() => {}),
     }),
   },

@@ -40,6 +40,10 @@ export function describePlan(plan: MigrationPlan): string {
       lines.push(command, ...(undo === null ? [] : [asComment(`  undo: ${undo}`)]));
     }
   }
+  const gates = plan.gates ?? [];
+  if (gates.length > 0) lines.push("");
+  for (const { gate, points } of gates)
+    lines.push(`# gate ${gate} is asked at ${points.join(", ")}`);
   if (plan.warnings.length > 0)
     lines.push("", ...plan.warnings.map((text) => `# warning: ${text}`));
   return lines.join("\n");

@@ -4,6 +4,7 @@ import {
   type GatePoint,
   type GateQuestion,
   type Gates,
+  type PlannedGate,
 } from "../../migrator/gates.ts";
 import { coversGuest } from "./config.ts";
 import { type ConfiguredGate, decisionOf } from "./configured-gate.ts";
@@ -30,6 +31,12 @@ export class HostGates implements Gates {
 
   concerns(point: GatePoint, guest: string): boolean {
     return this.#gates.some((gate) => isAsked(gate, point, guest));
+  }
+
+  of(guest: string): PlannedGate[] {
+    return this.#gates
+      .filter(({ guests }) => coversGuest(guests, guest))
+      .map(({ name, points }) => ({ gate: name, points: [...points] }));
   }
 
   async ask(

@@ -37,6 +37,7 @@ export class FakeGates {
     );
     return {
       concerns: (point, guest) => this.areAsked && gates.concerns(point, guest),
+      of: (guest) => gates.of(guest),
       ask: (...asked) => gates.ask(...asked),
     };
   }

@@ -1,7 +1,7 @@
 import type { GuestEvent, GuestInstance } from "../../../src/hypervisor/hypervisor.ts";
 import { Afterwards } from "../../../src/migrator/afterwards.ts";
 import type { GateEvent } from "../../../src/migrator/events.ts";
-import type { GatePoint, GateQuestion, Gates } from "../../../src/migrator/gates.ts";
+import type { GatePoint, GateQuestion, Gates, PlannedGate } from "../../../src/migrator/gates.ts";
 import { initialFacts } from "../../../src/migrator/initial-facts.ts";
 import type { MigrationFacts, SourceContext } from "../../../src/migrator/source-context.ts";
 import { Timeline } from "../../../src/migrator/timeline.ts";
@@ -21,6 +21,10 @@ export class OpenGates implements Gates {
 
   concerns(point: GatePoint): boolean {
     return this.#points.includes(point);
+  }
+
+  of(): PlannedGate[] {
+    return [{ gate: "board", points: [...this.#points] }];
   }
 
   async ask(question: GateQuestion, _signal: AbortSignal, tell: Parameters<Gates["ask"]>[2]) {

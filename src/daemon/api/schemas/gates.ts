@@ -13,3 +13,8 @@ export const gateResultSchema = z
     at_ms: z.number(),
   })
   .meta({ id: "GateResult" });
+
+/** A gate that a migration will ask. */
+export const plannedGateSchema = z
+  .object({ gate: z.string(), points: z.array(z.enum(gatePoints)) })
+  .meta({ id: "PlannedGate" });

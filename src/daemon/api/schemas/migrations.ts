@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { phases } from "../../../migrator/phases.ts";
+import { plannedGateSchema } from "./gates.ts";
 
 const planLine = z.object({ command: z.string(), undo: z.string().nullable() });
 
@@ -44,6 +45,9 @@ export const planSchema = z
         lines: z.array(planLine),
       }),
     ),
+    gates: z
+      .exactOptional(z.array(plannedGateSchema))
+      .meta({ description: "Who is asked whether it may go on; absent when nobody is" }),
     warnings: z.array(z.string()),
   })
   .meta({ id: "MigrationPlan" });

@@ -187,6 +187,8 @@ describe("several gates at one point", () => {
     expect(host.concerns("armed", "web1")).toBe(false);
     expect(host.concerns("armed", "db7")).toBe(true);
     expect(host.concerns("planned", "web1")).toBe(true);
+    expect(host.of("web1")).toEqual([{ gate: "board", points: ["planned", "prepared"] }]);
+    expect(host.of("db7")).toHaveLength(2);
   });
 
   test.each([
