@@ -39,6 +39,10 @@ function factsOf(report: MigrationReport): [string, string][] {
   }
   if (step !== null) facts.push(["guest clock step", milliseconds(step)]);
   if (flows !== null) facts.push(["flows", `${flows.survived} of ${flows.established} survived`]);
+  for (const { gate, point, decision, answered, reason } of report.gates ?? []) {
+    const why = reason === null ? "" : `: ${reason}`;
+    facts.push([`gate ${gate} at ${point}`, `${decision}${answered ? "" : " by default"}${why}`]);
+  }
   if (report.budget_ms !== null) {
     const verdict = { true: "kept", false: "exceeded", null: "not judged" };
     facts.push(["budget", `${report.budget_ms} ms, ${verdict[`${report.within_budget}`]}`]);

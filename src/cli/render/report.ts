@@ -82,7 +82,7 @@ function details(report: MigrationReport): string[] {
   if (report.strategy !== undefined) facts.push(`strategy ${report.strategy}`);
   if (flows !== null) facts.push(`${flows.survived} of ${flows.established} flows survived`);
   if (report.budget_ms !== null) facts.push(`budget ${report.budget_ms} ms ${verdict(report)}`);
-  lines.push(`  ${facts.join("; ")}`, ...clocks(report), ...drops(report));
+  lines.push(`  ${facts.join("; ")}`, ...clocks(report), ...drops(report), ...gates(report));
   return [lines.join("\n")];
 }
 
@@ -96,6 +96,14 @@ function clocks({ to, clock_offset_ms: offset, clock_error_ms: error }: Migratio
 function drops({ to, packets_dropped: dropped }: MigrationReport): string[] {
   if (dropped === null || dropped === 0) return [];
   return [`  warning: ${dropped} packets for the guest found its queue on ${to} full and are lost`];
+}
+
+function gates({ gates = [] }: MigrationReport): string[] {
+  return gates.map(({ gate, point, decision, answered, reason, waited_ms }) => {
+    const by = answered ? "" : " by default";
+    const why = reason === null ? "" : `: ${reason}`;
+    return `  gate ${gate} at ${point}: ${decision}${by} after ${duration(waited_ms)}${why}`;
+  });
 }
 
 function verdict({ within_budget }: MigrationReport): string {
