@@ -39,6 +39,8 @@ export function createDaemonClient(socketPath: string = defaultSocketPath()): Da
     health: () => call("GET", "/healthz"),
     ...inventoryClient(call),
     doctor: () => call<DoctorCheck[]>("GET", "/v1/doctor"),
+    examinePeer: (peer) =>
+      call<DoctorCheck[]>("POST", `/v1/doctor/peers/${encodeURIComponent(peer)}`),
     listGuests: () => call<GuestSummary[]>("GET", "/v1/guests"),
     showGuest: (name) => call<GuestSummary>("GET", guest(name)),
     startGuest: (name) => call<GuestSummary>("POST", guest(name, "/start")),

@@ -28,6 +28,8 @@ import { createTunnels } from "../tunnels/tunnels.ts";
 import { openBenchmarks } from "./benchmarks/open.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
+import { doctorProcedures } from "./doctor/pair/procedures.ts";
+import { Doctor } from "./doctor/services.ts";
 import { EventFeed } from "./event-feed.ts";
 import { openGates } from "./gates/open-gates.ts";
 import { TargetPolicy } from "./hooks/targets.ts";
@@ -51,6 +53,7 @@ import { prepareUnderlays } from "./underlays.ts";
 export const procedures = {
   ...{ ...baseProcedures, ...hostProcedures },
   ...{ ...migrationProcedures, ...delegationProcedures },
+  ...doctorProcedures,
 };
 
 export interface DaemonContext {
@@ -138,9 +141,15 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const resolutions = new Resolutions({ context: source, migrations, destinations, notices });
   const starter = new MigrationStarter({ config, context: source, migrations, tunnels, peer });
 
+  const isGuestStanding = () => migrations.underWay().isGuestStanding;
+  const doctor = stack.use(
+    new Doctor({ config, tunnels, network, records, peer, isGuestStanding, logger }),
+  );
+
   await recoverHost(source, migrations, destinations, async () => {
     await removeBarrierLeftovers();
     await tunnels.removeProbeLeftovers();
+    await doctor.removeLeftovers();
     await prepareUnderlays(tunnels, config, logger);
   });
   const openWatch = (onChange: () => void) => openKernelWatch({ logger, onChange });
@@ -166,12 +175,15 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     peer,
     observation,
     doctor: async () => [],
+    doctor: doctor.services,
   });
   const handlers = {
     ...baseHandlers(config, capabilities),
     ...inventory.handlers,
     ...destinations.handlers(),
     ...delegationHandlers(starter, starts, migrations, records, observation),
+    ...delegationHandlers(starter, starts, migrations, records),
+    ...doctor.handlers(),
   };
   stack.defer(async () => {
     await migrations.windDown(windDownMs);

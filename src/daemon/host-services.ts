@@ -19,7 +19,6 @@ import type { Mirrors } from "./mirrors.ts";
 import type { Observation } from "./observe.ts";
 import {
   type DaemonServices,
-  type DoctorCheck,
   listedMigrations,
   type MigrationEvent,
   type MigrationStatus,
@@ -43,6 +42,7 @@ export interface HostServicesOptions {
   peer: (host: string) => PeerCaller<typeof procedures>;
   observation: Pick<Observation, "continueTrace" | "noteMeasured">;
   doctor: () => Promise<DoctorCheck[]>;
+  doctor: Pick<DaemonServices, "doctor" | "examinePeer">;
 }
 
 /** The services around guests and migrations. */
@@ -159,7 +159,7 @@ export function createHostServices(options: HostServicesOptions): HostServices {
       return merged;
     },
     getThroughput: async (id) => migrations.get(id).throughput ?? null,
-    doctor: options.doctor,
+    ...options.doctor,
   };
 }
 

@@ -105,10 +105,25 @@ export type FlowResults = MigrationReport["flows"];
 
 /** One check of `doctor`. */
 export interface DoctorCheck {
+  /** Stable, for programs; the same for each subject. */
+  id: string;
+  /** Which of several it is about: a bridge, a peer, a guest; null where there is only one. */
+  subject: string | null;
+  /** The host that it is about; null where the configuration does not tell its name. */
+  host: string | null;
+  /** For people. */
   name: string;
-  result: "ok" | "warn" | "fail";
+  /** `skipped`: could not be checked; `detail` says why. */
+  result: "ok" | "warn" | "fail" | "skipped";
   detail: string;
+  /** Why it matters; null when it is in order. */
+  why: string | null;
+  /** What to do, in words; null when it is in order. */
   hint: string | null;
+  /** What to do, as lines for a shell on `host`; null where no command can do it. */
+  mend: string | null;
+  /** Whether `--fix` runs `mend`. */
+  fixable: boolean;
 }
 
 /**
@@ -154,4 +169,9 @@ export interface DaemonServices extends InventoryServices, BenchmarkServices {
 
   /** The checks that only the running daemon can make. */
   doctor(): Promise<DoctorCheck[]>;
+  /**
+   * Whether tunnels to this peer carry full-size packets both ways: each kind is made for a moment, unless a migration
+   * is under way. @throws SojournError `SOJ_HOST_UNKNOWN`, or what the peer or the network said.
+   */
+  examinePeer(peer: string): Promise<DoctorCheck[]>;
 }

@@ -144,6 +144,12 @@ export class HostNetwork {
     return lines;
   }
 
+  /** What `repair` would find, as lines a person can read; changes nothing. @throws SojournError as `repair` does. */
+  async differences(): Promise<string[]> {
+    using _held = await this.#lock.acquire();
+    return await this.#differences();
+  }
+
   /** False while somebody changes the network, and while nobody may. */
   get isAtRest(): boolean {
     return !this.#lock.isBusy && !this.#postponements.areInForce;

@@ -98,6 +98,7 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
     getThroughput: async () => null,
     doctor: async () => [],
     ...fakeInventory(),
+    examinePeer: async () => [],
     ...changes,
   };
 }

@@ -1,46 +1,144 @@
-import { SojournError } from "../../platform/errors.ts";
-import { createDaemonClient } from "../client.ts";
+import { preconditionError, SojournError } from "../../platform/errors.ts";
+import { createDaemonClient, type DaemonClient } from "../client.ts";
 import { type DaemonConfig, loadConfig, socketPath } from "../config.ts";
+import { createPeerClient } from "../peer-client.ts";
+import { baseProcedures } from "../procedures.ts";
 import type { DoctorCheck } from "../services.ts";
-import { attempt, ok, warn } from "./check.ts";
-import { checkHost } from "./host.ts";
-import { checkIdentity } from "./identity.ts";
-import { checkPeers } from "./peers.ts";
+import { attempt, fail, ok, onHost, skipped, type Topic, warn } from "./check.ts";
+import { validDefinitions } from "./files/guests.ts";
+import { examineBareMachine, examineMachine } from "./machine.ts";
+import { checkGuestsThere } from "./pair/guests.ts";
+import { checkOffset, checkPair, checkThere, greet, peerTopic } from "./pair/peer.ts";
+import { checkPortsHere, checkPortsThere } from "./pair/ports.ts";
+import { doctorProcedures } from "./pair/procedures.ts";
+
+const configuration: Topic = {
+  id: "configuration",
+  why: "Without a configuration that is right the daemon does not start.",
+};
+
+/** What `doctor` has found. */
+export interface Examination {
+  /** This host's name; null where the configuration does not tell it. */
+  host: string | null;
+  checks: DoctorCheck[];
+}
 
 /**
- * Everything that can be checked from outside the daemon, whether it runs or not.
+ * Everything that can be checked of this host, whether its daemon runs or not, and of its peers: all of them briefly,
+ * or one of them thoroughly.
  * @throws SojournError `SOJ_UNKNOWN_HOST` when `peer` is not configured.
  */
-export async function examineHost(configPath: string, peer?: string): Promise<DoctorCheck[]> {
+export async function examineHost(configPath: string, peer?: string): Promise<Examination> {
   let config: DaemonConfig | null = null;
-  const configChecks = await attempt("configuration", async () => {
+  const configChecks = await attempt(configuration, async () => {
     config = await loadConfig(configPath);
-    return ok("configuration", configPath);
+    return ok(configuration, configPath);
   });
-  if (config === null) return [...configChecks, ...(await checkHost("/run/sojourn"))];
-  return [...configChecks, ...(await examineConfigured(config, peer))];
+  if (config === null) {
+    return { host: null, checks: [...configChecks, ...(await examineBareMachine())] };
+  }
+  return examineConfigured(config, configChecks, peer);
 }
 
-async function examineConfigured(config: DaemonConfig, peer?: string): Promise<DoctorCheck[]> {
-  const peers = checkPeers(config, peer);
-  const [host, identity, peerChecks, daemon] = await Promise.all([
-    checkHost(config.paths.run),
-    checkIdentity(config),
-    peers,
-    checkDaemon(config),
-  ]);
-  return [...host, ...identity, ...daemon, ...peerChecks];
-}
-
-async function checkDaemon(config: DaemonConfig): Promise<DoctorCheck[]> {
+async function examineConfigured(
+  config: DaemonConfig,
+  configChecks: readonly DoctorCheck[],
+  peer: string | undefined,
+): Promise<Examination> {
+  const host = config.host.name;
+  refuseUnknown(config, peer);
   const client = createDaemonClient(socketPath(config));
+  const daemon = await findDaemon(client);
+  const own = [
+    ...configChecks,
+    ...(await examineMachine(config, daemon.pid)),
+    daemon.check,
+    ...(daemon.pid === null ? [] : await client.doctor()),
+  ];
+  const names = peer === undefined ? [...config.peers.keys()] : [peer];
+  const thorough = peer !== undefined;
+  const pairs = await Promise.all(names.map((name) => examinePeer(config, name, thorough, daemon)));
+  return { host, checks: onHost(host, [...own, ...pairs.flat()]) };
+}
+
+interface Daemon {
+  pid: number | null;
+  check: DoctorCheck;
+  client: DaemonClient;
+}
+
+async function findDaemon(client: DaemonClient): Promise<Daemon> {
+  const topic: Topic = {
+    id: "daemon",
+    why: "Guests of this host are started, moved and thawed by its daemon.",
+  };
   try {
     const { pid } = await client.health();
-    return [ok("daemon", `runs (pid ${pid})`), ...(await client.doctor())];
+    return { pid, client, check: ok(topic, `runs (pid ${pid})`) };
   } catch (error) {
-    if (error instanceof SojournError) {
-      return [warn("daemon", error.message, error.hint ?? "look at its log")];
-    }
-    throw error;
+    if (!(error instanceof SojournError)) throw error;
+    const remedy = { hint: error.hint, mend: "systemctl start sojourn" };
+    return { pid: null, client, check: warn(topic, error.message, remedy) };
   }
+}
+
+function refuseUnknown(config: DaemonConfig, peer: string | undefined): void {
+  if (peer === undefined || config.peers.has(peer)) return;
+  throw preconditionError("SOJ_UNKNOWN_HOST", `${peer} is not a peer of ${config.host.name}`, {
+    httpStatus: 404,
+    hint: `configured are: ${[...config.peers.keys()].join(", ") || "none"}`,
+  });
+}
+
+const procedures = { ...baseProcedures, ...doctorProcedures };
+
+async function examinePeer(
+  config: DaemonConfig,
+  name: string,
+  thorough: boolean,
+  daemon: Daemon,
+): Promise<DoctorCheck[]> {
+  const address = config.peers.get(name);
+  if (address === undefined) return [];
+  return attempt(peerTopic(name), async () => {
+    using peer = await createPeerClient({ peer: name, address, tls: config.peerApi, procedures });
+    const greeting = await greet(config, peer).catch((error: unknown) => {
+      if (error instanceof SojournError) return error;
+      throw error;
+    });
+    if (greeting instanceof SojournError) return [unanswered(name, greeting)];
+    const { facts, check } = greeting;
+    const clock = await checkOffset(peer);
+    if (!thorough) return [check, ...clock];
+    return [
+      check,
+      ...clock,
+      ...(await checkPair(config, peer, facts)),
+      await checkPortsThere(peer, facts.underlayAddress),
+      await checkPortsHere(peer, config.host.underlayAddress),
+      ...(await checkGuestsThere(peer, validDefinitions(config))),
+      ...(await examineTunnels(name, daemon)),
+      ...(await checkThere(peer)),
+    ];
+  });
+}
+
+function unanswered(peer: string, error: SojournError): DoctorCheck {
+  const refused = error.code === "SOJ_PEER_REFUSED";
+  return fail(peerTopic(peer), error.message, {
+    hint: error.hint,
+    ...(refused ? {} : { mend: `systemctl start sojourn  # on ${peer}` }),
+  });
+}
+
+/** Tunnels are made by the daemon alone, which knows when nobody's guest is moving. */
+async function examineTunnels(peer: string, daemon: Daemon): Promise<DoctorCheck[]> {
+  const topic: Topic = {
+    ...{ id: "peer-tunnels", subject: peer },
+    why: "A guest's packets travel in a tunnel, which firewalls often do not know.",
+  };
+  if (daemon.pid === null)
+    return [skipped(topic, "this host's daemon, which makes tunnels, does not run")];
+  return attempt(topic, () => daemon.client.examinePeer(peer));
 }

@@ -24,6 +24,8 @@ const preparation = {
   lands_late: false,
 };
 
+const pathEnd = { kind: "ipip", underlay_address: "172.16.1.2", nonce: "0".repeat(32) };
+
 /** A request of each procedure as a source of this version sends it. */
 const requests: Record<string, Record<string, unknown>> = {
   clock: {},
@@ -50,6 +52,15 @@ const requests: Record<string, Record<string, unknown>> = {
   "delegate-plan": { guest: "web1", to: "host-a", tunnel: "auto" },
   "delegated-events": { id: "m1", from: 0, wait_ms: 0 },
   "delegated-cancel": { id: "m1" },
+  "doctor-host": {},
+  "doctor-call-back": {},
+  "doctor-listen": { place: "first", nonce: "0".repeat(32) },
+  "doctor-connect": { port: 32_768, nonce: "0".repeat(32) },
+  "doctor-guest": { definition: preparation.definition },
+  "doctor-path-open": pathEnd,
+  "doctor-path-send": { ...pathEnd, bytes: 1480 },
+  "doctor-path-count": pathEnd,
+  "doctor-path-close": pathEnd,
 };
 
 /** Answered, or refused with a typed error that is not a fault of ours; bounded either way. */
@@ -122,7 +133,7 @@ test("any bytes to any procedure are refused, and nothing is allocated for them"
 });
 
 /** What may be asked without saying anything. */
-const askable = new Set(["clock", "hypervisor", "describe-host"]);
+const askable = new Set(["clock", "hypervisor", "describe-host", "doctor-call-back"]);
 
 test("huge and deep bodies are refused", async () => {
   const deep = `${'{"definition":'.repeat(3_000)}1${"}".repeat(3_000)}`;

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { procedures } from "../../../src/daemon/compose.ts";
 import type { DaemonConfig } from "../../../src/daemon/config.ts";
 import { delegationHandlers } from "../../../src/daemon/delegation.ts";
+import { doctorHandlers } from "../../../src/daemon/doctor/pair/handlers.ts";
+import { PathEnds } from "../../../src/daemon/doctor/pair/path-end.ts";
 import { IdempotentStarts } from "../../../src/daemon/idempotency.ts";
 import type { HostDescription } from "../../../src/daemon/inventory/host-description.ts";
 import { startPeerServer } from "../../../src/daemon/peer-server.ts";
@@ -18,6 +20,7 @@ import { Migrations } from "../../../src/migrator/migrations.ts";
 import { RecordStore } from "../../../src/migrator/record-store.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
 import { delay } from "../../../src/platform/clock.ts";
+import { preconditionError } from "../../../src/platform/errors.ts";
 import { AsyncLock } from "../../../src/platform/lock.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import type { ProcedureHandlers } from "../../../src/platform/procedures.ts";
@@ -173,6 +176,7 @@ export class PeerHost implements AsyncDisposable {
       host: hostB,
       guestNetworks: hostB.guestNetworks,
       migration: { tls: true },
+      peers: new Map(),
     } as unknown as DaemonConfig;
     return {
       ...baseHandlers(config, async () => ({ version: "10.0", accelerator: "tcg" })),
@@ -180,6 +184,19 @@ export class PeerHost implements AsyncDisposable {
       ...destinations.handlers(),
       ...delegationHandlers(starter as never, starts, migrations, this.records, {
         continueTrace: () => {},
+      }),
+      ...doctorHandlers({
+        config,
+        ends: new PathEnds({
+          tunnels: { list: async () => [], ensure: count("tunnel") } as never,
+          network: { ...network, isAtRest: false },
+          records: this.records,
+        }),
+        peer: () => {
+          throw preconditionError("SOJ_HOST_UNKNOWN", "nobody can be called from here");
+        },
+        // What would be looked at is the machine that runs the test.
+        isGuestStanding: () => true,
       }),
     };
   }

@@ -1,0 +1,26 @@
+import type { DoctorCheck } from "../../daemon/services.ts";
+
+/** A check as lines for a person: what is wrong, why it matters, what mends it. */
+export function describeCheck(check: DoctorCheck, host: string | null): string {
+  const elsewhere = check.host !== null && check.host !== host ? ` (on ${check.host})` : "";
+  const lines = [`${check.result.padEnd(7)}  ${check.name}${elsewhere}: ${check.detail}`];
+  if (check.result === "ok") return lines.join("\n");
+  if (check.why !== null && check.result !== "skipped") lines.push(`why: ${check.why}`);
+  if (check.mend !== null) {
+    lines.push(
+      ...check.mend.split("\n").map((line, index) => `${index === 0 ? "mend:" : "     "} ${line}`),
+    );
+  }
+  if (check.hint !== null && check.hint !== check.mend) lines.push(`hint: ${check.hint}`);
+  return lines.join("\n         ");
+}
+
+/** How many of which result. */
+export function describeSummary(checks: readonly DoctorCheck[]): string {
+  const count = (result: DoctorCheck["result"]) =>
+    checks.filter((check) => check.result === result).length;
+  const parts = [`${count("ok")} in order`, `${count("warn")} warnings`, `${count("fail")} failed`];
+  if (count("skipped") > 0) parts.push(`${count("skipped")} not checked`);
+  const fixable = checks.some((check) => check.fixable);
+  return `${parts.join(", ")}${fixable ? "; sojourn doctor --fix sets the kernel switches" : ""}`;
+}

@@ -1,0 +1,109 @@
+import { join } from "node:path";
+import { createTunnels } from "../../tunnels/tunnels.ts";
+import type { DaemonConfig } from "../config.ts";
+import type { DoctorCheck } from "../services.ts";
+import { attempt, onHost, type Topic } from "./check.ts";
+import { certificateTopic, checkCertificate } from "./files/certificate.ts";
+import { checkGuests } from "./files/guests.ts";
+import { checkHistory, checkJournal, checkStateFolder } from "./files/state.ts";
+import { checkFirewall, readFirewall, readStreamPorts } from "./firewall/checks.ts";
+import { type Interface, readInterfaces } from "./host/interfaces.ts";
+import { checkNamespaces, checkNftables, checkTunnels } from "./host/kernel.ts";
+import { checkClock, checkFileLimit, checkPrivileges, checkTools } from "./host/machine.ts";
+import {
+  checkDuplicateGateway,
+  checkGuestNetworks,
+  checkUnderlay,
+  underlayInterface,
+} from "./host/networks.ts";
+import { checkQemu, qemuTopic } from "./host/qemu.ts";
+import { checkService } from "./host/service.ts";
+import { checkSwitches } from "./host/switches.ts";
+import { checkLeftovers, readGuestRecords } from "./leftovers.ts";
+
+/**
+ * All that one host can check of itself.
+ * @param daemonPid of the daemon that runs here; null for none.
+ */
+export async function examineMachine(
+  config: DaemonConfig,
+  daemonPid: number | null,
+): Promise<DoctorCheck[]> {
+  const interfaces = await readInterfaces().catch(() => []);
+  const groups = await Promise.all([
+    examineBareMachine(),
+    examineNetwork(config, interfaces),
+    examineFiles(config),
+    attempt(about("service"), checkService),
+    attempt(about("file-limit"), () => checkFileLimit(daemonPid)),
+    attempt(about("leftovers"), async () =>
+      checkLeftovers(interfaces, await readGuestRecords(config.paths.state)),
+    ),
+  ]);
+  return onHost(config.host.name, groups.flat());
+}
+
+/** What needs no configuration. */
+export async function examineBareMachine(): Promise<DoctorCheck[]> {
+  const groups = await Promise.all([
+    attempt(about("root"), checkPrivileges),
+    checkTools(),
+    attempt(about("tunnels"), checkTunnels),
+    attempt(about("kernel-nftables"), checkNftables),
+    attempt(about("kernel-namespaces"), checkNamespaces),
+    attempt(qemuTopic, checkQemu),
+    attempt(about("clock-synchronised"), checkClock),
+  ]);
+  return groups.flat();
+}
+
+async function examineNetwork(
+  config: DaemonConfig,
+  interfaces: readonly Interface[],
+): Promise<DoctorCheck[]> {
+  const underlay = underlayInterface(config, interfaces)?.name ?? null;
+  const names = new Set(interfaces.map(({ name }) => name));
+  const bridges = config.guestNetworks.map(({ bridge }) => bridge);
+  const devices = { underlay, bridges: bridges.filter((bridge) => names.has(bridge)) };
+  const groups = await Promise.all([
+    attempt(about("underlay"), async () => checkUnderlay(config, interfaces)),
+    attempt(about("bridge"), () => checkGuestNetworks(config.guestNetworks, interfaces)),
+    attempt(about("forwarding"), () => checkSwitches(devices)),
+    attempt(about("firewall"), () => examineFirewall(config, underlay), "skipped"),
+    ...config.guestNetworks.map((network) =>
+      attempt(about("gateway-duplicate"), () => checkDuplicateGateway(network, interfaces)),
+    ),
+  ]);
+  return groups.flat();
+}
+
+async function examineFirewall(
+  config: DaemonConfig,
+  underlay: string | null,
+): Promise<DoctorCheck[]> {
+  const tables = await readFirewall();
+  const ipip = await createTunnels()
+    .choose("ipip")
+    .catch(() => null);
+  return checkFirewall(tables, {
+    ...{ config, underlay, ipipDatapath: ipip?.datapath ?? null },
+    streamPorts: await readStreamPorts(),
+  });
+}
+
+async function examineFiles(config: DaemonConfig): Promise<DoctorCheck[]> {
+  const { state } = config.paths;
+  const groups = await Promise.all([
+    attempt(certificateTopic, () => checkCertificate(config)),
+    attempt(about("state-folder"), () => checkStateFolder(state)),
+    attempt(about("journal"), async () => checkJournal(join(state, "journal"))),
+    attempt(about("history"), async () => checkHistory(state), "skipped"),
+    attempt(about("guest"), () => checkGuests(config)),
+  ]);
+  return groups.flat();
+}
+
+/** For what is thrown instead of a verdict. */
+function about(id: string): Topic {
+  return { id, why: "This could not be checked, and may be amiss." };
+}

@@ -1,0 +1,100 @@
+import { asSojournError, preconditionError } from "../../../platform/errors.ts";
+import { AsyncLock } from "../../../platform/lock.ts";
+import type { PeerCaller, ProcedureHandlers } from "../../../platform/procedures.ts";
+import { releaseVersion } from "../../../platform/release.ts";
+import type { DaemonConfig } from "../../config.ts";
+import { type baseProcedures, protocolVersion } from "../../procedures.ts";
+import { readStreamPorts } from "../firewall/checks.ts";
+import { examineMachine } from "../machine.ts";
+import { roomFor } from "./guests.ts";
+import type { PathEndSpec, PathEnds } from "./path-end.ts";
+import { openPortProbe, reachPort } from "./port-probe.ts";
+import { portAt } from "./ports.ts";
+import type { doctorProcedures } from "./procedures.ts";
+
+export interface DoctorHandlersOptions {
+  config: DaemonConfig;
+  ends: PathEnds;
+  peer: (host: string) => PeerCaller<typeof baseProcedures>;
+  /** While it says yes, no program is started for anybody's checks. */
+  isGuestStanding: () => boolean;
+}
+
+type End = { kind: PathEndSpec["kind"]; underlay_address: string; nonce: string };
+
+/** What this host does for another one's `doctor`. */
+export function doctorHandlers(
+  options: DoctorHandlersOptions,
+): ProcedureHandlers<typeof doctorProcedures> {
+  const { config, ends, peer } = options;
+  const localAddress = config.host.underlayAddress;
+  const examination = new AsyncLock();
+  const spec = ({ kind, underlay_address: remoteAddress, nonce }: End): PathEndSpec => {
+    return { kind, localAddress, remoteAddress, nonce };
+  };
+  const hello = async (host: string) =>
+    peer(host).call("hello", { protocol_version: protocolVersion, host: config.host.name });
+  const refuseWhileStanding = () => {
+    if (!options.isGuestStanding()) return;
+    throw preconditionError("SOJ_DOCTOR_BUSY", "a guest stands: nothing is checked now", {
+      retryable: true,
+    });
+  };
+  return {
+    "doctor-host": async () => {
+      refuseWhileStanding();
+      const checks = await examination.run(() => examineMachine(config, process.pid));
+      return { release: releaseVersion(), checks: checks.slice(0, 500).map(shortened) };
+    },
+    "doctor-call-back": async (_request, { peer: caller }) => {
+      try {
+        await hello(caller);
+        return { reached: true, reason: null };
+      } catch (thrown) {
+        return { reached: false, reason: asSojournError(thrown).message.slice(0, 1_000) };
+      }
+    },
+    "doctor-listen": async ({ place, nonce }) => {
+      const first = portAt(place, await readStreamPorts());
+      // It closes by itself.
+      const { port } = await openPortProbe(localAddress, first, nonce);
+      return { port };
+    },
+    "doctor-connect": async ({ port, nonce }, { peer: caller }) => {
+      const address = await hello(caller).then(
+        ({ underlay_address }) => underlay_address,
+        () => config.peers.get(caller)?.address,
+      );
+      if (address === undefined) return { reached: false, reason: `${caller} is no peer` };
+      const reason = await reachPort(address, port, nonce);
+      return { reached: reason === null, reason };
+    },
+    "doctor-guest": async ({ definition }) => {
+      refuseWhileStanding();
+      return roomFor(definition);
+    },
+    "doctor-path-open": async (request) => ends.open(spec(request)),
+    "doctor-path-send": async ({ bytes, ...end }) => {
+      await ends.send(spec(end), bytes);
+      return {};
+    },
+    "doctor-path-count": async (request) => ends.count(spec(request)),
+    "doctor-path-close": async (request) => {
+      await ends.close(spec(request));
+      return {};
+    },
+  };
+}
+
+/** What a message between hosts may hold. */
+function shortened<Check extends { detail: string; mend: string | null; hint: string | null }>(
+  check: Check,
+): Check {
+  const cut = (text: string | null) => text?.slice(0, 3_000) ?? null;
+  return {
+    ...check,
+    detail: cut(check.detail) ?? "",
+    mend: cut(check.mend),
+    hint: cut(check.hint),
+  };
+}

@@ -1,0 +1,94 @@
+import type { HostNetwork } from "../../migrator/host-network.ts";
+import type { RecordStore } from "../../migrator/record-store.ts";
+import type { Logger } from "../../platform/log.ts";
+import type { PeerCaller, ProcedureHandlers } from "../../platform/procedures.ts";
+import { type TunnelKind, type Tunnels, tunnelKinds } from "../../tunnels/tunnel.ts";
+import type { DaemonConfig } from "../config.ts";
+import { type baseProcedures, protocolVersion } from "../procedures.ts";
+import type { DaemonServices, DoctorCheck } from "../services.ts";
+import { attempt, ok, onHost, skipped, type Topic, warn } from "./check.ts";
+import { doctorHandlers } from "./pair/handlers.ts";
+import { checkPath } from "./pair/path.ts";
+import { removePathLeftovers } from "./pair/path-counter.ts";
+import { PathEnds } from "./pair/path-end.ts";
+import type { doctorProcedures } from "./pair/procedures.ts";
+
+export interface DoctorOptions {
+  config: DaemonConfig;
+  tunnels: Tunnels;
+  network: HostNetwork;
+  records: RecordStore;
+  peer: (host: string) => PeerCaller<typeof baseProcedures & typeof doctorProcedures>;
+  isGuestStanding: () => boolean;
+  logger: Logger;
+}
+
+/** The daemon's part of `doctor`: its checks, and what it does for other hosts' ones. */
+export class Doctor implements AsyncDisposable {
+  readonly #options: DoctorOptions;
+  readonly #ends: PathEnds;
+
+  constructor(options: DoctorOptions) {
+    this.#options = options;
+    this.#ends = new PathEnds(options);
+  }
+
+  readonly services: Pick<DaemonServices, "doctor" | "examinePeer"> = {
+    doctor: async () => onHost(this.#options.config.host.name, await this.#checkNetwork()),
+    examinePeer: async (peer) =>
+      onHost(this.#options.config.host.name, await this.#examinePeer(peer)),
+  };
+
+  handlers(): ProcedureHandlers<typeof doctorProcedures> {
+    const { config, peer, isGuestStanding } = this.#options;
+    return doctorHandlers({ config, ends: this.#ends, peer, isGuestStanding });
+  }
+
+  /** Removes what a check left when its daemon died. */
+  async removeLeftovers(): Promise<void> {
+    await removePathLeftovers().catch((error: unknown) =>
+      this.#options.logger.warn({ err: error }, "leftovers of checks were not looked for"),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#ends[Symbol.asyncDispose]();
+  }
+
+  /** Whether the kernel is as the guests' records ask. */
+  async #checkNetwork(): Promise<DoctorCheck[]> {
+    const { network, records } = this.#options;
+    const topic: Topic = {
+      id: "network-state",
+      why: "Guests are reached through these routes, rules and filters; the daemon repairs what it may.",
+    };
+    if (!network.isAtRest) return [skipped(topic, "a guest is moving")];
+    return attempt(topic, async () => {
+      const lines = await network.differences();
+      if (lines.length === 0) return ok(topic, `as ${records.all().length} guests' records ask`);
+      const missing = lines.slice(0, 5).join("; ");
+      return warn(topic, `differs from what guests need: ${missing}`.slice(0, 1_000), {
+        hint: "the daemon repairs it by itself within seconds, unless something else keeps changing it: see its log",
+        mend: "journalctl -u sojourn -n 50 --no-pager",
+      });
+    });
+  }
+
+  async #examinePeer(name: string): Promise<DoctorCheck[]> {
+    const { config, tunnels } = this.#options;
+    const peer = this.#options.peer(name);
+    const greeting = { protocol_version: protocolVersion, host: config.host.name };
+    const { underlay_address: remoteAddress } = await peer.call("hello", greeting);
+    const question = {
+      ...{ host: config.host.name, localAddress: config.host.underlayAddress },
+      ...{ peer, remoteAddress, wanted: await this.#wantedKind(tunnels) },
+    };
+    const checks: DoctorCheck[] = [];
+    for (const kind of tunnelKinds) checks.push(await checkPath(this.#ends, question, kind));
+    return checks;
+  }
+
+  async #wantedKind(tunnels: Tunnels): Promise<TunnelKind> {
+    return (await tunnels.choose(this.#options.config.migration.tunnel)).kind;
+  }
+}
