@@ -18,6 +18,8 @@ export const commandLoaders = {
   flows: async () => (await import("./commands/flows.ts")).flowsCommand(),
   probe: async () => (await import("./commands/probe.ts")).probeCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
+  "support-bundle": async () =>
+    (await import("./commands/support-bundle.ts")).supportBundleCommand(),
   pki: async () => (await import("./commands/pki.ts")).pkiCommand(),
   token: async () => (await import("./commands/token.ts")).tokenCommand(),
   lab: async () => (await import("./commands/lab.ts")).labCommand(),
