@@ -159,5 +159,6 @@ function createHost(
 ): Promise<DaemonHost> {
   const certificate = authority.hosts[name];
   if (certificate === undefined) throw new Error(`no certificate for ${name}`);
-  return createDaemonHost({ name, address, certificate, peers });
+  const guestNetwork = name === "host-a" ? "10.1" : "10.2";
+  return createDaemonHost({ name, address, certificate, peers, guestNetwork });
 }

@@ -28,6 +28,12 @@ export interface DaemonHostOptions {
   address: string;
   certificate: IssuedCertificate;
   peers: Record<string, string>;
+  /** Its first two octets, for hosts that must not have the same; by default 10.1. */
+  guestNetwork?: string;
+}
+
+function guestNetworkOf({ guestNetwork = "10.1" }: Pick<DaemonHostOptions, "guestNetwork">) {
+  return { subnet: `${guestNetwork}.0.0/24`, gateway: `${guestNetwork}.0.1` };
 }
 
 export async function createDaemonHost(options: DaemonHostOptions): Promise<DaemonHost> {
@@ -36,7 +42,9 @@ export async function createDaemonHost(options: DaemonHostOptions): Promise<Daem
   stack.defer(() => rm(folder, { recursive: true, force: true }));
   const namespace = stack.use(await createNamespace(options.name));
   await namespace.sysctl("net/ipv4/ip_forward", "1");
-  await namespace.ip("link add guests0 type bridge");
+  const { gateway } = guestNetworkOf(options);
+  await namespace.ip("link add guests0 address 02:00:00:00:99:01 type bridge");
+  await namespace.ip(`address add ${gateway}/24 dev guests0`);
   await namespace.ip("link set dev guests0 up");
   await mkdir(join(folder, "guests"));
   const configPath = join(folder, "sojourn.toml");
@@ -63,7 +71,8 @@ export async function createDaemonHost(options: DaemonHostOptions): Promise<Daem
   };
 }
 
-function configuration({ name, address, certificate, peers }: DaemonHostOptions, folder: string) {
+function configuration(options: DaemonHostOptions, folder: string) {
+  const { name, address, certificate, peers } = options;
   const peerTables = Object.entries(peers).map(
     ([peer, peerAddress]) => `[peers.${peer}]\naddress = "${peerAddress}:7707"\n`,
   );
@@ -71,8 +80,8 @@ function configuration({ name, address, certificate, peers }: DaemonHostOptions,
 name = "${name}"
 underlay_address = "${address}"
 [[guest_networks]]
-subnet = "10.1.0.0/24"
-gateway = "10.1.0.1"
+subnet = "${guestNetworkOf(options).subnet}"
+gateway = "${guestNetworkOf(options).gateway}"
 bridge = "guests0"
 [peer_api]
 listen = "${address}:7707"
