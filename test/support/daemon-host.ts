@@ -19,6 +19,8 @@ export interface DaemonHost extends AsyncDisposable {
     ready: Promise<void>;
     end: Promise<FinishedProcess>;
   };
+  /** The program, for a command line that the test composes itself. */
+  program: string;
   /** Runs a command of the CLI there. */
   run(...args: string[]): Promise<FinishedProcess>;
 }
@@ -60,6 +62,7 @@ export async function createDaemonHost(options: DaemonHostOptions): Promise<Daem
     namespace,
     configPath,
     socketPath,
+    program,
     start: (env) => {
       const child = spawnThere(["daemon", "--config", configPath], env);
       const ready = said(child, '"msg":"ready"');

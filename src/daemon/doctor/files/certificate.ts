@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { wallClockMs } from "../../../platform/clock.ts";
 import type { DaemonConfig } from "../../config.ts";
 import { hostNameOf } from "../../peer-identity.ts";
@@ -37,10 +38,10 @@ export async function checkCertificate(config: DaemonConfig): Promise<DoctorChec
   ];
 }
 
-/** The line that issues another one; run where the authority is kept. */
-export function issuing(config: DaemonConfig): string {
-  const { name, underlayAddress } = config.host;
-  return `sojourn pki issue ${name} --address ${underlayAddress} --dir CA-FOLDER --out ${name}`;
+/** The line that issues another one in its place, with the folder of the authority, which only its keeper knows. */
+function issuing({ host, peerApi }: DaemonConfig): string {
+  const folder = dirname(peerApi.certificatePath);
+  return `sojourn pki issue ${host.name} --address ${host.underlayAddress} --dir CA-FOLDER --out ${folder}`;
 }
 
 function judgeCertificate(
@@ -51,7 +52,7 @@ function judgeCertificate(
 ): DoctorCheck {
   const remedy = {
     mend: issue,
-    hint: "issue it where the authority's folder is, put the three files into place, restart the daemon",
+    hint: "issue it where the authority's folder CA-FOLDER is, put the three files into place, restart the daemon",
   };
   const bad = (detail: string) => fail(certificateTopic, detail, remedy);
   const name = hostNameOf(certificate.subjectAltName);
