@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DaemonConfig } from "../../../../src/daemon/config.ts";
 import { checkCertificate } from "../../../../src/daemon/doctor/files/certificate.ts";
-import { type HostCertificate, issueHostCertificate } from "../../../../src/daemon/pki.ts";
+import { type IssuedCertificate, issueHostCertificate } from "../../../../src/daemon/pki.ts";
 import { createTestAuthority, type TestAuthority } from "../../../support/host-certificates.ts";
 
 let authority: TestAuthority;
@@ -17,7 +17,7 @@ afterAll(async () => {
   await other[Symbol.asyncDispose]();
 });
 
-async function examine(files: HostCertificate, name = "host-a") {
+async function examine(files: IssuedCertificate, name = "host-a") {
   const config = {
     host: { name, underlayAddress: "172.16.1.2" },
     peerApi: files,
@@ -27,9 +27,9 @@ async function examine(files: HostCertificate, name = "host-a") {
   return Object.fromEntries(checks.map((check) => [check.id, check]));
 }
 
-const ofHostA = () => authority.hosts["host-a"] as HostCertificate;
+const ofHostA = () => authority.hosts["host-a"] as IssuedCertificate;
 
-async function issue(validityDays: number): Promise<HostCertificate> {
+async function issue(validityDays: number): Promise<IssuedCertificate> {
   const outDir = join(authority.folder, `days${validityDays}`);
   const addresses = ["127.0.0.1"];
   return issueHostCertificate(authority.folder, {
@@ -56,9 +56,9 @@ describe("this host's certificate", () => {
     expect((await examine(ofHostA(), "host-b")).certificate).toMatchObject({
       ...{ result: "fail", detail: "names host-a, not host-b" },
     });
-    const { caPath } = other.hosts["host-a"] as HostCertificate;
+    const { caPath } = other.hosts["host-a"] as IssuedCertificate;
     expect((await examine({ ...ofHostA(), caPath })).certificate).toMatchObject({ result: "fail" });
-    const { keyPath } = authority.hosts["host-b"] as HostCertificate;
+    const { keyPath } = authority.hosts["host-b"] as IssuedCertificate;
     expect((await examine({ ...ofHostA(), keyPath }))["certificate-key"]).toMatchObject({
       detail: expect.stringContaining("is not the certificate's"),
     });
