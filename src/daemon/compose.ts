@@ -174,7 +174,6 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     lifelines: (cancel) => stack.use(new Lifelines(cancel, logger)),
     peer,
     observation,
-    doctor: async () => [],
     doctor: doctor.services,
   });
   const handlers = {
@@ -182,7 +181,6 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     ...inventory.handlers,
     ...destinations.handlers(),
     ...delegationHandlers(starter, starts, migrations, records, observation),
-    ...delegationHandlers(starter, starts, migrations, records),
     ...doctor.handlers(),
   };
   stack.defer(async () => {

@@ -41,7 +41,6 @@ export interface HostServicesOptions {
   lifelines: (cancel: DaemonServices["cancelMigration"]) => Lifelines;
   peer: (host: string) => PeerCaller<typeof procedures>;
   observation: Pick<Observation, "continueTrace" | "noteMeasured">;
-  doctor: () => Promise<DoctorCheck[]>;
   doctor: Pick<DaemonServices, "doctor" | "examinePeer">;
 }
 
