@@ -82,7 +82,7 @@ export async function startDaemon(
   stack.use(await startLocalApi({ ...api, socketPath: path, socketGroup }));
   const isGuestStanding = () => composed?.underWay().isGuestStanding ?? false;
   const tcpApi = await startConfiguredTcpApi({ ...api, config: config.api, isGuestStanding });
-  if (tcpApi !== null) stack.use(tcpApi);
+  if (tcpApi !== null) metrics.api.know(stack.use(tcpApi));
   composed = stack.use(await composeDaemon({ config, logger, peers, metrics }));
   const ports = { peerPort: peerServer.port, apiPort: tcpApi?.port ?? null };
   logger.info({ socket: path, ...ports, pid: process.pid }, "ready");

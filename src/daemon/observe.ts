@@ -44,9 +44,8 @@ export function observe(observed: Observed): Observation {
   guests.onAdopted = (instance) => runStates.follow(instance);
   stack.use(records.subscribe((before, after) => metrics.guests.noteChange(before, after)));
   metrics.guests.know({
-    ...{ records, runStates, journal },
+    ...{ records, runStates, journal, migrations },
     standing: new StandingGuests({ records, journal, runStates }),
-    isRunning: (id) => migrations.isRunning(id),
   });
   const isGuestStanding = () => migrations.underWay().isGuestStanding || network.isGuestExpected;
   metrics.isGuestStanding = isGuestStanding;

@@ -108,11 +108,11 @@ export class Migrations {
     this.#book.flush();
   }
 
-  /** How many leave this host just now, and whether one of their guests stands until we have done our part. */
-  underWay(): { count: number; isGuestStanding: boolean } {
-    const running = [...this.#running.values()];
-    const isGuestStanding = running.some(({ migration }) => migration?.holdsGuest ?? false);
-    return { count: running.length, isGuestStanding };
+  /** How many; how many of them leave this host, and whether a guest stands until we have done our part. */
+  underWay(): { count: number; leaving: number; isGuestStanding: boolean } {
+    const leaving = [...this.#running.values()].flatMap(({ migration }) => migration ?? []);
+    const isGuestStanding = leaving.some(({ holdsGuest }) => holdsGuest);
+    return { count: this.#running.size, leaving: leaving.length, isGuestStanding };
   }
 
   /** The `limit` newest and all that are open; newest first. */

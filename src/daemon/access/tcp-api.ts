@@ -1,6 +1,7 @@
 import type { RequestListener } from "node:http";
 import { startInterval } from "../../platform/clock.ts";
 import { type ApiOptions, createApi } from "../api/app.ts";
+import { noMetrics } from "../api/observed-requests.ts";
 import type { Endpoint } from "../config.ts";
 import { listenTcp } from "../listen.ts";
 import { Admission } from "./admission.ts";
@@ -12,7 +13,8 @@ import { GuardedServer } from "./guarded-server.ts";
 import { authorizeCaller } from "./permission.ts";
 import { Refusals } from "./refusals.ts";
 
-export interface TcpApiOptions extends Pick<ApiOptions, "hostName" | "services" | "logger"> {
+export interface TcpApiOptions
+  extends Pick<ApiOptions, "hostName" | "services" | "logger" | "metrics"> {
   listen: Endpoint;
   config: ApiConfig;
   isGuestStanding: () => boolean;
@@ -56,7 +58,7 @@ const maxHeaderBytes = 8 * 1024;
  * `SOJ_TOKENS_UNSAFE`, `SOJ_TOKENS_INVALID`, `SOJ_TOKENS_UNREADABLE`.
  */
 export async function startTcpApi(options: TcpApiOptions): Promise<TcpApi> {
-  const { config, logger, hostName, services, isGuestStanding } = options;
+  const { config, logger, hostName, services, metrics = noMetrics, isGuestStanding } = options;
   await using stack = new AsyncDisposableStack();
   const refusals = stack.use(new Refusals(logger));
   const admission = new Admission(config.limits, (reason) => refusals.count(reason));
@@ -73,7 +75,7 @@ export async function startTcpApi(options: TcpApiOptions): Promise<TcpApi> {
     maxHeaderSize: maxHeaderBytes,
   };
   const app = await createApi({
-    ...{ hostName, services, logger, authorize: authorizeCaller },
+    ...{ hostName, services, logger, metrics, authorize: authorizeCaller },
     extend: (api) => guardRequests(api, guard),
     server: {
       serverFactory: (handler: RequestListener) =>

@@ -12,10 +12,18 @@ export interface AnsweredRequest {
   isStream: boolean;
 }
 
+/** What the TCP listener has to do with. */
+export interface ListenerFigures {
+  readonly connections: number;
+  /** Since the start, by reason. */
+  readonly refused: ReadonlyMap<string, number>;
+}
+
 /** Requests to the API. Labels are patterns of routes, never what callers send. */
 export class ApiMetrics {
   readonly #requests;
   readonly #latency;
+  #listener: ListenerFigures | null = null;
 
   constructor(instruments: Instruments) {
     this.#requests = instruments.counter(
@@ -29,6 +37,24 @@ export class ApiMetrics {
       requestBuckets,
       ["method", "route"],
     );
+    instruments.collectedGauge(
+      "sojourn_api_connections",
+      "Connections to the API's TCP listener that are open.",
+      [],
+      (gauge) => gauge.set(this.#listener?.connections ?? 0),
+    );
+    instruments.countedElsewhere(
+      "sojourn_api_refused_total",
+      "Connections and requests that the API's TCP listener refused, by HTTP status or other reason.",
+      ["reason"],
+      (add) => {
+        for (const [reason, count] of this.#listener?.refused ?? []) add({ reason }, count);
+      },
+    );
+  }
+
+  know(listener: ListenerFigures): void {
+    this.#listener = listener;
   }
 
   note({ method, route, status, tookMs, isStream }: AnsweredRequest): void {

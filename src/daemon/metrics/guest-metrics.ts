@@ -1,3 +1,4 @@
+import type { Migrations } from "../../migrator/migrations.ts";
 import { requiredTunnels } from "../../migrator/network.ts";
 import type { RecordStore } from "../../migrator/record-store.ts";
 import type { GuestRecord } from "../../migrator/records.ts";
@@ -12,8 +13,7 @@ export interface HostKnowledge {
   records: Pick<RecordStore, "all">;
   runStates: Pick<RunStates, "get">;
   standing: Pick<StandingGuests, "list">;
-  /** True for a migration that is carried out here just now. */
-  isRunning(migration: string): boolean;
+  migrations: Pick<Migrations, "isRunning" | "underWay">;
   journal: { readonly opening: { readonly damage: readonly unknown[] } };
 }
 
@@ -94,10 +94,12 @@ export class GuestMetrics {
       "Migrations under way that leave this host or arrive at it.",
       ["direction"],
       (gauge) => {
-        const all = this.#records().flatMap(({ migration }) => migration ?? []);
-        const leaving = all.filter((one) => one.role === "source" && this.#isRunning(one.id));
-        gauge.set({ direction: "outgoing" }, leaving.length);
-        gauge.set({ direction: "incoming" }, all.filter((one) => one.role !== "source").length);
+        const leaving = this.#known?.migrations.underWay().leaving ?? 0;
+        const arriving = this.#records().filter(
+          ({ migration: one }) => one?.role === "destination",
+        );
+        gauge.set({ direction: "outgoing" }, leaving);
+        gauge.set({ direction: "incoming" }, arriving.length);
       },
     );
     instruments.collectedGauge(
@@ -130,7 +132,7 @@ export class GuestMetrics {
   }
 
   #isRunning(id: string | undefined): boolean {
-    return id !== undefined && (this.#known?.isRunning(id) ?? false);
+    return id !== undefined && (this.#known?.migrations.isRunning(id) ?? false);
   }
 
   #stateOf({ guest, hosting, redirect }: GuestRecord): GuestState | null {

@@ -78,7 +78,7 @@ class Host implements Disposable {
     this.#journal = new Journal(join(this.#folder.path, "journal"));
     const migrations = {
       isRunning: (id: string) => this.running.has(id),
-      underWay: () => ({ count: 0, isGuestStanding: false }),
+      underWay: () => ({ count: 0, leaving: this.running.size, isGuestStanding: false }),
     };
     this.observation = observe({
       ...{ hostName: "host-a", metrics: this.#metrics, feed: this.#feed, peers: [] },

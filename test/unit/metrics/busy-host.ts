@@ -25,6 +25,7 @@ export async function scrapeOfBusyHost(): Promise<string> {
   metrics.peers.answered("host-b", 1.2);
   metrics.peers.failed("host-c", "SOJ_PEER_UNREACHABLE");
   metrics.network.know({ figures: { looks: 5, repairs: 1, failures: 1, isAlarmed: true } });
+  metrics.api.know({ connections: 3, refused: new Map([["401", 2]]) });
   metrics.hooks.know(() => [
     {
       ...{ subscription: "cmdb", kind: "webhook", attempted: 9, failed: 4, delivered: 5 },
@@ -89,7 +90,10 @@ function knowGuests(metrics: DaemonMetrics, journal: Journal): void {
     standing: {
       list: () => [{ guest: "web1", migration: "m3", sinceMs: monotonicMs() - 7_000 }],
     },
-    isRunning: () => false,
+    migrations: {
+      isRunning: () => false,
+      underWay: () => ({ count: 1, leaving: 1, isGuestStanding: false }),
+    },
     journal,
   });
   metrics.guests.noteChange({ ...recordOf("web4", 13), redirect: away }, undefined);

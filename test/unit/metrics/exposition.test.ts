@@ -29,7 +29,10 @@ test("of a guest that stands for long a scrape tells after a second", async () =
     standing: {
       list: () => [{ guest: "web1", migration: "m1", sinceMs: monotonicMs() - 90_000 }],
     },
-    isRunning: () => false,
+    migrations: {
+      isRunning: () => false,
+      underWay: () => ({ count: 1, leaving: 1, isGuestStanding: false }),
+    },
     journal: { opening: { damage: [] } },
   });
   const startMs = monotonicMs();
