@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loads } from "../../../../src/bench/run.ts";
 import { Benchmarks } from "../../../../src/daemon/benchmarks/benchmarks.ts";
@@ -176,6 +177,22 @@ describe("a line of a benchmark", () => {
     }
     const message = { type: "progress", message: "the lab is up" };
     expect(readBenchmarkLine(JSON.stringify(message))).toBeNull();
+  });
+
+  it("never makes its reader throw", () => {
+    const types = fc.constantFrom("progress", "partial", "error", "run", undefined);
+    const object = fc.tuple(fc.object(), types).map(([value, type]) => ({ ...value, type }));
+    const line = fc.oneof(
+      fc.string(),
+      fc.json(),
+      object.map((value) => JSON.stringify(value)),
+    );
+    fc.assert(
+      fc.property(line, (text) => {
+        const told = readBenchmarkLine(text);
+        if (told !== null) expect(Object.keys(told)).toHaveLength(1);
+      }),
+    );
   });
 
   it("knows the same loads as the command", () => {
