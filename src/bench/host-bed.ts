@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { type BenchmarkServices, benchmarkVariable } from "../daemon/benchmarks/schemas.ts";
 import { createDaemonClient } from "../daemon/client.ts";
 import { installationRoot } from "../lab/layout.ts";
 import { preconditionError } from "../platform/errors.ts";
@@ -16,7 +17,8 @@ export interface HostBedOptions {
 
 /**
  * A guest that is there, moved by the daemon of this host to another one and back.
- * @throws SojournError `SOJ_DAEMON_UNREACHABLE`, or `SOJ_BENCH_GUEST` when the guest does not run on this host.
+ * @throws SojournError `SOJ_DAEMON_UNREACHABLE`, `SOJ_BENCH_GUEST` when the guest does not run on this host,
+ *   `SOJ_BENCHMARK_RUNNING` while a benchmark of the daemon's has it.
  */
 export async function openHostBed({ guest, to, plan, tunnel }: HostBedOptions): Promise<Bed> {
   const client = createDaemonClient();
@@ -26,6 +28,7 @@ export async function openHostBed({ guest, to, plan, tunnel }: HostBedOptions): 
       hint: "run the benchmark on the guest's home while the guest is there",
     });
   }
+  await refuseSecond(client, guest);
   const cell: Cell = { memory_mib: summary.memory_mib, dirty_mbytes_per_second: null, tunnel };
   const moves = new MoveRunner({
     commandLine: [join(installationRoot, "bin", "sojourn")],
@@ -42,4 +45,17 @@ export async function openHostBed({ guest, to, plan, tunnel }: HostBedOptions): 
     restore: (signal) => moves.moveTo(here, signal),
     [Symbol.asyncDispose]: () => moves[Symbol.asyncDispose](),
   };
+}
+
+/** One that the daemon itself has begun knows its own number. */
+async function refuseSecond(client: BenchmarkServices, guest: string): Promise<void> {
+  const own = process.env[benchmarkVariable];
+  const other = (await client.listBenchmarks()).find(
+    (one) => one.ended_ms === null && one.guest === guest && one.id !== own,
+  );
+  if (other === undefined) return;
+  throw preconditionError("SOJ_BENCHMARK_RUNNING", `benchmark ${other.id} has ${guest}`, {
+    retryable: true,
+    hint: "wait for its end, or cancel it",
+  });
 }

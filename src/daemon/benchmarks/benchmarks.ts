@@ -11,6 +11,7 @@ import {
   type BenchmarkServices,
   type BenchmarkStatus,
   benchmarkBody,
+  benchmarkVariable,
   type CheckedBenchmark,
 } from "./schemas.ts";
 import { BenchmarkStore } from "./store.ts";
@@ -178,7 +179,7 @@ export class Benchmarks implements AsyncDisposable {
       if (this.#isDisposed) this.#refuseSecond();
       return new BenchmarkProcess({
         commandLine: [...line, ...argumentsOf(status, folder)],
-        env,
+        env: { ...env, [benchmarkVariable]: id },
         onLine: (told) => this.#note(id, readBenchmarkLine(told) ?? {}),
       });
     } catch (error) {

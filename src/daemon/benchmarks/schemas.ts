@@ -93,6 +93,9 @@ export const benchmarkStatusSchema = z
 
 export type BenchmarkStatus = z.output<typeof benchmarkStatusSchema>;
 
+/** Tells a benchmark of the daemon's its own id, in its environment. */
+export const benchmarkVariable = "SOJOURN_BENCHMARK";
+
 /** Benchmarks with a guest of this host, one at a time. */
 export interface BenchmarkServices {
   /**

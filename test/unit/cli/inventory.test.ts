@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DaemonServices } from "../../../src/daemon/services.ts";
 import { preconditionError } from "../../../src/platform/errors.ts";
-import { flowWith, host } from "../../support/fake-inventory.ts";
+import { benchmark, flowWith, host } from "../../support/fake-inventory.ts";
 import { fakeServices } from "../../support/fake-services.ts";
 import { type LocalDaemon, startLocalDaemon } from "../../support/local-daemon.ts";
 import { runSojourn } from "../../support/sojourn-process.ts";
@@ -76,5 +76,14 @@ describe("sojourn flows", () => {
     expect(await run("flows", "web1")).toMatchObject({
       ...{ exitCode: 3, stderr: expect.stringContaining("SOJ_FLOWS_UNTRACKED") },
     });
+  });
+});
+
+describe("sojourn bench", () => {
+  it("leaves a guest alone that a benchmark of the daemon's has", async () => {
+    services = fakeServices({ listBenchmarks: async () => [{ ...benchmark, state: "running" }] });
+    const { stdout, exitCode } = await run("bench", "--guest", "web1", "--to", "host-b", "--json");
+    expect(exitCode).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject({ code: "SOJ_BENCHMARK_RUNNING", retryable: true });
   });
 });
