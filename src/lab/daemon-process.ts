@@ -70,7 +70,7 @@ export function checkHost(lab: string, node: string): string {
 
 async function waitUntilReady(lab: string, host: string, daemon: ProcessIdentity): Promise<void> {
   const deadline = monotonicMs() + readyWithinMs;
-  while (!(await answers(healthSocket(lab, host)))) {
+  while (!(await answers(daemonSocket(lab, host)))) {
     const ended = !isSameProcess(daemon);
     if (!ended && monotonicMs() < deadline) {
       await delay(25);
@@ -86,8 +86,11 @@ async function waitUntilReady(lab: string, host: string, daemon: ProcessIdentity
   }
 }
 
-/** The host's /run is reached through its holder; a socket's path knows no network namespace. */
-function healthSocket(lab: string, host: string): string {
+/**
+ * The path of a host's API from outside the lab: the host's /run is reached through its holder, and a socket's path
+ * knows no network namespace.
+ */
+export function daemonSocket(lab: string, host: string): string {
   return `/proc/${holderOf(lab, host).pid}/root/run/sojourn/sojourn.sock`;
 }
 

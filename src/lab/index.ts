@@ -1,4 +1,4 @@
-export { killDaemon, restartDaemon } from "./daemon-process.ts";
+export { daemonSocket, killDaemon, restartDaemon } from "./daemon-process.ts";
 export { type DemoOptions, demoLab } from "./demo.ts";
 export { type DownSummary, downLab } from "./down.ts";
 export { execInNode } from "./exec.ts";

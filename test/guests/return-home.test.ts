@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { MigrationPlan } from "../../src/daemon/services.ts";
+import { daemonSocket } from "../../src/lab/index.ts";
 import { namespaceName } from "../../src/lab/layout.ts";
 import { packetsWhile } from "../support/capture.ts";
+import { ask } from "../support/get.ts";
 import { kernelState, TestLab } from "../support/lab.ts";
+import { valueIn } from "../support/scrape.ts";
 import { moreEchoes, openSession } from "./support/echo-session.ts";
 import { move } from "./support/moves.ts";
 
@@ -62,6 +65,30 @@ describe("a guest that comes home", () => {
       expect(await stateOfAll()).toEqual(before);
     },
   );
+
+  test("metrics of both hosts tell of the moves, and of nothing that is left", async () => {
+    const scrape = async (host: string) =>
+      (await ask(daemonSocket(lab.name, host), "/metrics")).body;
+    const [home, away] = await Promise.all(["host-a", "host-b"].map(scrape));
+    const completed = { outcome: "completed" };
+    for (const [host, other] of [
+      [home, "host-b"],
+      [away, "host-a"],
+    ] as const) {
+      const text = host ?? "";
+      expect(valueIn(text, "sojourn_migrations_total", { ...completed, to: other })).toBe(2);
+      expect(valueIn(text, "sojourn_migration_blackout_seconds_count")).toBe(2);
+      expect(valueIn(text, "sojourn_migration_blackout_seconds_sum")).toBeGreaterThan(0);
+      expect(valueIn(text, "sojourn_journal_append_duration_seconds_count")).toBeGreaterThan(10);
+      expect(valueIn(text, "sojourn_peer_up", { peer: other })).toBe(1);
+      for (const gone of ["guests_frozen", "migrations_in_doubt", "redirects", "network_alarm"]) {
+        expect(valueIn(text, `sojourn_${gone}`), gone).toBe(0);
+      }
+    }
+    expect(valueIn(home ?? "", "sojourn_guests", { state: "running" })).toBe(1);
+    expect(valueIn(away ?? "", "sojourn_guests", { state: "running" })).toBe(0);
+    expect(valueIn(home ?? "", "sojourn_redirects_retired_total")).toBe(2);
+  });
 
   async function stateOfAll(): Promise<Record<string, unknown>> {
     const states = await Promise.all(

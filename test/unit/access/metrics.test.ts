@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { DaemonMetrics } from "../../../src/daemon/metrics/daemon-metrics.ts";
+import { valueIn } from "../../support/scrape.ts";
 import { TestTcpApi } from "../../support/tcp-api.ts";
-import { valueIn } from "../metrics/scrape.ts";
 
 test("Prometheus scrapes with a token that may only read; whoever has none is refused and counted", async () => {
   const metrics = new DaemonMetrics({ host: "host-a", version: "1.2.3", peers: [] });

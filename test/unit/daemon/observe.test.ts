@@ -11,8 +11,8 @@ import { RecordStore } from "../../../src/migrator/record-store.ts";
 import { monotonicMs } from "../../../src/platform/clock.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import { reportWith } from "../../support/fake-services.ts";
+import { valueIn } from "../../support/scrape.ts";
 import { completedMigration } from "../metrics/events.ts";
-import { valueIn } from "../metrics/scrape.ts";
 import { aToB, recordOf, temporaryFolder } from "../migrator/support.ts";
 
 const migration = { id: "m1", epoch: 3, role: "source", peer: "host-b", resume: true } as const;

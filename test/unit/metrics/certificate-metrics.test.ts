@@ -4,7 +4,7 @@ import { CertificateMetrics } from "../../../src/daemon/metrics/certificate-metr
 import { Instruments } from "../../../src/daemon/metrics/instruments.ts";
 import { readTlsFiles, type TlsFiles } from "../../../src/daemon/peer-server.ts";
 import { createTestAuthority } from "../../support/host-certificates.ts";
-import { valueIn } from "./scrape.ts";
+import { valueIn } from "../../support/scrape.ts";
 
 const name = "sojourn_certificate_expiry_timestamp_seconds";
 

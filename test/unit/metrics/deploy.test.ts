@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
+import { type Sample, samplesOf } from "../../support/scrape.ts";
 import { scrapeOfBusyHost } from "./busy-host.ts";
 import { parsePromql, type Selection } from "./promql.ts";
-import { type Sample, samplesOf } from "./scrape.ts";
 
 const alerts = read("prometheus/alerts.yml");
 const dashboard = JSON.parse(read("grafana/sojourn.json")) as Dashboard;

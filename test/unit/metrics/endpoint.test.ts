@@ -4,8 +4,8 @@ import type { StartConduct } from "../../../src/daemon/services.ts";
 import { fakeServices, status } from "../../support/fake-services.ts";
 import { ask } from "../../support/get.ts";
 import { startLocalDaemon } from "../../support/local-daemon.ts";
+import { samplesOf, valueIn } from "../../support/scrape.ts";
 import { completedMigration } from "./events.ts";
-import { samplesOf, valueIn } from "./scrape.ts";
 
 const requests = "sojourn_api_requests_total";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { DaemonMetrics } from "../../../src/daemon/metrics/daemon-metrics.ts";
 import { monotonicMs } from "../../../src/platform/clock.ts";
-import { valueIn } from "./scrape.ts";
+import { valueIn } from "../../support/scrape.ts";
 
 test("a scrape waits while a guest stands, and goes on at once when it runs", async () => {
   const metrics = newMetrics();

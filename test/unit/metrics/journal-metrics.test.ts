@@ -5,9 +5,9 @@ import { JournalMetrics } from "../../../src/daemon/metrics/journal-metrics.ts";
 import { timedStorage } from "../../../src/daemon/metrics/timed-storage.ts";
 import { Journal } from "../../../src/migrator/journal.ts";
 import { diskStorage, type Storage } from "../../../src/platform/storage.ts";
+import { valueIn } from "../../support/scrape.ts";
 import { promise, temporaryFolder } from "../migrator/support.ts";
 import { FakeClock } from "../platform/fake-clock.ts";
-import { valueIn } from "./scrape.ts";
 
 const latency = "sojourn_journal_append_duration_seconds";
 const waiting = "sojourn_journal_append_waiting_seconds";

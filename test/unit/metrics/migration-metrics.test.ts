@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { DaemonMetrics } from "../../../src/daemon/metrics/daemon-metrics.ts";
 import { reportWith } from "../../support/fake-services.ts";
+import { valueIn } from "../../support/scrape.ts";
 import {
   completedMigration,
   inDoubtMigration,
@@ -8,7 +9,6 @@ import {
   rolledBackMigration,
   type Told,
 } from "./events.ts";
-import { valueIn } from "./scrape.ts";
 
 const completed = { outcome: "completed", to: "host-b" };
 
