@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { createClient } from "../client/index.ts";
 import { type BenchmarkServices, benchmarkVariable } from "../daemon/benchmarks/schemas.ts";
-import { createDaemonClient } from "../daemon/client.ts";
 import { installationRoot } from "../lab/layout.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Bed } from "./bed.ts";
@@ -21,7 +21,7 @@ export interface HostBedOptions {
  *   `SOJ_BENCHMARK_RUNNING` while a benchmark of the daemon's has it.
  */
 export async function openHostBed({ guest, to, plan, tunnel }: HostBedOptions): Promise<Bed> {
-  const client = createDaemonClient();
+  const client = createClient();
   const [{ host: here }, summary] = [await client.health(), await client.showGuest(guest)];
   if (summary.host !== here || summary.state !== "running") {
     throw preconditionError("SOJ_BENCH_GUEST", `${guest} does not run on ${here}`, {

@@ -8,10 +8,12 @@ export type Call = <Result>(
   body?: unknown,
 ) => Promise<Result>;
 
+export type InventoryClient = InventoryServices & BenchmarkServices;
+
 const pageLength = 1_000;
 
 /** Hosts, tunnels, flows and benchmarks as a client of the API sees them. */
-export function inventoryClient(call: Call): InventoryServices & BenchmarkServices {
+export function inventoryClient(call: Call): InventoryClient {
   const one = (collection: string, name: string, action = "") =>
     `/v1/${collection}/${encodeURIComponent(name)}${action}`;
   return {

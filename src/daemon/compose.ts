@@ -171,6 +171,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     starts,
     resolutions,
     mirrors,
+    feed,
     lifelines: (cancel) => stack.use(new Lifelines(cancel, logger)),
     peer,
     observation,

@@ -4,6 +4,8 @@ import type { Logger } from "../platform/log.ts";
 import { EventHistory, isEnd } from "./event-history.ts";
 import type { MigrationEvent, MigrationStatus } from "./services.ts";
 
+export { isEnd };
+
 /** An event of one of this host's migrations, and what that migration is since. */
 export interface FeedEvent {
   /** Grows with time; of use to `follow` until the daemon ends. */
@@ -76,7 +78,7 @@ export class EventFeed {
     signal: AbortSignal,
     afterId: string = this.lastId,
   ): AsyncGenerator<FeedEvent | FeedGap> {
-    return this.#follow(() => this.#all, signal, afterId, false);
+    return this.#follow(() => this.#all, signal, afterId, null);
   }
 
   /** Whether something is known here of this migration. */
@@ -86,21 +88,22 @@ export class EventFeed {
 
   /**
    * Events of one migration that is under way or known here: past ones first, or those after the one named. The
-   * first result after that, a report or an error, is the last.
+   * first result after that, a report or an error, is the last; after it there are none unless `isRunning`.
    */
   followMigration(
     id: string,
     signal: AbortSignal,
     afterId?: string,
+    isRunning: () => boolean = () => true,
   ): AsyncGenerator<FeedEvent | FeedGap> {
-    return this.#follow(() => this.#byMigration.get(id), signal, afterId, true);
+    return this.#follow(() => this.#byMigration.get(id), signal, afterId, isRunning);
   }
 
   async *#follow(
     history: () => EventHistory | undefined,
     signal: AbortSignal,
     afterId: string | undefined,
-    isMigration: boolean,
+    isRunning: (() => boolean) | null,
   ): AsyncGenerator<FeedEvent | FeedGap> {
     let after = afterId === undefined ? null : this.#sequenceOf(afterId);
     if (after === undefined) yield { gap: "other-daemon" };
@@ -109,7 +112,7 @@ export class EventFeed {
       const known = history();
       if (known === undefined) continue;
       if (after === null || after === undefined) {
-        after = isMigration ? known.attempt : 0;
+        after = isRunning === null ? 0 : known.attempt;
         toldOf = known.droppedUpTo;
       }
       while (known.newest > after) {
@@ -117,10 +120,11 @@ export class EventFeed {
         toldOf = known.droppedUpTo;
         for (const [sequence, event] of known.after(after)) {
           yield event;
-          if (signal.aborted || (isMigration && isEnd(event.event))) return;
+          if (signal.aborted || (isRunning !== null && isEnd(event.event))) return;
           after = sequence;
         }
       }
+      if (known.isEnded && isRunning?.() === false) return;
     }
   }
 

@@ -6,7 +6,7 @@ import type { Migrations } from "../migrator/migrations.ts";
 import type { RecordStore } from "../migrator/record-store.ts";
 import { wallClockMs } from "../platform/clock.ts";
 import { identifyProcess } from "../platform/process-identity.ts";
-import { type GuestSummary, listedMigrations } from "./services.ts";
+import type { GuestSummary } from "./services.ts";
 
 export interface GuestSources {
   hostName: string;
@@ -63,8 +63,9 @@ function sharedRunState(instance: GuestInstance): Promise<RunState | undefined> 
 function migrationOf({ migrations, records, journal }: GuestSources, name: string) {
   const id = migrations.runningOf(name) ?? records.get(name)?.migration?.id ?? null;
   const isOpen = id !== null && !migrations.isRunning(id);
-  const open = isOpen ? migrations.list(0).find((migration) => migration.id === id) : undefined;
-  return { migration: id, in_doubt: open?.state === "in-doubt" || journal.isHeld(name) };
+  const doubted = isOpen ? migrations.list({ limit: 100, guest: name, states: ["in-doubt"] }) : [];
+  const isInDoubt = doubted.some((migration) => migration.id === id);
+  return { migration: id, in_doubt: isInDoubt || journal.isHeld(name) };
 }
 
 const started = new WeakMap<GuestInstance, number>();
@@ -85,8 +86,7 @@ function startedMs(instance: GuestInstance): number | null {
 
 /** When it came to the host where it is now; null when that is long ago, or was not remembered. */
 function arrivedMs({ migrations }: GuestSources, name: string, host: string): number | null {
-  const moved = migrations
-    .list(listedMigrations)
-    .find(({ guest, to, state }) => guest === name && to === host && state === "completed");
+  const query = { limit: 1, guest: name, to: host, states: ["completed"] as const };
+  const [moved] = migrations.list(query);
   return moved?.endedMs == null ? null : Math.round(moved.endedMs);
 }

@@ -10,13 +10,17 @@ import { isWithinBudget } from "../probe/analysis.ts";
 import type { BenchmarkServices } from "./benchmarks/schemas.ts";
 import type { procedures } from "./compose.ts";
 import { delegateMigration, delegatePlan } from "./delegation.ts";
+import type { EventFeed } from "./event-feed.ts";
+import { createEventServices } from "./event-services.ts";
 import { goneSummary, guestSummary } from "./guest-summary.ts";
 import { type IdempotentStarts, idempotencyOf } from "./idempotency.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
 import type { Lifelines } from "./lifelines.ts";
+import { cursorOf, placeOfCursor } from "./list-cursor.ts";
 import type { MigrationStarter } from "./migration-starter.ts";
 import type { Mirrors } from "./mirrors.ts";
 import type { Observation } from "./observe.ts";
+import type { DaemonServices, DoctorCheck, MigrationStatus } from "./services.ts";
 import {
   type DaemonServices,
   listedMigrations,
@@ -37,6 +41,7 @@ export interface HostServicesOptions {
   starts: IdempotentStarts;
   resolutions: Resolutions;
   mirrors: Mirrors;
+  feed: EventFeed;
   /** Made with `cancelMigration` of these services. */
   lifelines: (cancel: DaemonServices["cancelMigration"]) => Lifelines;
   peer: (host: string) => PeerCaller<typeof procedures>;
@@ -59,23 +64,6 @@ export function createHostServices(options: HostServicesOptions): HostServices {
   }
 
   const lifelines = options.lifelines(cancelMigration);
-
-  /** The migration ends with its follower. */
-  async function* tied(
-    events: AsyncIterable<MigrationEvent>,
-    id: string,
-    signal: AbortSignal,
-  ): AsyncGenerator<MigrationEvent> {
-    lifelines.followed(id);
-    let over = false;
-    const left = () => lifelines.left(id, over);
-    if (signal.aborted) left();
-    signal.addEventListener("abort", left, { once: true });
-    for await (const event of events) {
-      over ||= event.type === "report" || event.type === "error";
-      yield event;
-    }
-  }
 
   /** The host to ask instead of this one: a guest whose home is here is migrated from where it is. */
   const elsewhere = (guest: string) => {
@@ -115,17 +103,19 @@ export function createHostServices(options: HostServicesOptions): HostServices {
       const id = idempotency === null ? await start() : await starts.start(idempotency, start);
       return statusOf(migrations.get(id));
     },
-    listMigrations: async (limit = listedMigrations) =>
-      migrations.list(limit).map(statusOf).toReversed(),
+    async listMigrations(filter, limit, cursor) {
+      const after = cursor === undefined ? {} : { after: placeOfCursor(cursor) };
+      const found = migrations.list({ ...filter, ...after, limit: limit + 1 });
+      const page = found.slice(0, limit);
+      const last = found.length > limit ? page.at(-1) : undefined;
+      return { migrations: page.map(statusOf), next: last === undefined ? null : cursorOf(last) };
+    },
     async findMigrations(key) {
       const found = migrations.byKey(key);
       return found === undefined ? [] : [statusOf(found)];
     },
     getMigration: async (id) => statusOf(migrations.get(id)),
-    migrationEvents: (id, signal, { abortOnDisconnect } = {}) => {
-      const events = migrations.events(id).follow(signal);
-      return abortOnDisconnect ? tied(events, id, signal) : events;
-    },
+    ...createEventServices({ feed: options.feed, migrations, lifelines }),
     cancelMigration,
     async resolveMigration(id, { keep, confirm }) {
       const resolution = confirm

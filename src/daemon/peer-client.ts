@@ -1,9 +1,9 @@
 import { Agent } from "node:https";
 import type { PeerCertificate } from "node:tls";
+import { errorFromJson } from "../platform/error-record.ts";
 import { SojournError } from "../platform/errors.ts";
 import type { CallOptions, PeerCaller, ProcedureTable } from "../platform/procedures.ts";
 import type { Endpoint } from "./config.ts";
-import { errorFromJson } from "./error-record.ts";
 import { exchange } from "./peer-exchange.ts";
 import { hostNameOf } from "./peer-identity.ts";
 import { readTlsFiles, type TlsFiles } from "./peer-server.ts";

@@ -1,5 +1,6 @@
 import type { GateEvent, PhaseEvent, ProgressEvent } from "../migrator/events.ts";
 import type { PlannedGate } from "../migrator/gates.ts";
+import type { MigrationFilter } from "../migrator/migration-query.ts";
 import type { Phase } from "../migrator/phases.ts";
 import type { MigrationReport } from "../migrator/report.ts";
 import type { Resolution } from "../migrator/resolutions.ts";
@@ -12,7 +13,7 @@ import type { BenchmarkServices } from "./benchmarks/schemas.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
 import type { TraceParent } from "./tracing/trace-parent.ts";
 
-export type { GateEvent, PhaseEvent, ProgressEvent };
+export type { GateEvent, MigrationFilter, PhaseEvent, ProgressEvent };
 
 export interface GuestSummary {
   name: string;
@@ -68,10 +69,16 @@ export interface StartConduct {
 export interface FollowOptions {
   /** Cancels the migration when `signal` fires before its end. */
   abortOnDisconnect?: boolean;
+  /** Id of the last event that the reader has: it gets those after it. */
+  afterId?: string;
 }
 
-/** How many migrations are listed unless more are asked for. */
-export const listedMigrations = 100;
+/** Part of a list, newest first. */
+export interface MigrationPage {
+  migrations: MigrationStatus[];
+  /** Where the next part begins; null after the last. */
+  next: string | null;
+}
 
 /** What a migration would do, host by host, in order. */
 export interface MigrationPlan {
@@ -99,6 +106,33 @@ export interface MigrationStatus {
 }
 
 export type MigrationEvent = PhaseEvent | ProgressEvent | GateEvent | MigrationReport | ErrorRecord;
+
+/** Events are missing before this place of a stream; what is known follows. */
+export interface GapEvent {
+  type: "gap";
+  reason: "too-old" | "other-daemon";
+  message: string;
+  hint: string;
+}
+
+/** An event of one migration with its place in the stream; null for a gap. */
+export interface FollowedEvent {
+  id: string | null;
+  event: MigrationEvent | GapEvent;
+}
+
+/** An event of any migration of a host. */
+export interface HostEvent {
+  wall_clock_ms: number;
+  /** What the migration is since. */
+  migration: MigrationStatus;
+  event: MigrationEvent;
+}
+
+export interface FollowedHostEvent {
+  id: string | null;
+  event: HostEvent | GapEvent;
+}
 
 export type ProbeResults = MigrationReport["probes"];
 export type FlowResults = MigrationReport["flows"];
@@ -139,8 +173,8 @@ export interface DaemonServices extends InventoryServices, BenchmarkServices {
   /** Checks everything that can be checked without changing anything, on both hosts. */
   planMigration(request: MigrationRequest): Promise<MigrationPlan>;
   startMigration(request: MigrationRequest, conduct?: StartConduct): Promise<MigrationStatus>;
-  /** The `limit` newest and all that have not ended or are in doubt, oldest first. */
-  listMigrations(limit?: number): Promise<MigrationStatus[]>;
+  /** At most `limit`, newest first, from the beginning or from `cursor`, the `next` of the page before. */
+  listMigrations(filter: MigrationFilter, limit: number, cursor?: string): Promise<MigrationPage>;
   /** The migration that a request with this key began; none or one. */
   findMigrations(idempotencyKey: string): Promise<MigrationStatus[]>;
   getMigration(id: string): Promise<MigrationStatus>;
@@ -149,7 +183,11 @@ export interface DaemonServices extends InventoryServices, BenchmarkServices {
     id: string,
     signal: AbortSignal,
     options?: FollowOptions,
-  ): AsyncIterable<MigrationEvent>;
+  ): AsyncIterable<FollowedEvent>;
+  /** Events of all migrations from now on, or after the one named, until `signal` fires. */
+  hostEvents(signal: AbortSignal, afterId?: string): AsyncIterable<FollowedHostEvent>;
+  /** Of the newest event of this host. */
+  lastEventId(): string;
   cancelMigration(id: string): Promise<MigrationStatus>;
   /**
    * What an operator's decision about a migration in doubt rests on and would do; with `confirm` it is carried out, and

@@ -1,4 +1,5 @@
-import { isOpen, type MigrationSummary, type StoredMigration } from "./stored-migration.ts";
+import type { MigrationQuery } from "./migration-query.ts";
+import type { MigrationSummary, StoredMigration } from "./stored-migration.ts";
 
 /**
  * What is remembered of migrations for those who ask later. It informs; journal and guest records decide. Reading
@@ -8,20 +9,10 @@ export interface History extends Disposable {
   get(id: string): StoredMigration | undefined;
   /** The migration that a request with this idempotency key began. */
   byKey(key: string): StoredMigration | undefined;
-  /** Those that are open, and the `limit` newest of all; newest first. */
-  list(limit: number): MigrationSummary[];
+  /** Those that are meant, newest first. */
+  list(query: MigrationQuery): MigrationSummary[];
   /** Those that are open. */
   open(): StoredMigration[];
   /** Durable when it returns. @throws the disk's or the database's error; then nothing is changed. */
   put(stored: StoredMigration): void;
-}
-
-/** The `limit` newest and all that are open, newest first. Pure. */
-export function newestFirst<Summary extends MigrationSummary>(
-  summaries: readonly Summary[],
-  limit: number,
-): Summary[] {
-  return summaries
-    .toSorted((left, right) => right.startedMs - left.startedMs)
-    .filter((summary, index) => index < limit || isOpen(summary));
 }

@@ -1,7 +1,7 @@
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import type { History } from "./history.ts";
-import { newestFirst } from "./history.ts";
+import { type MigrationQuery, select } from "./migration-query.ts";
 import { isOpen, type MigrationSummary, type StoredMigration } from "./stored-migration.ts";
 
 /**
@@ -41,10 +41,12 @@ export class MigrationBook {
     return this.#history.byKey(key);
   }
 
-  /** The `limit` newest and all that are open; newest first. */
-  list(limit: number): MigrationSummary[] {
-    const past = this.#history.list(limit).filter(({ id }) => !this.#current.has(id));
-    return newestFirst([...past, ...this.#current.values()], limit);
+  /** Those that are meant, newest first. */
+  list(query: MigrationQuery): MigrationSummary[] {
+    // Of one that is under way the history may still say something else.
+    const limit = query.limit + this.#current.size;
+    const past = this.#history.list({ ...query, limit }).filter(({ id }) => !this.#current.has(id));
+    return select([...past, ...this.#current.values()], query);
   }
 
   open(): StoredMigration[] {

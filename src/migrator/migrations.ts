@@ -11,6 +11,7 @@ import { initialFacts } from "./initial-facts.ts";
 import { Inquiries } from "./inquiries.ts";
 import { MigrationBook } from "./migration-book.ts";
 import { migrationEnd } from "./migration-end.ts";
+import type { MigrationQuery } from "./migration-query.ts";
 import type { Failure, MigrationState, MigrationEvent as StateEvent } from "./migration-state.ts";
 import { isPhase } from "./phases.ts";
 import type { GuestRecord } from "./records.ts";
@@ -115,9 +116,9 @@ export class Migrations {
     return { count: this.#running.size, leaving: leaving.length, isGuestStanding };
   }
 
-  /** The `limit` newest and all that are open; newest first. */
-  list(limit: number): MigrationSummary[] {
-    return this.#book.list(limit);
+  /** Those that are meant, newest first. */
+  list(query: MigrationQuery): MigrationSummary[] {
+    return this.#book.list(query);
   }
 
   /** The migration of this guest that is under way from here; undefined when there is none. */

@@ -8,7 +8,9 @@ import {
 } from "../platform/database.ts";
 import type { Logger } from "../platform/log.ts";
 import type { History } from "./history.ts";
+import type { MigrationQuery } from "./migration-query.ts";
 import type { Phase } from "./phases.ts";
+import { clausesOf, openCondition } from "./sqlite-query.ts";
 import type { MigrationSummary, StoredMigration } from "./stored-migration.ts";
 
 /** Of the tables below, in `PRAGMA user_version`. */
@@ -42,7 +44,6 @@ const longestHistory = 20_000;
 /** Puts between two looks for such ones. */
 const forgettingInterval = 256;
 
-const isOpen = "(ended_ms IS NULL OR state = 'in-doubt')";
 const summaryColumns = "id, guest, source, destination, state, started_ms, ended_ms";
 
 type Row = Record<string, SQLOutputValue>;
@@ -76,15 +77,15 @@ export class SqliteHistory implements History {
     );
   }
 
-  list(limit: number): MigrationSummary[] {
-    const newest = `SELECT ${summaryColumns} FROM (SELECT * FROM migrations ORDER BY started_ms DESC LIMIT ?)`;
-    const query = `${newest} UNION SELECT ${summaryColumns} FROM migrations WHERE ${isOpen} ORDER BY started_ms DESC`;
-    const rows = this.#read((database) => database.prepare(query).all(limit), []);
+  list(query: MigrationQuery): MigrationSummary[] {
+    const { text, values } = clausesOf(query);
+    const statement = `SELECT ${summaryColumns} FROM migrations ${text}`;
+    const rows = this.#read((database) => database.prepare(statement).all(...values), []);
     return rows.map(summaryOf);
   }
 
   open(): StoredMigration[] {
-    const query = `SELECT * FROM migrations WHERE ${isOpen} ORDER BY started_ms`;
+    const query = `SELECT * FROM migrations WHERE ${openCondition} ORDER BY started_ms`;
     return this.#read((database) => database.prepare(query).all(), []).map(migrationOf);
   }
 

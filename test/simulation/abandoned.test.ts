@@ -22,6 +22,6 @@ test("a source that dies before it has prepared anything of its own tells the de
   await world.clock.run(8_000);
   // Long before the destination's lease ends.
   expect(atDestination()).toMatchObject([{ alive: false }]);
-  expect(source.daemon?.migrations.list(100)).toMatchObject([{ state: "rolled-back" }]);
+  expect(source.daemon?.migrations.list({ limit: 100 })).toMatchObject([{ state: "rolled-back" }]);
   expect(world.copies.violations).toEqual([]);
 });

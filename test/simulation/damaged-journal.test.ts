@@ -29,14 +29,14 @@ test("with damage in the middle of the journal the daemon starts and decides not
   expect(daemon).not.toBeNull();
   expect(daemon?.source.journal.isHeld("web1")).toBe(true);
   expect(() => daemon?.source.journal.refuseHeld("web1")).toThrow(/epoch 1 source: promise/);
-  expect(daemon?.migrations.list(100)[0]).toMatchObject({
+  expect(daemon?.migrations.list({ limit: 100 })[0]).toMatchObject({
     state: "in-doubt",
     error: { code: "SOJ_JOURNAL_DAMAGED" },
   });
   expect(world.copies.all.filter(({ host }) => host === "host-a")).toMatchObject([
     { alive: before[0]?.alive, runState: before[0]?.runState },
   ]);
-  const id = daemon?.migrations.list(100)[0]?.id ?? "";
+  const id = daemon?.migrations.list({ limit: 100 })[0]?.id ?? "";
   const identity = { id, guest: "web1", epoch: 1 };
   const settle = runningProcess.run(daemon?.process as never, () =>
     daemon?.handlers.settle?.(identity as never, { peer: "host-b" }),

@@ -49,7 +49,9 @@ export function outcomesOf(world: World): string[] {
 
 /** What the daemons that run now say of migrations. */
 function toldEnds(world: World): MigrationSummary[] {
-  return [...world.hosts.values()].flatMap(({ daemon }) => daemon?.migrations.list(100) ?? []);
+  return [...world.hosts.values()].flatMap(
+    ({ daemon }) => daemon?.migrations.list({ limit: 100 }) ?? [],
+  );
 }
 
 function passedDenials(world: World): string[] {

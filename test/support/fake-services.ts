@@ -1,5 +1,7 @@
 import type {
   DaemonServices,
+  FollowedEvent,
+  FollowedHostEvent,
   MigrationEvent,
   MigrationStatus,
   ResolutionResult,
@@ -84,10 +86,12 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
       };
     },
     startMigration: async () => ({ ...status, state: "planned" }),
-    listMigrations: async () => [status],
+    listMigrations: async () => ({ migrations: [status], next: null }),
     findMigrations: async () => [],
     getMigration: async (id) => (id === "m1" ? status : unknownId(id)),
     migrationEvents: () => eventsOf(phaseEvent, reportWith({})),
+    hostEvents: () => hostEventsOf(phaseEvent),
+    lastEventId: () => "e-0",
     cancelMigration: async () => status,
     resolveMigration: async (id, decision) => {
       if (id !== "m1") unknownId(id);
@@ -117,8 +121,13 @@ export function resolutionWith(change: Partial<ResolutionResult>): ResolutionRes
   };
 }
 
-export async function* eventsOf(...events: MigrationEvent[]): AsyncGenerator<MigrationEvent> {
-  yield* events;
+/** Events with the ids `e-1`, `e-2` … */
+export async function* eventsOf(...events: MigrationEvent[]): AsyncGenerator<FollowedEvent> {
+  for (const [index, event] of events.entries()) yield { id: `e-${index + 1}`, event };
+}
+
+async function* hostEventsOf(event: MigrationEvent): AsyncGenerator<FollowedHostEvent> {
+  yield { id: "e-1", event: { wall_clock_ms: 1, migration: status, event } };
 }
 
 function unknownGuest(name: string): never {

@@ -1,4 +1,5 @@
-import { type History, newestFirst } from "../../src/migrator/history.ts";
+import type { History } from "../../src/migrator/history.ts";
+import { select } from "../../src/migrator/migration-query.ts";
 import { isOpen, type StoredMigration } from "../../src/migrator/stored-migration.ts";
 
 /** A history that ends with the process. */
@@ -7,7 +8,7 @@ export function memoryHistory(): History {
   return {
     get: (id) => all.get(id),
     byKey: (key) => [...all.values()].find(({ idempotency }) => idempotency?.key === key),
-    list: (limit) => newestFirst([...all.values()], limit),
+    list: (query) => select([...all.values()], query),
     open: () => [...all.values()].filter(isOpen),
     put: (stored) => {
       all.set(stored.id, stored);

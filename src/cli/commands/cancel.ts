@@ -8,8 +8,8 @@ export function cancelCommand(): Command {
     .argument("<id>", "migration")
     .option("--json")
     .action(async (id: string, options: { json?: boolean }) => {
-      const { createDaemonClient } = await import("../../daemon/client.ts");
-      const status = await createDaemonClient().cancelMigration(id);
+      const { createClient } = await import("../../client/index.ts");
+      const status = await createClient().cancelMigration(id);
       createOutput(options.json ?? false).result(status, () => describeMigrations([status]));
     });
 }

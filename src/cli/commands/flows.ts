@@ -15,8 +15,8 @@ export function flowsCommand(): Command {
     .option("--all", "also those that are beginning or ending")
     .option("--json")
     .action(async (guest: string, { all = false, json = false }: FlowsOptions) => {
-      const { createDaemonClient } = await import("../../daemon/client.ts");
-      const flows = await createDaemonClient().listFlows(guest, { all });
+      const { createClient } = await import("../../client/index.ts");
+      const flows = await createClient().listFlows(guest, { all });
       createOutput(json).result(flows, () => describe(flows));
     });
 }

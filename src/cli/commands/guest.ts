@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { DaemonClient } from "../../daemon/client.ts";
+import type { SojournClient } from "../../client/index.ts";
 import type { GuestSummary } from "../../daemon/services.ts";
 import { createOutput } from "../output.ts";
 import { formatTable } from "../table.ts";
@@ -28,7 +28,7 @@ function addNamed(
   parent: Command,
   action: string,
   description: string,
-  call: (client: DaemonClient, name: string) => Promise<GuestSummary>,
+  call: (client: SojournClient, name: string) => Promise<GuestSummary>,
 ): void {
   parent
     .command(`${action} <guest>`)
@@ -52,6 +52,6 @@ function describe(guests: readonly GuestSummary[]): string {
   return formatTable(["GUEST", "STATE", "HOST", "HOME", "ADDRESSES", "MEMORY"], rows);
 }
 
-async function connect(): Promise<DaemonClient> {
-  return (await import("../../daemon/client.ts")).createDaemonClient();
+async function connect(): Promise<SojournClient> {
+  return (await import("../../client/index.ts")).createClient();
 }

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { DaemonClient } from "../../daemon/client.ts";
+import type { SojournClient } from "../../client/index.ts";
 import type { HostSummary } from "../../daemon/inventory/schemas.ts";
 import { createOutput } from "../output.ts";
 import { formatTable } from "../table.ts";
@@ -95,6 +95,6 @@ function memory({ memory_available_bytes: free, memory_total_bytes: total }: Cap
 
 type Capacity = NonNullable<HostSummary["capacity"]>;
 
-async function connect(): Promise<DaemonClient> {
-  return (await import("../../daemon/client.ts")).createDaemonClient();
+async function connect(): Promise<SojournClient> {
+  return (await import("../../client/index.ts")).createClient();
 }

@@ -18,8 +18,8 @@ export function reportCommand(): Command {
 }
 
 async function printStoredReport(id: string, options: ReportOptions): Promise<void> {
-  const { createDaemonClient } = await import("../../daemon/client.ts");
-  const client = createDaemonClient();
+  const { createClient } = await import("../../client/index.ts");
+  const client = createClient();
   const report = await client.getReport(id);
   if (options.html !== undefined) {
     const { migrationPage } = await import("../../bench/html/migration-page.ts");

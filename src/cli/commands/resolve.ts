@@ -29,8 +29,8 @@ export function resolveCommand(): Command {
 }
 
 async function resolveMigration(id: string, options: ResolveOptions): Promise<void> {
-  const { createDaemonClient } = await import("../../daemon/client.ts");
-  const client = createDaemonClient();
+  const { createClient } = await import("../../client/index.ts");
+  const client = createClient();
   const output = createOutput(options.json ?? false);
   const { keep, yes = false, dryRun = false } = options;
   const known = await client.resolveMigration(id, { keep, confirm: false });

@@ -1,10 +1,10 @@
 import { Command } from "commander";
-import type { MigrationStatus } from "../../daemon/services.ts";
+import type { MigrationStatus, SojournClient } from "../../client/index.ts";
 import { createOutput } from "../output.ts";
 import { formatTable } from "../table.ts";
 
-/** More than a daemon remembers. */
-const everything = 1_000_000;
+/** How many are listed unless all are asked for. */
+const listedMigrations = 100;
 
 export function statusCommand(): Command {
   return new Command("status")
@@ -13,17 +13,26 @@ export function statusCommand(): Command {
     .option("--all", "also those before the newest 100")
     .option("--json")
     .action(async (id: string | undefined, options: { all?: boolean; json?: boolean }) => {
-      const { createDaemonClient } = await import("../../daemon/client.ts");
-      const client = createDaemonClient();
+      const { createClient } = await import("../../client/index.ts");
+      const client = createClient();
       const output = createOutput(options.json ?? false);
       if (id === undefined) {
-        const all = await client.listMigrations(options.all ? everything : undefined);
-        output.result(all, () => describeMigrations(all));
+        const found = await listMigrations(client, options.all ?? false);
+        output.result(found, () => describeMigrations(found));
         return;
       }
       const one = await client.getMigration(id);
       output.result(one, () => describeMigrations([one]));
     });
+}
+
+/** All, or the newest and those that have not ended or are in doubt; oldest first. */
+async function listMigrations(client: SojournClient, all: boolean): Promise<MigrationStatus[]> {
+  if (all) return (await Array.fromAsync(client.eachMigration())).toReversed();
+  const { migrations: newest } = await client.listMigrations({}, listedMigrations);
+  const known = new Set(newest.map(({ id }) => id));
+  const open = await Array.fromAsync(client.eachMigration({ isOpen: true }));
+  return [...newest, ...open.filter(({ id }) => !known.has(id))].toReversed();
 }
 
 /** A table of migrations, one a line. */

@@ -7,7 +7,7 @@ export function watchCommand(): Command {
     .argument("<id>", "migration")
     .option("--json")
     .action(async (id: string, options: { json?: boolean }) => {
-      const { createDaemonClient } = await import("../../daemon/client.ts");
+      const { createClient } = await import("../../client/index.ts");
       const { catchInterruption, detached } = await import("../migrate/interruption.ts");
       const { followMigration } = await import("../migrate/follow.ts");
       const { createView } = await import("../migrate/view.ts");
@@ -15,7 +15,7 @@ export function watchCommand(): Command {
       using interruption = catchInterruption();
       const output = createOutput(options.json ?? false);
       const view = createView(output);
-      const followed = await followMigration(createDaemonClient(), id, view, interruption.signal);
+      const followed = await followMigration(createClient(), id, view, interruption.signal);
       if (followed === null) throw detached(id);
       printReport(followed.report, output);
     });

@@ -1,9 +1,20 @@
-import type { GateEvent, MigrationPlan, PhaseEvent, ProgressEvent } from "../../daemon/services.ts";
+import type {
+  GapEvent,
+  GateEvent,
+  MigrationPlan,
+  PhaseEvent,
+  ProgressEvent,
+} from "../../client/index.ts";
 
 /** `  +612.0 ms  armed          host-a`. */
 export function describePhase(event: PhaseEvent): string {
   const at = `+${event.at_ms.toFixed(1)} ms`.padStart(12);
   return `${at}  ${event.phase.padEnd(14)} ${event.host}`;
+}
+
+/** What is missing before the lines that follow. */
+export function describeGap({ message }: GapEvent): string {
+  return `  (${message})`;
 }
 
 /** Transferred and remaining memory, rates and the predicted blackout in one line. */

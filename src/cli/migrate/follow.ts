@@ -1,8 +1,8 @@
-import type { DaemonClient } from "../../daemon/client.ts";
-import { errorFromJson } from "../../daemon/error-record.ts";
+import type { SojournClient } from "../../client/index.ts";
 import type { FollowOptions } from "../../daemon/services.ts";
 import type { MigrationReport } from "../../migrator/report.ts";
 import { monotonicMs } from "../../platform/clock.ts";
+import { errorFromJson } from "../../platform/error-record.ts";
 import { SojournError } from "../../platform/errors.ts";
 import { EventClock } from "./event-clock.ts";
 import type { MigrationView } from "./view.ts";
@@ -17,7 +17,7 @@ export interface Followed {
  * @throws SojournError what the daemon reports instead, or `SOJ_DAEMON_UNREACHABLE`.
  */
 export async function followMigration(
-  client: DaemonClient,
+  client: SojournClient,
   id: string,
   view: MigrationView,
   signal: AbortSignal,

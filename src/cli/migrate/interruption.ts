@@ -1,4 +1,4 @@
-import type { DaemonClient } from "../../daemon/client.ts";
+import type { SojournClient } from "../../client/index.ts";
 import { asSojournError, ExitCode, SojournError } from "../../platform/errors.ts";
 import type { Output } from "../output.ts";
 
@@ -28,7 +28,7 @@ export function catchInterruption(hangup = false): Disposable & { signal: AbortS
  */
 export function cancelOn(
   interrupted: AbortSignal | null,
-  client: DaemonClient,
+  client: SojournClient,
   id: string,
   output: Output,
 ): (Disposable & { never: AbortSignal }) | null {

@@ -1,4 +1,4 @@
-import { createDaemonClient, type DaemonClient } from "../../daemon/client.ts";
+import { createClient, type SojournClient } from "../../client/index.ts";
 import type { MigrationRequest, StartConduct } from "../../daemon/services.ts";
 import { delay, monotonicMs } from "../../platform/clock.ts";
 import { preconditionError } from "../../platform/errors.ts";
@@ -21,7 +21,7 @@ const beforeStopMs = 2_000;
 
 /** `migrate --dry-run`: what would be done, host by host. */
 export async function printPlan(request: MigrationRequest, output: Output): Promise<void> {
-  const plan = await createDaemonClient().planMigration(request);
+  const plan = await createClient().planMigration(request);
   output.result(plan, () => describePlan(plan));
 }
 
@@ -31,7 +31,7 @@ export async function startDetached(
   conduct: StartConduct,
   output: Output,
 ): Promise<void> {
-  const started = await createDaemonClient().startMigration(request, conduct);
+  const started = await createClient().startMigration(request, conduct);
   output.result({ type: "started", ...started }, () => started.id);
 }
 
@@ -55,7 +55,7 @@ export async function runMigration(
   const { request } = wanted;
   using interruption = catchInterruption(wanted.abortOnExit);
   const { signal } = interruption;
-  const client = createDaemonClient();
+  const client = createClient();
   if (!(await isNew(client, wanted))) {
     const { followed } = await moveAndFollow(client, wanted, signal, output);
     printReport(followed.report, output);
@@ -84,7 +84,7 @@ export async function runMigration(
  * False when an earlier request with the same key began it already. Otherwise whatever is wrong with the request is
  * told before a prober disturbs anybody.
  */
-async function isNew(client: DaemonClient, wanted: WantedMigration): Promise<boolean> {
+async function isNew(client: SojournClient, wanted: WantedMigration): Promise<boolean> {
   const { idempotencyKey: key } = wanted;
   const isKnown = async () => key !== undefined && (await client.findMigrations(key)).length > 0;
   if (await isKnown()) return false;
@@ -98,7 +98,7 @@ async function isNew(client: DaemonClient, wanted: WantedMigration): Promise<boo
 }
 
 async function moveAndFollow(
-  client: DaemonClient,
+  client: SojournClient,
   wanted: WantedMigration,
   interrupted: AbortSignal,
   output: Output,
@@ -149,7 +149,7 @@ function aroundTheMove(
 }
 
 async function openProbers(
-  client: DaemonClient,
+  client: SojournClient,
   guest: string,
   specs: readonly ProbeSpec[],
   signal: AbortSignal,

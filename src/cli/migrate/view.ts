@@ -1,9 +1,9 @@
-import type { GateEvent, PhaseEvent, ProgressEvent } from "../../daemon/services.ts";
+import type { GapEvent, GateEvent, PhaseEvent, ProgressEvent } from "../../client/index.ts";
 import { monotonicMs } from "../../platform/clock.ts";
 import type { Output } from "../output.ts";
-import { describeGate, describePhase, describeProgress } from "./describe.ts";
+import { describeGap, describeGate, describePhase, describeProgress } from "./describe.ts";
 
-type ShownEvent = PhaseEvent | ProgressEvent | GateEvent;
+type ShownEvent = PhaseEvent | ProgressEvent | GateEvent | GapEvent;
 
 /** Shows what happens while a migration runs. */
 export interface MigrationView {
@@ -19,7 +19,8 @@ export function createView(output: Output): MigrationView {
   return new PlainView(output);
 }
 
-function describeLasting(event: PhaseEvent | GateEvent): string {
+function describeLasting(event: PhaseEvent | GateEvent | GapEvent): string {
+  if (event.type === "gap") return describeGap(event);
   return event.type === "gate" ? describeGate(event) : describePhase(event);
 }
 

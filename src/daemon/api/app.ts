@@ -3,12 +3,15 @@ import type { Logger } from "../../platform/log.ts";
 import { auditChanges } from "../access/audit.ts";
 import type { DaemonServices } from "../services.ts";
 import type { Api, Authorize } from "./api.ts";
+import { type EventStreamLimits, EventStreams } from "./event-streams.ts";
 import { readJsonBodies } from "./json-bodies.ts";
 import { maxBodyBytes, maxParameterLength } from "./limits.ts";
 import { type ApiMetricsSource, noMetrics, observeRequests } from "./observed-requests.ts";
+import { describeRoutes, serveDocument } from "./openapi/plugin.ts";
 import { frameworkErrors, replyWithProblems } from "./problems.ts";
 import { demandRoles } from "./roles.ts";
 import { addDoctorRoutes } from "./routes/doctor.ts";
+import { addEventRoutes } from "./routes/events.ts";
 import { addGuestRoutes } from "./routes/guests.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addInventoryRoutes } from "./routes/inventory.ts";
@@ -28,6 +31,7 @@ export interface ApiOptions {
   extend?: (app: Api) => Promise<void>;
   /** What the daemon counts, to which the API's requests are added. */
   metrics?: ApiMetricsSource;
+  eventStreams?: Partial<EventStreamLimits>;
   /** Of the server beneath, such as `https`, and time-outs. */
   server?: FastifyServerOptions & { https?: object };
 }
@@ -56,12 +60,15 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   observeRequests(app, metrics);
   demandRoles(app, authorize);
   answerUnknownRoutes(app);
+  await describeRoutes(app);
   addHealthRoutes(app, services, options.hostName);
   addMetricsRoutes(app, metrics);
   addDoctorRoutes(app, services);
   addGuestRoutes(app, services);
   addMigrationRoutes(app, services);
   addInventoryRoutes(app, services);
+  addEventRoutes(app, services, new EventStreams(options.eventStreams));
+  await serveDocument(app);
   await app.ready();
   return app;
 }

@@ -28,10 +28,18 @@ export function sendPage<Item>(
   const rest = cursor === undefined ? items : items.filter((item) => keyOf(item) > cursor);
   const page = rest.slice(0, limit);
   const last = page.at(-1);
-  if (rest.length > limit && last !== undefined) {
-    reply.header("link", `<${nextUrl(request.url, keyOf(last))}>; rel="next"`);
-  }
+  linkNext(request, reply, rest.length > limit && last !== undefined ? keyOf(last) : null);
   return page;
+}
+
+/** Tells where the next page is (RFC 8288); nothing after the last. */
+export function linkNext(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  cursor: string | null,
+): FastifyReply {
+  if (cursor === null) return reply;
+  return reply.header("link", `<${nextUrl(request.url, cursor)}>; rel="next"`);
 }
 
 function nextUrl(url: string, cursor: string): string {

@@ -14,7 +14,10 @@ export function answerUnknownRoutes(app: Api): void {
   app.setNotFoundHandler((request, reply) => {
     const path = pathOf(request.url);
     const found = [...methods].find(([pattern]) => matches(pattern, path));
-    if (found === undefined) return sendProblem(reply, unknownRoute(request));
+    // A route that has the method has found nothing itself: a file that is none.
+    if (found === undefined || found[1].has(request.method)) {
+      return sendProblem(reply, unknownRoute(request));
+    }
     return methodNotAllowed(request, reply, [...found[1]].toSorted().join(", "));
   });
 }

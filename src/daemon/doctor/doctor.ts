@@ -1,5 +1,5 @@
+import { createClient, type SojournClient } from "../../client/index.ts";
 import { preconditionError, SojournError } from "../../platform/errors.ts";
-import { createDaemonClient, type DaemonClient } from "../client.ts";
 import { type DaemonConfig, loadConfig, socketPath } from "../config.ts";
 import { createPeerClient } from "../peer-client.ts";
 import { baseProcedures } from "../procedures.ts";
@@ -48,7 +48,7 @@ async function examineConfigured(
 ): Promise<Examination> {
   const host = config.host.name;
   refuseUnknown(config, peer);
-  const client = createDaemonClient(socketPath(config));
+  const client = createClient({ socketPath: socketPath(config) });
   const daemon = await findDaemon(client);
   const own = [
     ...configChecks,
@@ -65,10 +65,10 @@ async function examineConfigured(
 interface Daemon {
   pid: number | null;
   check: DoctorCheck;
-  client: DaemonClient;
+  client: SojournClient;
 }
 
-async function findDaemon(client: DaemonClient): Promise<Daemon> {
+async function findDaemon(client: SojournClient): Promise<Daemon> {
   const topic: Topic = {
     id: "daemon",
     why: "Guests of this host are started, moved and thawed by its daemon.",

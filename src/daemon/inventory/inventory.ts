@@ -97,7 +97,7 @@ function problemsOf({
   migrations,
   records,
 }: InventoryOptions): HostDescription["problems"] {
-  const inDoubt = migrations.list(0).filter(({ state }) => state === "in-doubt");
+  const inDoubt = migrations.list({ limit: 100, states: ["in-doubt"] });
   const held = records.all().filter(({ guest }) => journal.isHeld(guest));
   return [
     ...inDoubt.map(({ id, guest }) => ({

@@ -92,7 +92,8 @@ export class World {
   /** The migrations that live daemons are carrying out. */
   underWay(): ToldMigration[] {
     return [...this.hosts.values()].flatMap(
-      ({ daemon }) => daemon?.migrations.list(100).filter(({ endedMs }) => endedMs === null) ?? [],
+      ({ daemon }) =>
+        daemon?.migrations.list({ limit: 100 }).filter(({ endedMs }) => endedMs === null) ?? [],
     );
   }
 

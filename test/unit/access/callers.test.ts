@@ -1,3 +1,4 @@
+import type { RouteOptions } from "fastify";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { localCaller } from "../../../src/daemon/access/caller.ts";
 import { authorizeCaller } from "../../../src/daemon/access/permission.ts";
@@ -134,20 +135,21 @@ describe("a caller", () => {
 
 /** What the API serves, from the API itself. */
 async function listRoutes(): Promise<Route[]> {
-  const found: Route[] = [];
+  const found: RouteOptions[] = [];
   const options = { hostName: "host-a", services: () => fakeServices() };
   const app = await createApi({
     ...options,
     logger: createLogger("silent"),
     extend: async (api) => {
-      api.addHook("onRoute", ({ method, url, config }) => {
-        for (const one of [method].flat())
-          found.push({ method: one, url, role: config?.role ?? "admin" });
-      });
+      api.addHook("onRoute", (route) => void found.push(route));
     },
   });
   await app.close();
-  return found.filter(({ method }) => method !== "HEAD" && method !== "OPTIONS");
+  return found
+    .flatMap(({ method, url, config }) =>
+      [method].flat().map((one) => ({ method: one, url, role: config?.role ?? "admin" })),
+    )
+    .filter(({ method }) => method !== "HEAD" && method !== "OPTIONS");
 }
 
 function pathOf(url: string): string {

@@ -7,7 +7,7 @@ import { changeTokensFile } from "../../../src/daemon/access/tokens-file.ts";
 import { issueHostCertificate } from "../../../src/daemon/pki.ts";
 import type { DaemonServices } from "../../../src/daemon/services.ts";
 import { delay } from "../../../src/platform/clock.ts";
-import { fakeServices, phaseEvent } from "../../support/fake-services.ts";
+import { eventsOf, fakeServices, phaseEvent } from "../../support/fake-services.ts";
 import { createTestAuthority } from "../../support/host-certificates.ts";
 import { TestTcpApi } from "../../support/tcp-api.ts";
 
@@ -17,7 +17,7 @@ let server: TestTcpApi;
 beforeEach(async () => {
   services = fakeServices({
     migrationEvents: async function* (_id, signal) {
-      yield phaseEvent;
+      yield* eventsOf(phaseEvent);
       await new Promise((resolve) => signal.addEventListener("abort", resolve));
     },
   });

@@ -151,7 +151,7 @@ describe("commands", () => {
   it("leave the migration alone on Ctrl-C", async () => {
     services = fakeServices({
       migrationEvents: async function* (_id, signal) {
-        yield phaseEvent;
+        yield* eventsOf(phaseEvent);
         await new Promise((resolve) => signal.addEventListener("abort", resolve));
       },
     });
@@ -181,9 +181,9 @@ describe("commands", () => {
         },
         migrationEvents: async function* (_id, _signal, options) {
           conducts.push(options);
-          yield phaseEvent;
+          yield* eventsOf(phaseEvent);
           await ended.promise;
-          yield cancelled.toRecord();
+          yield* eventsOf(cancelled.toRecord());
         },
       });
       const child = spawnSojourn([...move, "--abort-on-exit", "--json"], {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type GuestSources, guestSummary } from "../../../src/daemon/guest-summary.ts";
+import { type MigrationQuery, select } from "../../../src/migrator/migration-query.ts";
 import type { MigrationSummary } from "../../../src/migrator/stored-migration.ts";
 import { wallClockMs } from "../../../src/platform/clock.ts";
 import { aToB, recordOf } from "../migrator/support.ts";
@@ -26,7 +27,7 @@ function sourcesWith(change: {
     },
     records: { get: () => record },
     migrations: {
-      list: () => change.migrations ?? [],
+      list: (query: MigrationQuery) => select(change.migrations ?? [], query),
       runningOf: () => change.running,
       isRunning: (id: string) => id === change.running,
     },

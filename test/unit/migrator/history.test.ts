@@ -1,9 +1,12 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { importHistoryFiles } from "../../../src/migrator/history-files.ts";
+import { type MigrationQuery, select } from "../../../src/migrator/migration-query.ts";
+import { phases } from "../../../src/migrator/phases.ts";
 import { SqliteHistory } from "../../../src/migrator/sqlite-history.ts";
-import type { StoredMigration } from "../../../src/migrator/stored-migration.ts";
+import type { MigrationSummary, StoredMigration } from "../../../src/migrator/stored-migration.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import { diskStorage } from "../../../src/platform/storage.ts";
 import { reportWith } from "../../support/fake-services.ts";
@@ -44,13 +47,59 @@ test("what is put is there after a restart, whole", () => {
   expect(history.byKey("k2")).toBeUndefined();
 });
 
-test("the list is bounded, but for those that are open", () => {
+test("the list is bounded; those that are open are found wherever they are", () => {
   using history = open();
   history.put(migration(1, { endedMs: null, state: "precopy" }));
   history.put(migration(2, { state: "in-doubt" }));
   for (let number = 3; number < 20; number += 1) history.put(migration(number));
-  expect(history.list(3).map(({ id }) => id)).toEqual(["m19", "m18", "m17", "m2", "m1"]);
+  expect(history.list({ limit: 3 }).map(({ id }) => id)).toEqual(["m19", "m18", "m17"]);
+  const opened = history.list({ limit: 3, isOpen: true });
+  expect(opened.map(({ id }) => id)).toEqual(["m2", "m1"]);
   expect(history.open().map(({ id }) => id)).toEqual(["m1", "m2"]);
+});
+
+test("the database finds what the same query finds in memory, page by page", () => {
+  using history = open();
+  const all = Array.from({ length: 60 }, (_, number) =>
+    migration(number, {
+      startedMs: Math.floor(number / 3),
+      guest: `web${number % 4}`,
+      to: `host-${"abc"[number % 3]}`,
+      state: phases[number % phases.length] ?? "planned",
+      endedMs: number % 5 === 0 ? null : 100,
+    }),
+  );
+  for (const one of all) history.put(one);
+  const summaries = all.map(({ report, error, throughput, idempotency, ...summary }) => summary);
+  const optional = <Value>(values: fc.Arbitrary<Value>) => fc.option(values, { nil: undefined });
+  const queries = fc.record({
+    guest: optional(fc.constantFrom("web0", "web1", "web9", "'; DROP TABLE migrations; --")),
+    from: optional(fc.constantFrom("host-a", "host-z")),
+    to: optional(fc.constantFrom("host-a", "host-b")),
+    states: optional(fc.uniqueArray(fc.constantFrom(...phases), { minLength: 1, maxLength: 4 })),
+    isOpen: optional(fc.boolean()),
+    sinceMs: optional(fc.integer({ min: -1, max: 21 })),
+    untilMs: optional(fc.integer({ min: -1, max: 21 })),
+    limit: fc.integer({ min: 1, max: 70 }),
+  });
+  fc.assert(
+    fc.property(queries, (drawn) => {
+      const defined = Object.entries(drawn).filter(([, value]) => value !== undefined);
+      let query = Object.fromEntries(defined) as unknown as MigrationQuery;
+      const wanted = select(summaries, { ...query, limit: 1_000 });
+      const pages: MigrationSummary[] = [];
+      for (;;) {
+        const page = history.list(query);
+        expect(page).toEqual(select(summaries, query));
+        const last = page.at(-1);
+        if (last === undefined) break;
+        pages.push(...page);
+        query = { ...query, after: last };
+      }
+      expect(pages).toEqual(wanted);
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test("the oldest ended ones are forgotten, open ones never", () => {
@@ -60,7 +109,14 @@ test("the oldest ended ones are forgotten, open ones never", () => {
     for (let number = 1; number < 20; number += 1) history.put(migration(number));
   }
   using history = open(5);
-  expect(history.list(100).map(({ id }) => id)).toEqual(["m19", "m18", "m17", "m16", "m15", "m0"]);
+  expect(history.list({ limit: 100 }).map(({ id }) => id)).toEqual([
+    "m19",
+    "m18",
+    "m17",
+    "m16",
+    "m15",
+    "m0",
+  ]);
 });
 
 test.each([
@@ -78,14 +134,14 @@ test.each([
   damage();
   using history = open();
   history.put(migration(7));
-  expect(history.list(1_000).map(({ id }) => id)).toEqual(["m7"]);
+  expect(history.list({ limit: 1_000 }).map(({ id }) => id)).toEqual(["m7"]);
   const aside = readdirSync(folder.path).filter((name) => name.includes(".damaged-"));
   expect(aside.length).toBeGreaterThan(0);
 });
 
 test("a folder that cannot be written to loses nothing but the history", () => {
   using history = new SqliteHistory(join(folder.path, "missing", "history.sqlite"), logger);
-  expect(history.list(10)).toEqual([]);
+  expect(history.list({ limit: 10 })).toEqual([]);
   expect(history.get("m1")).toBeUndefined();
   expect(() => history.put(migration(1))).toThrow(/unable to open/);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { MigrationBook } from "../../../src/migrator/migration-book.ts";
+import type { MigrationQuery } from "../../../src/migrator/migration-query.ts";
 import type { StoredMigration } from "../../../src/migrator/stored-migration.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import { memoryHistory } from "../../support/memory-history.ts";
@@ -33,19 +34,19 @@ test("nothing is begun that cannot be written down", () => {
     }),
   );
   expect(book.find("m1")).toBeUndefined();
-  expect(book.list(10)).toEqual([]);
+  expect(book.list({ limit: 10 })).toEqual([]);
 });
 
 test("an end that finds no room is told all the same, and written once there is room", () => {
   const { disk, book, history } = bookOnDisk();
   book.begin(begun);
   book.note("m1", { state: "precopy" });
-  expect(book.list(10)[0]?.state).toBe("precopy");
+  expect(book.list({ limit: 10 })[0]?.state).toBe("precopy");
   expect(history.get("m1")?.state).toBe("planned");
   disk.full = true;
   book.keep(ended);
   expect(book.get("m1")).toEqual(ended);
-  expect(book.list(10)).toEqual([ended]);
+  expect(book.list({ limit: 10 })).toEqual([ended]);
   expect(book.byKey("k1")).toEqual(ended);
   expect(book.open()).toEqual([]);
   disk.full = false;
@@ -53,11 +54,16 @@ test("an end that finds no room is told all the same, and written once there is 
   expect(history.get("m1")).toEqual(ended);
 });
 
-test("those under way are listed with what is known now, and beyond the limit", () => {
+test("those under way are listed with what is known now", () => {
   const { book } = bookOnDisk();
   book.begin(begun);
   book.keep({ ...ended, id: "m2", startedMs: 5 });
   book.keep({ ...ended, id: "m3", startedMs: 6 });
-  expect(book.list(1).map(({ id }) => id)).toEqual(["m3", "m1"]);
+  book.note("m1", { state: "precopy" });
+  const found = (query: MigrationQuery) => book.list(query).map(({ id }) => id);
+  expect(found({ limit: 1 })).toEqual(["m3"]);
+  expect(found({ limit: 9, states: ["precopy"] })).toEqual(["m1"]);
+  expect(found({ limit: 9, states: ["planned"] })).toEqual([]);
+  expect(found({ limit: 9, isOpen: true })).toEqual(["m1"]);
   expect(book.open().map(({ id }) => id)).toEqual(["m1"]);
 });

@@ -16,7 +16,10 @@ const check = z
     mend: z.string().nullable().describe("Lines for a shell that mend it"),
     fixable: z.boolean().describe("Whether `sojourn doctor --fix` runs them"),
   })
-  .meta({ id: "DoctorCheck" });
+  .meta({
+    id: "DoctorCheck",
+    examples: [{ name: "daemon", result: "ok", detail: "runs (pid 4711)", hint: null }],
+  });
 
 /** The checks that only the running daemon can make. */
 export function addDoctorRoutes(app: Api, services: () => DaemonServices): void {

@@ -4,7 +4,7 @@ import type { Api } from "../api.ts";
 
 const health = z
   .object({ status: z.literal("ok"), host: z.string(), pid: z.int() })
-  .meta({ id: "Health" });
+  .meta({ id: "Health", examples: [{ status: "ok", host: "host-a", pid: 4711 }] });
 
 /** Whether the daemon serves: an error while it is starting. */
 export function addHealthRoutes(app: Api, services: () => DaemonServices, hostName: string): void {

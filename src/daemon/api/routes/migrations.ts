@@ -1,15 +1,15 @@
-import { Readable } from "node:stream";
 import { z } from "zod";
-import { asSojournError } from "../../../platform/errors.ts";
+import { preconditionError } from "../../../platform/errors.ts";
 import { keyOfHeader } from "../../idempotency.ts";
-import type { DaemonServices, MigrationEvent } from "../../services.ts";
+import type { DaemonServices } from "../../services.ts";
 import { traceParentOf } from "../../tracing/trace-parent.ts";
 import type { Api } from "../api.ts";
+import { linkNext } from "../list-pages.ts";
 import { migrationSchema, planSchema, resolutionSchema } from "../schemas/migrations.ts";
 import { identifiedParams } from "../schemas/names.ts";
 import { probeResultsBody, throughputSchema } from "../schemas/probes.ts";
 import { reportSchema } from "../schemas/reports.ts";
-import { followQuery, listQuery, migrationBody, resolutionBody } from "../schemas/requests.ts";
+import { listQuery, migrationBody, resolutionBody, startHeaders } from "../schemas/requests.ts";
 
 /** Migrations over HTTP: list, start, events, cancel, resolve, reports. */
 export function addMigrationRoutes(app: Api, services: () => DaemonServices): void {
@@ -19,26 +19,29 @@ export function addMigrationRoutes(app: Api, services: () => DaemonServices): vo
       config: { role: "read" },
       schema: {
         operationId: "listMigrations",
-        summary: "Migrations of this host",
+        summary: "Migrations that this host began or carries out, newest first",
         tags: ["migrations"],
         querystring: listQuery,
         response: { 200: z.array(migrationSchema) },
       },
     },
-    async ({ query }) => {
-      const { limit, idempotency_key: key } = query;
+    async (request, reply) => {
+      const { limit, cursor, idempotency_key: key, ...query } = request.query;
       if (key !== undefined) return services().findMigrations(key);
-      return services().listMigrations(limit);
+      const page = await services().listMigrations(filterOf(query), limit, cursor);
+      return linkNext(request, reply, page.next).send(page.migrations);
     },
   );
   app.post(
     "/v1/migrations",
     {
       config: { role: "operate" },
+      preValidation: async ({ body }) => refuseUnsupported(body),
       schema: {
         operationId: "startMigration",
         summary: "Move a guest, or plan it",
         tags: ["migrations"],
+        headers: startHeaders,
         body: migrationBody,
         response: { 200: planSchema, 201: migrationSchema },
       },
@@ -47,7 +50,7 @@ export function addMigrationRoutes(app: Api, services: () => DaemonServices): vo
       const { dry_run: dryRun, abort_unless_followed: abortUnlessFollowed, ...wanted } = body;
       if (dryRun) return reply.status(200).send(await services().planMigration(wanted));
       const header = headers["idempotency-key"];
-      const key = header === undefined ? {} : { idempotencyKey: keyOfHeader(String(header)) };
+      const key = header === undefined ? {} : { idempotencyKey: keyOfHeader(header) };
       const started = await services().startMigration(wanted, {
         ...{ abortUnlessFollowed, ...key, ...traceParentOf(headers) },
       });
@@ -150,38 +153,23 @@ export function addMigrationRoutes(app: Api, services: () => DaemonServices): vo
         .send(body as never);
     },
   );
-  app.get(
-    "/v1/migrations/:id/events",
-    {
-      config: { role: "read", isStream: true },
-      schema: {
-        operationId: "followMigration",
-        summary: "Events of one migration",
-        tags: ["migrations"],
-        params: identifiedParams,
-        querystring: followQuery,
-      },
-    },
-    async ({ params: { id }, query }, reply) => {
-      const { abort_on_disconnect: abortOnDisconnect } = query;
-      await services().getMigration(id);
-      const gone = new AbortController();
-      reply.raw.once("close", () => gone.abort());
-      const events = services().migrationEvents(id, gone.signal, { abortOnDisconnect });
-      const lines = Readable.from(asLines(events, gone.signal));
-      return reply.header("content-type", "application/x-ndjson").send(lines);
-    },
-  );
 }
 
-/** A failure of the stream itself becomes its last line, since the status is long sent. */
-async function* asLines(
-  events: AsyncIterable<MigrationEvent>,
-  gone: AbortSignal,
-): AsyncGenerator<string> {
-  try {
-    for await (const event of events) yield `${JSON.stringify(event)}\n`;
-  } catch (error) {
-    if (!gone.aborted) yield `${JSON.stringify(asSojournError(error).toRecord())}\n`;
-  }
+function filterOf(query: Omit<z.output<typeof listQuery>, "limit" | "cursor" | "idempotency_key">) {
+  const { state, open, since, until, ...places } = query;
+  return {
+    ...places,
+    ...(state === undefined ? {} : { states: state }),
+    ...(open === undefined ? {} : { isOpen: open }),
+    ...(since === undefined ? {} : { sinceMs: since }),
+    ...(until === undefined ? {} : { untilMs: until }),
+  };
+}
+
+/** What callers will find documented elsewhere and this release cannot do is more than an unknown key. */
+function refuseUnsupported(body: unknown): void {
+  if (typeof body !== "object" || body === null || !("renumber" in body)) return;
+  throw preconditionError("SOJ_RENUMBER_UNSUPPORTED", "a guest keeps its address in this release", {
+    ...{ httpStatus: 400, guestState: "untouched", hint: "leave out renumber" },
+  });
 }

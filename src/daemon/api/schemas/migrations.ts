@@ -50,7 +50,26 @@ export const planSchema = z
       .meta({ description: "Who is asked whether it may go on; absent when nobody is" }),
     warnings: z.array(z.string()),
   })
-  .meta({ id: "MigrationPlan" });
+  .meta({
+    id: "MigrationPlan",
+    examples: [
+      {
+        ...{ type: "plan", guest: "web1", from: "host-a", to: "host-b", tunnel: "ipip" },
+        hosts: [
+          {
+            ...{ host: "host-a", when: "switchover" },
+            lines: [
+              {
+                command: "ip route replace 10.1.0.10/32 dev sjt0a1b2c3d4",
+                undo: "ip route replace 10.1.0.10/32 dev br-guests",
+              },
+            ],
+          },
+        ],
+        warnings: [],
+      },
+    ],
+  });
 
 const facts = z.object({
   host: z.string(),
@@ -84,4 +103,14 @@ export const resolutionSchema = z
     confirmed: z.boolean(),
     status: migrationSchema.nullable(),
   })
-  .meta({ id: "Resolution" });
+  .meta({
+    id: "Resolution",
+    examples: [
+      {
+        ...{ type: "resolution", id: "m-01jd2v9", guest: "web1", keep: "source", role: "source" },
+        here: { host: "host-a", run_state: "paused", held: false, journal: [] },
+        ...{ there: null, unreachable: "host-b does not answer", refusal: null },
+        ...{ steps: ["web1 goes on at host-a"], confirmed: false, status: null },
+      },
+    ],
+  });

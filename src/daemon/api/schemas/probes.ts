@@ -60,11 +60,24 @@ export const throughputSchema = z
     step_ms: z.number().positive().max(3_600_000),
     mbps: z.array(z.number().min(0)).max(longestTimeline),
   })
-  .meta({ id: "Throughput" });
+  .meta({
+    id: "Throughput",
+    examples: [{ start_ms: -2_000, step_ms: 10, mbps: [498.2, 501.7] }],
+  });
 
 /** Body of `PUT /v1/migrations/:id/report`. */
-export const probeResultsBody = z.strictObject({
-  probes: probesSchema,
-  flows: flowCountsSchema.default(null),
-  throughput: throughputSchema.nullable().default(null),
-});
+export const probeResultsBody = z
+  .strictObject({
+    probes: probesSchema,
+    flows: flowCountsSchema.default(null),
+    throughput: throughputSchema.nullable().default(null),
+  })
+  .meta({
+    id: "Measurement",
+    examples: [
+      {
+        probes: { tcp_echo: { outage_ms: 27.9, floor_ms: 6.1, sessions: 1, broken: 0 } },
+        flows: { established: 1, survived: 1 },
+      },
+    ],
+  });

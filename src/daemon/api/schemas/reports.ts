@@ -51,4 +51,25 @@ export const reportSchema = z
     budget_ms: z.number().nullable(),
     within_budget: z.boolean().nullable(),
   })
-  .meta({ id: "Report", description: "Figures that were not measured are null" });
+  .meta({
+    id: "Report",
+    description: "Figures that were not measured are null",
+    examples: [
+      {
+        ...{ type: "report", id: "m-01jd2v9", guest: "web1", from: "host-a", to: "host-b" },
+        outcome: "completed",
+        tunnel: { kind: "ipip", datapath: "kernel", mtu: 1480 },
+        timeline: [{ phase: "preparing", at_ms: 0, host: "host-b" }],
+        ...{ blackout_ms: 24.1, total_ms: 612, transferred_bytes: 73_000_000 },
+        ...{ clock_offset_ms: 0.2, clock_error_ms: 0.4, packets_dropped: 0 },
+        probes: {
+          tcp_echo: {
+            ...{ outage_ms: 27.9, floor_ms: 6.1, sessions: 1, broken: 0 },
+            ...{ retransmissions: 0, rto: 0 },
+          },
+        },
+        ...{ guest_clock_step_ms: null, flows: { established: 1, survived: 1 } },
+        ...{ budget_ms: 100, within_budget: true },
+      },
+    ],
+  });

@@ -1,7 +1,10 @@
 import { z } from "zod";
+import { phases } from "../../../migrator/phases.ts";
 import { strategySchema } from "../../../migrator/strategy-schema.ts";
 import { tunnelKinds } from "../../../tunnels/tunnel.ts";
 import { idempotencyKeyPattern } from "../../idempotency.ts";
+import { pageQuery } from "../list-pages.ts";
+import { flag, listOf, moment } from "./lists.ts";
 import { nameSchema } from "./names.ts";
 
 /** Body of `POST /v1/migrations`. */
@@ -31,18 +34,29 @@ export const migrationBody = z
     examples: [{ guest: "web1", to: "host-b", max_outage_ms: 100 }],
   });
 
-/** Query of `GET /v1/migrations`. */
-export const listQuery = z.strictObject({
-  limit: z.coerce.number().int().min(0).max(1_000_000).optional(),
-  idempotency_key: z.string().regex(idempotencyKeyPattern).optional(),
+/** Header of `POST /v1/migrations`; its form is checked with the key's own error. */
+export const startHeaders = z.looseObject({
+  "idempotency-key": z.exactOptional(z.string()).meta({
+    description:
+      "The same request with the same key begins nothing a second time: 1 to 64 printable ASCII characters, bare or quoted",
+    examples: ['"5f3c2c1e-evacuate-web1"'],
+  }),
 });
 
-/** Query of `GET /v1/migrations/:id/events`. */
-export const followQuery = z.strictObject({
-  abort_on_disconnect: z
-    .enum(["true", "false"])
-    .default("false")
-    .transform((text) => text === "true"),
+/** Query of `GET /v1/migrations`. */
+export const listQuery = pageQuery.extend({
+  guest: z.exactOptional(nameSchema),
+  from: z.exactOptional(nameSchema),
+  to: z.exactOptional(nameSchema),
+  state: z.exactOptional(listOf(z.enum(phases))),
+  open: z
+    .exactOptional(flag)
+    .meta({ description: "Only those that have not ended or are in doubt, or only the others" }),
+  since: z.exactOptional(moment).meta({ description: "Begun then or later" }),
+  until: z.exactOptional(moment).meta({ description: "Begun before" }),
+  idempotency_key: z.exactOptional(z.string().regex(idempotencyKeyPattern)).meta({
+    description: "The one that a request with this key began; other filters do not count",
+  }),
 });
 
 /** Body of `POST /v1/migrations/:id/resolve`. */

@@ -1,4 +1,4 @@
-import { type ErrorRecord, SojournError } from "../platform/errors.ts";
+import { type ErrorRecord, SojournError } from "./errors.ts";
 
 /** Rebuilds the error that another process sent, or null when the value is not an error record. */
 export function errorFromJson(value: unknown, httpStatus: number): SojournError | null {

@@ -1,0 +1,29 @@
+/** What the API takes and answers. */
+
+export type {
+  Decision,
+  DoctorCheck,
+  FlowResults,
+  FollowedEvent,
+  FollowedHostEvent,
+  GapEvent,
+  GateEvent,
+  GuestSummary,
+  HostEvent,
+  MigrationEvent,
+  MigrationPage,
+  MigrationPlan,
+  MigrationRequest,
+  MigrationStatus,
+  PhaseEvent,
+  ProbeResults,
+  ProgressEvent,
+  ResolutionResult,
+  StartConduct,
+} from "../daemon/services.ts";
+export type { MigrationFilter } from "../migrator/migration-query.ts";
+export type { Phase } from "../migrator/phases.ts";
+export type { MigrationReport, Outcome, TimelineEntry } from "../migrator/report.ts";
+export type { Strategy } from "../migrator/strategy.ts";
+export type { ErrorRecord, GuestState } from "../platform/errors.ts";
+export type { ThroughputTimeline } from "../probe/throughput-timeline.ts";

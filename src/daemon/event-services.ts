@@ -1,0 +1,71 @@
+import type { StoredMigration } from "../migrator/stored-migration.ts";
+import { type EventFeed, type FeedEvent, type FeedGap, isEnd } from "./event-feed.ts";
+import type { Lifelines } from "./lifelines.ts";
+import type { DaemonServices, FollowedEvent, FollowedHostEvent } from "./services.ts";
+import { gapEvent, storedEvents } from "./stored-events.ts";
+
+export interface EventServicesOptions {
+  feed: EventFeed;
+  migrations: { get(id: string): StoredMigration; isRunning(id: string): boolean };
+  lifelines: Lifelines;
+}
+
+type EventServices = Pick<DaemonServices, "migrationEvents" | "hostEvents" | "lastEventId">;
+
+/** Streams of events: of migrations under way and of lately ended ones from the feed, of older ones as stored. */
+export function createEventServices(options: EventServicesOptions): EventServices {
+  const { feed, migrations, lifelines } = options;
+  return {
+    migrationEvents(id, signal, { abortOnDisconnect, afterId } = {}) {
+      const stored = migrations.get(id);
+      const isRunning = () => migrations.isRunning(id);
+      if (!isRunning() && !feed.knows(id)) return streamOf(storedEvents(stored, afterId));
+      const events = followed(feed.followMigration(id, signal, afterId, isRunning));
+      return abortOnDisconnect ? tied(events, id, lifelines, signal) : events;
+    },
+    hostEvents: (signal, afterId) => followedOnHost(feed.followWithGaps(signal, afterId)),
+    lastEventId: () => feed.lastId,
+  };
+}
+
+async function* streamOf(events: readonly FollowedEvent[]): AsyncGenerator<FollowedEvent> {
+  yield* events;
+}
+
+async function* followed(items: AsyncIterable<FeedEvent | FeedGap>): AsyncGenerator<FollowedEvent> {
+  for await (const item of items) {
+    if ("gap" in item) yield { id: null, event: gapEvent(item.gap) };
+    else yield { id: item.id, event: item.event };
+  }
+}
+
+async function* followedOnHost(
+  items: AsyncIterable<FeedEvent | FeedGap>,
+): AsyncGenerator<FollowedHostEvent> {
+  for await (const item of items) {
+    if ("gap" in item) {
+      yield { id: null, event: gapEvent(item.gap) };
+      continue;
+    }
+    const { id, wallClockMs, migration, event } = item;
+    yield { id, event: { wall_clock_ms: wallClockMs, migration, event } };
+  }
+}
+
+/** The migration ends with its follower. */
+async function* tied(
+  events: AsyncIterable<FollowedEvent>,
+  id: string,
+  lifelines: Lifelines,
+  signal: AbortSignal,
+): AsyncGenerator<FollowedEvent> {
+  lifelines.followed(id);
+  let over = false;
+  const left = () => lifelines.left(id, over);
+  if (signal.aborted) left();
+  signal.addEventListener("abort", left, { once: true });
+  for await (const item of events) {
+    over ||= item.event.type !== "gap" && isEnd(item.event);
+    yield item;
+  }
+}
