@@ -20,13 +20,7 @@ import { cursorOf, placeOfCursor } from "./list-cursor.ts";
 import type { MigrationStarter } from "./migration-starter.ts";
 import type { Mirrors } from "./mirrors.ts";
 import type { Observation } from "./observe.ts";
-import type { DaemonServices, DoctorCheck, MigrationStatus } from "./services.ts";
-import {
-  type DaemonServices,
-  listedMigrations,
-  type MigrationEvent,
-  type MigrationStatus,
-} from "./services.ts";
+import type { DaemonServices, MigrationStatus } from "./services.ts";
 
 /** How long the answer to a decision waits for what it leads to. */
 const resolutionPatienceMs = 20_000;

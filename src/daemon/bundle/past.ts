@@ -25,7 +25,7 @@ export async function recentMigrations(stateFolder: string): Promise<unknown[]> 
     await cp(path, copy);
     await cp(`${path}-wal`, `${copy}-wal`).catch(() => {});
     using history = new SqliteHistory(copy, createLogger("silent"));
-    return history.list(newest).map((summary) => {
+    return history.list({ limit: newest }).map((summary) => {
       const { report = null, error = null } = history.get(summary.id) ?? {};
       return { ...summary, report, error };
     });
