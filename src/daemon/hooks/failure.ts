@@ -6,20 +6,29 @@ export class HookFailure extends SojournError {
   readonly status: number | null;
   /** How long the receiver wants to be left alone (Retry-After, RFC 9110); null when it does not say. */
   readonly retryAfterMs: number | null;
+  /** It is not tried again by itself. */
+  readonly isFinal: boolean;
 
   constructor(
     code: `SOJ_HOOK_${string}`,
     message: string,
-    options: { status?: number; retryAfterMs?: number | null; cause?: unknown; hint?: string } = {},
+    options: {
+      status?: number | null;
+      retryAfterMs?: number | null;
+      isFinal?: boolean;
+      cause?: unknown;
+      hint?: string;
+    } = {},
   ) {
     super(code, message, {
       exitCode: 1,
       httpStatus: 502,
-      retryable: true,
+      retryable: !(options.isFinal ?? false),
       ...(options.cause === undefined ? {} : { cause: options.cause }),
       ...(options.hint === undefined ? {} : { hint: options.hint }),
     });
     this.status = options.status ?? null;
     this.retryAfterMs = options.retryAfterMs ?? null;
+    this.isFinal = options.isFinal ?? false;
   }
 }

@@ -1,0 +1,74 @@
+import { z } from "zod";
+import { type Phase, phases } from "../../migrator/phases.ts";
+import type { Outcome } from "../../migrator/report.ts";
+
+/** How a migration may end; each is told once, with its report or error. */
+export const outcomes = [
+  "completed",
+  "rolled-back",
+  "cancelled",
+  "in-doubt",
+  "guest-lost",
+] as const satisfies readonly Outcome[];
+
+/** Told as such; a phase that is an outcome is told as the outcome. */
+export const toldPhases = phases.filter((phase) => !isOutcome(phase));
+
+/** What a hook's payload may be about. */
+export const hookTypes: readonly string[] = [
+  ...toldPhases.map((phase) => `migration.${phase}`),
+  ...outcomes.map((outcome) => `migration.${outcome}`),
+  "migration.out-of-sight",
+  "migration.progress",
+  "migration.gate",
+  "guest.arrived",
+  "guest.departed",
+];
+
+/** Words that stand for several types. */
+const groups = ["phases", "outcomes", "guests"] as const;
+
+/** What is sent to those who do not say: everything but progress. */
+export const defaultEvents: readonly string[] = groups;
+
+/** What comes first when room is short, and what is dropped last. */
+export const ranks = { progress: 0, phase: 1, outcome: 2 } as const;
+
+export type Rank = (typeof ranks)[keyof typeof ranks];
+
+/** Events that somebody wants: `phases`, `outcomes`, `guests`, `progress`, or single types. */
+export const eventsSchema = z
+  .array(
+    z.string().max(64).refine(isEventWord, {
+      error: `not an event: phases, outcomes, guests, progress, or a type such as migration.resumed`,
+    }),
+  )
+  .min(1)
+  .max(64);
+
+/** Whether a type is among the wanted events. */
+export function isWanted(type: string, events: readonly string[]): boolean {
+  return events.includes(type) || events.includes(groupOf(type));
+}
+
+export function rankOf(type: string): Rank {
+  const group = groupOf(type);
+  if (group === "outcomes" || group === "guests") return ranks.outcome;
+  return group === "phases" ? ranks.phase : ranks.progress;
+}
+
+export function isOutcome(phase: Phase): phase is Outcome {
+  return (outcomes as readonly Phase[]).includes(phase);
+}
+
+function groupOf(type: string): string {
+  const [about, name = ""] = type.split(".");
+  if (about === "guest") return "guests";
+  if (name === "out-of-sight" || isOutcome(name as Phase)) return "outcomes";
+  if ((toldPhases as readonly string[]).includes(name) || name === "gate") return "phases";
+  return name;
+}
+
+function isEventWord(text: string): boolean {
+  return text === "progress" || defaultEvents.includes(text) || hookTypes.includes(text);
+}

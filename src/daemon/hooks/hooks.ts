@@ -1,0 +1,173 @@
+import { join } from "node:path";
+import { startInterval, type Timer, wallClockMs } from "../../platform/clock.ts";
+import type { Logger } from "../../platform/log.ts";
+import { diskStorage } from "../../platform/storage.ts";
+import { execSubscription, type HooksConfig, type WebhookConfig } from "./config.ts";
+import { Deliverer } from "./deliverer.ts";
+import { ExecEndpoint } from "./exec-endpoint.ts";
+import type { FeedSource } from "./feed-source.ts";
+import type { HookFigures } from "./figures.ts";
+import { Inbox } from "./inbox.ts";
+import { missedOutcomes, type RememberedMigrations } from "./missed-outcomes.ts";
+import { type GuestFacts, migrationMessage } from "./payload.ts";
+import { type HostActivity, QuietTimes } from "./quiet-times.ts";
+import { HookSender } from "./send.ts";
+import { webhookServices } from "./serve-webhooks.ts";
+import { Spool } from "./spool.ts";
+import { StoredWebhooks } from "./stored-webhooks.ts";
+import { entriesFor, type Subscription } from "./subscriptions.ts";
+import { type Resolve, TargetPolicy } from "./targets.ts";
+import type { WebhookServices } from "./webhook-services.ts";
+import { Webhooks } from "./webhooks.ts";
+
+/** Between two looks for ends of migrations that were not told of. */
+const lookingIntervalMs = 60_000;
+
+export interface HooksOptions {
+  hostName: string;
+  config: HooksConfig;
+  webhooks: readonly WebhookConfig[];
+  stateFolder: string;
+  feed: FeedSource;
+  migrations: RememberedMigrations;
+  /** What is known of a guest that is, or was just, on this host. */
+  guestFacts: (guest: string) => GuestFacts | null;
+  guestsHere: () => Map<string, GuestFacts>;
+  activity: HostActivity;
+  logger: Logger;
+  /** Another way to resolve host names, for tests. */
+  resolve?: Resolve;
+}
+
+/**
+ * Tells receivers and programs what happens to this host's guests: at least once each, in their order as far as their
+ * receiver takes them, also across this daemon's end, and never while a guest stands.
+ */
+export class Hooks implements AsyncDisposable {
+  readonly services: WebhookServices;
+  readonly #options: HooksOptions;
+  readonly #spool: Spool;
+  readonly #quiet: QuietTimes;
+  readonly #webhooks: Webhooks;
+  readonly #exec: ExecEndpoint;
+  readonly #deliverer: Deliverer;
+  readonly #inbox: Inbox;
+  readonly #listening: Disposable;
+  readonly #looking: Timer;
+
+  constructor(options: HooksOptions) {
+    this.#options = options;
+    const { config, stateFolder, logger, activity } = options;
+    const limits = { messages: config.spool_messages, bytes: config.spool_mib * 1024 * 1024 };
+    this.#spool = new Spool(join(stateFolder, "hooks.sqlite"), limits, logger);
+    this.#quiet = new QuietTimes(activity);
+    this.#deliverer = new Deliverer(this.#spool, this.#quiet, logger);
+    const policy = new TargetPolicy(config.allow_targets);
+    const { resolve } = options;
+    const sender = new HookSender({ policy, ...(resolve === undefined ? {} : { resolve }) });
+    const stored = new StoredWebhooks(join(stateFolder, "webhooks.json"), diskStorage, logger);
+    this.#webhooks = new Webhooks({ configured: options.webhooks, stored, policy, sender });
+    const timeoutMs = config.exec_timeout_s * 1000;
+    this.#exec = new ExecEndpoint({ folder: config.exec_folder, timeoutMs, logger });
+    this.#inbox = new Inbox({
+      ...{ hostName: options.hostName, spool: this.#spool, quiet: this.#quiet, logger },
+      ...{ guestFacts: options.guestFacts, guestsHere: options.guestsHere },
+      subscriptions: () => this.#subscriptions(),
+      onSpooled: (names) => {
+        for (const name of names) this.#deliverer.wake(name);
+      },
+    });
+    this.services = webhookServices({
+      ...{ hostName: options.hostName, webhooks: this.#webhooks, spool: this.#spool },
+      deliverer: this.#deliverer,
+      subscribe: (subscription) => this.#begin(subscription),
+      figures: (name) => this.#figuresOf(name, "webhook"),
+    });
+    this.#listening = options.feed.subscribe((event) => this.#inbox.note(event));
+    this.#looking = startInterval(() => void this.#tellMissed(), lookingIntervalMs);
+    for (const webhook of this.#webhooks.all()) this.#begin(webhook);
+    this.#deliverer.begin(execSubscription, this.#exec);
+    this.noteGuests();
+    void this.#tellMissed();
+  }
+
+  /** A guest may have come to, or gone from, this host. Quick. */
+  noteGuests(): void {
+    this.#inbox.noteGuests();
+  }
+
+  /** For each receiver, and for the programs. */
+  figures(): HookFigures[] {
+    return [
+      ...this.#webhooks.all().map(({ name }) => this.#figuresOf(name, "webhook")),
+      this.#figuresOf(execSubscription, "exec"),
+    ];
+  }
+
+  /** What waits is on disk, and delivered by the next daemon. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#looking.cancel();
+    this.#listening[Symbol.dispose]();
+    await this.#inbox[Symbol.asyncDispose]();
+    await this.#deliverer[Symbol.asyncDispose]();
+    this.#spool[Symbol.dispose]();
+  }
+
+  #begin(subscription: Subscription): void {
+    this.#guarded(() => this.#spool.since(subscription.name));
+    this.#deliverer.begin(subscription.name, subscription.endpoint);
+  }
+
+  /** Programs are looked for each time: they come and go without a word. */
+  async #subscriptions(): Promise<Subscription[]> {
+    const webhooks = this.#webhooks.all();
+    if ((await this.#exec.programs()).length === 0) return webhooks;
+    const events = this.#options.config.exec_events;
+    return [...webhooks, { name: execSubscription, endpoint: this.#exec, events, guests: null }];
+  }
+
+  async #tellMissed(): Promise<void> {
+    const subscriptions = await this.#subscriptions();
+    if (subscriptions.length === 0 || !this.#quiet.isQuiet()) return;
+    const { migrations, logger, hostName, guestFacts } = this.#options;
+    this.#guarded(() => {
+      const since = new Map(subscriptions.map(({ name }) => [name, this.#spool.since(name)]));
+      const first = Math.min(...since.values());
+      const isTold = ({
+        id,
+        state,
+        endedMs,
+      }: {
+        id: string;
+        state: string;
+        endedMs: number | null;
+      }) => (endedMs ?? 0) < first || this.#spool.isTold(id, state);
+      for (const end of missedOutcomes(migrations, isTold, wallClockMs())) {
+        const { migration } = end;
+        const told = subscriptions.filter(({ name }) => (since.get(name) ?? 0) <= end.wallClockMs);
+        const message = migrationMessage(end, hostName, guestFacts(migration.guest));
+        const entries = message === null ? [] : entriesFor(message, told);
+        const outcomes = [{ migration: migration.id, outcome: migration.state }];
+        this.#spool.add(entries, { outcomes, guests: [] });
+        logger.warn({ migration: migration.id, state: migration.state }, "its end is told late");
+        for (const { subscription } of entries) this.#deliverer.wake(subscription);
+      }
+    });
+  }
+
+  #figuresOf(subscription: string, kind: HookFigures["kind"]): HookFigures {
+    const { messages: waiting, bytes: waitingBytes } = this.#spool.room.used(subscription);
+    const dropped = this.#spool.room.dropped(subscription);
+    const counts = this.#deliverer.counters.of(subscription);
+    return { subscription, kind, ...counts, dropped, waiting, waitingBytes };
+  }
+
+  /** Hooks inform: their disk's trouble is no reason for the daemon not to start. */
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#options.logger.error({ err: error }, "alarm: the spool of hooks cannot be used");
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import type { MigrationSummary, StoredMigration } from "../../migrator/stored-migration.ts";
+import { isOutcome } from "./events.ts";
+import type { HookFeedEvent } from "./feed-source.ts";
+
+/** The newest migrations that are looked at. */
+const lookedAt = 500;
+
+/** An end that has just come may be on its way still. */
+const onItsWayMs = 5_000;
+
+/** The migrations that this host remembers. */
+export interface RememberedMigrations {
+  /** The `limit` newest and all that are open. */
+  list(limit: number): MigrationSummary[];
+  get(id: string): StoredMigration;
+}
+
+/**
+ * Ends of migrations, oldest first, that were never told of: a daemon that was killed had no time to, or they were
+ * found out about, or decided, later.
+ * @param isTold whether an outcome was told of, or need not be.
+ */
+export function missedOutcomes(
+  migrations: RememberedMigrations,
+  isTold: (summary: MigrationSummary) => boolean,
+  nowMs: number,
+): HookFeedEvent[] {
+  return migrations
+    .list(lookedAt)
+    .filter((summary) => {
+      const { state, endedMs } = summary;
+      if (!isOutcome(state) || endedMs === null || endedMs > nowMs - onItsWayMs) return false;
+      return !isTold(summary);
+    })
+    .toSorted((left, right) => (left.endedMs ?? 0) - (right.endedMs ?? 0))
+    .map(({ id }) => endOf(migrations.get(id)));
+}
+
+function endOf(stored: StoredMigration): HookFeedEvent {
+  const { id, guest, from, to, state, startedMs, endedMs, report, error } = stored;
+  return {
+    wallClockMs: endedMs ?? startedMs,
+    migration: { id, guest, from, to, state, started_ms: startedMs, ended_ms: endedMs },
+    event: error ?? report,
+  };
+}

@@ -1,0 +1,42 @@
+import { open } from "node:fs/promises";
+import { preconditionError } from "../../platform/errors.ts";
+import { keyOfSecret } from "./signature.ts";
+
+const longestFileBytes = 100_000;
+
+/**
+ * The key in a secret's file.
+ * @throws SojournError `SOJ_HOOK_SECRET_FILE` when it cannot be read or others than its owner may read it,
+ * `SOJ_HOOK_SECRET_INVALID`.
+ */
+export async function readSecretFile(path: string): Promise<Buffer> {
+  return keyOfSecret(await readSmallFile(path, true));
+}
+
+/** @throws SojournError `SOJ_HOOK_CA_FILE` when it cannot be read. */
+export async function readCertificates(path: string): Promise<string> {
+  return await readSmallFile(path, false);
+}
+
+async function readSmallFile(path: string, isSecret: boolean): Promise<string> {
+  const fail = (reason: string, hint: string) =>
+    preconditionError(
+      isSecret ? "SOJ_HOOK_SECRET_FILE" : "SOJ_HOOK_CA_FILE",
+      `${path} is unusable: ${reason}`,
+      { hint },
+    );
+  try {
+    await using file = await open(path, "r");
+    const facts = await file.stat();
+    if (!facts.isFile()) throw fail("it is no file", "name a regular file");
+    if (isSecret && (facts.mode & 0o077) !== 0) {
+      throw fail("others than its owner may use it", `chmod 0600 ${path}`);
+    }
+    if (facts.size > longestFileBytes) throw fail("it is too long", "one secret, or certificates");
+    return await file.readFile("utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code?.startsWith("SOJ_")) throw error;
+    throw fail(code ?? String(error), "the daemon must be able to read it");
+  }
+}
