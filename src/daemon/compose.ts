@@ -32,6 +32,7 @@ import { doctorProcedures } from "./doctor/pair/procedures.ts";
 import { Doctor } from "./doctor/services.ts";
 import { EventFeed } from "./event-feed.ts";
 import { openGates } from "./gates/open-gates.ts";
+import { createHooks } from "./hooks/compose-hooks.ts";
 import { TargetPolicy } from "./hooks/targets.ts";
 import { createHostServices, statusOf } from "./host-services.ts";
 
@@ -119,7 +120,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await peer(record.home.host).call("guest-ended", { guest: record.guest });
   };
   const shared = { host, guests, network, records, journal, logger };
-  const gates = openGates(config.gates, { policy: new TargetPolicy(), logger });
+  const gates = openGates(config.gates, { policy: new TargetPolicy(config.hooks.allow_targets), logger });
   const source: SourceContext = { ...shared, peer, policy: policyOf(config), gates };
   const destinations = stack.use(new Destinations(shared));
   const history = stack.use(new SqliteHistory(join(config.paths.state, "history.sqlite"), logger));
@@ -140,6 +141,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const notices = stack.use(new Notices(source));
   const resolutions = new Resolutions({ context: source, migrations, destinations, notices });
   const starter = new MigrationStarter({ config, context: source, migrations, tunnels, peer });
+  const hooks = stack.use(createHooks({ config, feed, migrations, records, logger }));
 
   const isGuestStanding = () => migrations.underWay().isGuestStanding;
   const doctor = stack.use(
@@ -156,6 +158,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   metrics.network.know(stack.use(new NetworkKeeper({ network, openWatch, logger })));
   notices.tell();
   mirrors.goOn();
+  hooks.begin();
 
   const capabilities = () => hypervisor.capabilities();
   const inventory = createInventory({
@@ -193,7 +196,10 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const benchmarks = await openBenchmarks({ config, showGuest, underWay, logger });
   // Ends before migrations do: it would only begin others.
   stack.use(benchmarks);
-  const services = { ...hostServices, ...inventory.services, ...benchmarks.services };
+  const services = {
+    ...{ ...hostServices, ...inventory.services, ...benchmarks.services },
+    ...hooks.services,
+  };
   const owned = stack.move();
   return { services, handlers, underWay, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { namePattern } from "../platform/names.ts";
 import { apiSection } from "./access/config.ts";
 import { gatesSection } from "./gates/config.ts";
+import { hooksSection, webhookSections } from "./hooks/config.ts";
 
 const name = z
   .string()
@@ -58,6 +59,8 @@ export const configSchema = z
     paths: paths.prefault({}),
     log: logSection.prefault({}),
     gates: gatesSection.default([]),
+    hooks: hooksSection.prefault({}),
+    webhooks: webhookSections,
   })
   .superRefine((file, context) => {
     if (Object.hasOwn(file.peers, file.host.name)) {

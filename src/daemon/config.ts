@@ -5,6 +5,7 @@ import { readToml } from "../platform/toml.ts";
 import { type ApiConfig, apiConfig } from "./access/config.ts";
 import { type ConfigFile, configSchema } from "./config-schema.ts";
 import type { GateSection } from "./gates/config.ts";
+import type { HooksConfig, WebhookConfig } from "./hooks/config.ts";
 
 export interface Endpoint {
   address: string;
@@ -42,6 +43,8 @@ export interface DaemonConfig {
   log: { level: string };
   /** Who is asked whether migrations that leave this host go on. */
   gates: GateSection[];
+  hooks: HooksConfig;
+  webhooks: WebhookConfig[];
 }
 
 /**
@@ -104,6 +107,8 @@ function fromFile(file: ConfigFile): DaemonConfig {
     paths: file.paths,
     log: file.log,
     gates: file.gates,
+    hooks: file.hooks,
+    webhooks: file.webhooks,
   };
 }
 

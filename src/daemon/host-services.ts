@@ -13,6 +13,7 @@ import { delegateMigration, delegatePlan } from "./delegation.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { createEventServices } from "./event-services.ts";
 import { goneSummary, guestSummary } from "./guest-summary.ts";
+import type { WebhookServices } from "./hooks/webhook-services.ts";
 import { type IdempotentStarts, idempotencyOf } from "./idempotency.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
 import type { Lifelines } from "./lifelines.ts";
@@ -44,7 +45,10 @@ export interface HostServicesOptions {
 }
 
 /** The services around guests and migrations. */
-export type HostServices = Omit<DaemonServices, keyof InventoryServices | keyof BenchmarkServices>;
+export type HostServices = Omit<
+  DaemonServices,
+  keyof InventoryServices | keyof BenchmarkServices | keyof WebhookServices
+>;
 
 /** What the local API serves of them, out of the migrator's parts. */
 export function createHostServices(options: HostServicesOptions): HostServices {

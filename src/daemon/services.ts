@@ -10,6 +10,7 @@ import type { PlanLine } from "../platform/plan-line.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import type { TunnelKind } from "../tunnels/tunnel.ts";
 import type { BenchmarkServices } from "./benchmarks/schemas.ts";
+import type { WebhookServices } from "./hooks/webhook-services.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
 import type { TraceParent } from "./tracing/trace-parent.ts";
 
@@ -164,7 +165,7 @@ export interface DoctorCheck {
  * What the local API serves. Unknown guests and ids are `SojournError`s with exit code 3 and HTTP status 404,
  * a guest that is busy one with status 409.
  */
-export interface DaemonServices extends InventoryServices, BenchmarkServices {
+export interface DaemonServices extends InventoryServices, BenchmarkServices, WebhookServices {
   listGuests(): Promise<GuestSummary[]>;
   showGuest(name: string): Promise<GuestSummary>;
   startGuest(name: string): Promise<GuestSummary>;

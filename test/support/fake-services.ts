@@ -9,6 +9,7 @@ import type {
 import type { MigrationReport } from "../../src/migrator/report.ts";
 import { preconditionError } from "../../src/platform/errors.ts";
 import { fakeInventory } from "./fake-inventory.ts";
+import { fakeWebhooks } from "./fake-webhooks.ts";
 
 export const guest = {
   name: "web1",
@@ -103,6 +104,7 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
     doctor: async () => [],
     ...fakeInventory(),
     examinePeer: async () => [],
+    ...fakeWebhooks(),
     ...changes,
   };
 }

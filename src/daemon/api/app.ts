@@ -17,6 +17,7 @@ import { addHealthRoutes } from "./routes/health.ts";
 import { addInventoryRoutes } from "./routes/inventory.ts";
 import { addMetricsRoutes } from "./routes/metrics.ts";
 import { addMigrationRoutes } from "./routes/migrations.ts";
+import { addWebhookRoutes } from "./routes/webhooks.ts";
 import { answerUnknownRoutes } from "./unknown-routes.ts";
 import { checkWithZod } from "./validation.ts";
 
@@ -69,6 +70,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   addInventoryRoutes(app, services);
   addEventRoutes(app, services, new EventStreams(options.eventStreams));
   await serveDocument(app);
+  addWebhookRoutes(app, services);
   await app.ready();
   return app;
 }

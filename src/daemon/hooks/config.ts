@@ -96,7 +96,7 @@ export const webhookBody = webhookSection.omit({ secret_file: true, ca_file: tru
     .max(512)
     .optional()
     .describe("Signs the messages; made, and shown once, when it is absent"),
-  ca: z.string().max(100_000).optional().describe("Certificates (PEM) trusted for this receiver"),
+  ca: z.string().max(40_000).optional().describe("Certificates (PEM) trusted for this receiver"),
 });
 
 export type HooksConfig = z.output<typeof hooksSection>;

@@ -53,8 +53,7 @@ export class ExecEndpoint implements HookEndpoint {
     for (const name of names) {
       const result = await this.#run(name, message, signal);
       signal.throwIfAborted();
-      if (result !== null && result.exitCode !== 0)
-        failed.push({ name, exitCode: result.exitCode });
+      if (result?.exitCode !== 0) failed.push({ name, exitCode: result?.exitCode ?? null });
     }
     const [first] = failed;
     if (first === undefined) return names.length === 0 ? null : 0;
@@ -66,7 +65,7 @@ export class ExecEndpoint implements HookEndpoint {
     );
   }
 
-  /** A program's failure is its own: the others are run all the same. Null when it was not run. */
+  /** A program's failure is its own: the others are run all the same. Null when it could not be run. */
   async #run(
     name: string,
     { body, type, id }: SpooledMessage,

@@ -53,7 +53,8 @@ export class Hooks implements AsyncDisposable {
   readonly #deliverer: Deliverer;
   readonly #inbox: Inbox;
   readonly #listening: Disposable;
-  readonly #looking: Timer;
+  readonly #stop = new AbortController();
+  #looking: Timer | null = null;
 
   constructor(options: HooksOptions) {
     this.#options = options;
@@ -84,11 +85,21 @@ export class Hooks implements AsyncDisposable {
       figures: (name) => this.#figuresOf(name, "webhook"),
     });
     this.#listening = options.feed.subscribe((event) => this.#inbox.note(event));
-    this.#looking = startInterval(() => void this.#tellMissed(), lookingIntervalMs);
-    for (const webhook of this.#webhooks.all()) this.#begin(webhook);
-    this.#deliverer.begin(execSubscription, this.#exec);
-    this.noteGuests();
-    void this.#tellMissed();
+  }
+
+  /** Collects from its making on; from now on also tells, once it is quiet for the first time. */
+  begin(): void {
+    const start = async () => {
+      await this.#quiet.begin(this.#stop.signal);
+      for (const webhook of this.#webhooks.all()) this.#begin(webhook);
+      this.#deliverer.begin(execSubscription, this.#exec);
+      this.#looking = startInterval(() => void this.#tellMissed(), lookingIntervalMs);
+      this.#inbox.begin();
+      this.noteGuests();
+      await this.#tellMissed();
+    };
+    // Rejects only when it is disposed of before.
+    start().catch(() => {});
   }
 
   /** A guest may have come to, or gone from, this host. Quick. */
@@ -106,7 +117,8 @@ export class Hooks implements AsyncDisposable {
 
   /** What waits is on disk, and delivered by the next daemon. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#looking.cancel();
+    this.#stop.abort();
+    this.#looking?.cancel();
     this.#listening[Symbol.dispose]();
     await this.#inbox[Symbol.asyncDispose]();
     await this.#deliverer[Symbol.asyncDispose]();

@@ -36,18 +36,31 @@ interface Collected {
   guest: GuestFacts | null;
 }
 
+interface Batch {
+  events: readonly Collected[];
+  areGuestsToBeLookedAt: boolean;
+}
+
 /** Takes events in at once, and puts messages of them into the spool when it is quiet. */
 export class Inbox implements AsyncDisposable {
   readonly #options: InboxOptions;
   readonly #stop = new AbortController();
   #collected: Collected[] = [];
   #areGuestsToBeLookedAt = false;
-  #writing: Promise<void> | null = null;
+  #isWriting = false;
+  #writing: Promise<void> = Promise.resolve();
+  #hasBegun = false;
   /** Events lost for want of room. */
   lost = 0;
 
   constructor(options: InboxOptions) {
     this.#options = options;
+  }
+
+  /** What has been noted is written from now on. */
+  begin(): void {
+    this.#hasBegun = true;
+    this.#writeSoon();
   }
 
   /** Quick: nothing is read or written. */
@@ -68,62 +81,71 @@ export class Inbox implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#writing;
-    const { quiet, subscriptions } = this.#options;
+    if (!this.#hasBegun) return;
+    const { quiet, subscriptions, logger } = this.#options;
     try {
       const wanting = await subscriptions();
-      if (quiet.isQuiet()) this.#write(wanting);
+      if (quiet.isQuiet()) this.#write(this.#take(), wanting);
     } catch (error) {
-      this.#options.logger.error({ err: error }, "alarm: events for hooks were not spooled");
+      logger.error({ err: error }, "alarm: events for hooks were not spooled");
     }
   }
 
   #writeSoon(): void {
-    if (this.#writing !== null || this.#stop.signal.aborted) return;
-    this.#writing = this.#writeAll().finally(() => {
-      this.#writing = null;
-    });
+    if (!this.#hasBegun || this.#isWriting || this.#stop.signal.aborted) return;
+    this.#isWriting = true;
+    this.#writing = this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
-    const { quiet, logger, subscriptions } = this.#options;
     const { signal } = this.#stop;
+    while (this.#collected.length > 0 || this.#areGuestsToBeLookedAt) {
+      await delay(collectingMs, signal).catch(() => {});
+      if (!signal.aborted) await this.#writeBatch(signal);
+      if (signal.aborted) return;
+    }
+    this.#isWriting = false;
+  }
+
+  /** What is not written is collected again. Never rejects. */
+  async #writeBatch(signal: AbortSignal): Promise<void> {
+    const { quiet, logger, subscriptions } = this.#options;
+    const batch = this.#take();
     try {
-      while (this.#collected.length > 0 || this.#areGuestsToBeLookedAt) {
-        await delay(collectingMs, signal);
-        const wanting = await subscriptions();
-        await quiet.begin(signal);
-        try {
-          this.#write(wanting);
-        } catch (error) {
-          logger.error({ err: error }, "alarm: events for hooks cannot be spooled yet");
-          await delay(diskPauseMs, signal);
-        }
-      }
+      const wanting = await subscriptions();
+      await quiet.begin(signal);
+      this.#write(batch, wanting);
     } catch (error) {
-      if (!signal.aborted) throw error;
+      this.#collected = [...batch.events, ...this.#collected];
+      this.#areGuestsToBeLookedAt ||= batch.areGuestsToBeLookedAt;
+      if (signal.aborted) return;
+      logger.error({ err: error }, "alarm: events for hooks cannot be spooled yet");
+      await delay(diskPauseMs, signal).catch(() => {});
     }
   }
 
-  /** What is collected stays so when it cannot be written. */
-  #write(subscriptions: readonly Subscription[]): void {
-    if (subscriptions.length === 0) {
-      this.#collected = [];
-      this.#areGuestsToBeLookedAt = false;
-      return;
-    }
-    const collected = this.#collected;
-    const guests = this.#areGuestsToBeLookedAt ? this.#changedGuests() : [];
+  #take(): Batch {
+    const batch = {
+      events: this.#collected,
+      areGuestsToBeLookedAt: this.#areGuestsToBeLookedAt,
+    };
+    this.#collected = [];
+    this.#areGuestsToBeLookedAt = false;
+    return batch;
+  }
+
+  #write({ events, areGuestsToBeLookedAt }: Batch, subscriptions: readonly Subscription[]): void {
+    if (subscriptions.length === 0) return;
+    const guests = areGuestsToBeLookedAt ? this.#changedGuests() : [];
     const messages = [
-      ...collected.flatMap((each) => this.#messageOf(each) ?? []),
+      ...events.flatMap((each) => this.#messageOf(each) ?? []),
       ...guests.map(({ message }) => message),
     ];
     const entries = messages.flatMap((message) => entriesFor(message, subscriptions));
-    const marks: SpoolMarks = { outcomes: outcomesOf(collected), guests };
+    const marks: SpoolMarks = { outcomes: outcomesOf(events), guests };
     if (entries.length + marks.outcomes.length + guests.length > 0) {
       this.#options.spool.add(entries, marks);
     }
-    this.#collected = [];
-    this.#areGuestsToBeLookedAt = false;
     this.#options.onSpooled(new Set(entries.map(({ subscription }) => subscription)));
   }
 

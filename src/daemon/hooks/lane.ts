@@ -7,14 +7,17 @@ import type { HookEndpoint } from "./endpoint.ts";
 import { HookFailure } from "./failure.ts";
 import type { DeliveryCounters } from "./figures.ts";
 import type { QuietTimes } from "./quiet-times.ts";
-import type { Attempt, Spool } from "./spool.ts";
+import { type Attempt, attemptsAtHead, type Spool } from "./spool.ts";
 import type { SpooledMessage } from "./spool-rows.ts";
 
 /** A message that is not received for so long is given up. */
 const giveUpMs = 24 * 3_600_000;
 
-/** Failures in a row before anything is given up: after a long downtime of this host each has its chances. */
-const failuresBeforeGivingUp = 8;
+/** Between attempts of a message that fails while others are received. */
+const setAsidePauseMs = 600_000;
+
+/** Answers of who stands before a receiver that is away or overloaded (RFC 9110, RFC 6585). */
+const awayStatuses: ReadonlySet<number> = new Set([408, 429, 502, 503, 504]);
 
 /** Between attempts to use a disk that is full or cannot be written. */
 const diskPauseMs = 2_000;
@@ -32,14 +35,19 @@ export interface LaneOptions {
 }
 
 /**
- * Delivers one lane's messages one after the other. A message that fails is tried again before any other, until it has
- * failed so often that those behind it go first; its own next attempts come later.
+ * Delivers one lane's messages one after the other, in their order. A message that fails is tried again before any
+ * other. Once it has failed often it is set aside: at once when the receiver answers and refuses it; when there is no
+ * answer, only if the one behind it is received, so that a receiver that was away gets all in their order.
  */
 export class Lane {
   readonly #options: LaneOptions;
   #failures = 0;
   #wake: AbortController | null = null;
   #isIdle = false;
+  /** The message without an answer at which the lane stands, and whether another was received since. */
+  #stuck: { number: number; isPassed: boolean } | null = null;
+  /** Only messages behind the stuck one are looked at: it has just failed. */
+  #after = 0;
 
   constructor(options: LaneOptions) {
     this.#options = options;
@@ -61,7 +69,12 @@ export class Lane {
     const { spool, quiet, subscription, lane } = this.#options;
     while (!signal.aborted) {
       await quiet.begin(signal);
-      const next = await this.#onDisk(() => spool.next(subscription, lane), signal);
+      const next = await this.#onDisk(() => spool.next(subscription, lane, this.#after), signal);
+      if (this.#after > 0 && (next === null || typeof next === "number")) {
+        this.#after = 0;
+        await this.#pause(pauseMs(this.#failures), signal);
+        continue;
+      }
       if (next === null) {
         onIdle();
         return;
@@ -73,28 +86,46 @@ export class Lane {
   }
 
   async #attempt(message: SpooledMessage, signal: AbortSignal): Promise<void> {
-    const { spool, quiet, subscription, lane, endpoint, limit } = this.#options;
+    const { spool, quiet, subscription, endpoint, limit } = this.#options;
     const result = await this.#deliver(message, { endpoint, limit }, signal);
     signal.throwIfAborted();
     await quiet.begin(signal);
     if (!(result instanceof Error)) {
       const attempt = { state: "delivered", status: result, error: null, dueMs: 0 } as const;
       await this.#onDisk(() => spool.note(message, attempt), signal);
-      if (this.#failures > 0) {
-        await this.#onDisk(() => spool.hasRecovered(subscription, lane), signal);
-      }
-      this.#failures = 0;
+      if (this.#stuck !== null) this.#stuck.isPassed = true;
+      [this.#failures, this.#after] = [0, 0];
       return;
     }
-    await this.#onDisk(() => spool.note(message, failedAttempt(message, result)), signal);
-    if (isFinal(result)) {
+    const attempt = this.#failed(message, result);
+    await this.#onDisk(() => spool.note(message, attempt), signal);
+    if (attempt.state === "dead") {
       this.#options.counters.of(subscription).dead += 1;
       return;
     }
     this.#failures += 1;
-    if (this.#failures >= failuresBeforeGivingUp) await this.#giveUp(result, signal);
+    await this.#giveUp(result, signal);
+    const isProbe = this.#after > 0;
+    this.#after = this.#stuck?.number === message.number ? message.number : 0;
+    if (this.#after > 0 && !isProbe) return;
     const asked = result instanceof HookFailure ? (result.retryAfterMs ?? 0) : 0;
     await this.#pause(Math.max(pauseMs(this.#failures), asked), signal);
+  }
+
+  /** When it is tried again. */
+  #failed({ number, attempts }: SpooledMessage, failure: Error): Attempt {
+    const { status = null, isFinal = false } = failure instanceof HookFailure ? failure : {};
+    const error = failure.message.slice(0, 500);
+    const again = { state: "pending", status, error, dueMs: 0 } as const;
+    if (isFinal) return { ...again, state: "dead" };
+    if (attempts + 1 < attemptsAtHead || this.#after > 0) return again;
+    const isPassed = this.#stuck?.number === number && this.#stuck.isPassed;
+    if ((status === null || awayStatuses.has(status)) && !isPassed) {
+      this.#stuck = { number, isPassed: false };
+      return again;
+    }
+    this.#stuck = null;
+    return { ...again, dueMs: wallClockMs() + setAsidePauseMs };
   }
 
   /** The status, or why there was none that counts. */
@@ -125,7 +156,10 @@ export class Lane {
   async #giveUp(reason: Error, signal: AbortSignal): Promise<void> {
     const { spool, subscription, lane, logger, counters } = this.#options;
     const sinceMs = wallClockMs() - giveUpMs;
-    const dead = await this.#onDisk(() => spool.giveUp(subscription, lane, sinceMs), signal);
+    // After a long downtime of this host, or of the receiver, each has its chances.
+    const attempts = this.#failures >= attemptsAtHead ? 0 : attemptsAtHead;
+    const work = () => spool.giveUp(subscription, lane, sinceMs, attempts);
+    const dead = await this.#onDisk(work, signal);
     if (dead === 0) return;
     counters.of(subscription).dead += dead;
     logger.error(
@@ -154,18 +188,4 @@ export class Lane {
       await delay(diskPauseMs, signal);
     }
   }
-}
-
-function isFinal(failure: Error): boolean {
-  return failure instanceof HookFailure && failure.isFinal;
-}
-
-/** It is the first of its lane again, until it has failed often: then it waits for a time of its own. */
-function failedAttempt({ attempts }: SpooledMessage, failure: Error): Attempt {
-  return {
-    state: isFinal(failure) ? "dead" : "pending",
-    status: failure instanceof HookFailure ? failure.status : null,
-    error: failure.message.slice(0, 500),
-    dueMs: wallClockMs() + pauseMs(attempts + 1),
-  };
 }

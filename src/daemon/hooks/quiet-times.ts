@@ -7,6 +7,9 @@ const lookIntervalMs = 20;
 /** A migration whose next phases do not come, or an arrival that takes long, holds hooks up no longer than this. */
 const longestHoldMs = 10_000;
 
+/** A guest that has just arrived needs the processors for itself. */
+const guestFirstMs = 300;
+
 export interface HostActivity {
   /** A guest of this host stands for its switchover. */
   isGuestStanding(): boolean;
@@ -23,6 +26,7 @@ export class QuietTimes {
   /** When each armed migration was. */
   readonly #armed = new Map<string, number>();
   #arrivingSinceMs: number | null = null;
+  #arrivedMs = Number.NEGATIVE_INFINITY;
 
   constructor(activity: HostActivity) {
     this.#activity = activity;
@@ -40,9 +44,13 @@ export class QuietTimes {
     if (this.#activity.isGuestStanding()) return false;
     const nowMs = monotonicMs();
     for (const sinceMs of this.#armed.values()) if (nowMs - sinceMs < longestHoldMs) return false;
-    if (!this.#activity.isGuestArriving()) this.#arrivingSinceMs = null;
-    else this.#arrivingSinceMs ??= nowMs;
-    return this.#arrivingSinceMs === null || nowMs - this.#arrivingSinceMs >= longestHoldMs;
+    if (this.#activity.isGuestArriving()) {
+      this.#arrivingSinceMs ??= nowMs;
+      return nowMs - this.#arrivingSinceMs >= longestHoldMs;
+    }
+    if (this.#arrivingSinceMs !== null) this.#arrivedMs = nowMs;
+    this.#arrivingSinceMs = null;
+    return nowMs - this.#arrivedMs >= guestFirstMs;
   }
 
   /** Resolves at once, or when it is quiet again. @throws the signal's reason. */

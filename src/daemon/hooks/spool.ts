@@ -9,10 +9,10 @@ import { openSpoolFile } from "./spool-schema.ts";
 import { inTransaction } from "./transactions.ts";
 
 /** Attempts after which a message no longer holds those behind it up. */
-const attemptsAtHead = 8;
+export const attemptsAtHead = 8;
 
 /** A clock that was set back must not hold a message for longer than this. */
-const longestDueMs = 600_000;
+const longestDueMs = 1_200_000;
 
 /** What was told before a spool was damaged is told again, as far back as this. */
 const toldAgainMs = 24 * 3_600_000;
@@ -83,20 +83,26 @@ export class Spool implements Disposable {
   }
 
   /**
-   * The oldest that waits, except that one which has failed often does so only when it is due. Null when none waits;
-   * milliseconds until the next is due when all have failed often.
+   * The oldest that waits, of those with a number above `after`, except that one which has failed often may have to wait
+   * for its time. Null when none waits; milliseconds until the next is due when all have to.
    */
-  next(subscription: string, lane: string, nowMs = wallClockMs()): SpooledMessage | number | null {
-    const pending = "FROM messages WHERE subscription = ? AND lane = ? AND state = 'pending'";
+  next(
+    subscription: string,
+    lane: string,
+    after = 0,
+    nowMs = wallClockMs(),
+  ): SpooledMessage | number | null {
+    const pending =
+      "FROM messages WHERE subscription = ? AND lane = ? AND state = 'pending' AND number > ?";
     const isDue = "(attempts < ? OR due_ms <= ? OR due_ms > ?)";
     return this.use((database) => {
       const found = database
         .prepare(`SELECT * ${pending} AND ${isDue} ORDER BY number LIMIT 1`)
-        .get(subscription, lane, attemptsAtHead, nowMs, nowMs + longestDueMs);
+        .get(subscription, lane, after, attemptsAtHead, nowMs, nowMs + longestDueMs);
       if (found !== undefined) return spooledMessageOf(found);
       const later = database
         .prepare(`SELECT min(due_ms) AS due_ms ${pending}`)
-        .get(subscription, lane)?.due_ms;
+        .get(subscription, lane, after)?.due_ms;
       return typeof later === "number" ? later - nowMs : null;
     });
   }
@@ -115,23 +121,18 @@ export class Spool implements Disposable {
     });
   }
 
-  /** The receiver is back: what failed because it was away is due, in its order. */
-  hasRecovered(subscription: string, lane: string): void {
-    const update = `UPDATE messages SET due_ms = 0
-      WHERE subscription = ? AND lane = ? AND state = 'pending' AND status IS NULL AND due_ms > 0`;
-    this.use((database) =>
-      inTransaction(database, "NORMAL", () => database.prepare(update).run(subscription, lane)),
-    );
-  }
-
-  /** Gives up what has waited since before `sinceMs` (wall clock); returns how many these were. */
-  giveUp(subscription: string, lane: string, sinceMs: number): number {
-    const which = "subscription = ? AND lane = ? AND state = 'pending' AND since_ms < ?";
+  /**
+   * Gives up what has waited since before `sinceMs` (wall clock) and was tried `attempts` times; returns how many these
+   * were.
+   */
+  giveUp(subscription: string, lane: string, sinceMs: number, attempts: number): number {
+    const which =
+      "subscription = ? AND lane = ? AND state = 'pending' AND since_ms < ? AND attempts >= ?";
     return this.use((database) => {
       const { changes } = inTransaction(database, "NORMAL", () =>
         database
           .prepare(`UPDATE messages SET state = 'dead', ended_ms = ? WHERE ${which}`)
-          .run(wallClockMs(), subscription, lane, sinceMs),
+          .run(wallClockMs(), subscription, lane, sinceMs, attempts),
       );
       if (changes > 0) this.room.measure(database);
       return Number(changes);

@@ -84,7 +84,11 @@ export interface WebhookServices {
   /** Newest first; `exec` names the programs of the hooks folder. */
   listDeliveries(
     name: string,
-    query?: { limit?: number; cursor?: string; state?: DeliveryState },
+    query?: {
+      limit?: number | undefined;
+      cursor?: string | undefined;
+      state?: DeliveryState | undefined;
+    },
   ): Promise<DeliveryPage>;
   /** Sends it again, with the same id. @throws SojournError `SOJ_DELIVERY_UNKNOWN` (404). */
   replayDelivery(name: string, id: string): Promise<Delivery>;

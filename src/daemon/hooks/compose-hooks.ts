@@ -1,0 +1,43 @@
+import type { Migrations } from "../../migrator/migrations.ts";
+import type { RecordStore } from "../../migrator/record-store.ts";
+import type { Logger } from "../../platform/log.ts";
+import type { DaemonConfig } from "../config.ts";
+import type { FeedSource } from "./feed-source.ts";
+import { guestFactsOf, isHere } from "./guest-facts.ts";
+import { Hooks } from "./hooks.ts";
+
+/** The host's hooks; nothing is told before `begin`. */
+export function createHooks(parts: {
+  config: DaemonConfig;
+  feed: FeedSource;
+  migrations: Migrations;
+  records: RecordStore;
+  logger: Logger;
+}): Hooks {
+  const { config, feed, migrations, records, logger } = parts;
+  const hooks = new Hooks({
+    ...{ hostName: config.host.name, config: config.hooks, webhooks: config.webhooks },
+    ...{ stateFolder: config.paths.state, feed, migrations, logger },
+    guestFacts: (guest) => {
+      const record = records.get(guest);
+      return record === undefined ? null : guestFactsOf(record);
+    },
+    guestsHere: () =>
+      new Map(
+        records
+          .all()
+          .filter(isHere)
+          .map((record) => [record.guest, guestFactsOf(record)]),
+      ),
+    activity: {
+      isGuestStanding: () => migrations.underWay().isGuestStanding,
+      isGuestArriving: () => records.all().some(({ hosting }) => hosting?.stage === "incoming"),
+    },
+  });
+  const others = records.onChange;
+  records.onChange = (before, after) => {
+    others(before, after);
+    hooks.noteGuests();
+  };
+  return hooks;
+}
