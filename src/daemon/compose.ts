@@ -141,7 +141,8 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const notices = stack.use(new Notices(source));
   const resolutions = new Resolutions({ context: source, migrations, destinations, notices });
   const starter = new MigrationStarter({ config, context: source, migrations, tunnels, peer });
-  const hooks = stack.use(createHooks({ config, feed, migrations, records, logger }));
+  const hooks = stack.use(createHooks({ config, feed, migrations, records, network, logger }));
+  metrics.hooks.know(() => hooks.figures());
 
   const isGuestStanding = () => migrations.underWay().isGuestStanding;
   const doctor = stack.use(

@@ -1,3 +1,4 @@
+import type { HostNetwork } from "../../migrator/host-network.ts";
 import type { Migrations } from "../../migrator/migrations.ts";
 import type { RecordStore } from "../../migrator/record-store.ts";
 import type { Logger } from "../../platform/log.ts";
@@ -12,9 +13,10 @@ export function createHooks(parts: {
   feed: FeedSource;
   migrations: Migrations;
   records: RecordStore;
+  network: Pick<HostNetwork, "isGuestExpected">;
   logger: Logger;
 }): Hooks {
-  const { config, feed, migrations, records, logger } = parts;
+  const { config, feed, migrations, records, network, logger } = parts;
   const hooks = new Hooks({
     ...{ hostName: config.host.name, config: config.hooks, webhooks: config.webhooks },
     ...{ stateFolder: config.paths.state, feed, migrations, logger },
@@ -29,15 +31,8 @@ export function createHooks(parts: {
           .filter(isHere)
           .map((record) => [record.guest, guestFactsOf(record)]),
       ),
-    activity: {
-      isGuestStanding: () => migrations.underWay().isGuestStanding,
-      isGuestArriving: () => records.all().some(({ hosting }) => hosting?.stage === "incoming"),
-    },
+    isGuestStanding: () => migrations.underWay().isGuestStanding || network.isGuestExpected,
   });
-  const others = records.onChange;
-  records.onChange = (before, after) => {
-    others(before, after);
-    hooks.noteGuests();
-  };
+  hooks.owns(records.subscribe(() => hooks.noteGuests()));
   return hooks;
 }

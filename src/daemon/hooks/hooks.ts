@@ -10,7 +10,7 @@ import type { HookFigures } from "./figures.ts";
 import { Inbox } from "./inbox.ts";
 import { missedOutcomes, type RememberedMigrations } from "./missed-outcomes.ts";
 import { type GuestFacts, migrationMessage } from "./payload.ts";
-import { type HostActivity, QuietTimes } from "./quiet-times.ts";
+import { QuietTimes } from "./quiet-times.ts";
 import { HookSender } from "./send.ts";
 import { webhookServices } from "./serve-webhooks.ts";
 import { Spool } from "./spool.ts";
@@ -33,7 +33,8 @@ export interface HooksOptions {
   /** What is known of a guest that is, or was just, on this host. */
   guestFacts: (guest: string) => GuestFacts | null;
   guestsHere: () => Map<string, GuestFacts>;
-  activity: HostActivity;
+  /** One stands to leave this host, or is expected here. */
+  isGuestStanding: () => boolean;
   logger: Logger;
   /** Another way to resolve host names, for tests. */
   resolve?: Resolve;
@@ -52,16 +53,16 @@ export class Hooks implements AsyncDisposable {
   readonly #exec: ExecEndpoint;
   readonly #deliverer: Deliverer;
   readonly #inbox: Inbox;
-  readonly #listening: Disposable;
+  readonly #listening = new DisposableStack();
   readonly #stop = new AbortController();
   #looking: Timer | null = null;
 
   constructor(options: HooksOptions) {
     this.#options = options;
-    const { config, stateFolder, logger, activity } = options;
+    const { config, stateFolder, logger, isGuestStanding } = options;
     const limits = { messages: config.spool_messages, bytes: config.spool_mib * 1024 * 1024 };
     this.#spool = new Spool(join(stateFolder, "hooks.sqlite"), limits, logger);
-    this.#quiet = new QuietTimes(activity);
+    this.#quiet = new QuietTimes(isGuestStanding);
     this.#deliverer = new Deliverer(this.#spool, this.#quiet, logger);
     const policy = new TargetPolicy(config.allow_targets);
     const { resolve } = options;
@@ -84,7 +85,7 @@ export class Hooks implements AsyncDisposable {
       subscribe: (subscription) => this.#begin(subscription),
       figures: (name) => this.#figuresOf(name, "webhook"),
     });
-    this.#listening = options.feed.subscribe((event) => this.#inbox.note(event));
+    this.#listening.use(options.feed.subscribe((event) => this.#inbox.note(event)));
   }
 
   /** Collects from its making on; from now on also tells, once it is quiet for the first time. */
@@ -105,6 +106,11 @@ export class Hooks implements AsyncDisposable {
   /** A guest may have come to, or gone from, this host. Quick. */
   noteGuests(): void {
     this.#inbox.noteGuests();
+  }
+
+  /** Disposed of with this. */
+  owns(listening: Disposable): void {
+    this.#listening.use(listening);
   }
 
   /** For each receiver, and for the programs. */

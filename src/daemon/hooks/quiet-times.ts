@@ -4,32 +4,21 @@ import type { HookFeedEvent } from "./feed-source.ts";
 /** Between two looks while something waits. */
 const lookIntervalMs = 20;
 
-/** A migration whose next phases do not come, or an arrival that takes long, holds hooks up no longer than this. */
-const longestHoldMs = 10_000;
-
-/** A guest that has just arrived needs the processors for itself. */
-const guestFirstMs = 300;
-
-export interface HostActivity {
-  /** A guest of this host stands for its switchover. */
-  isGuestStanding(): boolean;
-  /** A guest may be stopped elsewhere for its arrival here. */
-  isGuestArriving(): boolean;
-}
+/** An armed migration whose next phases do not come holds hooks up no longer than this. */
+const longestArmedMs = 10_000;
 
 /**
  * When work for hooks may be done: not while a guest stands or is about to, since the disk and the processors are
  * needed for it.
  */
 export class QuietTimes {
-  readonly #activity: HostActivity;
+  readonly #isGuestStanding: () => boolean;
   /** When each armed migration was. */
   readonly #armed = new Map<string, number>();
-  #arrivingSinceMs: number | null = null;
-  #arrivedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(activity: HostActivity) {
-    this.#activity = activity;
+  /** @param isGuestStanding whether one stands to leave this host, or is expected here. */
+  constructor(isGuestStanding: () => boolean) {
+    this.#isGuestStanding = isGuestStanding;
   }
 
   /** From `armed` to `resumed`, or to the end, there is none for this migration. */
@@ -41,16 +30,9 @@ export class QuietTimes {
   }
 
   isQuiet(): boolean {
-    if (this.#activity.isGuestStanding()) return false;
-    const nowMs = monotonicMs();
-    for (const sinceMs of this.#armed.values()) if (nowMs - sinceMs < longestHoldMs) return false;
-    if (this.#activity.isGuestArriving()) {
-      this.#arrivingSinceMs ??= nowMs;
-      return nowMs - this.#arrivingSinceMs >= longestHoldMs;
-    }
-    if (this.#arrivingSinceMs !== null) this.#arrivedMs = nowMs;
-    this.#arrivingSinceMs = null;
-    return nowMs - this.#arrivedMs >= guestFirstMs;
+    if (this.#isGuestStanding()) return false;
+    const sinceMs = monotonicMs() - longestArmedMs;
+    return [...this.#armed.values()].every((armedMs) => armedMs <= sinceMs);
   }
 
   /** Resolves at once, or when it is quiet again. @throws the signal's reason. */

@@ -26,7 +26,7 @@ beforeEach(async () => {
   clock = stack.use(startFastClock());
   const limits = { messages: 10_000, bytes: 1e8 };
   spool = stack.use(new Spool(join(folder, "hooks.sqlite"), limits, logger));
-  const quiet = new QuietTimes({ isGuestStanding: () => false, isGuestArriving: () => false });
+  const quiet = new QuietTimes(() => false);
   deliverer = stack.use(new Deliverer(spool, quiet, logger));
 });
 

@@ -65,10 +65,7 @@ export class HooksHost implements AsyncDisposable {
       },
       guestFacts: (guest) => ({ name: guest, addresses: ["10.1.0.10"], home: "host-a" }),
       guestsHere: () => this.guestsHere,
-      activity: {
-        isGuestStanding: () => this.isGuestStanding,
-        isGuestArriving: () => false,
-      },
+      isGuestStanding: () => this.isGuestStanding,
       logger: this.#logger(),
     });
     hooks.begin();
