@@ -120,7 +120,10 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await peer(record.home.host).call("guest-ended", { guest: record.guest });
   };
   const shared = { host, guests, network, records, journal, logger };
-  const gates = openGates(config.gates, { policy: new TargetPolicy(config.hooks.allow_targets), logger });
+  const gates = openGates(config.gates, {
+    policy: new TargetPolicy(config.hooks.allow_targets),
+    logger,
+  });
   const source: SourceContext = { ...shared, peer, policy: policyOf(config), gates };
   const destinations = stack.use(new Destinations(shared));
   const history = stack.use(new SqliteHistory(join(config.paths.state, "history.sqlite"), logger));
