@@ -10,8 +10,8 @@ const onItsWayMs = 5_000;
 
 /** The migrations that this host remembers. */
 export interface RememberedMigrations {
-  /** The `limit` newest and all that are open. */
-  list(limit: number): MigrationSummary[];
+  /** The newest first. */
+  list(query: { limit: number }): MigrationSummary[];
   get(id: string): StoredMigration;
 }
 
@@ -26,7 +26,7 @@ export function missedOutcomes(
   nowMs: number,
 ): HookFeedEvent[] {
   return migrations
-    .list(lookedAt)
+    .list({ limit: lookedAt })
     .filter((summary) => {
       const { state, endedMs } = summary;
       if (!isOutcome(state) || endedMs === null || endedMs > nowMs - onItsWayMs) return false;
