@@ -106,6 +106,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     runDir: config.paths.run,
     logger,
     tls: await streamTls(config),
+    ports: config.migration.ports,
   });
   const guests = new Guests({
     host,

@@ -28,7 +28,23 @@ const paths = z.strictObject({
   guests: absolutePath.default("/etc/sojourn/guests"),
 });
 
+const portRange = z
+  .string()
+  .regex(/^[0-9]{1,5}-[0-9]{1,5}$/, "not FIRST-LAST")
+  .transform((text) => {
+    const [first = 0, last = 0] = text.split("-").map(Number);
+    return { first, last };
+  })
+  .refine(({ first, last }) => first >= 1024 && first <= last && last <= 65_535, {
+    error: "not a range of ports from 1024 to 65535",
+  });
+
 const migration = z.strictObject({
+  ports: portRange
+    .optional()
+    .describe(
+      "FIRST-LAST: ports of this host on which guests arrive, each on one; without it the kernel gives any of net.ipv4.ip_local_port_range",
+    ),
   tunnel: z.enum(["auto", "ipip", "vxlan"]).default("auto"),
   tls: z.boolean().default(true),
   frozen_deadline_ms: z.int().min(50).max(600_000).default(2000),

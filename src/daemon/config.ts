@@ -27,6 +27,8 @@ export interface DaemonConfig {
   peers: ReadonlyMap<string, Endpoint>;
   api: ApiConfig;
   migration: {
+    /** Where guests arrive, each on one port; null for any that the kernel gives. */
+    ports: { first: number; last: number } | null;
     tunnel: "auto" | "ipip" | "vxlan";
     /** Guests travel between the hosts' QEMUs over mutual TLS 1.3; both hosts must agree. */
     tls: boolean;
@@ -96,6 +98,7 @@ function fromFile(file: ConfigFile): DaemonConfig {
     ),
     api: apiConfig(file.api, parseEndpoint, { certificatePath, keyPath }),
     migration: {
+      ports: file.migration.ports ?? null,
       tunnel: file.migration.tunnel,
       tls: file.migration.tls,
       frozenDeadlineMs: file.migration.frozen_deadline_ms,

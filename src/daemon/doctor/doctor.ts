@@ -116,7 +116,7 @@ async function examinePeer(
       ...clock,
       ...(await checkPair(config, peer, facts)),
       await checkPortsThere(peer, facts.underlayAddress),
-      await checkPortsHere(peer, config.host.underlayAddress),
+      await checkPortsHere(peer, config),
       ...(await checkGuestsThere(peer, validDefinitions(config))),
       ...(await examineTunnels(name, daemon)),
       ...(await checkThere(peer)),

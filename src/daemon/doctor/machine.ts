@@ -87,7 +87,7 @@ async function examineFirewall(
     .catch(() => null);
   return checkFirewall(tables, {
     ...{ config, underlay, ipipDatapath: ipip?.datapath ?? null },
-    streamPorts: await readStreamPorts(),
+    streamPorts: await readStreamPorts(config),
   });
 }
 

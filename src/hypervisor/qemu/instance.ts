@@ -32,6 +32,7 @@ export class QemuInstance implements GuestInstance {
   readonly #process: QemuProcess;
   readonly #session: QmpSession;
   readonly #tls: StreamTls | null;
+  readonly #ports: migration.PortRange | null;
   readonly #onDispose: () => void;
   readonly #execute: migration.Execute;
   #mayBeLoading: boolean;
@@ -40,7 +41,7 @@ export class QemuInstance implements GuestInstance {
     { record, paths }: StoredRecord,
     process: QemuProcess,
     session: QmpSession,
-    tls: StreamTls | null,
+    stream: { tls: StreamTls | null; ports: migration.PortRange | null },
     onDispose: () => void,
   ) {
     this.guest = record.definition.name;
@@ -53,7 +54,8 @@ export class QemuInstance implements GuestInstance {
     this.ended = process.ended;
     this.#process = process;
     this.#session = session;
-    this.#tls = tls;
+    this.#tls = stream.tls;
+    this.#ports = stream.ports;
     this.#onDispose = onDispose;
     this.#execute = (command, args) => session.execute(command, args);
     this.#mayBeLoading = record.incoming;
@@ -116,7 +118,7 @@ export class QemuInstance implements GuestInstance {
 
   listenForMigration(address: string, sourceHost: string): Promise<{ port: number }> {
     const hasDisks = this.definition.disks.length > 0;
-    const options = { sourceHost, tls: this.#tls, hasDisks };
+    const options = { sourceHost, tls: this.#tls, ports: this.#ports, hasDisks };
     return migration.listenForMigration(this.#execute, address, options);
   }
 

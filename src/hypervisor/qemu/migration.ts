@@ -19,18 +19,34 @@ const incomingCapabilities = ["events", "return-path"];
  */
 const heldCapability = "switchover-ack";
 
-/** `migrate-incoming` on a free port of `address`, open to `sourceHost` only; gives the port. */
+/** Ports, both included. */
+export interface PortRange {
+  first: number;
+  last: number;
+}
+
+/**
+ * `migrate-incoming` on a free port of `address`, of `ports` if there are any, open to `sourceHost` only; gives the
+ * port. Source: QAPI `InetSocketAddress`, `to`.
+ */
 export async function listenForMigration(
   execute: Execute,
   address: string,
-  { sourceHost, tls, hasDisks }: { sourceHost: string; tls: StreamTls | null; hasDisks: boolean },
+  options: {
+    sourceHost: string;
+    tls: StreamTls | null;
+    ports: PortRange | null;
+    hasDisks: boolean;
+  },
 ): Promise<{ port: number }> {
+  const { sourceHost, tls, ports, hasDisks } = options;
   const host = uriHost(address);
   // The image's lock must stay with the source until the destination runs.
   const wanted = hasDisks ? [...incomingCapabilities, "late-block-activate"] : incomingCapabilities;
   await setCapabilities(execute, wanted);
   await protectIncoming(execute, tls, sourceHost);
-  await execute("migrate-incoming", { uri: `tcp:${host}:0` });
+  const portText = ports === null ? "0" : `${ports.first},to=${ports.last}`;
+  await execute("migrate-incoming", { uri: `tcp:${host}:${portText}` });
   const port = migrationPort(await execute("query-migrate"));
   if (port !== null) return { port };
   throw new SojournError(

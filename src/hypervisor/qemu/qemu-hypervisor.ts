@@ -23,6 +23,7 @@ import {
   writeRecord,
 } from "./instance-record.ts";
 import { awaitMonitor, launchQemu } from "./launch.ts";
+import type { PortRange } from "./migration.ts";
 import { type QemuFacts, qemuFacts } from "./qemu-facts.ts";
 import { QemuProcess } from "./qemu-process.ts";
 import { QmpSession } from "./qmp/session.ts";
@@ -35,6 +36,8 @@ export interface QemuHypervisorOptions {
   logger: Logger;
   /** Migration streams are mutually authenticated and encrypted with these; without, they are in clear. */
   tls?: StreamTls | null;
+  /** Where guests arrive, each on one port; null for any that the kernel gives. */
+  ports?: PortRange | null;
   /** Absolute path; by default the system's `qemu-system-x86_64`. */
   qemuBinary?: string;
   /** How long QEMU may take until its monitor answers. */
@@ -186,7 +189,8 @@ class QemuHypervisor implements Hypervisor {
   #adopt(stored: StoredRecord, process: QemuProcess, session: QmpSession): QemuInstance {
     const { instance_id: instanceId } = stored.record;
     const release = () => void this.#instances.delete(instanceId);
-    const instance = new QemuInstance(stored, process, session, this.#options.tls ?? null, release);
+    const { tls = null, ports = null } = this.#options;
+    const instance = new QemuInstance(stored, process, session, { tls, ports }, release);
     this.#instances.set(instanceId, instance);
     process.ended
       .then(() => {

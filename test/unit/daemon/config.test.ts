@@ -33,6 +33,15 @@ function errorOf(text: string): SojournError {
 }
 
 describe("parseConfig", () => {
+  it("takes a range of ports on which guests arrive, and no other text for one", () => {
+    const withPorts = (text: string) =>
+      parseConfig(`${complete}\n[migration]\nports = "${text}"\n`, "sojourn.toml").migration.ports;
+    expect(withPorts("49152-49215")).toEqual({ first: 49_152, last: 49_215 });
+    for (const text of ["80-90", "50000-40000", "49152", "49152-70000", "1-2-3", "49152,to=1-2"]) {
+      expect(() => withPorts(text)).toThrow(/migration\.ports/);
+    }
+  });
+
   it("fills in what is optional", () => {
     const config = parseConfig(complete, "sojourn.toml");
     expect(config.peers.get("host-b")).toEqual({ address: "172.16.2.2", port: 7707 });
@@ -44,6 +53,7 @@ describe("parseConfig", () => {
       maxBandwidthMbps: 0,
       timeoutS: 600,
     });
+    expect(config.migration.ports).toBeNull();
     expect(config.paths.state).toBe("/var/lib/sojourn");
     expect(config.log.level).toBe("info");
   });
@@ -145,6 +155,7 @@ describe("parseConfig", () => {
 
 const optional = `
 [migration]
+ports = "49152-49215"
 tunnel = "ipip"
 tls = true
 frozen_deadline_ms = 2000

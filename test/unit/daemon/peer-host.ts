@@ -175,7 +175,7 @@ export class PeerHost implements AsyncDisposable {
     const config = {
       host: hostB,
       guestNetworks: hostB.guestNetworks,
-      migration: { tls: true },
+      migration: { tls: true, ports: { first: 40_000, last: 40_010 } },
       peers: new Map(),
     } as unknown as DaemonConfig;
     return {

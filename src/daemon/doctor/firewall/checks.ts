@@ -15,7 +15,7 @@ export interface FirewallQuestion {
   underlay: string | null;
   /** How ipip travels here: packets of the BPF data path do not pass netfilter. */
   ipipDatapath: "kernel" | "bpf" | null;
-  /** Ports that the kernel gives to a listener that names none (`ip_local_port_range`). */
+  /** The first and the last port on which guests arrive. */
   streamPorts: readonly [number, number];
 }
 
@@ -45,8 +45,11 @@ async function readIptables(): Promise<string> {
   }
 }
 
-/** @returns the first and the last port that a listener without one of its own can get. */
-export async function readStreamPorts(): Promise<[number, number]> {
+/** The first and the last port on which guests arrive: those configured, or those that the kernel gives out. */
+export async function readStreamPorts({
+  migration: { ports },
+}: Pick<DaemonConfig, "migration">): Promise<[number, number]> {
+  if (ports !== null) return [ports.first, ports.last];
   const text = await readFile("/proc/sys/net/ipv4/ip_local_port_range", "utf8");
   const [first = 32_768, last = 60_999] = text.trim().split(/\s+/).map(Number);
   return [first, last];
@@ -77,7 +80,7 @@ function fromPeers(tables: readonly RuleTable[], question: FirewallQuestion): Do
     {
       topic: {
         id: "firewall-stream",
-        why: `A guest's state comes in on a port that QEMU gets from the kernel, ${first} to ${last}.`,
+        why: `A guest's state comes in on a port of its own, one of ${first} to ${last}.`,
       },
       packets: [first, middle, last].map((port) => ({ protocol: 6, destinationPort: port })),
       severe: true,

@@ -55,7 +55,7 @@ export function doctorHandlers(
       }
     },
     "doctor-listen": async ({ place, nonce }) => {
-      const first = portAt(place, await readStreamPorts());
+      const first = portAt(place, await readStreamPorts(config));
       // It closes by itself.
       const { port } = await openPortProbe(localAddress, first, nonce);
       return { port };

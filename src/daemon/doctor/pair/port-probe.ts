@@ -91,13 +91,16 @@ function expected(nonce: string): string {
   return `sojourn ${nonce}\n`;
 }
 
+/** Ports that are tried: a guest may be arriving on the first. */
+const tries = 4;
+
 async function listenFrom(server: Server, address: string, first: number): Promise<number> {
-  for (let port = first; port < first + 20 && port <= 65_535; port += 1) {
+  for (let port = first; port < first + tries && port <= 65_535; port += 1) {
     const error = await listenOn(server, address, port);
     if (error === null) return port;
     if (error.code !== "EADDRINUSE") throw noPort(error.message);
   }
-  throw noPort(`none of 20 from ${first} on is free`);
+  throw noPort(`none of ${tries} from ${first} on is free`);
 }
 
 function listenOn(

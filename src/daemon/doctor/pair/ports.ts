@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { asSojournError } from "../../../platform/errors.ts";
+import type { DaemonConfig } from "../../config.ts";
 import type { DoctorCheck } from "../../services.ts";
 import { fail, ok, skipped, type Topic } from "../check.ts";
 import { readStreamPorts } from "../firewall/checks.ts";
@@ -9,14 +10,17 @@ import { openPortProbe, reachPort } from "./port-probe.ts";
 export const places = ["first", "middle", "last"] as const;
 export type Place = (typeof places)[number];
 
+const spare = 3;
+
 /** The port of the range that a place means; some below the last, so that one of the next is free. */
 export function portAt(place: Place, [first, last]: readonly [number, number]): number {
   if (place === "first") return first;
-  return place === "middle" ? Math.floor((first + last) / 2) : Math.max(first, last - 19);
+  if (place === "middle") return Math.floor((first + last) / 2);
+  return Math.max(first, last - spare);
 }
 
 const why =
-  "The guest's state goes straight from one QEMU to the other, to a port that the kernel gives out there.";
+  "The guest's state goes straight from one QEMU to the other, to a port of its own there.";
 
 /** Opens ports at the peer, as QEMU would, and connects to them from here. */
 export async function checkPortsThere(peer: DoctorPeer, address: string): Promise<DoctorCheck> {
@@ -29,9 +33,13 @@ export async function checkPortsThere(peer: DoctorPeer, address: string): Promis
 }
 
 /** Opens ports here, and has the peer connect to them: the way of guests that come home. */
-export async function checkPortsHere(peer: DoctorPeer, address: string): Promise<DoctorCheck> {
+export async function checkPortsHere(
+  peer: DoctorPeer,
+  config: Pick<DaemonConfig, "host" | "migration">,
+): Promise<DoctorCheck> {
+  const address = config.host.underlayAddress;
   const topic: Topic = { id: "peer-stream-ports-back", subject: peer.peer, why };
-  const range = await readStreamPorts();
+  const range = await readStreamPorts(config);
   return verdict(topic, `${address} from ${peer.peer}`, async (place) => {
     const nonce = randomBytes(16).toString("hex");
     await using open = await openPortProbe(address, portAt(place, range), nonce);
@@ -54,12 +62,14 @@ async function verdict(
       if (reason !== null) closed.push(`${port} (${reason})`);
     } catch (thrown) {
       const { code, message, hint } = asSojournError(thrown);
-      if (code !== "SOJ_UNKNOWN_PROCEDURE") return fail(topic, message, { hint });
-      return skipped(topic, "the other host's release knows no such check", hint);
+      if (code === "SOJ_UNKNOWN_PROCEDURE" || code === "SOJ_DOCTOR_PORT") {
+        return skipped(topic, message, hint);
+      }
+      return fail(topic, message, { hint });
     }
   }
   if (closed.length === 0) return ok(topic, `${ports.join(", ")} of ${where} are open`);
   return fail(topic, `${closed.join(", ")} of ${where} cannot be reached`, {
-    hint: "let TCP to the ports of net.ipv4.ip_local_port_range pass between the hosts' underlay addresses: in their firewalls (see firewall-stream), and on the way",
+    hint: "let TCP to the ports on which guests arrive pass between the hosts' underlay addresses, in their firewalls (see firewall-stream) and on the way; `ports` under [migration] makes them fewer",
   });
 }

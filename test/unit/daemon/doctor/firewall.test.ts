@@ -18,7 +18,7 @@ const question: FirewallQuestion = {
       ...{ caPath: "/ca", certificatePath: "/cert", keyPath: "/key" },
     },
     guestNetworks: [{ subnet: "10.1.0.0/24", gateway: "10.1.0.1", bridge: "guests0" }],
-    migration: { tunnel: "auto" } as FirewallQuestion["config"]["migration"],
+    migration: { tunnel: "auto", ports: null } as FirewallQuestion["config"]["migration"],
   },
   underlay: "eth0",
   ipipDatapath: "kernel",

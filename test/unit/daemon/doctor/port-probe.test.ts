@@ -29,9 +29,9 @@ describe("a port probe", () => {
   it("cannot be had any number of times", async () => {
     await using stack = new AsyncDisposableStack();
     for (let index = 0; index < 6; index += 1) {
-      stack.use(await openPortProbe("127.0.0.1", first + 200, nonce));
+      stack.use(await openPortProbe("127.0.0.1", first + 200 + index, nonce));
     }
-    await expect(openPortProbe("127.0.0.1", first + 200, nonce)).rejects.toMatchObject({
+    await expect(openPortProbe("127.0.0.1", first + 300, nonce)).rejects.toMatchObject({
       code: "SOJ_DOCTOR_PORT",
     });
   });
