@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { pino } from "pino";
 import { type GuestDefinition, guestDefinitionFromJson } from "../../src/hypervisor/definition.ts";
 import type { GuestEvent, GuestInstance, Hypervisor } from "../../src/hypervisor/hypervisor.ts";
+import type { PortRange } from "../../src/hypervisor/qemu/migration.ts";
 import { createQemuHypervisor } from "../../src/hypervisor/qemu/qemu-hypervisor.ts";
 import type { StreamTls } from "../../src/hypervisor/qemu/stream-tls.ts";
 
@@ -15,24 +16,30 @@ export function firmwareGuest(overrides: Record<string, unknown> = {}): GuestDef
 export class QemuHost implements AsyncDisposable {
   readonly runDir: string;
   readonly #tls: StreamTls | null;
+  readonly #ports: PortRange | null;
   hypervisor: Hypervisor;
   readonly #owned: GuestInstance[] = [];
 
-  /** Migration streams are in clear without `tls`. */
-  static async create(tls: StreamTls | null = null): Promise<QemuHost> {
-    return new QemuHost(await mkdtemp("/tmp/qemu-host-"), tls);
+  /** Migration streams are in clear without `tls`, and come in on any port without `ports`. */
+  static async create(
+    tls: StreamTls | null = null,
+    ports: PortRange | null = null,
+  ): Promise<QemuHost> {
+    return new QemuHost(await mkdtemp("/tmp/qemu-host-"), tls, ports);
   }
 
-  private constructor(runDir: string, tls: StreamTls | null) {
+  private constructor(runDir: string, tls: StreamTls | null, ports: PortRange | null) {
     this.runDir = runDir;
     this.#tls = tls;
+    this.#ports = ports;
     this.hypervisor = this.newHypervisor();
   }
 
   /** As a daemon that was started again would have. */
   newHypervisor(): Hypervisor {
     const logger = pino({ level: "silent" });
-    return createQemuHypervisor({ runDir: this.runDir, logger, tls: this.#tls });
+    const [tls, ports] = [this.#tls, this.#ports];
+    return createQemuHypervisor({ runDir: this.runDir, logger, tls, ports });
   }
 
   async start(definition = firmwareGuest()): Promise<GuestInstance> {
