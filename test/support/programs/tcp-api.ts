@@ -22,21 +22,15 @@ const local = await startLocalApi({
 const loop = monitorEventLoopDelay({ resolution: 1 });
 loop.enable();
 const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n`);
-say({ port: server.api.port, socketPath, authority: server.authority, token: server.tokens.read });
+const { authority, tokens, api } = server;
+say({ port: api.port, socketPath, authority, token: tokens.read });
 for await (const _line of createInterface({ input: process.stdin })) {
   global.gc?.();
-  const { rss, heapUsed } = process.memoryUsage();
-  const longestMs = loop.max / 1e6;
-  const refused = Object.fromEntries(server.api.refused);
-  say({
-    rss,
-    heapUsed,
-    longestMs,
-    p99Ms: loop.percentile(99) / 1e6,
-    cpu: process.cpuUsage(),
-    connections: server.api.connections,
-    refused,
-  });
+  const longestPauseMs = loop.max / 1e6;
+  const cpuMs = (process.cpuUsage().user + process.cpuUsage().system) / 1000;
+  const refused = Object.fromEntries(api.refused);
+  const { connections } = api;
+  say({ rssBytes: process.memoryUsage.rss(), connections, refused, longestPauseMs, cpuMs });
   loop.reset();
 }
 await local[Symbol.asyncDispose]();
