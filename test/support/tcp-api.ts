@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import type { IncomingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -132,10 +132,8 @@ export class TestTcpApi implements AsyncDisposable {
         },
       });
       sent.on("response", async (response) => {
-        const chunks: Buffer[] = [];
         response.on("error", reject);
-        for await (const chunk of response) chunks.push(chunk);
-        const text = Buffer.concat(chunks).toString("utf8");
+        const text = await textOf(response);
         const status = response.statusCode ?? 0;
         resolve({ status, headers: response.headers, text, json: jsonOf(text) });
       });
@@ -183,6 +181,17 @@ const generousLimits = {
 function entryOf(name: string, token: string): TokenEntry {
   const role = roles.find((one) => one === name) ?? "read";
   return { name, role, sha256: hashToken(token), created: "2026-01-01T00:00:00Z", expires: null };
+}
+
+/** Of an event stream nothing: it may never end. */
+async function textOf(response: IncomingMessage): Promise<string> {
+  if (response.headers["content-type"]?.startsWith("text/event-stream")) {
+    response.destroy();
+    return "";
+  }
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function jsonOf(text: string): Record<string, unknown> | null {

@@ -85,6 +85,13 @@ describe("every route over TCP", () => {
 });
 
 describe("a caller", () => {
+  it("who may only look cannot follow so that its own end would cancel the migration", async () => {
+    const path = "/v1/migrations/m1/events?abort_on_disconnect=true";
+    const { status, json } = await server.ask({ path, token: server.tokens.read });
+    expect([status, json?.code]).toEqual([403, "SOJ_ROLE_REQUIRED"]);
+    expect((await server.ask({ path, token: server.tokens.operate })).status).toBe(200);
+  });
+
   it("learns nothing of paths before it has said who it is", async () => {
     expect(await server.ask({ path: "/v1/nothing" })).toMatchObject({ status: 401 });
     const { status } = await server.ask({ path: "/v1/nothing", token: server.tokens.read });

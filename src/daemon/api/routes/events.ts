@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { requireRole } from "../../access/permission.ts";
 import type { DaemonServices, FollowedHostEvent } from "../../services.ts";
 import type { Api } from "../api.ts";
 import type { EventStreams, ServerSentEvent } from "../event-streams.ts";
@@ -37,9 +38,11 @@ export function addEventRoutes(
         response: { 200: eventStreamOf(migrationEventSchema), 204: nothingMore },
       },
     },
-    async ({ params: { id }, query, headers }, reply) => {
-      await services().getMigration(id);
+    async ({ params: { id }, query, headers, caller }, reply) => {
       const { abort_on_disconnect: abortOnDisconnect } = query;
+      // To follow so is to be able to cancel.
+      if (abortOnDisconnect && caller !== null) requireRole(caller, "operate");
+      await services().getMigration(id);
       const afterId = headers["last-event-id"] ?? query.last_event_id;
       const options = { abortOnDisconnect, ...(afterId === undefined ? {} : { afterId }) };
       return streams.send(reply, async function* (signal) {
