@@ -3,6 +3,7 @@ import { usageError } from "../platform/errors.ts";
 import { releaseVersion } from "../platform/release.ts";
 import { commandLoaders } from "./commands.ts";
 import { printError, surviveClosedPipes, wantsJson } from "./output.ts";
+import { addRemoteOptions, commandOf } from "./remote.ts";
 
 /**
  * Runs the command line and sets the process's exit code; never throws.
@@ -27,7 +28,8 @@ async function programFor(args: readonly string[], json: boolean): Promise<Comma
     .version(releaseVersion(), "--version")
     .enablePositionalOptions()
     .helpCommand(false);
-  const wanted = args[0];
+  addRemoteOptions(program);
+  const wanted = commandOf(args);
   const names = Object.keys(commandLoaders);
   const loaded = wanted !== undefined && names.includes(wanted) ? [wanted] : names;
   for (const name of loaded) {

@@ -1,4 +1,5 @@
 import { type ClientOptions, Connection } from "./connection.ts";
+import { environmentOptions } from "./environment.ts";
 import { type EventClient, eventClient } from "./events.ts";
 import { type GuestClient, guestClient } from "./guests.ts";
 import { type HostClient, hostClient } from "./host.ts";
@@ -14,12 +15,16 @@ export interface SojournClient
     InventoryClient {}
 
 /**
- * A client of one daemon's API: the local one's unless `options` name another. Every method throws what the daemon
- * threw as a `SojournError`, or one with the code `SOJ_DAEMON_UNREACHABLE` when nobody answers.
- * @throws SojournError `SOJ_USAGE` for an address that is none.
+ * A client of one daemon's API: the local one's unless `options`, or without them `SOJOURN_HOST` and its companions in
+ * the environment, name another. Every method throws what the daemon threw as a `SojournError`, or one with the code
+ * `SOJ_DAEMON_UNREACHABLE` when nobody answers.
+ * @throws SojournError `SOJ_USAGE` for an address that is none, `SOJ_FILE_UNREADABLE` for a file of the environment's.
  */
 export function createClient(options: ClientOptions = {}): SojournClient {
-  const connection = new Connection(options);
+  const isNamed = options.url !== undefined || options.socketPath !== undefined;
+  const connection = new Connection(
+    isNamed ? options : { ...environmentOptions(process.env), ...options },
+  );
   return {
     ...guestClient(connection),
     ...hostClient(connection),
