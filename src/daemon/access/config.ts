@@ -104,6 +104,10 @@ export function apiSection(endpoint: z.ZodType<string>) {
     .refine((api) => (api.certificate === undefined) === (api.key === undefined), {
       path: ["certificate"],
       message: "certificate and key come together",
+    })
+    .refine((api) => api.client_ca !== undefined || Object.keys(api.clients).length === 0, {
+      path: ["clients"],
+      message: "are known by their certificates: client_ca is missing",
     });
 }
 

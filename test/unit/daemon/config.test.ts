@@ -86,6 +86,33 @@ describe("parseConfig", () => {
     expect(error.message).toContain(expected);
   });
 
+  it("gives clients of the API roles by the identity in their certificates", () => {
+    const { api } = parseConfig(`${complete}${optional}`, "sojourn.toml");
+    expect(api.listen).toEqual({ address: "172.16.1.2", port: 7708 });
+    expect([...api.clients]).toEqual([
+      ["sojourn://client/ansible", "operate"],
+      ["spiffe://example.org/monitoring", "read"],
+    ]);
+    const plain = parseConfig(`${complete}[api]\n`, "sojourn.toml").api;
+    expect(plain).toMatchObject({
+      listen: null,
+      certificatePath: "/etc/sojourn/pki/host.crt",
+      clientCaPath: null,
+      tokensPath: "/etc/sojourn/api-tokens.json",
+    });
+  });
+
+  it.each([
+    ['[api]\ncertificate = "/x"\n', "line 19: api.certificate: certificate and key come together"],
+    ['[api.clients]\nansible = "read"\n', "line 18: api.clients: are known by their certificates"],
+    ['[api]\nclient_ca = "/x"\nclients = { a = "root" }\n', "api.clients.a"],
+    ['[api]\nclient_ca = "/x"\nclients = { "a b" = "read" }\n', "api.clients.a b"],
+    ['[api]\nlisten = ":7708"\n', "line 19: api.listen"],
+    ["[api]\nmax_connections = 0\n", "line 19: api.max_connections"],
+  ])("refuses %j", (section, expected) => {
+    expect(errorOf(`${complete}${section}`).message).toContain(expected);
+  });
+
   it("refuses overlapping guest networks", () => {
     const second =
       '[[guest_networks]]\nsubnet = "10.1.0.128/25"\ngateway = "10.1.0.129"\nbridge = "g1"\n';
@@ -171,6 +198,24 @@ guests = "/etc/sojourn/guests"
 
 [log]
 level = "info"
+
+[api]
+listen = "172.16.1.2:7708"
+certificate = "/etc/sojourn/api.crt"
+key = "/etc/sojourn/api.key"
+client_ca = "/etc/sojourn/pki/ca.crt"
+tokens_file = "/etc/sojourn/api-tokens.json"
+socket_group = "sojourn"
+max_connections = 512
+max_connections_per_address = 256
+handshakes_per_second = 300
+requests_per_second = 200
+requests_per_second_per_address = 400
+max_followers = 32
+
+[api.clients]
+ansible = "operate"
+"spiffe://example.org/monitoring" = "read"
 `;
 
 /** A value of any of TOML's types, and texts that mean something elsewhere. */
