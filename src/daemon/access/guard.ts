@@ -48,7 +48,7 @@ export async function guardRequests(app: Api, options: GuardOptions): Promise<vo
   };
   app.addHook("onRequest", async (request, reply) => {
     if (request.url.length > maxUrlBytes) throw urlTooLong();
-    if (hostCount(request) > 1) throw usageError("a request names one host");
+    if (!hasOneHost(request)) throw usageError("a request names its host, and one only");
     await limit(ofAddress, request, reply);
     request.caller = authenticator.identify(request.raw);
     admission.identified(request.raw.socket);
@@ -74,9 +74,10 @@ export async function guardRequests(app: Api, options: GuardOptions): Promise<vo
 }
 
 /** RFC 9112, 3.2. */
-function hostCount({ raw }: FastifyRequest): number {
+function hasOneHost({ raw }: FastifyRequest): boolean {
   const { rawHeaders } = raw;
-  return rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host").length;
+  const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "host");
+  return hosts.length === 1 || (hosts.length === 0 && raw.httpVersion === "1.0");
 }
 
 function nameOf({ caller }: FastifyRequest): string | null {

@@ -73,6 +73,8 @@ export async function startTcpApi(options: TcpApiOptions): Promise<TcpApi> {
     ...listenerTimeouts,
     ...options.timeouts,
     maxHeaderSize: maxHeaderBytes,
+    // The guard looks itself, and says what is wrong.
+    requireHostHeader: false,
   };
   const app = await createApi({
     ...{ hostName, services, logger, metrics, authorize: authorizeCaller },

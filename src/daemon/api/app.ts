@@ -3,6 +3,7 @@ import type { Logger } from "../../platform/log.ts";
 import { auditChanges } from "../access/audit.ts";
 import type { DaemonServices } from "../services.ts";
 import type { Api, Authorize } from "./api.ts";
+import { answerBrokenRequest } from "./broken-requests.ts";
 import { type EventStreamLimits, EventStreams } from "./event-streams.ts";
 import { readJsonBodies } from "./json-bodies.ts";
 import { maxBodyBytes, maxParameterLength } from "./limits.ts";
@@ -50,6 +51,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     exposeHeadRoutes: false,
     logger: false,
     frameworkErrors,
+    clientErrorHandler: answerBrokenRequest,
     ...options.server,
   }) as unknown as Api;
   readJsonBodies(app);

@@ -171,7 +171,10 @@ describe("an HTTP message with a second one hidden in it", () => {
     ["random bytes", "\u0016\u0003\u0001\u0000\u0001\r\n\r\n"],
   ])("%s is refused", async (_what, text) => {
     const replies = await raw(text);
-    if (replies !== "") expect(replies).toMatch(/^HTTP\/1\.1 4\d\d /);
+    // What is no HTTP at all is not always worth an answer.
+    if (replies === "") return;
+    expect(replies).toMatch(/^HTTP\/1\.1 4\d\d [A-Za-z ]+\r\n/);
+    expect(replies).toMatch(/content-type: application\/problem\+json/i);
   });
 });
 
@@ -185,7 +188,7 @@ describe("what is too much", () => {
     });
     const headers = { x: "y".repeat(9000) };
     const answer = await server.ask({ path: "/v1/guests", token: read, headers });
-    expect(answer.status).toBe(431);
+    expect(answer).toMatchObject({ status: 431, json: { code: "SOJ_HEADERS_TOO_LARGE" } });
     const many = "GET /v1/guests HTTP/1.1\r\nHost: x\r\n\r\n".repeat(500);
     expect([...(await raw(many)).matchAll(/HTTP\/1.1 401/g)].length).toBeLessThan(17);
   });
@@ -232,7 +235,7 @@ describe("who takes their time", () => {
     for (const [what, lasted] of Object.entries(slow)) {
       expect([what, await lasted]).toEqual([what, expect.toSatisfy((ms: number) => ms < 5000)]);
     }
-    expect(server.api.connections).toBe(0);
+    await expect.poll(() => server.api.connections, { timeout: 5000 }).toBe(0);
     expect((await server.ask({ path: "/v1/guests", token: operate })).status).toBe(200);
   });
 });
