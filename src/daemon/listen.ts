@@ -5,6 +5,7 @@ import type { Endpoint } from "./config.ts";
 
 /**
  * Binds a server to an address and returns the port.
+ * @param backlog connections that the kernel keeps until they are taken, all of them at once (listen(2)).
  * @throws SojournError `SOJ_ADDRESS_IN_USE` or `SOJ_ADDRESS_UNUSABLE`, both exit code 3.
  */
 export async function listenTcp(
@@ -12,9 +13,10 @@ export async function listenTcp(
   app: FastifyInstance<any, any, any, any>,
   endpoint: Endpoint,
   what: string,
+  backlog = 511,
 ): Promise<number> {
   try {
-    await app.listen({ host: endpoint.address, port: endpoint.port });
+    await app.listen({ host: endpoint.address, port: endpoint.port, backlog });
   } catch (error) {
     await app.close();
     throw cannotListen(error, `${endpoint.address}:${endpoint.port}`, what);

@@ -49,6 +49,9 @@ const idleMs = 60_000;
 /** How long an event stream may outlive the token or certificate that it began with. */
 const recheckMs = 1_000;
 
+/** The event loop takes them one after the other, at up to a tenth of a millisecond each, before it does anything else. */
+const backlog = 128;
+
 const maxHeaderBytes = 8 * 1024;
 
 /**
@@ -95,7 +98,7 @@ export async function startTcpApi(options: TcpApiOptions): Promise<TcpApi> {
   };
   const recheck = startInterval(() => followers.recheck(authenticator), recheckMs);
   stack.defer(() => recheck.cancel());
-  const port = await listenTcp(app, options.listen, "HTTP API");
+  const port = await listenTcp(app, options.listen, "HTTP API", backlog);
   const owned = stack.move();
   return {
     port,

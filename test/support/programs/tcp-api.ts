@@ -25,7 +25,6 @@ const say = (value: unknown) => process.stdout.write(`${JSON.stringify(value)}\n
 const { authority, tokens, api } = server;
 say({ port: api.port, socketPath, authority, token: tokens.read });
 for await (const _line of createInterface({ input: process.stdin })) {
-  global.gc?.();
   const longestPauseMs = loop.max / 1e6;
   const cpuMs = (process.cpuUsage().user + process.cpuUsage().system) / 1000;
   const refused = Object.fromEntries(api.refused);

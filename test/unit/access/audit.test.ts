@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { Writable } from "node:stream";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { noMetrics } from "../../../src/daemon/api/observed-requests.ts";
 import { startLocalApi } from "../../../src/daemon/local-api.ts";
+import type { AnsweredRequest } from "../../../src/daemon/metrics/api-metrics.ts";
 import type { Logger } from "../../../src/platform/log.ts";
 import { fakeServices, status } from "../../support/fake-services.ts";
 import { TestTcpApi } from "../../support/tcp-api.ts";
@@ -106,6 +108,20 @@ describe("the audit", () => {
       await local[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     }
+  });
+});
+
+describe("metrics", () => {
+  it("count requests over TCP, those that were refused as well", async () => {
+    const noted: AnsweredRequest[] = [];
+    const metrics = {
+      ...noMetrics,
+      api: { note: (request: AnsweredRequest) => noted.push(request) },
+    };
+    await using counted = await TestTcpApi.start({}, { metrics });
+    await counted.ask({ path: "/v1/guests", token: counted.tokens.read });
+    await counted.ask({ path: "/v1/guests" });
+    await expect.poll(() => noted.map(({ status }) => status)).toEqual([200, 401]);
   });
 });
 
