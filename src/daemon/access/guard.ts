@@ -24,7 +24,7 @@ const maxUrlBytes = 2048;
 const countedKeys = 5000;
 
 /**
- * What every request over TCP has to pass before its body is read: the length of its URL, the rate of its address, who
+ * What every request over TCP has to pass before its body is read: the rate of its address, the length of its URL, who
  * it is from, and that caller's rate. Registered before the routes.
  */
 export async function guardRequests(app: Api, options: GuardOptions): Promise<void> {
@@ -47,9 +47,9 @@ export async function guardRequests(app: Api, options: GuardOptions): Promise<vo
     throw tooManyRequests(found.max);
   };
   app.addHook("onRequest", async (request, reply) => {
+    await limit(ofAddress, request, reply);
     if (request.url.length > maxUrlBytes) throw urlTooLong();
     if (!hasOneHost(request)) throw usageError("a request names its host, and one only");
-    await limit(ofAddress, request, reply);
     request.caller = authenticator.identify(request.raw);
     admission.identified(request.raw.socket);
     await limit(ofCaller, request, reply);
