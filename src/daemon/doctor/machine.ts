@@ -3,6 +3,7 @@ import { createTunnels } from "../../tunnels/tunnels.ts";
 import type { DaemonConfig } from "../config.ts";
 import type { DoctorCheck } from "../services.ts";
 import { attempt, onHost, type Topic } from "./check.ts";
+import { checkApiAccess } from "./files/api-access.ts";
 import { certificateTopic, checkCertificate } from "./files/certificate.ts";
 import { checkGuests } from "./files/guests.ts";
 import { checkHistory, checkJournal, checkStateFolder } from "./files/state.ts";
@@ -95,6 +96,7 @@ async function examineFiles(config: DaemonConfig): Promise<DoctorCheck[]> {
   const { state } = config.paths;
   const groups = await Promise.all([
     attempt(certificateTopic, () => checkCertificate(config)),
+    attempt(about("api-access"), () => checkApiAccess(config)),
     attempt(about("state-folder"), () => checkStateFolder(state)),
     attempt(about("journal"), async () => checkJournal(join(state, "journal"))),
     attempt(about("history"), async () => checkHistory(state), "skipped"),
