@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFile, stat } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { HostSummary } from "../../src/daemon/inventory/schemas.ts";
 import type { DoctorCheck } from "../../src/daemon/services.ts";
 import { createDaemonHost, type DaemonHost } from "../support/daemon-host.ts";
 import { receiveDatagrams } from "../support/datagrams.ts";
@@ -99,6 +100,36 @@ describe("a daemon", () => {
   });
 });
 
+describe("hosts", () => {
+  it("tell each other what they are, and stay known when one is gone", async () => {
+    const [a, b] = [hostA.start(), hostB.start()];
+    await Promise.all([a.ready, b.ready]);
+    const both = await hosts();
+    expect(both.map(({ name, health }) => [name, health])).toEqual([
+      ["host-a", "ok"],
+      ["host-b", "ok"],
+    ]);
+    for (const { capacity, versions, tunnels, guest_subnets: subnets } of both) {
+      expect(capacity).toMatchObject({ guests_running: 0, cpus: expect.any(Number) });
+      expect(versions).toMatchObject({ protocol: 1, sojourn: expect.stringMatching(/^\d/) });
+      expect(tunnels?.some(({ supported }) => supported)).toBe(true);
+      expect(subnets).toHaveLength(1);
+    }
+    expect(await hostA.run("flows", "web9", "--json")).toMatchObject({
+      ...{ exitCode: 3, stdout: expect.stringContaining("SOJ_GUEST_UNKNOWN") },
+    });
+    b.child.kill("SIGTERM");
+    await b.end;
+    await expect
+      .poll(async () => (await hosts())[1], { timeout: 10_000 })
+      .toMatchObject({
+        ...{ reachable: false, health: "unreachable", error: { code: "SOJ_PEER_UNREACHABLE" } },
+      });
+    a.child.kill("SIGTERM");
+    await a.end;
+  });
+});
+
 describe("doctor", () => {
   it("finds a peer that answers, and one that does not", async () => {
     const [a, b] = [hostA.start(), hostB.start()];
@@ -122,6 +153,11 @@ describe("doctor", () => {
     await a.end;
   });
 });
+
+async function hosts(): Promise<HostSummary[]> {
+  const { stdout } = await hostA.run("host", "ls", "--json");
+  return JSON.parse(stdout) as HostSummary[];
+}
 
 async function doctor(
   ...args: string[]
