@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { gatePoints } from "../../migrator/gates.ts";
 import { namePattern } from "../../platform/names.ts";
+import { guestPattern } from "../guest-patterns.ts";
 
 /** Longest time that a gate may keep a migration waiting at one point. */
 const longestDeadlineMs = 3_600_000;
@@ -9,13 +10,6 @@ const path = z
   .string()
   .max(4096)
   .regex(/^\/[^\0]*$/, "not an absolute path");
-
-const guestPattern = z
-  .string()
-  .regex(
-    /^([A-Za-z0-9][A-Za-z0-9._-]{0,62}\*?|\*)$/,
-    "not a guest's name, nor the beginning of one with *",
-  );
 
 /** One of `[[gates]]`: somebody who decides whether migrations that leave this host go on. */
 export const gateSection = z
@@ -61,10 +55,3 @@ export const gatesSection = z
   });
 
 export type GateSection = z.output<typeof gateSection>;
-
-/** Whether a gate's `guests` cover a guest. */
-export function coversGuest(patterns: readonly string[], guest: string): boolean {
-  return patterns.some((pattern) =>
-    pattern.endsWith("*") ? guest.startsWith(pattern.slice(0, -1)) : guest === pattern,
-  );
-}

@@ -6,7 +6,7 @@ import {
   type Gates,
   type PlannedGate,
 } from "../../migrator/gates.ts";
-import { coversGuest } from "./config.ts";
+import { coversGuest } from "../guest-patterns.ts";
 import { type ConfiguredGate, decisionOf } from "./configured-gate.ts";
 
 /** A gate and when it is asked. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { namePattern } from "../../platform/names.ts";
+import { guestPattern } from "../guest-patterns.ts";
 import { defaultEvents, eventsSchema } from "./events.ts";
 import { isTarget, TargetPolicy } from "./targets.ts";
 
@@ -17,7 +18,7 @@ export const webhookName = z
 /** Under this name programs of the hooks folder have their messages. */
 export const execSubscription = "exec";
 
-const guestsFilter = z.array(z.string().regex(namePattern, "not a guest's name")).min(1).max(1000);
+const guestsFilter = z.array(guestPattern).min(1).max(1000);
 
 /** Section `[hooks]`. */
 export const hooksSection = z.strictObject({
@@ -65,8 +66,10 @@ export const webhookSection = z.strictObject({
   events: eventsSchema
     .default([...defaultEvents])
     .describe("What is sent: phases, outcomes, guests, progress, or types"),
-  guests: guestsFilter.optional().describe("Only events of these guests; without it, of all"),
-  ca_file: absolutePath
+  guests: guestsFilter
+    .optional()
+    .describe("Only events of these guests, by name or with * at the end; without it, of all"),
+  ca: absolutePath
     .optional()
     .describe("Certificates (PEM) trusted for this receiver instead of the system's"),
   timeout_ms: z
@@ -90,7 +93,7 @@ export const webhookSections = z
   });
 
 /** Body of `POST /v1/webhooks`. */
-export const webhookBody = webhookSection.omit({ secret_file: true, ca_file: true }).extend({
+export const webhookBody = webhookSection.omit({ secret_file: true, ca: true }).extend({
   secret: z
     .string()
     .max(512)

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { MigrationSummary } from "../../migrator/stored-migration.ts";
 import { startInterval, type Timer, wallClockMs } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
 import { diskStorage } from "../../platform/storage.ts";
@@ -19,6 +20,9 @@ import { entriesFor, type Subscription } from "./subscriptions.ts";
 import { type Resolve, TargetPolicy } from "./targets.ts";
 import type { WebhookServices } from "./webhook-services.ts";
 import { Webhooks } from "./webhooks.ts";
+
+/** Outcomes that are known to be told of, without asking the disk. */
+const mostTold = 2_000;
 
 /** Between two looks for ends of migrations that were not told of. */
 const lookingIntervalMs = 60_000;
@@ -56,6 +60,7 @@ export class Hooks implements AsyncDisposable {
   readonly #listening = new DisposableStack();
   readonly #stop = new AbortController();
   #looking: Timer | null = null;
+  readonly #told = new Set<string>();
 
   constructor(options: HooksOptions) {
     this.#options = options;
@@ -151,15 +156,8 @@ export class Hooks implements AsyncDisposable {
     this.#guarded(() => {
       const since = new Map(subscriptions.map(({ name }) => [name, this.#spool.since(name)]));
       const first = Math.min(...since.values());
-      const isTold = ({
-        id,
-        state,
-        endedMs,
-      }: {
-        id: string;
-        state: string;
-        endedMs: number | null;
-      }) => (endedMs ?? 0) < first || this.#spool.isTold(id, state);
+      const isTold = (end: MigrationSummary) =>
+        (end.endedMs ?? 0) < first || this.#isTold(end.id, end.state);
       for (const end of missedOutcomes(migrations, isTold, wallClockMs())) {
         const { migration } = end;
         const told = subscriptions.filter(({ name }) => (since.get(name) ?? 0) <= end.wallClockMs);
@@ -171,6 +169,16 @@ export class Hooks implements AsyncDisposable {
         for (const { subscription } of entries) this.#deliverer.wake(subscription);
       }
     });
+  }
+
+  /** Asked again and again about the same, most of which were told of. */
+  #isTold(migration: string, outcome: string): boolean {
+    const key = `${migration} ${outcome}`;
+    if (this.#told.has(key)) return true;
+    if (!this.#spool.isTold(migration, outcome)) return false;
+    if (this.#told.size >= mostTold) this.#told.clear();
+    this.#told.add(key);
+    return true;
   }
 
   #figuresOf(subscription: string, kind: HookFigures["kind"]): HookFigures {

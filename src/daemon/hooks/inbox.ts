@@ -50,6 +50,7 @@ export class Inbox implements AsyncDisposable {
   #isWriting = false;
   #writing: Promise<void> = Promise.resolve();
   #hasBegun = false;
+  #hasFailed = false;
   /** Events lost for want of room. */
   lost = 0;
 
@@ -115,11 +116,15 @@ export class Inbox implements AsyncDisposable {
       const wanting = await subscriptions();
       await quiet.begin(signal);
       this.#write(batch, wanting);
+      this.#hasFailed = false;
     } catch (error) {
       this.#collected = [...batch.events, ...this.#collected];
       this.#areGuestsToBeLookedAt ||= batch.areGuestsToBeLookedAt;
       if (signal.aborted) return;
-      logger.error({ err: error }, "alarm: events for hooks cannot be spooled yet");
+      if (!this.#hasFailed) {
+        logger.error({ err: error }, "alarm: events for hooks cannot be spooled yet");
+      }
+      this.#hasFailed = true;
       await delay(diskPauseMs, signal).catch(() => {});
     }
   }

@@ -1,5 +1,6 @@
+import type { Phase } from "../../migrator/phases.ts";
 import type { MigrationSummary, StoredMigration } from "../../migrator/stored-migration.ts";
-import { isOutcome } from "./events.ts";
+import { outcomes } from "./events.ts";
 import type { HookFeedEvent } from "./feed-source.ts";
 
 /** The newest migrations that are looked at. */
@@ -10,8 +11,8 @@ const onItsWayMs = 5_000;
 
 /** The migrations that this host remembers. */
 export interface RememberedMigrations {
-  /** The newest first. */
-  list(query: { limit: number }): MigrationSummary[];
+  /** The `limit` newest that are in one of these states. */
+  list(query: { states: readonly Phase[]; limit: number }): MigrationSummary[];
   get(id: string): StoredMigration;
 }
 
@@ -26,11 +27,10 @@ export function missedOutcomes(
   nowMs: number,
 ): HookFeedEvent[] {
   return migrations
-    .list({ limit: lookedAt })
+    .list({ states: outcomes, limit: lookedAt })
     .filter((summary) => {
-      const { state, endedMs } = summary;
-      if (!isOutcome(state) || endedMs === null || endedMs > nowMs - onItsWayMs) return false;
-      return !isTold(summary);
+      const { endedMs } = summary;
+      return endedMs !== null && endedMs <= nowMs - onItsWayMs && !isTold(summary);
     })
     .toSorted((left, right) => (left.endedMs ?? 0) - (right.endedMs ?? 0))
     .map(({ id }) => endOf(migrations.get(id)));

@@ -1,3 +1,4 @@
+import { coversGuest } from "../guest-patterns.ts";
 import type { HookEndpoint } from "./endpoint.ts";
 import { isWanted } from "./events.ts";
 import type { HookMessage } from "./payload.ts";
@@ -21,7 +22,7 @@ export function entriesFor(
 ): SpoolEntry[] {
   return [...subscriptions]
     .filter(({ events, guests }) => {
-      const isMeant = guests === null || guests.includes(message.guest);
+      const isMeant = guests === null || coversGuest(guests, message.guest);
       return isMeant && isWanted(message.type, events);
     })
     .map(({ name, endpoint }) => ({

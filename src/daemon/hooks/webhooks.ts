@@ -129,7 +129,7 @@ export class Webhooks {
   }
 
   #ofConfig({ name, url, events, guests, timeout_ms, ...files }: WebhookConfig): ActiveWebhook {
-    const { secret_file: secretFile, ca_file: caFile } = files;
+    const { secret_file: secretFile, ca: caFile } = files;
     const target = {
       ...{ url, timeoutMs: timeout_ms, key: () => readSecretFile(secretFile) },
       ca: async () => (caFile === undefined ? undefined : await readCertificates(caFile)),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { coversGuest } from "../../../../src/daemon/gates/config.ts";
 import { type HostGate, HostGates } from "../../../../src/daemon/gates/host-gates.ts";
 import { NoAnswer } from "../../../../src/daemon/gates/no-answer.ts";
+import { coversGuest } from "../../../../src/daemon/guest-patterns.ts";
 import type { GateNote } from "../../../../src/migrator/gates.ts";
 import { FakeClock } from "../../platform/fake-clock.ts";
 import { allow, delayBy, deny, gateOf, pass, question, silence } from "./support.ts";

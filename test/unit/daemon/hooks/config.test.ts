@@ -38,7 +38,7 @@ describe("configuration of hooks", () => {
   it.each([
     ['events = ["everything"]', "not an event"],
     ["events = []", "webhooks[0].events"],
-    ['guests = ["../x"]', "not a guest's name"],
+    ['guests = ["../x"]', "not a guest's name, nor"],
     ["timeout_ms = 1", "timeout_ms"],
     ['secret = "inline"', "unknown key"],
     [webhook, "is there twice"],

@@ -60,7 +60,7 @@ export class HooksHost implements AsyncDisposable {
         },
       },
       migrations: {
-        list: () => this.remembered,
+        list: ({ states }) => this.remembered.filter(({ state }) => states.includes(state)),
         get: (id) => this.remembered.find((each) => each.id === id) ?? never(id),
       },
       guestFacts: (guest) => ({ name: guest, addresses: ["10.1.0.10"], home: "host-a" }),
