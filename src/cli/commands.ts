@@ -16,6 +16,7 @@ export const commandLoaders = {
   host: async () => (await import("./commands/host.ts")).hostCommand(),
   guest: async () => (await import("./commands/guest.ts")).guestCommand(),
   flows: async () => (await import("./commands/flows.ts")).flowsCommand(),
+  webhook: async () => (await import("./commands/webhook.ts")).webhookCommand(),
   probe: async () => (await import("./commands/probe.ts")).probeCommand(),
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   "support-bundle": async () =>

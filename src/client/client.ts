@@ -5,6 +5,7 @@ import { type GuestClient, guestClient } from "./guests.ts";
 import { type HostClient, hostClient } from "./host.ts";
 import { type InventoryClient, inventoryClient } from "./inventory.ts";
 import { type MigrationClient, migrationClient } from "./migrations.ts";
+import { type WebhookClient, webhookClient } from "./webhooks.ts";
 
 /** All that the API does. */
 export interface SojournClient
@@ -12,7 +13,8 @@ export interface SojournClient
     HostClient,
     MigrationClient,
     EventClient,
-    InventoryClient {}
+    InventoryClient,
+    WebhookClient {}
 
 /**
  * A client of one daemon's API: the local one's unless `options`, or without them `SOJOURN_HOST` and its companions in
@@ -31,5 +33,6 @@ export function createClient(options: ClientOptions = {}): SojournClient {
     ...migrationClient(connection),
     ...eventClient(connection),
     ...inventoryClient((method, path, body) => connection.json({ method, path, body })),
+    ...webhookClient(connection),
   };
 }

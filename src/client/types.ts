@@ -1,6 +1,14 @@
 /** What the API takes and answers. */
 
 export type {
+  Delivery,
+  DeliveryPage,
+  NewWebhook,
+  Webhook,
+  WebhookTestResult,
+  WebhookWish,
+} from "../daemon/hooks/webhook-services.ts";
+export type {
   Decision,
   DoctorCheck,
   FlowResults,
