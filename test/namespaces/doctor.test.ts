@@ -136,7 +136,7 @@ it("names what is broken with what mends it", async () => {
   }`;
   await hostB.namespace.run("nft", [rules]);
   const onTheWay =
-    "table ip way { chain forward { type filter hook forward priority 0; ip protocol 4 drop; } }";
+    "table ip way {\nchain forward {\ntype filter hook forward priority 0; ip protocol 4 drop;\n}\n}\n";
   await router.run("nft", [onTheWay]);
 
   const broken = await doctor("--peer", "host-b");

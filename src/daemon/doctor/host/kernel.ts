@@ -59,7 +59,7 @@ export async function checkNftables(): Promise<DoctorCheck[]> {
 }
 
 async function checkFacility({ topic, chain, module }: Facility): Promise<DoctorCheck> {
-  const table = `table ip sojourn_check { chain check { ${chain} } }`;
+  const table = `table ip sojourn_check {\nchain check {\n${chain}\n}\n}\n`;
   try {
     await runCommand("nft", ["--check", table]);
     return ok(topic, "works on this kernel");

@@ -74,10 +74,12 @@ async function pass(ends: PathEnds, question: PathQuestion, kind: TunnelKind): P
   const [ours, theirs] = await openBoth();
   try {
     const full = Math.min(ours.mtu, theirs.mtu);
-    await ends.send(here, smallBytes);
-    await ends.send(here, full);
-    await peer.call("doctor-path-send", { ...there, bytes: smallBytes });
-    await peer.call("doctor-path-send", { ...there, bytes: full });
+    await Promise.all(
+      [smallBytes, full].flatMap((bytes) => [
+        ends.send(here, bytes),
+        peer.call("doctor-path-send", { ...there, bytes }),
+      ]),
+    );
     const sent = { full };
     const [there2, here2] = [await peer.call("doctor-path-count", there), await ends.count(here)];
     return [
