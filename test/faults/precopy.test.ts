@@ -88,8 +88,8 @@ if (process.env.SOJOURN_FAULTS_ALL) {
     await migration.ended.catch(() => {});
     await fault.restart("host-a");
     await fault.recovered("host-a");
-    const { exitCode, stdout } = await fault.exec("host-a", ["sojourn", "watch", id, "--json"]);
-    expect(JSON.parse(stdout)).toMatchObject({
+    const { exitCode, last } = await fault.watch("host-a", id).ended;
+    expect(last).toMatchObject({
       code: "SOJ_DAEMON_RESTARTED",
       guest_state: "running-at-source",
     });

@@ -39,15 +39,15 @@ export class EventStreams {
   }
 
   /**
-   * Sends what `open` yields until it ends or the reader goes away; 204, which ends a reader's reconnecting, when
-   * there is nothing at all.
-   * @param startId place of a reader that has seen nothing yet
+   * Sends what `open` yields until it ends or the reader goes away.
+   * @param place `startId` of a reader that has seen nothing yet; with `mayBeOver` an end without any event is
+   * answered with 204, which ends a reader's reconnecting
    * @throws SojournError `SOJ_TOO_MANY_STREAMS` (503), and what `open` throws.
    */
   async send(
     reply: FastifyReply,
     open: (signal: AbortSignal) => AsyncIterable<ServerSentEvent>,
-    startId?: string,
+    { startId, mayBeOver = false }: { startId?: string | undefined; mayBeOver?: boolean } = {},
   ): Promise<FastifyReply> {
     if (this.#count >= this.#limits.count) throw tooMany(this.#limits.count);
     const gone = new AbortController();
@@ -55,7 +55,7 @@ export class EventStreams {
     const source = open(gone.signal)[Symbol.asyncIterator]();
     const first = source.next();
     const isEmpty = await Promise.race([first.then(({ done }) => done === true), later()]);
-    if (isEmpty) return reply.status(204).send();
+    if (isEmpty && mayBeOver) return reply.status(204).send();
     this.#count += 1;
     try {
       await this.#write(reply, source, first, startId, gone.signal);

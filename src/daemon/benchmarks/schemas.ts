@@ -116,5 +116,6 @@ function unique<const Values extends z.ZodType>(value: Values) {
     .array(value)
     .min(1)
     .max(8)
-    .refine((all) => new Set(all).size === all.length, "names something twice");
+    .refine((all) => new Set(all).size === all.length, "names something twice")
+    .meta({ uniqueItems: true });
 }

@@ -6,7 +6,7 @@ import type { OpenApiDocument } from "../../../src/daemon/api/openapi/document.t
 import { openApiText } from "../../../src/daemon/api/openapi/generate.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
 import { fakeServices } from "../../support/fake-services.ts";
-import { getText } from "../../support/http-get.ts";
+import { ask } from "../../support/get.ts";
 import { type LocalDaemon, startLocalDaemon } from "../../support/local-daemon.ts";
 
 let text: string;
@@ -58,19 +58,22 @@ test("every operation has a name of its own, a summary, a role, errors and examp
 
 test("it is served, with a page that shows it and needs nothing from elsewhere", async () => {
   const { socketPath } = daemon;
-  const served = await getText(socketPath, "/v1/openapi.json");
-  expect(JSON.parse(served.text)).toEqual(document);
-  const page = await getText(socketPath, "/docs/");
-  expect(page).toMatchObject({ status: 200, type: "text/html; charset=utf-8" });
-  const wanted = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] ?? "");
+  const served = await ask(socketPath, "/v1/openapi.json");
+  expect(JSON.parse(served.body)).toEqual(document);
+  const page = await ask(socketPath, "/docs/");
+  expect(page).toMatchObject({
+    status: 200,
+    headers: { "content-type": "text/html; charset=utf-8" },
+  });
+  const wanted = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] ?? "");
   expect(wanted.length).toBeGreaterThan(3);
   for (const asset of wanted) {
     expect(asset).not.toMatch(/^(https?:)?\/\//);
     const url = new URL(asset, "http://localhost/docs/");
-    expect(await getText(socketPath, url.pathname), asset).toMatchObject({ status: 200 });
+    expect(await ask(socketPath, url.pathname), asset).toMatchObject({ status: 200 });
   }
   for (const up of ["..", "%2e%2e", "..%2f..", "%2e%2e%5c"]) {
-    const { status } = await getText(socketPath, `/docs/static/${up}/${up}/package.json`);
+    const { status } = await ask(socketPath, `/docs/static/${up}/${up}/package.json`);
     expect(status, up).toBeOneOf([400, 403, 404]);
   }
 });

@@ -45,11 +45,12 @@ export function addEventRoutes(
       await services().getMigration(id);
       const afterId = headers["last-event-id"] ?? query.last_event_id;
       const options = { abortOnDisconnect, ...(afterId === undefined ? {} : { afterId }) };
-      return streams.send(reply, async function* (signal) {
+      const open = async function* (signal: AbortSignal) {
         for await (const { id: place, event } of services().migrationEvents(id, signal, options)) {
           yield { id: place, event: event.type, data: event };
         }
-      });
+      };
+      return streams.send(reply, open, { mayBeOver: true });
     },
   );
   app.get(
@@ -74,15 +75,12 @@ export function addEventRoutes(
         "type" in event ||
         ((guest === undefined || guest.includes(event.migration.guest)) &&
           (type === undefined || type.includes(event.event.type)));
-      return streams.send(
-        reply,
-        async function* (signal) {
-          for await (const item of services().hostEvents(signal, afterId)) {
-            if (isWanted(item)) yield messageOf(item);
-          }
-        },
-        afterId === newest ? newest : undefined,
-      );
+      const open = async function* (signal: AbortSignal) {
+        for await (const item of services().hostEvents(signal, afterId)) {
+          if (isWanted(item)) yield messageOf(item);
+        }
+      };
+      return streams.send(reply, open, afterId === newest ? { startId: newest } : {});
     },
   );
 }
