@@ -3,7 +3,7 @@ import type { PlannedGate } from "../migrator/gates.ts";
 import type { MigrationFilter } from "../migrator/migration-query.ts";
 import type { Phase } from "../migrator/phases.ts";
 import type { MigrationReport } from "../migrator/report.ts";
-import type { Resolution } from "../migrator/resolutions.ts";
+import type { Resolution } from "../migrator/resolution.ts";
 import type { Strategy } from "../migrator/strategy.ts";
 import type { ErrorRecord } from "../platform/errors.ts";
 import type { PlanLine } from "../platform/plan-line.ts";

@@ -5,32 +5,13 @@ import type { JournalStep } from "./journal-record.ts";
 import { migrationFacts, refuseNotLoaded } from "./migration-facts.ts";
 import type { Migrations } from "./migrations.ts";
 import type { Notices } from "./notices.ts";
-import type { HostMigrationFacts } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
+import type { Resolution } from "./resolution.ts";
 import { plannedSteps } from "./resolution-steps.ts";
 import { type Keep, refusalOf } from "./resolution-verdict.ts";
 import { answeredLate, resumeSource } from "./resumption.ts";
 import type { SourceContext } from "./source-context.ts";
 import { askForFinalWord } from "./source-ending.ts";
-
-type NamedFacts = HostMigrationFacts & { host: string };
-
-/** What an operator's decision rests on, and what it would do. */
-export interface Resolution {
-  type: "resolution";
-  id: string;
-  guest: string;
-  keep: Keep;
-  /** What the asked host is to the migration. */
-  role: "source" | "destination";
-  here: NamedFacts;
-  /** Null when the other side cannot be asked; `unreachable` says why. */
-  there: NamedFacts | null;
-  unreachable: string | null;
-  /** Why it is refused; null when it may be carried out. */
-  refusal: string | null;
-  steps: string[];
-}
 
 interface Subject {
   guest: string;

@@ -103,12 +103,24 @@ export function apiWorld(): DaemonServices {
   });
 }
 
-/** Values that are found in this world, by the names of parameters. */
-export const knownValues = {
-  name: ["web1", "db", "host-a"],
-  id: ["m0", "m7", "m8", "m12", "m299", "b1"],
+/** Values that are found in this world, for a path's parameters and its body's members. */
+export function knownValues(path: string): Readonly<Record<string, readonly string[]>> {
+  const found = Object.entries(resources).find(([prefix]) => path.startsWith(prefix));
+  return { ...everywhere, ...found?.[1] };
+}
+
+const resources = {
+  "/v1/migrations": { id: ["m0", "m7", "m8", "m12", "m299"] },
+  "/v1/guests": { name: ["web1", "db"] },
+  "/v1/hosts": { name: ["host-a", "host-z"] },
+  "/v1/benchmarks": { id: ["b1"] },
+  "/v1/webhooks": { name: ["chat"], id: ["msg_1"] },
+};
+
+const everywhere = {
   guest: ["web1", "db"],
   to: ["host-b", "host-c"],
+  url: ["https://chat.example.com/hook", "https://192.0.2.2:8443/"],
   last_event_id: ["end", "0123abcd-1"],
   "last-event-id": ["end", "e-1"],
   cursor: [cursorOf({ startedMs: 100, id: "m100" }), "nonsense"],

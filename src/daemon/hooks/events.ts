@@ -39,7 +39,7 @@ export type Rank = (typeof ranks)[keyof typeof ranks];
 /** Events that somebody wants: `phases`, `outcomes`, `guests`, `progress`, or single types. */
 export const eventsSchema = z
   .array(
-    z.string().max(64).refine(isEventWord, {
+    z.enum([...groups, "progress", ...hookTypes], {
       error: `not an event: phases, outcomes, guests, progress, or a type such as migration.resumed`,
     }),
   )
@@ -67,8 +67,4 @@ function groupOf(type: string): string {
   if (name === "out-of-sight" || isOutcome(name as Phase)) return "outcomes";
   if ((toldPhases as readonly string[]).includes(name) || name === "gate") return "phases";
   return name;
-}
-
-function isEventWord(text: string): boolean {
-  return text === "progress" || defaultEvents.includes(text) || hookTypes.includes(text);
 }

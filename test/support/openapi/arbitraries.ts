@@ -74,8 +74,10 @@ export function valuesNamed(
   known: KnownValues,
 ): fc.Arbitrary<unknown> {
   const values = valuesOf(schema, schemas, known);
-  const likely = known[name];
-  if (likely === undefined || schema.type !== "string" || "enum" in schema) return values;
+  if (schema.type !== "string" || "enum" in schema) return values;
+  const form = new RegExp(String(schema.pattern ?? ""));
+  const likely = known[name]?.filter((value) => form.test(String(value))) ?? [];
+  if (likely.length === 0) return values;
   return fc.oneof({ weight: 4, arbitrary: fc.constantFrom(...likely) }, values);
 }
 

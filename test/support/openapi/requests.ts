@@ -4,6 +4,7 @@ import type {
   OpenApiOperation,
 } from "../../../src/daemon/api/openapi/document.ts";
 import { type KnownValues, type Schemas, valuesNamed, valuesOf } from "./arbitraries.ts";
+import { oddBodies, oddHeaders, oddTexts } from "./odd-values.ts";
 
 /** A request, and the operation that it is meant for, if any. */
 export interface GeneratedRequest {
@@ -19,7 +20,7 @@ export interface GeneratedRequest {
 /** Requests of all kinds to a document's operations, and some to none of them. */
 export function requestsTo(
   document: OpenApiDocument,
-  known: KnownValues,
+  knownOf: (path: string) => KnownValues,
 ): fc.Arbitrary<GeneratedRequest> {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
@@ -30,7 +31,7 @@ export function requestsTo(
       arbitrary: fc
         .constantFrom(...operations)
         .chain(({ path, method, operation }) =>
-          requestTo(path, method, operation, document.components.schemas, known),
+          requestTo(path, method, operation, document.components.schemas, knownOf(path)),
         ),
     },
     { weight: 1, arbitrary: strayRequests(Object.keys(document.paths)) },
@@ -122,104 +123,13 @@ function bodiesOf(values: fc.Arbitrary<unknown>): fc.Arbitrary<Drawn<string>> {
       const cut = at % (whole.length + 1);
       return whole.slice(0, cut) + junk + whole.slice(cut + 1);
     });
-  const odd = fc.constantFrom(
-    ...[
-      "",
-      " ",
-      "null",
-      "[]",
-      "0",
-      '"x"',
-      "{}",
-      "[".repeat(5_000),
-      '{"a":'.repeat(5_000),
-      "\ud800",
-    ],
-    ...[
-      '{"__proto__":{"x":1}}',
-      '{"constructor":{"prototype":{"x":1}}}',
-      `{"guest":"${"x".repeat(60_000)}"}`,
-    ],
-    ...[
-      '{"guest":"web1","guest":"../x","to":"b"}',
-      "{'guest':1}",
-      "\ufeff{}",
-      "guest=web1&to=host-b",
-    ],
-  );
   return fc.oneof(
     { weight: 6, arbitrary: text.map((value) => ({ isGood: true, value })) },
     { weight: 3, arbitrary: changed.map((value) => ({ isGood: false, value })) },
     { weight: 1, arbitrary: broken.map((value) => ({ isGood: false, value })) },
-    { weight: 1, arbitrary: odd.map((value) => ({ isGood: false, value })) },
+    { weight: 1, arbitrary: oddBodies.map((value) => ({ isGood: false, value })) },
   );
 }
-
-const oddTexts = fc.oneof(
-  fc.constantFrom(
-    ...[
-      "",
-      " ",
-      ".",
-      "..",
-      "../../etc/passwd",
-      "..\\..",
-      "%2e%2e%2f",
-      "%00",
-      "\u0000",
-      "a/b",
-      "-",
-      "%",
-      "%zz",
-    ],
-    ...[
-      "null",
-      "undefined",
-      "[object Object]",
-      "__proto__",
-      "constructor",
-      "1e309",
-      "-1",
-      "0x10",
-      "NaN",
-      "true",
-    ],
-    ...[
-      "'; DROP TABLE migrations; --",
-      "$(id)",
-      "`id`",
-      "{{7*7}}",
-      "web1\r\nx: y",
-      "ｗｅｂ１",
-      "\u202e",
-      "💥",
-    ],
-    "x".repeat(200),
-    "x".repeat(5_000),
-  ),
-  fc.string({ unit: "binary", maxLength: 80 }),
-);
-
-const oddHeaders = fc.constantFrom<Record<string, string>>(
-  ...[
-    "text/plain",
-    "application/xml",
-    "application/json; charset=latin1",
-    "",
-    ";",
-    "x".repeat(3_000),
-  ].map((type) => ({ "content-type": type })),
-  { accept: "application/xml" },
-  { "accept-encoding": "br;q=x" },
-  { "last-event-id": "\u00e9\u00ff".repeat(9) },
-  { "idempotency-key": '"' },
-  { "content-encoding": "gzip" },
-  { authorization: "Bearer ../../x" },
-  { "x-forwarded-for": "::1, <script>" },
-  { traceparent: "00-zz-zz-zz" },
-  { cookie: "a=b; ".repeat(500) },
-  { "x-http-method-override": "DELETE" },
-);
 
 /** Paths that are none, and methods that paths do not have. */
 function strayRequests(paths: readonly string[]): fc.Arbitrary<GeneratedRequest> {
