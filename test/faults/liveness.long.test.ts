@@ -25,7 +25,7 @@ const leaseNoticeMs = 16_000;
 const standstillNoticeMs = 7_000;
 
 const beforeArming: CodePlace = {
-  text: "const hold = context.network.hold();",
+  text: "const hold = await context.network.hold();",
   condition: "true",
 };
 
