@@ -1,4 +1,3 @@
-import type { FastifyReply } from "fastify";
 import type { AnsweredRequest } from "../metrics/api-metrics.ts";
 import type { Api } from "./api.ts";
 
@@ -28,12 +27,7 @@ export function observeRequests(app: Api, { api }: Pick<ApiMetricsSource, "api">
       route: request.is404 ? null : (request.routeOptions.url ?? null),
       status: reply.statusCode,
       tookMs: reply.elapsedTime,
-      isStream: isStream(reply),
+      isStream: request.routeOptions.config.isStream ?? false,
     });
   });
-}
-
-function isStream(reply: FastifyReply): boolean {
-  const type = String(reply.getHeader("content-type") ?? "");
-  return type.startsWith("text/event-stream") || type.startsWith("application/x-ndjson");
 }
