@@ -2,7 +2,7 @@
 const firstPauseMs = 1_000;
 
 /** The longest. */
-export const longestPauseMs = 120_000;
+const longestPauseMs = 120_000;
 
 /**
  * How long to wait after so many failures in a row: doubled each time, and shortened at random by up to a half, so

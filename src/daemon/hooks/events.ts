@@ -11,8 +11,8 @@ export const outcomes = [
   "guest-lost",
 ] as const satisfies readonly Outcome[];
 
-/** Told as such; a phase that is an outcome is told as the outcome. */
-export const toldPhases = phases.filter((phase) => !isOutcome(phase));
+/** Told as such: a migration is planned before it begins, and a phase that is an outcome is told as the outcome. */
+export const toldPhases = phases.filter((phase) => phase !== "planned" && !isOutcome(phase));
 
 /** What a hook's payload may be about. */
 export const hookTypes: readonly string[] = [

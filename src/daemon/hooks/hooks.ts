@@ -9,6 +9,7 @@ import { ExecEndpoint } from "./exec-endpoint.ts";
 import type { FeedSource } from "./feed-source.ts";
 import type { HookFigures } from "./figures.ts";
 import { Inbox } from "./inbox.ts";
+import { giveUpMs } from "./lane.ts";
 import { missedOutcomes, type RememberedMigrations } from "./missed-outcomes.ts";
 import { type GuestFacts, migrationMessage } from "./payload.ts";
 import { QuietTimes } from "./quiet-times.ts";
@@ -100,6 +101,7 @@ export class Hooks implements AsyncDisposable {
       for (const webhook of this.#webhooks.all()) this.#begin(webhook);
       this.#deliverer.begin(execSubscription, this.#exec);
       this.#looking = startInterval(() => void this.#tellMissed(), lookingIntervalMs);
+      this.#guarded(() => this.#removeOthers());
       this.#inbox.begin();
       this.noteGuests();
       await this.#tellMissed();
@@ -179,6 +181,14 @@ export class Hooks implements AsyncDisposable {
     if (this.#told.size >= mostTold) this.#told.clear();
     this.#told.add(key);
     return true;
+  }
+
+  /** A webhook that is gone from the configuration by mistake has a day to come back. */
+  #removeOthers(): void {
+    const known = [execSubscription, ...this.#webhooks.all().map(({ name }) => name)];
+    const messages = this.#spool.removeOthers(known, wallClockMs() - giveUpMs);
+    if (messages === 0) return;
+    this.#options.logger.warn({ messages }, "forgotten: messages for webhooks that are no more");
   }
 
   #figuresOf(subscription: string, kind: HookFigures["kind"]): HookFigures {

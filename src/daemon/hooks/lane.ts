@@ -1,7 +1,7 @@
 import { delay, wallClockMs } from "../../platform/clock.ts";
 import { asSojournError } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/log.ts";
-import { longestPauseMs, pauseMs } from "./backoff.ts";
+import { pauseMs } from "./backoff.ts";
 import type { ConcurrencyLimit } from "./concurrency-limit.ts";
 import type { HookEndpoint } from "./endpoint.ts";
 import { HookFailure } from "./failure.ts";
@@ -11,7 +11,7 @@ import { type Attempt, attemptsAtHead, type Spool } from "./spool.ts";
 import type { SpooledMessage } from "./spool-rows.ts";
 
 /** A message that is not received for so long is given up. */
-const giveUpMs = 24 * 3_600_000;
+export const giveUpMs = 24 * 3_600_000;
 
 /** Between attempts of a message that fails while others are received. */
 const setAsidePauseMs = 600_000;
@@ -171,7 +171,7 @@ export class Lane {
   async #pause(pauseMs: number, signal: AbortSignal): Promise<void> {
     this.#wake = new AbortController();
     const either = AbortSignal.any([signal, this.#wake.signal]);
-    await delay(Math.min(Math.max(pauseMs, 0), longestPauseMs), either).catch(() => {});
+    await delay(Math.max(pauseMs, 0), either).catch(() => {});
     this.#wake = null;
   }
 

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { z } from "zod";
 import { type Phase, phases } from "../../migrator/phases.ts";
 import type { MigrationEvent } from "../services.ts";
-import { isOutcome, type Rank, rankOf } from "./events.ts";
+import { isOutcome, type Rank, rankOf, toldPhases } from "./events.ts";
 import type { HookFeedEvent } from "./feed-source.ts";
 
 /** What every hook gets, as a request's body or on standard input. Fields may be added, never removed or changed. */
@@ -96,8 +96,8 @@ export function testBody(host: string, wallClockMs: number): { id: string; body:
 function typeOf(event: HookFeedEvent["event"], state: Phase): string | null {
   if (isEnd(event)) return `migration.${isOutcome(state) ? state : "out-of-sight"}`;
   if (event.type !== "phase") return `migration.${event.type}`;
-  const phase = phases.find((each) => each === event.phase);
-  return phase === undefined || isOutcome(phase) ? null : `migration.${phase}`;
+  const phase = toldPhases.find((each) => each === event.phase);
+  return phase === undefined ? null : `migration.${phase}`;
 }
 
 /** Of events of the same type and migration. An end is the same end whoever tells it, and whenever. */

@@ -174,6 +174,21 @@ export class Spool implements Disposable {
     });
   }
 
+  /**
+   * Forgets what has waited since before `sinceMs` (wall clock) for subscriptions that are no more; returns how much that
+   * was.
+   */
+  removeOthers(subscriptions: readonly string[], sinceMs: number): number {
+    const names = JSON.stringify(subscriptions);
+    const query = `DELETE FROM messages WHERE state = 'pending' AND since_ms < ?
+      AND subscription NOT IN (SELECT value FROM json_each(?))`;
+    return this.use((database) => {
+      const { changes } = database.prepare(query).run(sinceMs, names);
+      if (changes > 0) this.room.measure(database);
+      return Number(changes);
+    });
+  }
+
   /** For what is only read, or written by the delivery log. */
   use<Result>(work: (database: DatabaseSync) => Result): Result {
     return this.#file.use(work);

@@ -20,6 +20,7 @@ export const documentHead = {
     { name: "migrations", description: "Moving guests" },
     { name: "events", description: "What happens, as it happens (server-sent events)" },
     { name: "guests", description: "The guests of this host" },
+    { name: "webhooks", description: "Who is told of events, and what became of the messages" },
     { name: "host", description: "The host and its daemon" },
   ],
   components: {

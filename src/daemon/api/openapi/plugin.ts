@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Api } from "../api.ts";
 import { finishDocument, type OpenApiDocument } from "./document.ts";
 import { documentHead } from "./head.ts";
+import { eventWebhooks } from "./webhooks.ts";
 
 const transformSchemas = createJsonSchemaTransform({});
 
@@ -22,8 +23,10 @@ export async function describeRoutes(app: Api): Promise<void> {
       const role = route.route.config?.role;
       return { schema: role === undefined ? schema : { ...schema, "x-role": role }, url };
     },
-    transformObject: (document) =>
-      finishDocument(jsonSchemaTransformObject(document) as unknown as OpenApiDocument),
+    transformObject: (document) => ({
+      ...finishDocument(jsonSchemaTransformObject(document) as unknown as OpenApiDocument),
+      webhooks: eventWebhooks,
+    }),
   });
 }
 

@@ -91,7 +91,7 @@ describe("delivery", () => {
     expect(attempts[1]?.atMs).toBeLessThanOrEqual(1_000);
     // Tried now and then, and all of it within minutes of the receiver's return.
     expect(attempts.length).toBeLessThan(150);
-    expect(attempts.at(-1)?.atMs).toBeLessThan(3_600_000 + 3 * 120_000);
+    expect(attempts.find(({ id }) => id === "a49")?.atMs).toBeLessThan(3_600_000 + 3 * 120_000);
   });
 
   it("lets others pass one that alone is refused, which is tried for a day and then given up", async () => {
@@ -128,7 +128,7 @@ describe("delivery", () => {
       () => received.length === 4,
     );
     expect(received).toEqual(["b", "c", "d", "e"]);
-    expect(attempts.at(-1)?.atMs).toBeLessThan(5 * 60_000);
+    expect(attempts.find(({ id }) => id === "e")?.atMs).toBeLessThan(5 * 60_000);
     expect(attempts.filter(({ id }) => id === "poison").length).toBeLessThan(11);
   });
 

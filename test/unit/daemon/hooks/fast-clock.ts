@@ -33,3 +33,15 @@ export function startFastClock(): Disposable & { nowMs(): number } {
     },
   };
 }
+
+/** Makes the wall clock, and nothing else, run ahead until it is disposed of. */
+export function startClockAhead(aheadMs: number): Disposable {
+  return replaceClock({
+    monotonicMs: () => performance.now(),
+    wallClockMs: () => Date.now() + aheadMs,
+    startTimer: (work, delayMs) => {
+      const timer = setTimeout(work, delayMs);
+      return { cancel: () => clearTimeout(timer) };
+    },
+  });
+}

@@ -3,6 +3,7 @@ import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hookPayloadSchema } from "../../../../src/daemon/hooks/payload.ts";
+import { startClockAhead } from "./fast-clock.ts";
 import { HooksHost, rememberedEnd, until } from "./hooks-host.ts";
 import { type Received, type Receiver, startReceiver } from "./receiver.ts";
 
@@ -39,6 +40,7 @@ describe("hooks", () => {
   it("tell phases and the outcome in order, signed, and no progress", async () => {
     const receiver = await subscribed();
     host.phase("planned");
+    host.phase("preparing");
     host.phase("precopy");
     host.progress();
     host.phase("stop");
@@ -47,7 +49,7 @@ describe("hooks", () => {
     host.report("completed");
     const messages = await receiver.got(4);
     expect(typesOf(messages)).toEqual([
-      ...["migration.planned", "migration.precopy", "migration.resumed", "migration.completed"],
+      ...["migration.preparing", "migration.precopy", "migration.resumed", "migration.completed"],
     ]);
     for (const { headers, body } of messages) {
       const { "webhook-id": id, "webhook-timestamp": seconds } = headers;
@@ -105,7 +107,7 @@ describe("hooks", () => {
     host.begin();
     await host.hooks.services.addWebhook({ name: "chat", url: receiver.url, secret });
     await receiver[Symbol.asyncDispose]();
-    for (const phase of ["planned", "preparing", "prepared", "precopy"]) host.phase(phase);
+    for (const phase of ["preparing", "prepared", "precopy", "verifying"]) host.phase(phase);
     await until(() => (host.hooks.figures()[0]?.failed ?? 0) >= 3, 9_000);
     host.phase("resumed");
     host.report("completed");
@@ -113,7 +115,7 @@ describe("hooks", () => {
     const back = stack.use(await startReceiver({ port: receiver.port }));
     const messages = await back.got(6);
     expect(typesOf(messages)).toEqual([
-      ...["migration.planned", "migration.preparing", "migration.prepared", "migration.precopy"],
+      ...["migration.preparing", "migration.prepared", "migration.precopy", "migration.verifying"],
       ...["migration.resumed", "migration.completed"],
     ]);
     expect(new Set(messages.map(({ headers }) => headers["webhook-id"])).size).toBe(6);
@@ -167,7 +169,7 @@ describe("hooks", () => {
       rememberedEnd({ id: "untold", endedMs, state: "in-doubt", report: null }),
     );
     // An end counts as missed once it is some seconds old.
-    await new Promise((resolve) => setTimeout(resolve, 5_100));
+    stack.use(startClockAhead(6_000));
     host.begin();
     const [, late] = await receiver.got(2);
     expect(JSON.parse(late?.body ?? "")).toMatchObject({
@@ -214,6 +216,27 @@ describe("hooks", () => {
     expect(host.logged).toContainEqual(
       expect.objectContaining({ message: expect.stringContaining("alarm: the spool is full") }),
     );
+  });
+
+  it("forget after a day what waits for a webhook that is gone, and do not wait for one that is slow", async () => {
+    const slow = stack.use(await startReceiver({ answer: () => {} }));
+    const receiver = await subscribed();
+    const wish = { name: "slow", url: slow.url, timeout_ms: 60_000 };
+    await host.hooks.services.addWebhook(wish);
+    host.report("completed");
+    await Promise.all([receiver.got(1), slow.got(1)]);
+    await host.end();
+    await writeFile(join(host.stateFolder, "webhooks.json"), "[]");
+    const waiting = () => host.hooks.services.addWebhook(wish).then((added) => added.waiting);
+    host.begin();
+    await until(() => host.hooks.figures().length === 1);
+    expect(await waiting()).toBe(1);
+    await host.end();
+    await writeFile(join(host.stateFolder, "webhooks.json"), "[]");
+    stack.use(startClockAhead(25 * 3_600_000));
+    host.begin();
+    await until(() => host.logged.some(({ message }) => String(message).startsWith("forgotten")));
+    expect(await waiting()).toBe(0);
   });
 
   it("begin a new spool when theirs is damaged, and lose no subscription and no outcome", async () => {
