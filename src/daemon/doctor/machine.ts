@@ -97,12 +97,17 @@ async function examineFiles(config: DaemonConfig): Promise<DoctorCheck[]> {
   const groups = await Promise.all([
     attempt(certificateTopic, () => checkCertificate(config)),
     attempt(about("api-access"), () => checkApiAccess(config)),
-    attempt(about("state-folder"), () => checkStateFolder(state)),
+    attempt(about("state-folder"), async () => checkStateFolder(state, await isMoving(state))),
     attempt(about("journal"), async () => checkJournal(join(state, "journal"))),
     attempt(about("history"), async () => checkHistory(state), "skipped"),
     attempt(about("guest"), () => checkGuests(config)),
   ]);
   return groups.flat();
+}
+
+async function isMoving(stateFolder: string): Promise<boolean> {
+  const records = await readGuestRecords(stateFolder);
+  return records === null || records.some(({ migration }) => migration !== null);
 }
 
 /** For what is thrown instead of a verdict. */
