@@ -5,6 +5,7 @@ import type { DoctorCheck } from "../services.ts";
 import { attempt, onHost, type Topic } from "./check.ts";
 import { checkApiAccess } from "./files/api-access.ts";
 import { certificateTopic, checkCertificate } from "./files/certificate.ts";
+import { checkGates } from "./files/gates.ts";
 import { checkGuests } from "./files/guests.ts";
 import { checkHistory, checkJournal, checkStateFolder } from "./files/state.ts";
 import { checkFirewall, readFirewall, readStreamPorts } from "./firewall/checks.ts";
@@ -101,6 +102,7 @@ async function examineFiles(config: DaemonConfig): Promise<DoctorCheck[]> {
     attempt(about("journal"), async () => checkJournal(join(state, "journal"))),
     attempt(about("history"), async () => checkHistory(state), "skipped"),
     attempt(about("guest"), () => checkGuests(config)),
+    attempt(about("gate"), () => checkGates(config)),
   ]);
   return groups.flat();
 }
