@@ -86,7 +86,8 @@ function describe(host: HostSummary): string {
     ]),
   ];
   const known = lines.filter((line): line is [string, string] => line[1] !== null);
-  return known.map(([name, text]) => `${`${name}:`.padEnd(22)}${text}`).join("\n");
+  const width = Math.max(...known.map(([name]) => name.length)) + 1;
+  return known.map(([name, text]) => `${`${name}:`.padEnd(width)} ${text}`).join("\n");
 }
 
 function memory({ memory_available_bytes: free, memory_total_bytes: total }: Capacity): string {
