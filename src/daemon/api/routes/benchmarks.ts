@@ -1,5 +1,9 @@
 import { z } from "zod";
-import { benchmarkBody, benchmarkStatusSchema } from "../../benchmarks/schemas.ts";
+import {
+  type BenchmarkStatus,
+  benchmarkBody,
+  benchmarkStatusSchema,
+} from "../../benchmarks/schemas.ts";
 import type { DaemonServices } from "../../services.ts";
 import type { Api } from "../api.ts";
 import { pageQuery, sendPage } from "../list-pages.ts";
@@ -34,15 +38,16 @@ export function addBenchmarkRoutes(app: Api, services: () => DaemonServices): vo
       config: { role: "read" },
       schema: {
         operationId: "listBenchmarks",
-        summary: "The newest benchmarks of this host, oldest first",
+        summary: "The benchmarks that this host remembers, newest first",
         tags,
         querystring: pageQuery,
         response: { 200: z.array(benchmarkStatusSchema) },
       },
     },
     async (request, reply) => {
-      const oldestFirst = (await services().listBenchmarks()).toReversed();
-      return sendPage(request, reply, oldestFirst, ({ started_ms: ms, id }) => `${ms}-${id}`);
+      const benchmarks = await services().listBenchmarks();
+      const newestFirst = benchmarks.toSorted((one, other) => (keyOf(one) < keyOf(other) ? -1 : 1));
+      return sendPage(request, reply, newestFirst, keyOf);
     },
   );
   app.get(
@@ -73,4 +78,9 @@ export function addBenchmarkRoutes(app: Api, services: () => DaemonServices): vo
     },
     async ({ params }) => services().cancelBenchmark(params.id),
   );
+}
+
+/** Smaller for a later one. */
+function keyOf({ started_ms: startedMs, id }: BenchmarkStatus): string {
+  return `${String(1e15 - startedMs).padStart(16, "0")}-${id}`;
 }
