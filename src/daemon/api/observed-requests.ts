@@ -27,7 +27,7 @@ export function observeRequests(app: Api, { api }: Pick<ApiMetricsSource, "api">
       route: request.is404 ? null : (request.routeOptions.url ?? null),
       status: reply.statusCode,
       tookMs: reply.elapsedTime,
-      isStream: request.routeOptions.config.isStream ?? false,
+      isStream: request.routeOptions.config.isStream === true && reply.statusCode === 200,
     });
   });
 }
