@@ -56,11 +56,13 @@ export function migrationClient(connection: Connection): MigrationClient {
   return {
     planMigration: (request) =>
       connection.json({ method: "POST", path: all, body: { ...request, dry_run: true } }),
-    startMigration: (request, { idempotencyKey: key, abortUnlessFollowed } = {}) =>
+    startMigration: (request, conduct = {}) =>
       connection.json({
-        ...{ method: "POST", path: all },
-        body: { ...request, ...(abortUnlessFollowed ? { abort_unless_followed: true } : {}) },
-        ...(key === undefined ? {} : { headers: { "idempotency-key": `"${key}"` } }),
+        ...{ method: "POST", path: all, headers: headersOf(conduct) },
+        body: {
+          ...request,
+          ...(conduct.abortUnlessFollowed ? { abort_unless_followed: true } : {}),
+        },
       }),
     listMigrations,
     async *eachMigration(filter) {
@@ -87,6 +89,15 @@ export function migrationClient(connection: Connection): MigrationClient {
         body: { probes, flows, throughput },
       }),
     getThroughput: (id) => connection.json({ method: "GET", path: of(id, "throughput") }),
+  };
+}
+
+function headersOf({ idempotencyKey: key, traceParent }: StartConduct): Record<string, string> {
+  const { traceparent, tracestate } = traceParent ?? {};
+  return {
+    ...(key === undefined ? {} : { "idempotency-key": `"${key}"` }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(tracestate === undefined ? {} : { tracestate }),
   };
 }
 

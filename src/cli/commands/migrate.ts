@@ -5,6 +5,7 @@ import { usageError } from "../../platform/errors.ts";
 import { checkName } from "../../platform/names.ts";
 import { tunnelKinds } from "../../tunnels/tunnel.ts";
 import { collect, parseMilliseconds, parseSeconds, parseStrategy } from "../arguments.ts";
+import { traceOf } from "../migrate/trace.ts";
 import { createOutput } from "../output.ts";
 
 interface MigrateOptions {
@@ -61,7 +62,10 @@ async function migrate(guest: string, options: MigrateOptions): Promise<void> {
   if (options.dryRun) return printPlan(request, output);
   const { checkIdempotencyKey } = await import("../../daemon/idempotency.ts");
   const { idempotencyKey: key, abortOnExit = false } = options;
-  const conduct = key === undefined ? {} : { idempotencyKey: checkIdempotencyKey(key) };
+  const conduct = {
+    ...(key === undefined ? {} : { idempotencyKey: checkIdempotencyKey(key) }),
+    ...traceOf(process.env),
+  };
   if (options.detach) {
     if (options.probe) throw usageError("--probe needs somebody who waits; --detach does not");
     if (abortOnExit) throw usageError("--abort-on-exit contradicts --detach");

@@ -36,9 +36,8 @@ export async function startDetached(
 }
 
 /** A migration, and what this command is to it. */
-export interface WantedMigration {
+export interface WantedMigration extends Pick<StartConduct, "idempotencyKey" | "traceParent"> {
   request: MigrationRequest;
-  idempotencyKey?: string;
   /** It is cancelled when this command is interrupted or dies. */
   abortOnExit: boolean;
 }
@@ -103,10 +102,10 @@ async function moveAndFollow(
   interrupted: AbortSignal,
   output: Output,
 ): Promise<{ id: string; followed: Followed }> {
-  const { request, idempotencyKey, abortOnExit } = wanted;
+  const { request, abortOnExit, ...conduct } = wanted;
   const { id } = await client.startMigration(request, {
     abortUnlessFollowed: abortOnExit,
-    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...conduct,
   });
   output.line(`migration ${id}: ${request.guest} to ${request.to}`);
   using ending = cancelOn(abortOnExit ? interrupted : null, client, id, output);
