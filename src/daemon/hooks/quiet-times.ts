@@ -25,8 +25,12 @@ export class QuietTimes {
   note({ migration, event }: HookFeedEvent): void {
     const isArmed = migration.state === "armed" || migration.state === "switchover";
     const isEnd = event === null || event.type === "report" || event.type === "error";
+    // Gates may keep an armed migration waiting for long: it goes on when they have answered.
+    const isGateOpen = event?.type === "gate" && event.decision === "allow";
     if (!isArmed || isEnd) this.#armed.delete(migration.id);
-    else if (!this.#armed.has(migration.id)) this.#armed.set(migration.id, monotonicMs());
+    else if (isGateOpen || !this.#armed.has(migration.id)) {
+      this.#armed.set(migration.id, monotonicMs());
+    }
   }
 
   isQuiet(): boolean {
