@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import { chmod, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hookPayloadSchema } from "../../../../src/daemon/hooks/payload.ts";
@@ -255,6 +255,20 @@ describe("hooks", () => {
     expect(host.logged).toContainEqual(
       expect.objectContaining({ message: expect.stringContaining("spool of hooks was damaged") }),
     );
+  });
+
+  it("keep events in memory while the disk takes none, with one alarm", async () => {
+    const path = join(host.stateFolder, "hooks.sqlite");
+    await mkdir(path);
+    const receiver = await subscribed();
+    host.phase("resumed");
+    host.report("completed");
+    const alarms = () =>
+      host.logged.filter(({ message }) => /cannot be spooled/.test(`${message}`));
+    await until(() => alarms().length === 1);
+    await rmdir(path);
+    expect(typesOf(await receiver.got(2))).toEqual(["migration.resumed", "migration.completed"]);
+    expect(alarms()).toHaveLength(1);
   });
 
   it("read a webhook's secret from its file, which only its owner may read", async () => {
