@@ -1,5 +1,6 @@
+import { X509Certificate } from "node:crypto";
 import { open } from "node:fs/promises";
-import { preconditionError } from "../../platform/errors.ts";
+import { preconditionError, usageError } from "../../platform/errors.ts";
 import { keyOfSecret } from "./signature.ts";
 
 const longestFileBytes = 100_000;
@@ -13,9 +14,25 @@ export async function readSecretFile(path: string): Promise<Buffer> {
   return keyOfSecret(await readSmallFile(path, true));
 }
 
-/** @throws SojournError `SOJ_HOOK_CA_FILE` when it cannot be read. */
+/** @throws SojournError `SOJ_HOOK_CA_FILE` when it cannot be read, `SOJ_HOOK_CA_INVALID`. */
 export async function readCertificates(path: string): Promise<string> {
-  return await readSmallFile(path, false);
+  return checkCertificates(await readSmallFile(path, false));
+}
+
+/** @throws SojournError `SOJ_HOOK_CA_INVALID` unless it holds certificates. */
+export function checkCertificates(pem: string): string {
+  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
+  try {
+    for (const certificate of certificates ?? []) new X509Certificate(certificate);
+    if (certificates !== null) return pem;
+  } catch {
+    // Told below.
+  }
+  throw usageError(
+    "what is to be trusted holds no certificates, or broken ones",
+    "certificates in PEM form: -----BEGIN CERTIFICATE----- …",
+    "SOJ_HOOK_CA_INVALID",
+  );
 }
 
 async function readSmallFile(path: string, isSecret: boolean): Promise<string> {

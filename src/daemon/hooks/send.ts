@@ -1,4 +1,9 @@
-import { type IncomingMessage, type RequestOptions, request as requestHttp } from "node:http";
+import {
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+  request as requestHttp,
+} from "node:http";
 import { request as requestHttps } from "node:https";
 import { monotonicMs, startTimer } from "../../platform/clock.ts";
 import { ConcurrencyLimit } from "./concurrency-limit.ts";
@@ -134,7 +139,7 @@ function exchange(
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) =>
       reject(failureOf(stop.signal.aborted ? stop.signal.reason : error, url));
-    const request = (isSecure ? requestHttps : requestHttp)(url, options);
+    const request = begun(() => (isSecure ? requestHttps : requestHttp)(url, options), url);
     const late = `no connection to ${shownTarget(url)} within ${connectTimeoutMs} ms`;
     const connecting = startTimer(
       () => stop.abort(new HookFailure("SOJ_HOOK_TIMEOUT", late)),
@@ -157,6 +162,15 @@ function exchange(
     });
     request.end(body);
   });
+}
+
+/** @throws HookFailure for what Node refuses before anything is sent, such as certificates that are none. */
+function begun(begin: () => ClientRequest, url: URL): ClientRequest {
+  try {
+    return begin();
+  } catch (error) {
+    throw failureOf(error, url);
+  }
 }
 
 /** Never rejects: what has come until the connection ends, however it ends, is the answer. */

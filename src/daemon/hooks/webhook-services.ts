@@ -73,7 +73,7 @@ export interface DeliveryPage {
 export interface WebhookServices {
   listWebhooks(): Promise<Webhook[]>;
   getWebhook(name: string): Promise<Webhook>;
-  /** @throws SojournError `SOJ_WEBHOOK_EXISTS`, `SOJ_HOOK_TARGET_REFUSED`, `SOJ_HOOK_URL_INVALID`, `SOJ_HOOK_SECRET_INVALID`. */
+  /** @throws SojournError `SOJ_WEBHOOK_EXISTS`, `SOJ_HOOK_TARGET_REFUSED`, `SOJ_HOOK_URL_INVALID`, `SOJ_HOOK_SECRET_INVALID`, `SOJ_HOOK_CA_INVALID`. */
   addWebhook(wish: WebhookWish): Promise<NewWebhook>;
   /** Replaces it; its secret stays unless another is given, and what waits is sent to the new URL. */
   replaceWebhook(name: string, wish: Omit<WebhookWish, "name">): Promise<Webhook>;

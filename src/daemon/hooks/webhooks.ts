@@ -2,7 +2,7 @@ import { wallClockMs } from "../../platform/clock.ts";
 import { preconditionError } from "../../platform/errors.ts";
 import type { WebhookConfig } from "./config.ts";
 import { defaultEvents } from "./events.ts";
-import { readCertificates, readSecretFile } from "./secret-file.ts";
+import { checkCertificates, readCertificates, readSecretFile } from "./secret-file.ts";
 import type { HookSender } from "./send.ts";
 import { keyOfSecret, newSecret } from "./signature.ts";
 import type { StoredWebhook, StoredWebhooks } from "./stored-webhooks.ts";
@@ -99,6 +99,7 @@ export class Webhooks {
     this.#options.policy.checkUrl(wish.url);
     const secret = wish.secret ?? newSecret();
     keyOfSecret(secret);
+    if (wish.ca !== undefined) checkCertificates(wish.ca);
     const stored = {
       ...{ name: wish.name, url: wish.url, secret, created_ms: createdMs },
       ...{ events: wish.events ?? [...defaultEvents], guests: wish.guests, ca: wish.ca },

@@ -13,7 +13,7 @@ const request = (url: string, change: Partial<HookRequest> = {}): HookRequest =>
   ...{ url, body: '{"a":1}', headers: { "webhook-id": "msg_1" }, timeoutMs: 5_000 },
   ...change,
 });
-const failure = (code: string, change = {}) => expect.objectContaining({ code, ...change });
+const failure = (code: unknown, change = {}) => expect.objectContaining({ code, ...change });
 const cleanUps = new AsyncDisposableStack();
 let stack = cleanUps;
 
@@ -176,6 +176,14 @@ describe("sender", () => {
       status: 204,
     });
     await expect(sender.send(request(receiver.url))).rejects.toThrow(failure("SOJ_HOOK_TLS"));
+    for (const broken of [
+      "garbage",
+      ca.replace(/\n[A-Za-z0-9]{20}/, "\nAAAAAAAAAAAAAAAAAAAA"),
+      cert,
+    ]) {
+      const sent = sender.send(request(receiver.url, { ca: broken }));
+      await expect(sent).rejects.toThrow(failure(expect.stringMatching(/^SOJ_HOOK_/)));
+    }
     const named = new HookSender({
       policy,
       resolve: async () => [{ address: "127.0.0.1", family: 4 }],

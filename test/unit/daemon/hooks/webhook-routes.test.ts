@@ -130,6 +130,7 @@ describe("webhooks over the API", () => {
       "SOJ_HOOK_SECRET_INVALID",
     ],
     [{ name: "a", url: "https://chat.example.com/", secret_file: "/etc/shadow" }, 400, "SOJ_USAGE"],
+    [{ name: "a", url: "https://chat.example.com/", ca: "none" }, 400, "SOJ_HOOK_CA_INVALID"],
     [{ name: "a", url: "https://chat.example.com/", events: ["all"] }, 400, "SOJ_USAGE"],
     [{ name: "a", url: "https://10.0.0.1/" }, 422, "SOJ_HOOK_TARGET_REFUSED"],
     [{ name: "a", url: "https://169.254.169.254/latest" }, 422, "SOJ_HOOK_TARGET_REFUSED"],
