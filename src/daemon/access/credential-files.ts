@@ -1,5 +1,6 @@
 import type { SecureContextOptions } from "node:tls";
 import { asSojournError } from "../../platform/errors.ts";
+import { AsyncLock } from "../../platform/lock.ts";
 import type { Logger } from "../../platform/log.ts";
 import { Authenticator } from "./authenticator.ts";
 import type { ApiConfig } from "./config.ts";
@@ -30,6 +31,7 @@ export class CredentialFiles implements Disposable {
   #clients: ApiConfig["clients"];
   readonly #logger: Logger;
   readonly #watch: FileWatch;
+  readonly #lock = new AsyncLock();
   readonly #complaints = new Set<string>();
   #authority: string | null = null;
 
@@ -40,7 +42,7 @@ export class CredentialFiles implements Disposable {
     const { certificatePath, keyPath, clientCaPath, tokensPath } = config;
     const paths = [certificatePath, keyPath, tokensPath];
     if (clientCaPath !== null) paths.push(clientCaPath);
-    this.#watch = new FileWatch(paths, () => this.#readAgain(), checkMs);
+    this.#watch = new FileWatch(paths, () => this.#readNext(), checkMs);
   }
 
   /** Reads all for the first time, then watches. @throws SojournError what is wrong with a file. */
@@ -55,11 +57,16 @@ export class CredentialFiles implements Disposable {
   /** Reads all again, whether or not something seems to have changed; `clients` are the roles from now on. */
   async reload(clients: ApiConfig["clients"]): Promise<void> {
     this.#clients = clients;
-    await this.#readAgain();
+    await this.#readNext();
   }
 
   [Symbol.dispose](): void {
     this.#watch[Symbol.dispose]();
+  }
+
+  /** One after the other: an earlier reading must not come in after a later one. */
+  #readNext(): Promise<boolean> {
+    return this.#lock.run(() => this.#readAgain());
   }
 
   async #readAgain(): Promise<boolean> {
