@@ -154,6 +154,7 @@ export class Hooks implements AsyncDisposable {
   async #tellMissed(): Promise<void> {
     const subscriptions = await this.#subscriptions();
     if (subscriptions.length === 0 || !this.#quiet.isQuiet()) return;
+    if (this.#stop.signal.aborted) return;
     const { migrations, logger, hostName, guestFacts } = this.#options;
     this.#guarded(() => {
       const since = new Map(subscriptions.map(({ name }) => [name, this.#spool.since(name)]));
