@@ -1,7 +1,7 @@
 import type { StoredMigration } from "../migrator/stored-migration.ts";
 import { type EventFeed, type FeedEvent, type FeedGap, isEnd } from "./event-feed.ts";
 import type { Lifelines } from "./lifelines.ts";
-import type { DaemonServices, FollowedEvent, FollowedHostEvent } from "./services.ts";
+import type { DaemonServices, FollowedEvent, FollowedHostEvent, HostEvent } from "./services.ts";
 import { gapEvent, storedEvents } from "./stored-events.ts";
 
 export interface EventServicesOptions {
@@ -47,9 +47,18 @@ async function* followedOnHost(
       yield { id: null, event: gapEvent(item.gap) };
       continue;
     }
-    const { id, wallClockMs, migration, event } = item;
-    yield { id, event: { wall_clock_ms: wallClockMs, migration, event } };
+    yield { id: item.id, event: hostEventOf(item) };
   }
+}
+
+/** The same for all readers, so that it is made into text only once. */
+const hostEvents = new WeakMap<FeedEvent, HostEvent>();
+
+function hostEventOf(item: FeedEvent): HostEvent {
+  const { wallClockMs, migration, event } = item;
+  const known = hostEvents.get(item) ?? { wall_clock_ms: wallClockMs, migration, event };
+  hostEvents.set(item, known);
+  return known;
 }
 
 /** The migration ends with its follower. */

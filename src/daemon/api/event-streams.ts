@@ -9,7 +9,7 @@ export interface ServerSentEvent {
   /** Null leaves the reader's last one as it is. */
   id: string | null;
   event: string;
-  data: unknown;
+  data: object;
 }
 
 export interface EventStreamLimits {
@@ -100,11 +100,14 @@ export class EventStreams {
   }
 }
 
-/** Pure. */
+/** Texts of what is sent to many readers. */
+const texts = new WeakMap<object, string>();
+
 export function messageOf({ id, event, data }: ServerSentEvent): string {
   // JSON has no line breaks of its own.
-  const place = id === null ? "" : `id: ${id}\n`;
-  return `${place}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+  const text = texts.get(data) ?? JSON.stringify(data);
+  texts.set(data, text);
+  return `${id === null ? "" : `id: ${id}\n`}event: ${event}\ndata: ${text}\n\n`;
 }
 
 /** A failure of the stream itself becomes its last event, since the status is long sent. */
