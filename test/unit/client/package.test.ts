@@ -19,7 +19,9 @@ try {
 }
 `;
 
-test("the built package lets a program import sojourn/client, with its types", () => {
+test("the built package lets a program import sojourn/client, with its types", {
+  timeout: 60_000,
+}, () => {
   const folder = mkdtempSync(join(tmpdir(), "sojourn-package-"));
   try {
     const modules = join(folder, "node_modules");
