@@ -33,7 +33,7 @@ afterAll(async () => {
   if (folder) await rm(folder, { recursive: true, force: true });
 });
 
-test("thousands of slow connections to the API leave a migration, the daemon's memory and known callers as they are", async () => {
+test("ten thousand slow connections to the API leave a migration, the daemon's memory and known callers as they are", async () => {
   const pid = findDaemon(lab.name, "host-a")?.pid ?? 0;
   expect(await guestsFromAfar()).toMatchObject([{ name: "web1" }]);
   const quiet = [await blackoutMs("host-b"), await blackoutMs("host-a")];
@@ -46,8 +46,7 @@ test("thousands of slow connections to the API leave a migration, the daemon's m
   }
   const { started, refused } = await flood.end();
   const grownBytes = residentBytes(pid) - beforeBytes;
-  console.log({ quiet, flooded, started, refused, grownBytes });
-  expect(started).toBeGreaterThan(3000);
+  expect(started).toBeGreaterThanOrEqual(10_000);
   // Of those that are open at the end, no more than half of all that the API keeps are silent.
   expect(started - refused).toBeLessThanOrEqual(512);
   expect(grownBytes).toBeLessThan(200e6);

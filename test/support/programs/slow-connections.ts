@@ -1,8 +1,11 @@
 import { connect } from "node:net";
 
+/** So many there are, even when the end comes sooner. */
+const least = 10_000;
+
 /**
- * Opens connections to ADDRESS PORT from the addresses that follow, ten a hundredth of a second, for as long as nobody
- * ends standard input: half stay silent, half begin a TLS handshake and stop. Then prints how many there were.
+ * Opens connections to ADDRESS PORT from the addresses that follow, twenty a hundredth of a second, until standard input
+ * ends: half stay silent, half begin a TLS handshake and stop. Then prints how many there were.
  */
 const [address = "", port = "", ...sources] = process.argv.slice(2);
 const counts = { started: 0, refused: 0 };
@@ -20,12 +23,15 @@ function open(): void {
   }
 }
 
+let isOver = false;
 const timer = setInterval(() => {
-  for (let count = 0; count < 10; count += 1) open();
-}, 10);
-process.stdin.on("end", () => {
+  for (let count = 0; count < 20; count += 1) open();
+  if (!isOver || counts.started < least) return;
   clearInterval(timer);
   process.stdout.write(`${JSON.stringify(counts)}\n`, () => process.exit(0));
+}, 10);
+process.stdin.on("end", () => {
+  isOver = true;
 });
 process.stdin.resume();
 process.stdout.write("started\n");
