@@ -22,8 +22,13 @@ export class EventHistory {
   }
 
   get isEnded(): boolean {
-    const last = this.#entries.at(-1);
-    return last !== undefined && isEnd(last[1].event);
+    return this.end !== undefined;
+  }
+
+  /** The result, if it is the newest event. */
+  get end(): MigrationEvent | undefined {
+    const last = this.#entries.at(-1)?.[1].event;
+    return last !== undefined && isEnd(last) ? last : undefined;
   }
 
   add(sequence: number, event: FeedEvent): void {

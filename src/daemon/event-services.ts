@@ -19,8 +19,8 @@ export function createEventServices(options: EventServicesOptions): EventService
     migrationEvents(id, signal, { abortOnDisconnect, afterId } = {}) {
       const stored = migrations.get(id);
       const isRunning = () => migrations.isRunning(id);
-      if (!isRunning() && !feed.knows(id)) return streamOf(storedEvents(stored, afterId));
-      const events = followed(feed.followMigration(id, signal, afterId, isRunning));
+      if (!isRunning() && !isAsTold(stored, feed)) return streamOf(storedEvents(stored, afterId));
+      const events = followed(feed.followMigration(id, signal, afterId, isRunning), migrations);
       return abortOnDisconnect ? tied(events, id, lifelines, signal) : events;
     },
     hostEvents: (signal, afterId) => followedOnHost(feed.followWithGaps(signal, afterId)),
@@ -32,10 +32,24 @@ async function* streamOf(events: readonly FollowedEvent[]): AsyncGenerator<Follo
   yield* events;
 }
 
-async function* followed(items: AsyncIterable<FeedEvent | FeedGap>): AsyncGenerator<FollowedEvent> {
+/** Whether the feed knows this migration, and its end as it stands: an operator may have decided since. */
+function isAsTold({ id, error }: StoredMigration, feed: EventFeed): boolean {
+  return feed.knows(id) && !(feed.endOf(id)?.type === "error" && error === null);
+}
+
+async function* followed(
+  items: AsyncIterable<FeedEvent | FeedGap>,
+  migrations: EventServicesOptions["migrations"],
+): AsyncGenerator<FollowedEvent> {
   for await (const item of items) {
-    if ("gap" in item) yield { id: null, event: gapEvent(item.gap) };
-    else yield { id: item.id, event: item.event };
+    if ("gap" in item) {
+      yield { id: null, event: gapEvent(item.gap) };
+      continue;
+    }
+    const { id, event } = item;
+    // Probers may have added to the report since it was told.
+    const report = event.type === "report" ? migrations.get(event.id).report : null;
+    yield { id, event: report ?? event };
   }
 }
 

@@ -6,7 +6,7 @@ import { createEventServices } from "../../../src/daemon/event-services.ts";
 import { Lifelines } from "../../../src/daemon/lifelines.ts";
 import type { MigrationEvent } from "../../../src/daemon/services.ts";
 import type { StoredMigration } from "../../../src/migrator/stored-migration.ts";
-import { preconditionError } from "../../../src/platform/errors.ts";
+import { preconditionError, SojournError } from "../../../src/platform/errors.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import { fakeServices, phaseEvent, reportWith, status } from "../../support/fake-services.ts";
 import { type LocalDaemon, startLocalDaemon } from "../../support/local-daemon.ts";
@@ -145,6 +145,26 @@ describe("the events of a migration", () => {
     using again = new Reader(events, [`last-event-id: ${fresh.ids[0]}`]);
     await once(again.socket, "end");
     expect(again.events).toEqual(["report"]);
+  });
+
+  it("end with the report as it is now, and with an operator's decision", async () => {
+    host.publish(phaseEvent);
+    host.end();
+    const report = { ...reportWith({}), flows: { established: 3, survived: 3 } };
+    host.stored = { ...host.stored, report };
+    using measured = new Reader(events);
+    await once(measured.socket, "end");
+    expect(measured.text).toContain('"flows":{"established":3,"survived":3}');
+    const inDoubt = new SojournError("SOJ_IN_DOUBT", "who knows", { exitCode: 5 }).toRecord();
+    host.stored = { ...host.stored, state: "in-doubt", report: null, error: inDoubt };
+    host.publish(inDoubt);
+    using doubted = new Reader(events);
+    await once(doubted.socket, "end");
+    expect(doubted.text).toContain("who knows");
+    host.stored = { ...host.stored, state: "rolled-back", error: null };
+    using decided = new Reader(events);
+    await once(decided.socket, "end");
+    expect(decided.text).toContain("m1 is rolled-back");
   });
 
   it("of an unknown migration are a problem", async () => {
