@@ -67,7 +67,7 @@ export interface DaemonContext {
 export interface ComposedDaemon extends AsyncDisposable {
   services: DaemonServices;
   handlers: ProcedureHandlers<typeof procedures>;
-  /** Migrations that leave this host just now. */
+  /** Migrations that leave this host just now, and whether a guest stands: one that leaves, or one that arrives. */
   underWay(): { count: number; isGuestStanding: boolean };
 }
 
@@ -148,7 +148,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const hooks = stack.use(createHooks({ config, feed, migrations, records, network, logger }));
   metrics.hooks.know(() => hooks.figures());
 
-  const isGuestStanding = () => migrations.underWay().isGuestStanding;
+  const isGuestStanding = () => migrations.underWay().isGuestStanding || network.isGuestExpected;
   const doctor = stack.use(
     new Doctor({ config, tunnels, network, records, peer, isGuestStanding, logger }),
   );
@@ -197,7 +197,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await guests.disconnect();
   });
   const { showGuest } = hostServices;
-  const underWay = () => migrations.underWay();
+  const underWay = () => ({ ...migrations.underWay(), isGuestStanding: isGuestStanding() });
   const benchmarks = await openBenchmarks({ config, showGuest, underWay, logger });
   // Ends before migrations do: it would only begin others.
   stack.use(benchmarks);

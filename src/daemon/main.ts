@@ -77,11 +77,11 @@ export async function startDaemon(
   const metrics = new DaemonMetrics({ host: hostName, version, peers: config.peers.keys() });
   const { cert, ca } = await readTlsFiles(config.peerApi);
   metrics.certificates.know({ peer: cert, authority: ca });
-  const api = { hostName, services, logger, metrics };
+  const isGuestStanding = () => composed?.underWay().isGuestStanding ?? false;
+  const api = { hostName, services, logger, metrics, isGuestStanding };
   const { socketGroup } = config.api;
   stack.use(await startLocalApi({ ...api, socketPath: path, socketGroup }));
-  const isGuestStanding = () => composed?.underWay().isGuestStanding ?? false;
-  const tcpApi = await startConfiguredTcpApi({ ...api, config: config.api, isGuestStanding });
+  const tcpApi = await startConfiguredTcpApi({ ...api, config: config.api });
   if (tcpApi !== null) metrics.api.know(stack.use(tcpApi));
   composed = stack.use(await composeDaemon({ config, logger, peers, metrics }));
   const ports = { peerPort: peerServer.port, apiPort: tcpApi?.port ?? null };

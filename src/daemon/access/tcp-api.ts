@@ -80,7 +80,7 @@ export async function startTcpApi(options: TcpApiOptions): Promise<TcpApi> {
     requireHostHeader: false,
   };
   const app = await createApi({
-    ...{ hostName, services, logger, metrics, authorize: authorizeCaller },
+    ...{ hostName, services, logger, metrics, isGuestStanding, authorize: authorizeCaller },
     extend: (api) => guardRequests(api, guard),
     server: {
       serverFactory: (handler: RequestListener) =>

@@ -10,6 +10,7 @@ import { maxBodyBytes, maxParameterLength } from "./limits.ts";
 import { type ApiMetricsSource, noMetrics, observeRequests } from "./observed-requests.ts";
 import { describeRoutes, serveDocument } from "./openapi/plugin.ts";
 import { frameworkErrors, replyWithProblems } from "./problems.ts";
+import { holdReads } from "./quiet-reads.ts";
 import { demandRoles } from "./roles.ts";
 import { addDoctorRoutes } from "./routes/doctor.ts";
 import { addEventRoutes } from "./routes/events.ts";
@@ -33,6 +34,8 @@ export interface ApiOptions {
   extend?: (app: Api) => Promise<void>;
   /** What the daemon counts, to which the API's requests are added. */
   metrics?: ApiMetricsSource;
+  /** Whether one stands because of a migration: requests that only read wait then, for a moment. */
+  isGuestStanding?: () => boolean;
   eventStreams?: Partial<EventStreamLimits>;
   /** Of the server beneath, such as `https`, and time-outs. */
   server?: FastifyServerOptions & { https?: object };
@@ -62,6 +65,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   await options.extend?.(app);
   observeRequests(app, metrics);
   demandRoles(app, authorize);
+  if (options.isGuestStanding !== undefined) holdReads(app, options.isGuestStanding);
   answerUnknownRoutes(app);
   await describeRoutes(app);
   addHealthRoutes(app, services, options.hostName);

@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import { createApi } from "../../../src/daemon/api/app.ts";
+import { monotonicMs } from "../../../src/platform/clock.ts";
+import { createLogger } from "../../../src/platform/log.ts";
+import { fakeServices } from "../../support/fake-services.ts";
+
+test("while a guest stands reads wait, changes do not; but not for ever", async () => {
+  let stands = true;
+  let asked = 0;
+  const services = fakeServices({
+    listGuests: async () => {
+      asked += 1;
+      return [];
+    },
+  });
+  await using stack = new AsyncDisposableStack();
+  const app = await createApi({
+    ...{ hostName: "host-a", services: () => services, logger: createLogger("silent") },
+    isGuestStanding: () => stands,
+  });
+  stack.defer(() => app.close());
+  const reads = Array.from({ length: 50 }, () => app.inject({ url: "/v1/guests" }));
+  const cancelled = await app.inject({ method: "POST", url: "/v1/migrations/m1/cancel" });
+  expect(cancelled.statusCode).toBe(200);
+  expect(asked).toBe(0);
+  stands = false;
+  const statuses = (await Promise.all(reads)).map(({ statusCode }) => statusCode);
+  expect(new Set(statuses)).toEqual(new Set([200]));
+  expect(asked).toBe(50);
+  stands = true;
+  const startMs = monotonicMs();
+  expect((await app.inject({ url: "/v1/guests" })).statusCode).toBe(200);
+  expect(monotonicMs() - startMs).toBeGreaterThan(900);
+});
