@@ -26,6 +26,9 @@ export interface FollowedStream {
 
 const defaultPatienceMs = 15_000;
 
+/** A connection that held for this long is one that had come back, though nothing happened. */
+const steadyMs = 5_000;
+
 /** The daemon sends a comment every 15 s. */
 const longestSilenceMs = 50_000;
 
@@ -48,9 +51,11 @@ export async function* followStream(
   while (!signal.aborted) {
     const parser = new EventParser(lastId);
     let failure: unknown = cutOff();
+    let openedMs: number | null = null;
     try {
       const response = await open(connection, stream, lastId);
       if (response === null) return;
+      openedMs = monotonicMs();
       wasThere = true;
       for await (const { id, data } of itemsOf(response, parser)) {
         lostAtMs = null;
@@ -64,9 +69,10 @@ export async function* followStream(
     if (signal.aborted) return;
     lastId = parser.lastId;
     retryMs = parser.retryMs ?? retryMs;
-    lostAtMs ??= monotonicMs();
-    if (monotonicMs() - lostAtMs + retryMs > patienceMs)
-      throw lost(stream.what, failure, stream.hint);
+    const nowMs = monotonicMs();
+    if (openedMs !== null && nowMs - openedMs > steadyMs) lostAtMs = null;
+    lostAtMs ??= nowMs;
+    if (nowMs - lostAtMs + retryMs > patienceMs) throw lost(stream.what, failure, stream.hint);
     await delay(retryMs, signal).catch(() => {});
   }
 }
