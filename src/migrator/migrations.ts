@@ -21,6 +21,7 @@ import type { MigrationTask, SourceContext } from "./source-context.ts";
 import { SourceMigration } from "./source-migration.ts";
 import {
   type Idempotency,
+  type MigrationObserver,
   type MigrationSummary,
   noteOf,
   type StartOptions,
@@ -28,9 +29,6 @@ import {
   type StreamEvent,
 } from "./stored-migration.ts";
 import { Timeline } from "./timeline.ts";
-
-/** Is told of every event of every migration, but of none while its guest stands. Must be quick and never throw. */
-export type MigrationObserver = (migration: MigrationSummary, event: StreamEvent) => void;
 
 interface Running {
   /** Null for one that another host carries out for us. */

@@ -19,6 +19,9 @@ export interface MigrationSummary {
   endedMs: number | null;
 }
 
+/** Is told of every event of every migration, but of none while its guest stands. Must be quick and never throw. */
+export type MigrationObserver = (migration: MigrationSummary, event: StreamEvent) => void;
+
 /** Everything that is remembered of a migration. */
 export interface StoredMigration extends MigrationSummary {
   report: MigrationReport | null;
