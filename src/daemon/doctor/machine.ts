@@ -32,6 +32,8 @@ export async function examineMachine(
   daemonPid: number | null,
 ): Promise<DoctorCheck[]> {
   const interfaces = await readInterfaces().catch(() => []);
+  // Before all others, which would lengthen the times that it measures.
+  const state = await examineState(config);
   const groups = await Promise.all([
     examineBareMachine(),
     examineNetwork(config, interfaces),
@@ -42,7 +44,7 @@ export async function examineMachine(
       checkLeftovers(interfaces, await readGuestRecords(config.paths.state)),
     ),
   ]);
-  return onHost(config.host.name, groups.flat());
+  return onHost(config.host.name, [...state, ...groups.flat()]);
 }
 
 /** What needs no configuration. */
@@ -98,13 +100,16 @@ async function examineFiles(config: DaemonConfig): Promise<DoctorCheck[]> {
   const groups = await Promise.all([
     attempt(certificateTopic, () => checkCertificate(config)),
     attempt(about("api-access"), () => checkApiAccess(config)),
-    attempt(about("state-folder"), async () => checkStateFolder(state, await isMoving(state))),
     attempt(about("journal"), async () => checkJournal(join(state, "journal"))),
     attempt(about("history"), async () => checkHistory(state), "skipped"),
     attempt(about("guest"), () => checkGuests(config)),
     attempt(about("gate"), () => checkGates(config)),
   ]);
   return groups.flat();
+}
+
+function examineState({ paths: { state } }: DaemonConfig): Promise<DoctorCheck[]> {
+  return attempt(about("state-folder"), async () => checkStateFolder(state, await isMoving(state)));
 }
 
 async function isMoving(stateFolder: string): Promise<boolean> {

@@ -63,7 +63,7 @@ export class Doctor implements AsyncDisposable {
       why: "Guests are reached through these routes, rules and filters; the daemon repairs what it may.",
     };
     const isMoving = records.all().some(({ migration }) => migration !== null);
-    if (isMoving || !network.isAtRest) return [skipped(topic, "a guest is moving")];
+    if (isMoving) return [skipped(topic, "a guest is moving")];
     return attempt(topic, async () => {
       const lines = await network.differences();
       if (lines.length === 0) return ok(topic, `as ${records.all().length} guests' records ask`);

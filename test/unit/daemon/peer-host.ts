@@ -189,7 +189,11 @@ export class PeerHost implements AsyncDisposable {
         config,
         ends: new PathEnds({
           tunnels: { list: async () => [], ensure: count("tunnel") } as never,
-          network: { ...network, isAtRest: false },
+          network: {
+            hold: async () => {
+              throw preconditionError("SOJ_DOCTOR_BUSY", "a guest is moving");
+            },
+          },
           records: this.records,
         }),
         peer: () => {

@@ -32,7 +32,7 @@ const pingsPerProbe = 4;
 
 export interface PathEndContext {
   tunnels: Tunnels;
-  network: Pick<HostNetwork, "hold" | "isAtRest">;
+  network: Pick<HostNetwork, "hold">;
   records: Pick<RecordStore, "all">;
 }
 
@@ -57,7 +57,8 @@ export class PathEnds implements AsyncDisposable {
     this.#refuseWhileMoving();
     await using made = new AsyncDisposableStack();
     made.use(await this.#context.network.hold());
-    this.#refuseWhileMoving(true);
+    // A guest that has begun to move while this waited for its turn goes first.
+    this.#refuseWhileMoving();
     const { tunnels } = this.#context;
     const before = await tunnels.list();
     const tunnel = await tunnels.ensure(spec);
@@ -113,10 +114,9 @@ export class PathEnds implements AsyncDisposable {
     });
   }
 
-  #refuseWhileMoving(isHeld = false): void {
-    const { network, records } = this.#context;
-    const isMoving = records.all().some(({ migration }) => migration !== null);
-    if (isMoving || (!isHeld && !network.isAtRest)) throw busy("a guest is moving");
+  #refuseWhileMoving(): void {
+    const isMoving = this.#context.records.all().some(({ migration }) => migration !== null);
+    if (isMoving) throw busy("a guest is moving");
   }
 }
 
