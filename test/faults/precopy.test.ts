@@ -85,9 +85,9 @@ if (process.env.SOJOURN_FAULTS_ALL) {
     const migration = fault.migrate("host-a", "host-b");
     const id = await migration.streaming();
     await fault.kill("host-a");
-    await migration.ended.catch(() => {});
     await fault.restart("host-a");
     await fault.recovered("host-a");
+    await migration.ended.catch(() => {});
     const { exitCode, last } = await fault.watch("host-a", id).ended;
     expect(last).toMatchObject({
       code: "SOJ_DAEMON_RESTARTED",
@@ -103,9 +103,9 @@ if (process.env.SOJOURN_FAULTS_ALL) {
     const migration = fault.migrate("host-a", "host-b");
     await migration.streaming();
     await Promise.all([fault.kill("host-a"), fault.kill("host-b")]);
-    await migration.ended.catch(() => {});
     await Promise.all([fault.restart("host-a"), fault.restart("host-b")]);
     await fault.recovered("host-a");
+    await migration.ended.catch(() => {});
     await fault.expectHomeAndClean();
   });
 }
