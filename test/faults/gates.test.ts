@@ -70,16 +70,16 @@ test("cancelled while a gate is silent: at once, and the gate's program ends", a
 });
 
 test("a busy guest that a gate delays when it is nearly there moves without loss, and stands no longer than another", async () => {
-  gate.say("armed", { decision: "allow" }, { decision: "delay", delay_ms: 3_000 });
+  gate.say("armed", { decision: "allow" }, { decision: "delay", delay_ms: 2_000 });
   fault.injected += 1;
-  const probes = ["tcp-echo:7", "packet"].flatMap((probe) => ["--probe", probe]);
+  const probes = ["tcp-stream:19", "packet"].flatMap((probe) => ["--probe", probe]);
   const delayed = await fault.lab.migrate("host-a", "web1", "host-b", probes);
   expect(delayed).toMatchObject({ exitCode: 0, error: null });
-  expect(delayed.report?.probes).toMatchObject({ tcp_echo: { broken: 0 }, packet: { lost: 0 } });
+  expect(delayed.report?.probes).toMatchObject({ tcp_stream: { broken: 0 }, packet: { lost: 0 } });
   const plain = await fault.lab.migrate("host-b", "web1", "host-a", ["--no-probe"]);
   expect(plain).toMatchObject({ exitCode: 0, error: null });
   const [heldMs, plainMs] = [delayed, plain].map(({ report }) => report?.blackout_ms ?? NaN);
-  console.log(`blackout: ${heldMs} ms after a delay of 3 s, ${plainMs} ms without`);
+  console.log(`blackout: ${heldMs} ms after a delay of 2 s, ${plainMs} ms without`);
   expect(heldMs).toBeLessThan(2 * (plainMs ?? NaN) + 50);
   expectStopAfterGate(delayed.report);
   await fault.expectHomeAndClean();
@@ -87,7 +87,7 @@ test("a busy guest that a gate delays when it is nearly there moves without loss
 
 test("a guest that does nothing at all is not stopped by its QEMU while a gate thinks", async () => {
   await fault.run("host-a", ["sojourn", "guest", "start", "blank"]);
-  gate.say("armed", { decision: "allow" }, { decision: "delay", delay_ms: 3_000 });
+  gate.say("armed", { decision: "allow" }, { decision: "delay", delay_ms: 2_000 });
   fault.injected += 1;
   const outcome = await fault.lab.migrate("host-a", "blank", "host-b", ["--no-probe"]);
   expect(outcome).toMatchObject({ exitCode: 0, error: null });
@@ -98,7 +98,7 @@ test("a guest that does nothing at all is not stopped by its QEMU while a gate t
 
 function expectStopAfterGate(report: MigrationReport | null): void {
   const asked = report?.gates?.find(({ point }) => point === "armed");
-  expect(asked?.waited_ms).toBeGreaterThan(3_000);
+  expect(asked?.waited_ms).toBeGreaterThan(2_000);
   const stop = report?.timeline.find(({ phase }) => phase === "stop");
   expect(stop?.at_ms).toBeGreaterThan(asked?.at_ms ?? NaN);
 }
