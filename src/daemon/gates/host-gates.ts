@@ -16,17 +16,12 @@ export interface HostGate extends ConfiguredGate {
   guests: readonly string[];
 }
 
-/** What counters are fed with: everything that is heard of gates. Quick, and never throws. */
-export type GateObserver = (point: GatePoint, note: GateNote) => void;
-
 /** The gates of this host: at each point all are asked at the same time, and one denial is enough. */
 export class HostGates implements Gates {
   readonly #gates: readonly HostGate[];
-  readonly #observe: GateObserver;
 
-  constructor(gates: readonly HostGate[], observe: GateObserver = () => {}) {
+  constructor(gates: readonly HostGate[]) {
     this.#gates = gates;
-    this.#observe = observe;
   }
 
   concerns(point: GatePoint, guest: string): boolean {
@@ -48,9 +43,7 @@ export class HostGates implements Gates {
     const over = new AbortController();
     const goesOn = AbortSignal.any([signal, over.signal]);
     const hear = (note: GateNote) => {
-      if (goesOn.aborted) return;
-      this.#observe(point, note);
-      tell(note);
+      if (!goesOn.aborted) tell(note);
     };
     const decide = async (gate: HostGate) => {
       const note = await decisionOf(gate, question, goesOn, hear);

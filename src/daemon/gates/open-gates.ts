@@ -9,7 +9,7 @@ import { askByHttp, type HttpGate } from "./ask-by-http.ts";
 import { askProgram } from "./ask-program.ts";
 import type { GateSection } from "./config.ts";
 import type { ConfiguredGate } from "./configured-gate.ts";
-import { type GateObserver, HostGates } from "./host-gates.ts";
+import { HostGates } from "./host-gates.ts";
 import { NoAnswer } from "./no-answer.ts";
 
 /** Questions under way at the same time; a sender of their own, so that no webhook keeps a migration waiting. */
@@ -18,7 +18,6 @@ const concurrency = 64;
 export interface GateOptions {
   policy: TargetPolicy;
   logger: Logger;
-  observe?: GateObserver;
 }
 
 /**
@@ -27,7 +26,7 @@ export interface GateOptions {
  */
 export function openGates(
   sections: readonly GateSection[],
-  { policy, logger, observe }: GateOptions,
+  { policy, logger }: GateOptions,
 ): HostGates {
   const sender = new HookSender({ policy, concurrency });
   const gates = sections.map((section) => {
@@ -38,7 +37,7 @@ export function openGates(
     const fixed = { name, points, guests, deadlineMs: deadline_ms, onNoAnswer: on_no_answer };
     return { ...fixed, ask: askerOf(section, sender) };
   });
-  return new HostGates(gates, observe);
+  return new HostGates(gates);
 }
 
 /**
