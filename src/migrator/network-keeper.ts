@@ -80,6 +80,11 @@ export class NetworkKeeper implements AsyncDisposable {
     };
   }
 
+  /** Nothing is looked at, and nothing known that would have to be. */
+  get isIdle(): boolean {
+    return !this.#isChanged && this.#looking === null;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isEnded = true;
     this.#timer?.cancel();

@@ -65,16 +65,27 @@ export class KeptBed implements AsyncDisposable {
     await expect.poll(state, { timeout: 30_000, interval: 100 }).toEqual(this.#asWanted);
   }
 
-  /** Waits until nothing is under way: the looks stay the same for a while. */
+  /** Waits until nothing is under way: all that the kernel has told is dealt with, and it tells nothing more. */
   async rest(): Promise<void> {
     let known = -1;
     const isStill = async () => {
-      const { looks } = await this.kept.figures();
-      const isSame = looks === known;
-      known = looks;
-      return isSame;
+      const { lines, isIdle } = await this.kept.figures();
+      const isSame = lines === known;
+      known = lines;
+      return isSame && isIdle;
     };
-    await expect.poll(isStill, { timeout: 30_000, interval: 1_200 }).toBe(true);
+    await expect.poll(isStill, { timeout: 40_000, interval: 250 }).toBe(true);
+  }
+
+  /** Waits until the keeper has not looked for a while, whatever it knows. */
+  async waits(): Promise<void> {
+    let known = -1;
+    const isSame = async () => {
+      const before = known;
+      known = (await this.kept.figures()).looks;
+      return known === before;
+    };
+    await expect.poll(isSame, { timeout: 30_000, interval: 1_200 }).toBe(true);
   }
 
   /** The kernel's state, with what is asked by classifiers and switches. */

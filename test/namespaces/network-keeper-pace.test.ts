@@ -53,7 +53,7 @@ test("something foreign in a route's place is left there with one alarm, until i
   await bed.run("ip route replace 10.1.0.10/32 dev guests0 proto static");
   await expect.poll(() => bed.said(entries), patience).toEqual([cannotRepair]);
   await bed.run("nft flush ruleset");
-  await bed.rest();
+  await bed.waits();
   expect(bed.said(entries)).toEqual([cannotRepair]);
   expect(await bed.run("ip route show 10.1.0.10")).toContain("dev guests0 proto static");
   await bed.run("ip route del 10.1.0.10/32 proto static");
@@ -85,7 +85,7 @@ test.each(["hold", "postpone"] as const)("a repair waits for a switchover: %s", 
   await bed.kept.ask(wait);
   const entries = bed.kept.log.length;
   await bed.run("nft flush ruleset");
-  await bed.rest();
+  await bed.waits();
   expect((await bed.kept.figures()).looks).toBe(before.looks);
   expect(bed.said(entries)).toEqual([]);
   await bed.kept.ask("release");
@@ -145,14 +145,17 @@ test("somebody who keeps changing the same is answered less and less often, with
 });
 
 test("somebody who never stops is named in one alarm", async () => {
+  // A new one: the pauses that the last test led to are not over.
+  await using bed = await KeptBed.up();
   await bed.rest();
   const entries = bed.kept.log.length;
   const startedMs = performance.now();
-  while (performance.now() - startedMs < 6_000) await bed.run("ip route flush table 18310");
+  while (performance.now() - startedMs < 4_000) await bed.run("ip route flush table 18310");
   const alarms = bed.said(entries).filter((message) => message.startsWith("alarm"));
-  expect(alarms.length).toBeLessThanOrEqual(1);
-  expect(bed.said(entries).filter((message) => message === repaired).length).toBeLessThan(5);
-  await expect.poll(() => bed.said(entries).at(-1), { timeout: 40_000 }).toBe(repaired);
+  expect(alarms).toEqual([contested]);
+  // Three or four at once, then after 1, 2 and 4 seconds.
+  expect(bed.said(entries).filter((message) => message === repaired).length).toBeLessThan(7);
+  await bed.expectAsWanted();
 });
 
 test("the programs that listen end with a keeper that is killed", async () => {

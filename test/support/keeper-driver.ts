@@ -34,7 +34,8 @@ let hold: Disposable | null = null;
 const requests: Record<string, () => Promise<unknown>> = {
   figures: async () => {
     const { user, system } = process.cpuUsage();
-    return { ...watch?.figures(), looks: keeper.looks, cpuMs: (user + system) / 1000 };
+    const { looks, isIdle } = keeper;
+    return { ...watch?.figures(), looks, isIdle, cpuMs: (user + system) / 1000 };
   },
   hold: async () => {
     hold = await network.hold();

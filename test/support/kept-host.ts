@@ -18,6 +18,7 @@ export interface KeeperFigures {
   relevant: number;
   losses: number;
   looks: number;
+  isIdle: boolean;
   cpuMs: number;
 }
 
