@@ -110,16 +110,22 @@ export function runIn(namespace: string): Run {
 
 /** What a host's kernel has, in a form that can be compared; counters and volatile fields left out. */
 export async function snapshot({ run }: TunnelHost): Promise<unknown> {
-  const links = JSON.parse((await run("ip", ["-j", "link", "show"])).stdout) as object[];
-  const classifiers = [];
-  for (const side of ["ingress", "egress"]) {
-    classifiers.push((await run("tc", ["filter", "show", "dev", "eth0", side])).stdout);
-  }
+  const questions = [
+    ["ip", "-j", "link", "show"],
+    ["tc", "qdisc", "show"],
+    ["ip", "neigh", "show", "nud", "permanent"],
+    ["tc", "filter", "show", "dev", "eth0", "ingress"],
+    ["tc", "filter", "show", "dev", "eth0", "egress"],
+  ] as const;
+  const answers = await Promise.all(
+    questions.map(async ([program, ...args]) => (await run(program, args)).stdout),
+  );
+  const [links = "", qdiscs = "", neighbours, ...classifiers] = answers;
   return {
-    links: links.map((link) => ({ ...link, ifindex: undefined })),
-    qdiscs: (await run("tc", ["qdisc", "show"])).stdout.replace(/direct_packets_stat \d+ /, ""),
+    links: (JSON.parse(links) as object[]).map((link) => ({ ...link, ifindex: undefined })),
+    qdiscs: qdiscs.replace(/direct_packets_stat \d+ /, ""),
     classifiers,
-    neighbours: (await run("ip", ["neigh", "show", "nud", "permanent"])).stdout,
+    neighbours,
   };
 }
 
