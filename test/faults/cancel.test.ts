@@ -12,9 +12,7 @@ const cancels = process.env.SOJOURN_FAULTS_ALL ? 20 : 2;
 recordEachFault(() => fault);
 
 beforeAll(async () => {
-  fault = await FaultLab.up("fault-cancel");
-  await fault.openSession();
-  await fault.rememberAway();
+  fault = await FaultLab.shared();
 });
 
 afterAll(() => fault?.[Symbol.asyncDispose]());

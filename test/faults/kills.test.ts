@@ -24,9 +24,7 @@ const cases = randomInstants(seed, kills, migrationMs).map((atMs, index) => {
 recordEachFault(() => fault);
 
 beforeAll(async () => {
-  fault = await FaultLab.up("fault-kills");
-  await fault.openSession();
-  await fault.rememberAway();
+  fault = await FaultLab.shared();
 });
 
 afterAll(() => fault?.[Symbol.asyncDispose]());

@@ -24,9 +24,7 @@ const afterContinue: CodePlace = {
 recordEachFault(() => fault);
 
 beforeAll(async () => {
-  fault = await FaultLab.up("fault-links");
-  await fault.openSession();
-  await fault.rememberAway();
+  fault = await FaultLab.shared();
 });
 
 afterAll(() => fault?.[Symbol.asyncDispose]());

@@ -8,10 +8,9 @@ let fault: FaultLab;
 recordEachFault(() => fault);
 
 beforeAll(async () => {
-  fault = await FaultLab.up("fault-precopy");
+  fault = await FaultLab.shared();
   // So slow that memory never arrives by itself.
   await fault.setMigrationPolicy("host-a", "max_bandwidth_mbps = 8");
-  await fault.openSession();
 });
 
 afterAll(() => fault?.[Symbol.asyncDispose]());

@@ -14,8 +14,7 @@ const fromA = { localAddress: "172.16.1.2", remoteAddress: "172.16.2.2" };
 recordEachFault(() => fault);
 
 beforeAll(async () => {
-  fault = await FaultLab.up("fault-prepare");
-  await fault.openSession();
+  fault = await FaultLab.shared();
 });
 
 afterAll(() => fault?.[Symbol.asyncDispose]());

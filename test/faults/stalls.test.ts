@@ -13,9 +13,7 @@ const stallMs = 5_000;
 recordEachFault(() => fault);
 
 beforeAll(async () => {
-  fault = await FaultLab.up("fault-stalls");
-  await fault.openSession();
-  await fault.rememberAway();
+  fault = await FaultLab.shared();
 });
 
 afterAll(() => fault?.[Symbol.asyncDispose]());

@@ -10,9 +10,7 @@ let fault: FaultLab;
 recordEachFault(() => fault);
 
 beforeAll(async () => {
-  fault = await FaultLab.up("fault-steps");
-  await fault.openSession();
-  await fault.rememberAway();
+  fault = await FaultLab.shared();
 });
 
 afterAll(() => fault?.[Symbol.asyncDispose]());

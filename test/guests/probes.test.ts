@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { TestLab } from "../support/lab.ts";
+import type { TestLab } from "../support/lab.ts";
+import { sharedLab } from "../support/shared-lab.ts";
+import { move } from "./support/moves.ts";
 
 describe("probes of a migration in the lab", () => {
   let lab: TestLab;
 
   beforeAll(async () => {
-    lab = await TestLab.up(`probes${process.pid}`, ["--hosts", "2"]);
+    lab = await sharedLab();
   });
 
   afterAll(async () => {
@@ -48,11 +50,12 @@ describe("probes of a migration in the lab", () => {
     expect(guest_clock_step_ms).toBe(http?.guest_clock_step_ms);
     expect(guest_clock_step_ms).toBeGreaterThanOrEqual(-(blackout_ms ?? 0) - errorMs - 10);
     expect(guest_clock_step_ms).toBeLessThanOrEqual(errorMs + 10);
+    await move(lab, "host-b", "host-a");
   });
 
   test("a packet probe has no port", async () => {
     const options = ["--probe", "packet:7@client"];
-    const outcome = await lab.migrate("host-b", "web1", "host-a", options);
+    const outcome = await lab.migrate("host-a", "web1", "host-b", options);
     expect(outcome).toMatchObject({ exitCode: 2, error: { code: "SOJ_USAGE" } });
   });
 });

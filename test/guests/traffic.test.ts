@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { killDaemon, labNodePrefix, restartDaemon } from "../../src/lab/index.ts";
 import { delay } from "../../src/platform/clock.ts";
-import { type MigrateOutcome, TestLab } from "../support/lab.ts";
+import type { MigrateOutcome, TestLab } from "../support/lab.ts";
+import { sharedLab } from "../support/shared-lab.ts";
 import { moreEchoes, openSession } from "./support/echo-session.ts";
 import { move } from "./support/moves.ts";
 import { createNeighbour } from "./support/neighbour.ts";
@@ -14,7 +15,7 @@ describe("traffic of and around a guest that moves", () => {
   let lab: TestLab;
 
   beforeAll(async () => {
-    lab = await TestLab.up(`traffic${process.pid}`, ["--hosts", "2"]);
+    lab = await sharedLab();
   });
 
   afterAll(async () => {
@@ -51,9 +52,7 @@ describe("traffic of and around a guest that moves", () => {
   });
 
   test("with strict reverse-path filtering a session needs our source routing, and has it", async () => {
-    for (const port of ["client", "host-a", "host-b"]) {
-      await lab.run("router", ["sysctl", "-qw", `net.ipv4.conf.${port}.rp_filter=1`]);
-    }
+    await using _strict = await strictReversePathFilter();
     await using session = await openSession(lab);
     await move(lab, "host-a", "host-b");
     await moreEchoes(session, 50);
@@ -74,6 +73,18 @@ describe("traffic of and around a guest that moves", () => {
     await move(lab, "host-b", "host-a");
     expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
   });
+
+  /** The router refuses what comes in at the wrong port, until it is disposed of. */
+  async function strictReversePathFilter(): Promise<AsyncDisposable> {
+    const names = ["client", "host-a", "host-b"].map((port) => `net.ipv4.conf.${port}.rp_filter`);
+    const before = (await lab.run("router", ["sysctl", ...names])).replaceAll(" = ", "=");
+    await lab.run("router", ["sysctl", "-qw", ...names.map((name) => `${name}=1`)]);
+    return {
+      async [Symbol.asyncDispose]() {
+        await lab.run("router", ["sysctl", "-qw", ...before.split("\n")]);
+      },
+    };
+  }
 
   /** Selector and action of the source-routing rule at host-b, as `ip rule add` and `del` take them. */
   async function sourceRule(): Promise<string[]> {

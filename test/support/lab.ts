@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import type { MigrationEvent } from "../../src/daemon/services.ts";
-import { downLab } from "../../src/lab/index.ts";
+import { downLab, labNodePrefix } from "../../src/lab/index.ts";
 import type { MigrationReport } from "../../src/migrator/report.ts";
 import type { ErrorRecord } from "../../src/platform/errors.ts";
 
@@ -25,14 +25,22 @@ export interface MigrateOutcome {
 /** A real lab (namespaces, daemons, QEMU) of its own name; disposing removes it. */
 export class TestLab implements AsyncDisposable {
   readonly name: string;
+  /** It goes on when this is disposed of. */
+  readonly isShared: boolean;
 
-  private constructor(name: string) {
+  private constructor(name: string, isShared: boolean) {
     this.name = name;
+    this.isShared = isShared;
+  }
+
+  /** A lab that stands and goes on when this is disposed of. */
+  static shared(name: string): TestLab {
+    return new TestLab(name, true);
   }
 
   /** Brings the lab up with the CLI; `options` are those of `sojourn lab up`. */
   static async up(name: string, options: readonly string[] = []): Promise<TestLab> {
-    const lab = new TestLab(name);
+    const lab = new TestLab(name, false);
     await downLab(name);
     const up = await lab.cli(["lab", "up", "--lab", name, ...options]);
     if (up.exitCode === 0) return lab;
@@ -50,9 +58,12 @@ export class TestLab implements AsyncDisposable {
     return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
   }
 
-  /** Runs a command in a node. */
-  exec(node: string, command: readonly string[], timeoutMs = 120_000): Promise<CommandOutcome> {
-    return this.cli(["lab", "exec", "--lab", this.name, node, "--", ...command], timeoutMs);
+  /** Runs a command in a node at once, without the CLI's start in between. */
+  async exec(node: string, command: readonly string[]): Promise<CommandOutcome> {
+    const [program, ...prefix] = labNodePrefix(this.name, node) as [string, ...string[]];
+    const options = { reject: false, timeout: 120_000, stdin: "ignore" } as const;
+    const result = await execa(program, [...prefix, ...command], options);
+    return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
   }
 
   /** The same; throws what the command said when it fails. */
@@ -86,7 +97,7 @@ export class TestLab implements AsyncDisposable {
 
   /** Adds lines to a host's configuration and restarts its daemon (guests go on). */
   async configure(host: string, toml: string): Promise<void> {
-    const path = `/run/sojourn-lab/${this.name}/nodes/${host}/etc/sojourn.toml`;
+    const path = configurationPath(this.name, host);
     writeFileSync(path, `${readFileSync(path, "utf8")}\n${toml}\n`);
     const restarted = await this.cli(["lab", "restart", "--lab", this.name, host]);
     if (restarted.exitCode !== 0) throw new Error(restarted.stderr);
@@ -98,8 +109,13 @@ export class TestLab implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await downLab(this.name);
+    if (!this.isShared) await downLab(this.name);
   }
+}
+
+/** The configuration of a host's daemon. */
+export function configurationPath(lab: string, host: string): string {
+  return `/run/sojourn-lab/${lab}/nodes/${host}/etc/sojourn.toml`;
 }
 
 /** All kernel state of a host that a migration may touch, in a form that compares: no indexes, ages or counters. */

@@ -1,13 +1,16 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { execa } from "execa";
 import { findDaemon } from "../../../src/lab/daemon-process.ts";
 import { killDaemon, labNodePrefix, restartDaemon } from "../../../src/lab/index.ts";
 import { labPaths } from "../../../src/lab/layout.ts";
 import { identify, sendSignal, waitUntilGone } from "../../../src/lab/process-control.ts";
 import { labProcesses } from "../../../src/lab/processes.ts";
-import type { CommandOutcome, TestLab } from "../../support/lab.ts";
+import { readJournal } from "../../../src/migrator/journal-file.ts";
+import { diskStorage } from "../../../src/platform/storage.ts";
+import { daemonOf, rootOf } from "../../support/daemon-of.ts";
+import { type CommandOutcome, configurationPath, type TestLab } from "../../support/lab.ts";
 
+export const guest = "web1";
 export const hosts = ["host-a", "host-b"] as const;
 
 /** The nodes of a lab: commands in them, their processes, and what may be done to those. */
@@ -20,15 +23,25 @@ export class FaultHosts {
   constructor(lab: TestLab) {
     this.lab = lab;
     this.#baseConfiguration = new Map(
-      hosts.map((host) => [host, readFileSync(configPath(lab, host), "utf8")]),
+      hosts.map((host) => [host, readFileSync(configurationPath(lab.name, host), "utf8")]),
     );
   }
 
   /** Replaces the host's `[migration]` section and restarts its daemon. */
   async setMigrationPolicy(host: string, lines: string): Promise<void> {
     const base = this.#baseConfiguration.get(host) ?? "";
-    writeFileSync(configPath(this.lab, host), `${base}\n[migration]\n${lines}\n`);
+    writeFileSync(configurationPath(this.lab.name, host), `${base}\n[migration]\n${lines}\n`);
     await this.restart(host);
+  }
+
+  /** As if no policy had been set. */
+  async removePolicies(): Promise<void> {
+    for (const [host, base] of this.#baseConfiguration) {
+      const path = configurationPath(this.lab.name, host);
+      if (readFileSync(path, "utf8") === base) continue;
+      writeFileSync(path, base);
+      await this.restart(host);
+    }
   }
 
   async restart(host: string): Promise<void> {
@@ -63,19 +76,14 @@ export class FaultHosts {
     if (!(await waitUntilGone(identity, 10_000))) throw new Error(`process ${pid} does not end`);
   }
 
-  /** Runs a command in a node at once, without the CLI's start in between. */
-  async exec(node: string, command: readonly string[]): Promise<CommandOutcome> {
-    const [program, ...prefix] = labNodePrefix(this.lab.name, node) as [string, ...string[]];
-    const options = { reject: false, timeout: 120_000, stdin: "ignore" } as const;
-    const result = await execa(program, [...prefix, ...command], options);
-    return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
+  /** Runs a command in a node. */
+  exec(node: string, command: readonly string[]): Promise<CommandOutcome> {
+    return this.lab.exec(node, command);
   }
 
   /** The same; throws what the command said when it fails. */
-  async run(node: string, command: readonly string[]): Promise<string> {
-    const { exitCode, stdout, stderr } = await this.exec(node, command);
-    if (exitCode === 0) return stdout;
-    throw new Error(`${node}: ${command.join(" ")}: exit ${exitCode}: ${stderr}`);
+  run(node: string, command: readonly string[]): Promise<string> {
+    return this.lab.run(node, command);
   }
 
   spawn(
@@ -112,8 +120,8 @@ export class FaultHosts {
 
   /** The steps of a migration that are in a host's journal. */
   async journaled(host: string, id: string): Promise<string[]> {
-    const text = await this.run(host, ["sojourn", "journal", "show", "--json"]);
-    const { records } = JSON.parse(text) as { records: { migration: string; step: string }[] };
+    const path = `${rootOf(this.lab.name, host)}/var/lib/sojourn/journal`;
+    const { records } = readJournal(path, diskStorage);
     return records.filter(({ migration }) => migration === id).map(({ step }) => step);
   }
 
@@ -132,20 +140,21 @@ export class FaultHosts {
 
   /** What a host's daemon says of a migration. */
   async stateAt(host: string, id: string): Promise<string> {
-    const text = await this.run(host, ["sojourn", "status", id, "--json"]);
-    return (JSON.parse(text) as { state: string }).state;
+    return (await daemonOf(this.lab.name, host).getMigration(id)).state;
+  }
+
+  /** What a host's daemon says of the guest: its state and where it is; null when it knows nothing of it. */
+  async placeAt(host: string): Promise<{ state: string; host: string | null } | null> {
+    const listed = await daemonOf(this.lab.name, host).listGuests();
+    const found = listed.find(({ name }) => name === guest);
+    return found === undefined ? null : { state: found.state, host: found.host };
   }
 
   /** Migrations that a host's daemon has not finished. */
   async unfinished(host: string): Promise<string[]> {
-    const text = await this.run(host, ["sojourn", "status", "--json"]);
-    const migrations = JSON.parse(text) as { id: string; ended_ms: number | null }[];
+    const migrations = await daemonOf(this.lab.name, host).listMigrations();
     return migrations.filter(({ ended_ms }) => ended_ms === null).map(({ id }) => id);
   }
-}
-
-function configPath(lab: TestLab, host: string): string {
-  return `/run/sojourn-lab/${lab.name}/nodes/${host}/etc/sojourn.toml`;
 }
 
 function commandLine(pid: number): string {

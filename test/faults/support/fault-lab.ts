@@ -1,14 +1,15 @@
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { TestLab } from "../../support/lab.ts";
+import { newSharedLab, sharedLab } from "../../support/shared-lab.ts";
 import { daemonResources, mostVarying } from "./daemon-resources.ts";
 import { EchoSession } from "./echo-session.ts";
-import { FaultHosts, hosts } from "./fault-hosts.ts";
+import { FaultHosts, guest, hosts } from "./fault-hosts.ts";
 import { FollowedMigration } from "./followed-migration.ts";
 import { FreezeWatch } from "./freeze-watch.ts";
-import { type KernelStates, kernelStates } from "./kernel-states.ts";
+import { kernelStates } from "./kernel-states.ts";
+import { type KnownStates, readKnownStates, writeKnownStates } from "./known-states.ts";
 
-export { hosts } from "./fault-hosts.ts";
-export const guest = "web1";
+export { guest, hosts } from "./fault-hosts.ts";
 export const guestAddress = "10.1.0.10";
 
 /** Longest time that a daemon lets a guest stand before the promise (config-schema.ts), and what may be added to it. */
@@ -27,33 +28,45 @@ export interface EndedCase {
 
 /** A two-host lab, what it was like before the first fault, and a session of the client that must survive. */
 export class FaultLab extends FaultHosts implements AsyncDisposable {
-  #before: KernelStates = {};
-  /** Descriptors of each daemon, by kind, while the guest is at home. */
-  #held: Record<string, Record<string, number>> = {};
-  #away: KernelStates | null = null;
+  #known: KnownStates = { kernel: {}, away: null, held: {} };
   readonly #session = new EchoSession(this.lab.name, guestAddress);
   #freezes: FreezeWatch | null = null;
   #sinceMs = 0;
   #limitMs: number | null = frozenDeadlineMs + freezeAllowanceMs;
 
-  /** `options` are those of `sojourn lab up`. */
+  /** A lab of its own; `options` are those of `sojourn lab up`. */
   static async up(name: string, options: readonly string[] = []): Promise<FaultLab> {
     const fault = new FaultLab(await TestLab.up(name, ["--hosts", "2", ...options]));
     await fault.remember();
-    fault.#freezes = new FreezeWatch(name, hosts, guestAddress);
+    fault.#watchFreezes();
+    return fault;
+  }
+
+  /** The lab that files share, in order, with a session open; one that is in disorder is built anew. */
+  static async shared(): Promise<FaultLab> {
+    let fault = new FaultLab(await sharedLab());
+    if (!(await fault.#isAsKnown())) {
+      fault = new FaultLab(await newSharedLab());
+      await fault.remember();
+      await fault.rememberAway();
+      writeKnownStates(fault.lab.name, fault.#known);
+    }
+    fault.#watchFreezes();
+    await fault.openSession();
     return fault;
   }
 
   /** The kernel state that every fault must come back to. */
   async remember(): Promise<void> {
-    this.#before = await kernelStates(this, hosts);
-    this.#held = Object.fromEntries(hosts.map((host) => [host, this.#resources(host).descriptors]));
+    const held = hosts.map((host) => [host, this.#resources(host).descriptors] as const);
+    const kernel = await kernelStates(this, hosts);
+    this.#known = { ...this.#known, kernel, held: Object.fromEntries(held) };
   }
 
   /** Takes the kernel state of a guest that is away from a move that nothing disturbs. */
   async rememberAway(): Promise<void> {
     expect((await this.migrate("host-a", "host-b").ended).exitCode).toBe(0);
-    this.#away = await kernelStates(this, hosts);
+    this.#known = { ...this.#known, away: await kernelStates(this, hosts) };
     expect((await this.migrate("host-b", "host-a").ended).exitCode).toBe(0);
   }
 
@@ -118,14 +131,6 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     return new FollowedMigration(this.spawn(host, ["sojourn", "watch", id, "--json"]));
   }
 
-  /** What a host's daemon says of the guest: its state and where it is; null when it knows nothing of it. */
-  async placeAt(host: string): Promise<{ state: string; host: string | null } | null> {
-    const text = await this.run(host, ["sojourn", "guest", "ls", "--json"]);
-    const listed = JSON.parse(text) as { name: string; state: string; host: string | null }[];
-    const found = listed.find(({ name }) => name === guest);
-    return found === undefined ? null : { state: found.state, host: found.host };
-  }
-
   /** One copy of the guest exists, it runs at home, and nothing else is left of a migration on any host. */
   async expectHomeAndClean(): Promise<void> {
     expect(await this.placeAt("host-a")).toEqual({ state: "running", host: "host-a" });
@@ -146,8 +151,8 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
         const { descriptors, children } = this.#resources(host);
         return { host, descriptors, children };
       };
-      const before = { host, descriptors: this.#held[host], children: [] };
-      await expect.poll(held, { timeout: 10_000, interval: 100 }).toEqual(before);
+      const before = { host, descriptors: this.#known.held[host], children: [] };
+      await vi.waitFor(() => expect(held()).toEqual(before), { timeout: 10_000, interval: 100 });
       for (const [kind, count] of Object.entries(this.#resources(host).varying)) {
         expect(count, `${host}: ${kind}`).toBeLessThanOrEqual(mostVarying[kind] ?? 0);
       }
@@ -155,7 +160,7 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
   }
 
   async expectKernelAsBefore(): Promise<void> {
-    expect(await kernelStates(this, hosts)).toEqual(this.#before);
+    expect(await kernelStates(this, hosts)).toEqual(this.#known.kernel);
   }
 
   /** One copy of the guest exists, it runs at host-b, both hosts say so and lead its traffic there. */
@@ -163,14 +168,15 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     expect(await this.placeAt("host-a")).toEqual({ state: "away", host: "host-b" });
     expect(await this.placeAt("host-b")).toEqual({ state: "running", host: "host-b" });
     await this.expectOnlyCopyAt("host-b");
-    if (this.#away !== null) expect(await kernelStates(this, hosts)).toEqual(this.#away);
+    const { away } = this.#known;
+    if (away !== null) expect(await kernelStates(this, hosts)).toEqual(away);
     await this.expectSessionAlive();
   }
 
   /** Milliseconds until a host's kernel is again as when nothing disturbed the guest's move away. */
   async repairMs(host: (typeof hosts)[number]): Promise<number> {
     const startedMs = performance.now();
-    const wanted = this.#away?.[host];
+    const wanted = this.#known.away?.[host];
     const state = async () => (await kernelStates(this, [host]))[host];
     await expect.poll(state, { timeout: 15_000, interval: 20 }).toEqual(wanted);
     return performance.now() - startedMs;
@@ -239,7 +245,27 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#freezes?.[Symbol.asyncDispose]();
     await this.#session[Symbol.asyncDispose]();
+    if (this.lab.isShared) await this.removePolicies();
     await this.lab[Symbol.asyncDispose]();
+  }
+
+  /** What stands is what an earlier file of this run remembered. */
+  async #isAsKnown(): Promise<boolean> {
+    const known = readKnownStates(this.lab.name);
+    if (known === null) return false;
+    this.#known = known;
+    try {
+      await this.expectKernelAsBefore();
+      await this.expectDaemonsAsBefore();
+      await this.expectOnlyCopyAt("host-a");
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #watchFreezes(): void {
+    this.#freezes = new FreezeWatch(this.lab.name, hosts, guestAddress);
   }
 
   #resources(host: string) {

@@ -1,0 +1,46 @@
+import { readFileSync } from "node:fs";
+import { daemonOf } from "./daemon-of.ts";
+import { configurationPath, TestLab } from "./lab.ts";
+
+export const sharedLabName = "fault-shared";
+
+const hosts = ["host-a", "host-b"] as const;
+
+/**
+ * A lab of two hosts with web1 at home for all files that have no wishes of their own: to build one takes longer than
+ * most tests. The first file builds it, one that finds it in disorder builds it anew, and the end of the run removes
+ * it (shared-lab-removal.ts). Disposing of it leaves it.
+ */
+export async function sharedLab(): Promise<TestLab> {
+  return (await isInOrder()) ? TestLab.shared(sharedLabName) : await newSharedLab();
+}
+
+/** The same, built anew. */
+export async function newSharedLab(): Promise<TestLab> {
+  await TestLab.up(sharedLabName, ["--hosts", "2"]);
+  return TestLab.shared(sharedLabName);
+}
+
+/** Its guest runs at home, nothing is under way, and its daemons have the configuration that they came with. */
+async function isInOrder(): Promise<boolean> {
+  try {
+    const [home, ...others] = await Promise.all(
+      hosts.map((host) => daemonOf(sharedLabName, host).listGuests()),
+    );
+    const migrations = await Promise.all(
+      hosts.map((host) => daemonOf(sharedLabName, host).listMigrations()),
+    );
+    return (
+      home?.find(({ name }) => name === "web1")?.state === "running" &&
+      others.every((guests) => guests.length === 0) &&
+      migrations.flat().every(({ ended_ms }) => ended_ms !== null) &&
+      hosts.every((host) => !hasPolicy(host))
+    );
+  } catch {
+    return false;
+  }
+}
+
+function hasPolicy(host: string): boolean {
+  return readFileSync(configurationPath(sharedLabName, host), "utf8").includes("[migration]");
+}
