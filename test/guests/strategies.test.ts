@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { labNodePrefix } from "../../src/lab/index.ts";
 import type { MigrationReport, TimelineEntry } from "../../src/migrator/report.ts";
 import { FollowedMigration } from "../faults/support/followed-migration.ts";
-import { kernelState, type MigrateOutcome, TestLab } from "../support/lab.ts";
+import { kernelState, type MigrateOutcome, type TestLab } from "../support/lab.ts";
+import { sharedLab } from "../support/shared-lab.ts";
 import { moreEchoes, openSession } from "./support/echo-session.ts";
 import { move } from "./support/moves.ts";
 import { PingStream } from "./support/ping-stream.ts";
@@ -12,7 +13,7 @@ import { ShortQueue } from "./support/short-queue.ts";
 type Instant = TimelineEntry["phase"];
 
 const guest = "10.1.0.10";
-const delayMs = 2_000;
+const delayMs = 1_000;
 const probe = ["--probe", "packet@client"];
 /** The order in which the timeline shows what each strategy does. */
 const orders: [strategy: string, order: Instant[]][] = [
@@ -27,7 +28,7 @@ describe("strategies of the switchover", () => {
   let lab: TestLab;
 
   beforeAll(async () => {
-    lab = await TestLab.up(`strategies${process.pid}`, ["--hosts", "2"]);
+    lab = await sharedLab();
   });
 
   afterAll(async () => {
@@ -37,12 +38,14 @@ describe("strategies of the switchover", () => {
   test("each does things in its order, keeps the session, and leaves nothing behind", async () => {
     const before = await stateOfBoth();
     await using session = await openSession(lab);
-    for (const [strategy, order] of orders) {
+    for (const [index, [strategy, order]] of orders.entries()) {
       const [name] = strategy.split(":");
       const probes = name === "lossless" ? probe : ["--no-probe"];
       const options = [...probes, "--strategy", strategy];
       await using pings = await PingStream.start(labNodePrefix(lab.name, "client"), guest);
-      const outcome = await move(lab, "host-a", "host-b", options);
+      // There and back in turn; asked for at home, so that the wish to come back reaches the host where the guest is.
+      const to = index % 2 === 0 ? "host-b" : "host-a";
+      const outcome = await move(lab, "host-a", to, options);
       const report = reported(outcome.report);
       expect(instants(report, order), strategy).toEqual(order);
       if (name === "lossless") {
@@ -61,12 +64,8 @@ describe("strategies of the switchover", () => {
       }
       expect(report).toMatchObject({ clock_offset_ms: 0, clock_error_ms: expect.any(Number) });
       await moreEchoes(session, 20);
-
-      // From home, so that the request reaches the host where the guest is.
-      const home = await move(lab, "host-a", "host-a", ["--no-probe", "--strategy", strategy]);
-      expect(home.report?.strategy ?? "lossless").toBe(name);
-      await moreEchoes(session, 20);
     }
+    await move(lab, "host-a", "host-a");
     expect(await stateOfBoth()).toEqual(before);
     expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
   });
