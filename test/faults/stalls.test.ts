@@ -97,15 +97,15 @@ if (process.env.SOJOURN_FAULTS_ALL) {
     expect(await fault.expectSettled(id)).toBe("away");
     await fault.setMigrationPolicy("host-a", "");
   });
-}
 
-test("[rows 40] both daemons are stopped for five seconds in precopy, and go on", async () => {
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("precopy");
-  const daemons = [fault.daemonOn("host-a"), fault.daemonOn("host-b")];
-  for (const pid of daemons) fault.signal(pid, "SIGSTOP");
-  await wait(stallMs);
-  for (const pid of daemons) fault.signal(pid, "SIGCONT");
-  const { exitCode } = await migration.ended;
-  expect(await fault.expectSettled(id)).toBe(exitCode === 0 ? "away" : "home");
-});
+  test("[rows 40] both daemons are stopped for five seconds in precopy, and go on", async () => {
+    const migration = fault.migrate("host-a", "host-b");
+    const id = await migration.phase("precopy");
+    const daemons = [fault.daemonOn("host-a"), fault.daemonOn("host-b")];
+    for (const pid of daemons) fault.signal(pid, "SIGSTOP");
+    await wait(stallMs);
+    for (const pid of daemons) fault.signal(pid, "SIGCONT");
+    const { exitCode } = await migration.ended;
+    expect(await fault.expectSettled(id)).toBe(exitCode === 0 ? "away" : "home");
+  });
+}
