@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FaultLab } from "./support/fault-lab.ts";
-import { afterRecord, PausePoint } from "./support/pause-point.ts";
+import { haltAt } from "./support/halted-migration.ts";
+import { afterRecord } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
 /** Journals that are full, torn or damaged. */
@@ -34,12 +35,10 @@ test("[rows 10] the journal's disk is full before the start: the migration does 
 
 test("[rows 10] the journal's disk is full before the promise: the guest goes on at the source", async () => {
   await using disk = await tinyDisk();
-  const point = await PausePoint.set(fault, "host-a", afterRecord("pausing"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", afterRecord("pausing"));
+  const { id, migration } = halted;
   await disk.fill();
-  await point[Symbol.asyncDispose]();
+  await halted.goOn();
   const { exitCode, last } = await migration.ended;
   expect(last).toMatchObject({ type: "error", guest_state: "running-at-source" });
   expect(exitCode).toBe(4);
@@ -49,12 +48,10 @@ test("[rows 10] the journal's disk is full before the promise: the guest goes on
 
 test("[rows 10] the journal's disk is full after the promise: the migration is completed, the alarm is in the log", async () => {
   await using disk = await tinyDisk();
-  const point = await PausePoint.set(fault, "host-a", afterRecord("promise"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", afterRecord("promise"));
+  const { id, migration } = halted;
   await disk.fill();
-  await point[Symbol.asyncDispose]();
+  await halted.goOn();
   await migration.ended.catch(() => {});
   expect(await fault.placeAt("host-b")).toEqual({ state: "running", host: "host-b" });
   expect(fault.lab.log("host-a")).toMatch(/ENOSPC/);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { cutLink } from "./support/cut-links.ts";
 import { FaultLab, leaseMs } from "./support/fault-lab.ts";
-import { afterRecord, beforeRecord, type CodePlace, PausePoint } from "./support/pause-point.ts";
+import { haltAt } from "./support/halted-migration.ts";
+import { afterRecord, beforeRecord, type CodePlace } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
 /** Links between the hosts that go silent for so long that leases and deadlines decide. */
@@ -64,13 +65,11 @@ test("[rows 19] in precopy the data link is cut, the control link is fine: the s
 });
 
 test("[rows 19, 21] the data link is cut after the promise, the control link is fine: the destination says that it holds nothing, and the source goes on", async () => {
-  await using point = await PausePoint.set(fault, "host-a", afterRecord("promise"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", afterRecord("promise"));
+  const { id, migration } = halted;
   {
     await using cut = await cutLink(fault, "data");
-    await point[Symbol.asyncDispose]();
+    await halted.goOn();
     expect(await migration.ended).toMatchObject({
       exitCode: 4,
       last: { type: "error", guest_state: "running-at-source" },
@@ -83,13 +82,11 @@ test("[rows 19, 21] the data link is cut after the promise, the control link is 
 test("[rows 21] both links are cut after the promise, before the stream is whole: stopped and in doubt until the destination is heard from", async () => {
   // Nobody can know that the destination does not run it, so it stands until the link is back.
   fault.allowFreeze(null);
-  await using point = await PausePoint.set(fault, "host-a", afterRecord("promise"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", afterRecord("promise"));
+  const { id, migration } = halted;
   {
     await using _cut = await cutLink(fault, "both");
-    await point[Symbol.asyncDispose]();
+    await halted.goOn();
     expect(await migration.ended).toMatchObject({
       exitCode: 5,
       last: { type: "error", guest_state: "unknown" },
@@ -104,13 +101,11 @@ test("[rows 21] both links are cut after the promise, before the stream is whole
 });
 
 test("[rows 21] both links are cut after the stream is whole: the destination runs it, the source stays stopped", async () => {
-  await using point = await PausePoint.set(fault, "host-b", beforeRecord("takeover"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-b", beforeRecord("takeover"));
+  const { id, migration } = halted;
   {
     await using _cut = await cutLink(fault, "both");
-    await point[Symbol.asyncDispose]();
+    await halted.goOn();
     expect(await migration.ended).toMatchObject({ exitCode: 5, last: { guest_state: "unknown" } });
     expect(await fault.placeAt("host-b")).toEqual({ state: "running", host: "host-b" });
   }
@@ -119,15 +114,13 @@ test("[rows 21] both links are cut after the stream is whole: the destination ru
 });
 
 test("[rows 22] the way from the destination to the source is cut after the promise: nobody runs twice, nobody flaps", async () => {
-  await using point = await PausePoint.set(fault, "host-a", afterContinue);
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", afterContinue);
+  const { id, migration } = halted;
   // Otherwise it is row 21: nobody could know where the guest is.
   await expect.poll(() => fault.journaled("host-b", id)).toContain("takeover");
   {
     await using cut = await cutLink(fault, "b to a");
-    await point[Symbol.asyncDispose]();
+    await halted.goOn();
     expect(await migration.ended).toMatchObject({ exitCode: 5, last: { type: "error" } });
     expect(await cut.droppedPackets()).toBeGreaterThan(0);
     expect(await fault.placeAt("host-b")).toEqual({ state: "running", host: "host-b" });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { cutLink } from "./support/cut-links.ts";
 import { FaultLab } from "./support/fault-lab.ts";
 import { askMonitor } from "./support/guest-monitor.ts";
+import { haltAt } from "./support/halted-migration.ts";
 import { type CodePlace, PausePoint } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 import { smallSendBuffers } from "./support/small-send-buffers.ts";
@@ -32,13 +33,11 @@ afterAll(() => fault?.[Symbol.asyncDispose]());
 test("[rows 20] both links are cut when the guest is about to be stopped: it goes on at the source", async () => {
   // The little that is left would fit into a large one, and QEMU would believe it sent.
   await using _small = await smallSendBuffers(fault, "host-a");
-  await using point = await PausePoint.set(fault, "host-a", whileArming);
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", whileArming);
+  const { id, migration } = halted;
   {
     await using cut = await cutLink(fault, "both");
-    await point[Symbol.asyncDispose]();
+    await halted.goOn();
     expect(await migration.ended).toMatchObject({
       exitCode: 4,
       last: { type: "error", guest_state: "running-at-source" },

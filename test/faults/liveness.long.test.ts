@@ -2,8 +2,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { cutLink, type cuts } from "./support/cut-links.ts";
 import { FaultLab } from "./support/fault-lab.ts";
 import type { FollowedMigration } from "./support/followed-migration.ts";
+import { haltAt } from "./support/halted-migration.ts";
 import { wait } from "./support/instants.ts";
-import { afterRecord, beforeRecord, type CodePlace, PausePoint } from "./support/pause-point.ts";
+import { afterRecord, beforeRecord, type CodePlace } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
 /** A destination, or a link to it, that falls silent in each phase: who notices, and within which time. */
@@ -89,12 +90,10 @@ test("[rows 18] precopy, the destination's daemon stands: the source takes back"
 });
 
 test("[rows 18] armed, the destination's daemon stands: the guest is not stopped", async () => {
-  await using point = await PausePoint.set(fault, "host-a", beforeArming);
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", beforeArming);
+  const { id, migration } = halted;
   await using _stopped = stop(fault.daemonOn("host-b"));
-  await point[Symbol.asyncDispose]();
+  await halted.goOn();
   await takesBackWithin(migration, 3_000);
   expect(migration.hasSeen("stop")).toBe(false);
   await _stopped[Symbol.asyncDispose]();
@@ -104,25 +103,21 @@ test("[rows 18] armed, the destination's daemon stands: the guest is not stopped
 test.each(["SIGSTOP", "SIGKILL"] as const)(
   "[rows 13, 14] promised, the destination's QEMU gets %s: its daemon says so, and the source goes on",
   async (signal) => {
-    await using point = await PausePoint.set(fault, "host-a", afterRecord("promise"));
-    const migration = fault.migrate("host-a", "host-b");
-    const id = await migration.phase("preparing");
-    await point.reached;
+    await using halted = await haltAt(fault, "host-a", afterRecord("promise"));
+    const { id, migration } = halted;
     fault.signal(fault.qemuOn("host-b"), signal);
-    await point[Symbol.asyncDispose]();
+    await halted.goOn();
     expect(await migration.ended).toMatchObject(backAtSource);
     expect(await fault.expectSettled(id)).toBe("home");
   },
 );
 
 test("[rows 21] pre-switchover, the control link is cut: the destination runs the guest, the source does not", async () => {
-  await using point = await PausePoint.set(fault, "host-a", beforeRecord("promise"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", beforeRecord("promise"));
+  const { id, migration } = halted;
   {
     await using _cut = await cutLink(fault, "control");
-    await point[Symbol.asyncDispose]();
+    await halted.goOn();
     expect(await migration.ended).toMatchObject({ exitCode: 5, last: { guest_state: "unknown" } });
     expect(await fault.placeAt("host-b")).toEqual({ state: "running", host: "host-b" });
   }
@@ -133,12 +128,10 @@ test("[rows 21] pre-switchover, the control link is cut: the destination runs th
 test("[rows 21] promised, the destination's daemon stands: the guest runs there when it goes on", async () => {
   // Only that daemon may let it run.
   fault.allowFreeze(null);
-  await using point = await PausePoint.set(fault, "host-a", afterRecord("promise"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", afterRecord("promise"));
+  const { id, migration } = halted;
   await using _stopped = stop(fault.daemonOn("host-b"));
-  await point[Symbol.asyncDispose]();
+  await halted.goOn();
   expect(await migration.ended).toMatchObject({ exitCode: 5, last: { guest_state: "unknown" } });
   await _stopped[Symbol.asyncDispose]();
   await fault.restart("host-a");

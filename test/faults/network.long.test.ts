@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { tunnelName } from "../../src/tunnels/identity.ts";
 import { FaultLab, type hosts } from "./support/fault-lab.ts";
-import { afterRecord, beforeRecord, PausePoint } from "./support/pause-point.ts";
+import { haltAt } from "./support/halted-migration.ts";
+import { afterRecord, beforeRecord } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
 /** Networks that change under a migration, and tools that do not answer. */
@@ -40,13 +41,11 @@ afterAll(async () => {
 });
 
 test("[rows 32] the tunnel is down when the route is to be changed: the guest goes on at the source", async () => {
-  await using point = await PausePoint.set(fault, "host-a", afterRecord("promise"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", afterRecord("promise"));
+  const { id, migration } = halted;
   fault.injected += 1;
   await fault.run("host-a", ["ip", "link", "set", tunnel, "down"]);
-  await point[Symbol.asyncDispose]();
+  await halted.goOn();
   expect(await migration.ended).toMatchObject(backAtSource);
   expect(await fault.expectSettled(id)).toBe("home");
 });
@@ -95,10 +94,8 @@ test("[rows 33] the same, tunnels and their filters too, while the daemons run: 
 });
 
 test("[rows 34] a crash leaves everything of a prepared migration behind: the next start removes it", async () => {
-  await using point = await PausePoint.set(fault, "host-a", afterRecord("pausing"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", afterRecord("pausing"));
+  const { id, migration } = halted;
   await fault.kill("host-a");
   await fault.kill("host-b");
   fault.signal(fault.qemuOn("host-b"), "SIGKILL");
@@ -111,16 +108,14 @@ test("[rows 34] a crash leaves everything of a prepared migration behind: the ne
 test("[rows 37] until the takeover nobody on the destination's link answers for the guest or its gateway, nor on home's for the guest", async () => {
   // The destination's daemon stands still, and its guest with it.
   fault.allowFreeze(20_000);
-  await using point = await PausePoint.set(fault, "host-b", beforeRecord("takeover"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-b", beforeRecord("takeover"));
+  const { id, migration } = halted;
   fault.injected += 1;
   expect(await arpAnswers("host-b", "172.16.2.2")).toBeGreaterThan(0);
   expect(await arpAnswers("host-b", "10.1.0.10")).toBe(0);
   expect(await arpAnswers("host-b", "10.1.0.1")).toBe(0);
   expect(await arpAnswers("host-a", "10.1.0.10")).toBe(0);
-  await point[Symbol.asyncDispose]();
+  await halted.goOn();
   expect((await migration.ended).exitCode).toBe(0);
   expect(await fault.expectSettled(id)).toBe("away");
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FaultLab } from "./support/fault-lab.ts";
-import { beforeRecord, type CodePlace, PausePoint } from "./support/pause-point.ts";
+import { haltAt } from "./support/halted-migration.ts";
+import { beforeRecord, type CodePlace } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
 /** QEMU processes that are killed or frozen around the switchover. */
@@ -23,36 +24,30 @@ afterAll(() => fault?.[Symbol.asyncDispose]());
 const backAtSource = { exitCode: 4, last: { type: "error", guest_state: "running-at-source" } };
 
 test("[rows 12] the destination's QEMU is killed in pre-switchover: the guest goes on at the source", async () => {
-  await using point = await PausePoint.set(fault, "host-a", beforeRecord("promise"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", beforeRecord("promise"));
+  const { id, migration } = halted;
   await fault.end(fault.qemuOn("host-b"));
-  await point[Symbol.asyncDispose]();
+  await halted.goOn();
   expect(await migration.ended).toMatchObject(backAtSource);
   expect(await fault.expectSettled(id)).toBe("home");
 });
 
 test("[rows 13] the destination's QEMU is killed when it has loaded everything, before the takeover: the source gets its guest back", async () => {
-  await using point = await PausePoint.set(fault, "host-b", whenLoaded);
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-b", whenLoaded);
+  const { id, migration } = halted;
   await fault.end(fault.qemuOn("host-b"));
-  await point[Symbol.asyncDispose]();
+  await halted.goOn();
   expect(await migration.ended).toMatchObject(backAtSource);
   expect(await fault.expectSettled(id)).toBe("home");
 });
 
 if (process.env.SOJOURN_FAULTS_ALL) {
   test("[rows 14, 15] the destination's QEMU is frozen when the guest is stopped, and thaws later: it never runs the guest", async () => {
-    await using point = await PausePoint.set(fault, "host-a", beforeRecord("promise"));
-    const migration = fault.migrate("host-a", "host-b");
-    const id = await migration.phase("preparing");
-    await point.reached;
+    await using halted = await haltAt(fault, "host-a", beforeRecord("promise"));
+    const { id, migration } = halted;
     const frozen = fault.qemuOn("host-b");
     fault.signal(frozen, "SIGSTOP");
-    await point[Symbol.asyncDispose]();
+    await halted.goOn();
     expect(await migration.ended).toMatchObject(backAtSource);
     expect(() => process.kill(frozen, "SIGCONT")).toThrow("ESRCH");
     expect(await fault.expectSettled(id)).toBe("home");
@@ -60,12 +55,10 @@ if (process.env.SOJOURN_FAULTS_ALL) {
 }
 
 test("[rows 17] the source's QEMU is killed when the destination holds everything: the guest goes on there", async () => {
-  await using point = await PausePoint.set(fault, "host-b", whenLoaded);
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-b", whenLoaded);
+  const { id, migration } = halted;
   await fault.end(fault.qemuOn("host-a"));
-  await point[Symbol.asyncDispose]();
+  await halted.goOn();
   expect((await migration.ended).exitCode).toBe(0);
   expect(await fault.expectSettled(id)).toBe("away");
 });

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CutLink, cutLink } from "./support/cut-links.ts";
 import { FaultLab, guest, leaseMs } from "./support/fault-lab.ts";
+import { haltAt } from "./support/halted-migration.ts";
 import { afterRecord, beforeRecord, PausePoint } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
@@ -21,13 +22,11 @@ afterAll(() => fault?.[Symbol.asyncDispose]());
 
 test("[rows 21] both links are cut after the promise and an operator keeps the guest at the source: it goes on there, and the destination is told once it answers", async () => {
   fault.allowFreeze(null);
-  await using point = await PausePoint.set(fault, "host-a", afterRecord("promise"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", afterRecord("promise"));
+  const { id, migration } = halted;
   {
     await using _cut = await cutLink(fault, "both");
-    await point[Symbol.asyncDispose]();
+    await halted.goOn();
     expect(await migration.ended).toMatchObject({ exitCode: 5, last: { guest_state: "unknown" } });
     expect(await fault.placeAt("host-a")).toEqual({ state: "paused", host: "host-a" });
     expect(await fault.migrate("host-a", "host-b").ended).toMatchObject({
@@ -135,12 +134,10 @@ async function inDoubt(stage: "incoming" | "taken-over"): Promise<{ id: string; 
     stage === "incoming" ? (["host-a", "promise"] as const) : (["host-b", "takeover"] as const);
   const [host, step] = place;
   const at = stage === "incoming" ? afterRecord(step) : beforeRecord(step);
-  await using point = await PausePoint.set(fault, host, at);
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, host, at);
+  const { id, migration } = halted;
   const cut = await cutLink(fault, "both");
-  await point[Symbol.asyncDispose]();
+  await halted.goOn();
   expect(await migration.ended).toMatchObject({
     exitCode: 5,
     last: { guest_state: "unknown", id },

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FaultLab } from "./support/fault-lab.ts";
-import { afterRecord, beforeRecord, PausePoint } from "./support/pause-point.ts";
+import { killAt } from "./support/halted-migration.ts";
+import { afterRecord, beforeRecord } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
 /** An operator decides about guests for which nothing is decided any more by itself. */
@@ -19,16 +20,7 @@ beforeAll(async () => {
 afterAll(() => fault?.[Symbol.asyncDispose]());
 
 test("[rows 4, 49] the source is gone after the takeover: at the destination an operator ends the waiting", async () => {
-  await using point = await PausePoint.set(
-    fault,
-    "host-a",
-    beforeRecord("taken-over-by-destination"),
-  );
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
-  await fault.kill("host-a");
-  await point[Symbol.asyncDispose]();
+  const { id } = await killAt(fault, "host-a", beforeRecord("taken-over-by-destination"));
   expect((await fault.resolve("host-b", id, "source")).exitCode).toBe(3);
   expect((await fault.resolve("host-b", id, "destination")).exitCode).toBe(0);
   expect(await fault.journaled("host-b", id)).toEqual(
@@ -40,12 +32,7 @@ test("[rows 4, 49] the source is gone after the takeover: at the destination an 
 
 test("[rows 9] a damaged journal holds a guest that it had stopped, until an operator decides", async () => {
   fault.allowFreeze(null);
-  await using point = await PausePoint.set(fault, "host-a", afterRecord("pausing"));
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
-  await fault.kill("host-a");
-  await point[Symbol.asyncDispose]();
+  const { id } = await killAt(fault, "host-a", afterRecord("pausing"));
   await fault.run("host-a", [
     "sh",
     "-c",

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { JournalStep } from "../../src/migrator/journal-record.ts";
 import { FaultLab, leaseMs } from "./support/fault-lab.ts";
+import { haltAt } from "./support/halted-migration.ts";
 import { wait } from "./support/instants.ts";
-import { afterRecord, beforeRecord, type CodePlace, PausePoint } from "./support/pause-point.ts";
+import { afterRecord, beforeRecord, type CodePlace } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
 /** A daemon that stands still for five seconds, as under a full disk, a debugger or a host without memory. */
@@ -72,13 +73,11 @@ const chosen = process.env.SOJOURN_FAULTS_ALL ? stalls : stalls.slice(0, 1);
 
 test.each(chosen)("%s", async (_title, { host, at, holdsGuest, forMs = stallMs, without }) => {
   if (holdsGuest) fault.allowFreeze(forMs + 3_000);
-  await using point = await PausePoint.set(fault, host, at);
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, host, at);
+  const { id, migration } = halted;
   fault.injected += 1;
   await wait(forMs);
-  await point[Symbol.asyncDispose]();
+  await halted.goOn();
   const { exitCode } = await migration.ended;
   if (without !== undefined) expect(await fault.journaled(host, id)).not.toContain(without);
   expect(await fault.expectSettled(id)).toBe(exitCode === 0 ? "away" : "home");

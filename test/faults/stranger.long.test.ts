@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { FaultLab } from "./support/fault-lab.ts";
+import { haltAt } from "./support/halted-migration.ts";
 import { operatorArguments, operatorSays } from "./support/operator-monitor.ts";
-import { beforeRecord, PausePoint } from "./support/pause-point.ts";
+import { beforeRecord } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 import { redefineGuest } from "./support/redefined-guest.ts";
 
@@ -29,10 +30,8 @@ afterAll(async () => {
 test("[rows 24] an operator lets a guest without a disk run at the source while the daemon there is away: its start ends the second copy", async () => {
   fault.allowFreeze(10_000);
   const place = beforeRecord("taken-over-by-destination");
-  await using point = await PausePoint.set(fault, "host-a", place);
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", place);
+  const { id, migration } = halted;
   await fault.kill("host-a");
   fault.injected += 1;
   // Two copies run now, as long as nobody is there who could see it.
@@ -56,15 +55,13 @@ test("[rows 24] an operator lets a guest with a disk run at the source after the
   fault.beginCase();
   fault.allowFreeze(10_000);
   const place = beforeRecord("taken-over-by-destination");
-  await using point = await PausePoint.set(fault, "host-a", place);
-  const migration = fault.migrate("host-a", "host-b");
-  const id = await migration.phase("preparing");
-  await point.reached;
+  await using halted = await haltAt(fault, "host-a", place);
+  const { id, migration } = halted;
   fault.injected += 1;
   const told = await operatorSays(fault, "host-a", ["cont", "info status"]);
   expect(told).toMatch(/Failed to get ".*" lock/);
   expect(told).toContain("VM status: paused (postmigrate)");
-  await point[Symbol.asyncDispose]();
+  await halted.goOn();
   expect((await migration.ended).exitCode).toBe(0);
   expect(await fault.expectSettled(id)).toBe("away");
 });

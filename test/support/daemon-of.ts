@@ -1,13 +1,14 @@
 import { createDaemonClient, type DaemonClient } from "../../src/daemon/client.ts";
+import { daemonSocket } from "../../src/lab/index.ts";
 import { holderOf } from "../../src/lab/nodes.ts";
 
 /**
  * The local API of a lab host's daemon, asked from here: a command that is started for each question takes longer than
- * its answer. A socket's path knows no network namespace; the host's folders are reached through its holder.
+ * its answer.
  * @throws SojournError as `holderOf`.
  */
 export function daemonOf(lab: string, host: string): DaemonClient {
-  return createDaemonClient(`${rootOf(lab, host)}/run/sojourn/sojourn.sock`);
+  return createDaemonClient(daemonSocket(lab, host));
 }
 
 /** Where the files of a lab's node are, as this machine sees them. */

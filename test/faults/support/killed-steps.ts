@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { FaultLab } from "./fault-lab.ts";
-import { type CodePlace, PausePoint } from "./pause-point.ts";
+import { killAt } from "./halted-migration.ts";
+import type { CodePlace } from "./pause-point.ts";
 
 /** Which daemons die where; `ends` where the guest must be afterwards, if only one place is right. */
 export interface KilledStep {
@@ -21,11 +22,7 @@ export function testKilledSteps(
   test.each(steps)("%s", async (_title, { stands, at, dies, ends }) => {
     const fault = lab();
     fault.allowFreeze(3_000 + restartMs);
-    await using point = await PausePoint.set(fault, stands, at);
-    const migration = fault.migrate("host-a", "host-b");
-    const id = await migration.phase("preparing");
-    await point.reached;
-    for (const host of dies) await fault.kill(host);
+    const { id, migration } = await killAt(fault, stands, at, dies);
     await Promise.all(dies.map((host) => fault.restart(host)));
     await migration.ended.catch(() => {});
     const ended = await fault.expectSettled(id);
