@@ -97,14 +97,16 @@ export class KeptBed implements AsyncDisposable {
       ...ofBridge.map((name) => `net.ipv4.conf.${bridge}.${name}`),
       ...["rp_filter", "send_redirects"].map((name) => `net.ipv4.conf.${tunnel}.${name}`),
     ];
-    const filters = await Promise.all(
-      [`${tunnel} egress`, "up0 ingress"].map((at) => read("tc", `filter show dev ${at}`)),
-    );
-    const described = Object.entries(await describeNamespace(this.host));
+    const [described, switched, ...filters] = await Promise.all([
+      describeNamespace(this.host),
+      read("sysctl", switches.join(" ")),
+      ...[`${tunnel} egress`, "up0 ingress"].map((at) => read("tc", `filter show dev ${at}`)),
+    ]);
+    const inAnyOrder = Object.entries(described).map(([what, text]) => [what, inOrder(text)]);
     return {
-      ...Object.fromEntries(described.map(([what, text]) => [what, inOrder(text)])),
+      ...Object.fromEntries(inAnyOrder),
       filters: filters.join("").replaceAll(/ (id|tag|jited) ?\S*/g, ""),
-      switches: await read("sysctl", switches.join(" ")),
+      switches: switched,
     };
   }
 

@@ -74,15 +74,25 @@ export async function connect(a: VethEnd, b: VethEnd): Promise<void> {
 export async function describeNamespace(namespace: Namespace): Promise<Record<string, string>> {
   const read = async (program: string, line: string) =>
     (await namespace.run(program, line.split(" "))).stdout;
+  const [links, addresses, routes, rules, neighbours, proxies, fdb, ruleset] = await Promise.all([
+    read("ip", "-d link"),
+    read("ip", "address"),
+    read("ip", "-d route show table all"),
+    read("ip", "-d rule"),
+    read("ip", "-d neigh show nud permanent"),
+    read("ip", "-d neigh show proxy"),
+    read("bridge", "fdb"),
+    read("nft", "list ruleset"),
+  ]);
   return {
-    links: withoutIndexes(await read("ip", "-d link")),
-    addresses: withoutIndexes(await read("ip", "address")),
-    routes: (await read("ip", "-d route show table all")).replaceAll(" linkdown", ""),
-    rules: await read("ip", "-d rule"),
-    neighbours: await read("ip", "-d neigh show nud permanent"),
-    proxies: await read("ip", "-d neigh show proxy"),
-    fdb: await read("bridge", "fdb"),
-    ruleset: (await read("nft", "list ruleset")).replaceAll(/packets \d+ bytes \d+/g, ""),
+    links: withoutIndexes(links),
+    addresses: withoutIndexes(addresses),
+    routes: routes.replaceAll(" linkdown", ""),
+    rules,
+    neighbours,
+    proxies,
+    fdb,
+    ruleset: ruleset.replaceAll(/packets \d+ bytes \d+/g, ""),
   };
 }
 
