@@ -12,7 +12,12 @@ const hosts = ["host-a", "host-b"] as const;
  * it (shared-lab-removal.ts). Disposing of it leaves it.
  */
 export async function sharedLab(): Promise<TestLab> {
-  return (await isInOrder()) ? TestLab.shared(sharedLabName) : await newSharedLab();
+  return (await standingSharedLab()) ?? (await newSharedLab());
+}
+
+/** The same where it stands and is in order. */
+export async function standingSharedLab(): Promise<TestLab | null> {
+  return (await isInOrder()) ? TestLab.shared(sharedLabName) : null;
 }
 
 /** The same, built anew. */

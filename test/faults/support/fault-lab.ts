@@ -1,6 +1,6 @@
 import { expect, vi } from "vitest";
 import { TestLab } from "../../support/lab.ts";
-import { newSharedLab, sharedLab } from "../../support/shared-lab.ts";
+import { newSharedLab, standingSharedLab } from "../../support/shared-lab.ts";
 import { daemonResources, mostVarying } from "./daemon-resources.ts";
 import { EchoSession } from "./echo-session.ts";
 import { FaultHosts, guest, hosts } from "./fault-hosts.ts";
@@ -44,8 +44,9 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
 
   /** The lab that files share, in order, with a session open; one that is in disorder is built anew. */
   static async shared(): Promise<FaultLab> {
-    let fault = new FaultLab(await sharedLab());
-    if (!(await fault.#isAsKnown())) {
+    const standing = await standingSharedLab();
+    let fault = standing === null ? null : new FaultLab(standing);
+    if (fault === null || !(await fault.#isAsKnown())) {
       fault = new FaultLab(await newSharedLab());
       await fault.remember();
       await fault.rememberAway();
