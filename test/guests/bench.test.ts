@@ -74,7 +74,7 @@ describe("sojourn bench", () => {
     }
     expect((await readFile(join(out, "runs.csv"), "utf8")).trim().split("\r\n")).toHaveLength(4);
     const page = await readFile(join(out, "report.html"), "utf8");
-    expect(page.match(/class="blackout"/g)).toHaveLength(3);
+    expect(page.match(/class="blackout"/g)).toHaveLength(6);
     expect(existingNamespaces(lab)).toEqual([]);
   });
 
