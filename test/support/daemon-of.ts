@@ -1,4 +1,4 @@
-import { createDaemonClient, type DaemonClient } from "../../src/daemon/client.ts";
+import { createClient, type SojournClient } from "../../src/client/index.ts";
 import { daemonSocket } from "../../src/lab/index.ts";
 import { holderOf } from "../../src/lab/nodes.ts";
 
@@ -7,8 +7,8 @@ import { holderOf } from "../../src/lab/nodes.ts";
  * its answer.
  * @throws SojournError as `holderOf`.
  */
-export function daemonOf(lab: string, host: string): DaemonClient {
-  return createDaemonClient(daemonSocket(lab, host));
+export function daemonOf(lab: string, host: string): SojournClient {
+  return createClient({ socketPath: daemonSocket(lab, host) });
 }
 
 /** Where the files of a lab's node are, as this machine sees them. */

@@ -32,13 +32,15 @@ async function isInOrder(): Promise<boolean> {
     const [home, ...others] = await Promise.all(
       hosts.map((host) => daemonOf(sharedLabName, host).listGuests()),
     );
-    const migrations = await Promise.all(
-      hosts.map((host) => daemonOf(sharedLabName, host).listMigrations()),
+    const open = await Promise.all(
+      hosts.map((host) =>
+        Array.fromAsync(daemonOf(sharedLabName, host).eachMigration({ isOpen: true })),
+      ),
     );
     return (
       home?.find(({ name }) => name === "web1")?.state === "running" &&
       others.every((guests) => guests.length === 0) &&
-      migrations.flat().every(({ ended_ms }) => ended_ms !== null) &&
+      open.flat().length === 0 &&
       hosts.every((host) => !hasPolicy(host))
     );
   } catch {

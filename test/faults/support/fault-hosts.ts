@@ -152,7 +152,8 @@ export class FaultHosts {
 
   /** Migrations that a host's daemon has not finished. */
   async unfinished(host: string): Promise<string[]> {
-    const migrations = await daemonOf(this.lab.name, host).listMigrations();
+    const open = daemonOf(this.lab.name, host).eachMigration({ isOpen: true });
+    const migrations = await Array.fromAsync(open);
     return migrations.filter(({ ended_ms }) => ended_ms === null).map(({ id }) => id);
   }
 }
