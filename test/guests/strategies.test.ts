@@ -76,7 +76,8 @@ describe("strategies of the switchover", () => {
     const migration = new FollowedMigration(spawn(program, args));
     {
       await using queue = new ShortQueue(lab, "host-b", "web1");
-      await migration.phase("armed");
+      // Early enough, however late the word that the source is armed comes to be heard here.
+      await migration.phase("precopy");
       queue.begin();
       // It stays short until the next change of the network, after the resume.
       await migration.phase("stop");
