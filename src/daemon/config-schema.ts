@@ -19,13 +19,24 @@ const endpoint = z.string().refine(isEndpoint, "not ADDRESS:PORT with an IPv4 ad
 const subnet = z.string().refine(isSubnet, "not a subnet (ADDRESS/LENGTH, host bits zero)");
 
 const guestNetwork = z
-  .strictObject({ subnet, gateway: ipv4, bridge: interfaceName })
+  .strictObject({
+    subnet: subnet.describe("ADDRESS/LENGTH whose guests are at home on this host"),
+    gateway: ipv4.describe("The guests' default gateway, an address of the bridge"),
+    bridge: interfaceName.describe("The bridge that taps of these guests are put into"),
+  })
   .refine(gatewayInSubnet, { path: ["gateway"], message: "not an address of the subnet" });
 
 const paths = z.strictObject({
-  state: absolutePath.default("/var/lib/sojourn"),
-  run: absolutePath.max(90, "too long for a socket's path").default("/run/sojourn"),
-  guests: absolutePath.default("/etc/sojourn/guests"),
+  state: absolutePath
+    .default("/var/lib/sojourn")
+    .describe("Journal, places of guests, history, spool of hooks; survives restarts"),
+  run: absolutePath
+    .max(90, "too long for a socket's path")
+    .default("/run/sojourn")
+    .describe("The daemon's socket, and sockets and logs of the guests that run"),
+  guests: absolutePath
+    .default("/etc/sojourn/guests")
+    .describe("Definitions of guests that are at home here, one NAME.toml each"),
 });
 
 const portRange = z
@@ -45,31 +56,75 @@ const migration = z.strictObject({
     .describe(
       "FIRST-LAST: ports of this host on which guests arrive, each on one; without it the kernel gives any of net.ipv4.ip_local_port_range",
     ),
-  tunnel: z.enum(["auto", "ipip", "vxlan"]).default("auto"),
-  tls: z.boolean().default(true),
-  frozen_deadline_ms: z.int().min(50).max(600_000).default(2000),
-  downtime_limit_ms: z.int().min(1).max(60_000).default(300),
-  max_bandwidth_mbps: z.number().min(0).max(1_000_000).default(0),
-  minimum_passes: z.int().min(2).max(1000).default(2),
-  timeout_s: z.int().min(1).max(86_400).default(600),
+  tunnel: z
+    .enum(["auto", "ipip", "vxlan"])
+    .default("auto")
+    .describe("Kind of tunnel where a request names none; auto: the first that both kernels have"),
+  tls: z
+    .boolean()
+    .default(true)
+    .describe("Whether the stream of a guest's memory is protected; alike on all hosts"),
+  frozen_deadline_ms: z
+    .int()
+    .min(50)
+    .max(600_000)
+    .default(2000)
+    .describe("Longest time that a guest is stopped before the promise; then it goes on here"),
+  downtime_limit_ms: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(300)
+    .describe("Expected blackout at which a busy guest is moved; a smaller one takes longer"),
+  max_bandwidth_mbps: z
+    .number()
+    .min(0)
+    .max(1_000_000)
+    .default(0)
+    .describe("Limit of the stream in Mbit/s; 0: as fast as the link takes it"),
+  minimum_passes: z
+    .int()
+    .min(2)
+    .max(1000)
+    .default(2)
+    .describe("Passes over the guest's memory before it may be stopped"),
+  timeout_s: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(600)
+    .describe("A migration that does not converge until then is rolled back"),
 });
 
 const logSection = z.strictObject({
-  level: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default("info"),
+  level: z
+    .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"])
+    .default("info")
+    .describe("The least that is logged, as JSON lines on standard output"),
 });
 
 /** The configuration file. Strict: an unknown key is a fault. */
 export const configSchema = z
   .strictObject({
-    host: z.strictObject({ name, underlay_address: ipv4 }),
+    host: z.strictObject({
+      name: name.describe("This host's name, as in its certificate and the peers' files"),
+      underlay_address: ipv4.describe("Address of this host that tunnels and streams use"),
+    }),
     guest_networks: z.array(guestNetwork).max(256).default([]),
     peer_api: z.strictObject({
-      listen: endpoint,
-      ca: absolutePath,
-      certificate: absolutePath,
-      key: absolutePath,
+      listen: endpoint.describe("ADDRESS:PORT for the other hosts' daemons; mutual TLS 1.3"),
+      ca: absolutePath.describe("Authority that the hosts' certificates are of, PEM"),
+      certificate: absolutePath.describe("This host's certificate, PEM"),
+      key: absolutePath.describe("Its private key, PEM; root's alone"),
     }),
-    peers: z.record(name, z.strictObject({ address: endpoint })).default({}),
+    peers: z
+      .record(
+        name,
+        z.strictObject({
+          address: endpoint.describe("ADDRESS:PORT of that host's [peer_api] listen"),
+        }),
+      )
+      .default({}),
     api: apiSection(endpoint).prefault({}),
     migration: migration.prefault({}),
     paths: paths.prefault({}),

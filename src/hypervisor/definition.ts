@@ -11,21 +11,23 @@ const absolutePath = z
   .regex(/^\/[^\p{Cc}]*$/u, "not an absolute path");
 
 const disk = z.strictObject({
-  path: absolutePath,
-  format: z.enum(["raw", "qcow2"]),
-  read_only: z.boolean().default(false),
+  path: absolutePath.describe("Storage that both hosts see under this path; it is not copied"),
+  format: z.enum(["raw", "qcow2"]).describe("Of the image"),
+  read_only: z.boolean().default(false).describe("Whether the guest may only read it"),
 });
 
 const nic = z.strictObject({
   mac: z
     .string()
     .toLowerCase()
-    .regex(
-      /^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/,
-      "not a unicast MAC address (aa:bb:cc:dd:ee:ff)",
-    ),
-  addresses: z.array(z.cidrv4("not an IPv4 address with a prefix length")).max(16).default([]),
-  gateway: z.ipv4("not an IPv4 address").optional(),
+    .regex(/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/, "not a unicast MAC address (aa:bb:cc:dd:ee:ff)")
+    .describe("Unicast MAC address, the guest's own"),
+  addresses: z
+    .array(z.cidrv4("not an IPv4 address with a prefix length"))
+    .max(16)
+    .default([])
+    .describe("ADDRESS/LENGTH that the guest uses; one, for a guest that is to move"),
+  gateway: z.ipv4("not an IPv4 address").optional().describe("The guest's default gateway"),
 });
 
 /**
@@ -34,25 +36,36 @@ const nic = z.strictObject({
  */
 export const guestDefinitionSchema = z
   .strictObject({
-    name: z.string().regex(namePattern, "not a name (letters, digits, '.', '_', '-', at most 63)"),
-    /** Without it, derived from the name and the first MAC address; see `guestUuid`. */
-    uuid: z.guid("not a UUID").toLowerCase().optional(),
-    memory_mib: z.int().min(16).max(1_048_576),
-    vcpus: z.int().min(1).max(255).default(1),
-    machine: z.enum(["pc", "q35"]).default("pc"),
-    accelerator: z.enum(["auto", "kvm", "tcg"]).default("auto"),
+    name: z
+      .string()
+      .regex(namePattern, "not a name (letters, digits, '.', '_', '-', at most 63)")
+      .describe("As the file's name without .toml"),
+    uuid: z
+      .guid("not a UUID")
+      .toLowerCase()
+      .optional()
+      .describe("Without it, derived from the name and the first MAC address"),
+    memory_mib: z.int().min(16).max(1_048_576).describe("Memory in MiB"),
+    vcpus: z.int().min(1).max(255).default(1).describe("Virtual processors"),
+    machine: z.enum(["pc", "q35"]).default("pc").describe("QEMU's machine type"),
+    accelerator: z
+      .enum(["auto", "kvm", "tcg"])
+      .default("auto")
+      .describe("With auto, KVM where it is usable, else software emulation (tcg)"),
     cpu: z
       .string()
       .max(200)
       .regex(/^[A-Za-z0-9][A-Za-z0-9._,=+-]*$/, "not a CPU model")
-      .optional(),
-    kernel: absolutePath.optional(),
-    initrd: absolutePath.optional(),
+      .optional()
+      .describe("QEMU's -cpu; one that every host of the guest has"),
+    kernel: absolutePath.optional().describe("Kernel that QEMU boots, instead of a disk's"),
+    initrd: absolutePath.optional().describe("With kernel: its initial RAM disk"),
     append: z
       .string()
       .max(2000)
       .regex(/^[^\p{Cc}]*$/u, "control characters in it")
-      .optional(),
+      .optional()
+      .describe("With kernel: its command line"),
     disks: z.array(disk).max(16).default([]),
     nics: z.array(nic).max(8).default([]),
     extra_arguments: z
@@ -63,7 +76,8 @@ export const guestDefinitionSchema = z
           .regex(/^[^\p{Cc}]*$/u, "control characters in it"),
       )
       .max(64)
-      .default([]),
+      .default([])
+      .describe("More arguments for QEMU, but for those that Sojourn sets itself"),
   })
   .superRefine((guest, context) => {
     const fault = (path: (string | number)[], message: string) =>

@@ -14,24 +14,49 @@ const path = z
 /** One of `[[gates]]`: somebody who decides whether migrations that leave this host go on. */
 export const gateSection = z
   .strictObject({
-    /** Names the gate in events, reports, errors and metrics. */
-    name: z.string().regex(namePattern, "not a name"),
-    /** Where it is asked: `planned`, `prepared`, `armed`. */
-    points: z.array(z.enum(gatePoints)).min(1).max(gatePoints.length),
-    /** Asked by a signed POST; targets that are not public only when `[hooks] allow_targets` lists them. */
-    url: z.string().max(2048).optional(),
-    /** With `url`: the file (0600) of the secret that signs the questions. */
-    secret_file: path.optional(),
-    /** With `url`: PEM file of the authorities that are trusted instead of the system's. */
-    ca: path.optional(),
-    /** Instead of `url`: a program, root's alone, that reads the question and prints the answer. */
-    exec: path.optional(),
-    /** How long one point of a migration waits for this gate, delays included. */
-    deadline_ms: z.int().min(100).max(longestDeadlineMs).default(30_000),
-    /** What counts as its answer when there is none in time, or one that is not understood. */
-    on_no_answer: z.enum(["allow", "deny"]).default("deny"),
-    /** Guests that it is asked about, by name or with `*` at the end. */
-    guests: z.array(guestPattern).min(1).max(1000).default(["*"]),
+    name: z
+      .string()
+      .regex(namePattern, "not a name")
+      .describe("Names the gate in events, reports, errors and metrics"),
+    points: z
+      .array(z.enum(gatePoints))
+      .min(1)
+      .max(gatePoints.length)
+      .describe("Where in a migration it is asked"),
+    url: z
+      .string()
+      .max(2048)
+      .optional()
+      .describe(
+        "It is asked by a signed POST; targets that are not public only when [hooks] allow_targets lists them",
+      ),
+    secret_file: path
+      .optional()
+      .describe("With url: the file (0600) of the secret that signs the questions"),
+    ca: path
+      .optional()
+      .describe("With url: PEM file of the authorities that are trusted instead of the system's"),
+    exec: path
+      .optional()
+      .describe(
+        "Instead of url: a program, root's alone, that reads the question and prints the answer",
+      ),
+    deadline_ms: z
+      .int()
+      .min(100)
+      .max(longestDeadlineMs)
+      .default(30_000)
+      .describe("How long one point of a migration waits for this gate, delays included"),
+    on_no_answer: z
+      .enum(["allow", "deny"])
+      .default("deny")
+      .describe("What counts as its answer when there is none in time, or none that is understood"),
+    guests: z
+      .array(guestPattern)
+      .min(1)
+      .max(1000)
+      .default(["*"])
+      .describe("Guests that it is asked about, by name or with * at the end"),
   })
   .superRefine(({ url, exec, secret_file, ca }, context) => {
     const fault = (key: string, message: string) =>
