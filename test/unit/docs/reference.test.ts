@@ -18,7 +18,7 @@ test("every error code of the sources has a sentence, and every sentence a code"
 test("every error code says what it means, what to do, and what a command ends with", () => {
   for (const { sentences } of errorAreas()) {
     for (const [code, [means, todo]] of sentences) {
-      expect(means, code).toMatch(/^[A-Z`\d].{10,}\.$/);
+      expect(means, code).toMatch(/^\S.{10,}\.$/);
       expect(todo, code).toMatch(/^\S.*[.:?]$/);
     }
   }

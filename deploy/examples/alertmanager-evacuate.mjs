@@ -1,0 +1,76 @@
+#!/usr/bin/env node
+// A receiver for Prometheus Alertmanager that evacuates hosts: a firing alert with the label evacuate="true" moves all
+// guests away from the host that its label instance names. Alertmanager repeats itself; each guest moves once an alert.
+// usage: alertmanager-evacuate.mjs hosts.json [--port 9098]
+// hosts.json: { "secret_file": …, "ca_file": …, "token_file": …, "hosts": { "host-a": { "url": "https://…:7708", "to":
+// ["host-b"] } } }. secret_file holds what Alertmanager sends as its bearer token, token_file a token of role operate.
+import { createHash, timingSafeEqual } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { parseArgs } from "node:util";
+import { createClient } from "sojourn/client";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { port: { type: "string", default: "9098" } },
+});
+const config = JSON.parse(readFileSync(positionals[0], "utf8"));
+const textOf = (path) => readFileSync(path, "utf8").trim();
+const digest = (text) => createHash("sha256").update(text).digest();
+
+const server = createServer(async (request, response) => {
+  const given = (request.headers.authorization ?? "").replace(/^Bearer /, "");
+  if (!timingSafeEqual(digest(given), digest(textOf(config.secret_file)))) {
+    return response.writeHead(401).end();
+  }
+  try {
+    const { alerts } = JSON.parse(await bodyOf(request));
+    const begun = await Promise.all(alerts.filter(isCallToLeave).map(evacuate));
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(JSON.stringify(begun.flat()));
+  } catch (error) {
+    // Alertmanager tries again after a 5xx, and after nothing else.
+    console.log(`not done: ${error.message}`);
+    response.writeHead(error instanceof SyntaxError ? 400 : 503).end();
+  }
+});
+server.listen(Number(values.port), "127.0.0.1", () => {
+  console.log(`listening on http://127.0.0.1:${server.address().port}/`);
+});
+
+function isCallToLeave({ status, labels }) {
+  return status === "firing" && labels.evacuate === "true" && labels.instance in config.hosts;
+}
+
+/** Begins the moves; who follows them is told by webhooks, metrics or `sojourn status`. */
+async function evacuate({ labels: { instance: here }, fingerprint, startsAt }) {
+  const { url, to } = config.hosts[here];
+  const tls = { ca: readFileSync(config.ca_file) };
+  const client = createClient({ url, tls, token: () => textOf(config.token_file) });
+  const guests = (await client.listGuests()).filter(({ host }) => host === here);
+  const moves = guests.map(async ({ name, home }, index) => {
+    const destination = home === here ? to[index % to.length] : home;
+    const idempotencyKey = digest(`${fingerprint} ${startsAt} ${name}`).toString("hex");
+    return client
+      .startMigration({ guest: name, to: destination }, { idempotencyKey })
+      .then(({ id }) => `${name} to ${destination}: ${id}`)
+      .catch((error) => {
+        if (error.retryable) throw error;
+        return `${name} to ${destination}: ${error.code}`;
+      });
+  });
+  const lines = await Promise.all(moves);
+  for (const line of lines) console.log(line);
+  return lines;
+}
+
+async function bodyOf(request) {
+  const chunks = [];
+  let bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > 1_048_576) throw new SyntaxError("the body is too large");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
