@@ -123,10 +123,14 @@ async function hasDummyAddress(run: Run, name: string): Promise<boolean> {
   return stdout.includes(` ${dummyAddress[0]} `);
 }
 
-/** Loose reverse-path filtering (the larger of `all` and the device counts): replies leave by other devices. */
+/**
+ * Loose reverse-path filtering (the larger of `all` and the device counts): replies leave by other devices. Packets from
+ * addresses of this host are not dropped as martians: what a program here sends to a guest comes back through the tunnel
+ * when the guest is on its way to this host.
+ */
 function sysctls(name: string): string[] {
   const folder = `net.ipv4.conf.${name}`;
-  return [`${folder}.rp_filter=2`, `${folder}.send_redirects=0`];
+  return [`${folder}.rp_filter=2`, `${folder}.send_redirects=0`, `${folder}.accept_local=1`];
 }
 
 async function haveValues(run: Run, wanted: readonly string[]): Promise<boolean> {

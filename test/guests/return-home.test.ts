@@ -90,6 +90,17 @@ describe("a guest that comes home", () => {
     expect(valueIn(home ?? "", "sojourn_redirects_retired_total")).toBe(2);
   });
 
+  test.each([
+    { from: "host-a", to: "host-b" },
+    { from: "host-b", to: "host-a" },
+  ])(
+    "nothing is lost of what $to itself sends to a guest that comes to it",
+    async ({ from, to }) => {
+      const { report } = await move(lab, from, to, ["--probe", `packet@${to}`]);
+      expect(report?.probes.packet).toMatchObject({ lost: 0 });
+    },
+  );
+
   async function stateOfAll(): Promise<Record<string, unknown>> {
     const states = await Promise.all(
       nodes.map(async (node) => [node, await kernelState(lab, node)] as const),

@@ -30,7 +30,7 @@ describe("ipip with the kernel's device", () => {
       { command: `ip link set dev ${name} addrgenmode none`, undo: null },
       { command: `ip address replace 192.0.0.8/32 scope host dev ${name}`, undo: null },
       {
-        command: `sysctl -q -w net.ipv4.conf.${name}.rp_filter=2 net.ipv4.conf.${name}.send_redirects=0`,
+        command: `sysctl -q -w net.ipv4.conf.${name}.rp_filter=2 net.ipv4.conf.${name}.send_redirects=0 net.ipv4.conf.${name}.accept_local=1`,
         undo: null,
       },
       { command: `ip link set dev ${name} up`, undo: null },
