@@ -3,7 +3,7 @@
 
 # Not here: qemu-system-x86 (qemu.sh) and nodejs/npm (node.sh), which have conditions of their own.
 readonly system_packages=(
-  iproute2 nftables conntrack tcpdump iputils-ping ethtool procps util-linux openssl ca-certificates
+  iproute2 nftables conntrack tcpdump iputils-ping ethtool procps util-linux openssl ca-certificates curl
   kmod systemd busybox-static cpio gzip xz-utils zstd
   clang libbpf-dev linux-libc-dev gcc libc6-dev
   libfaketime
