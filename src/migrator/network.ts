@@ -217,6 +217,7 @@ function addOutgoing(
     state.filter.guestFrames.push({ bridge, mac });
     state.filter.sizeLimits.push({ ...sizeLimit("from", address, tunnel), adviseOnly: true });
   }
+  if (outgoing.retired === true) return;
   state.routes.push(
     outgoing.switched ? redirectRoute(address, tunnel) : deliveryRoute(address, bridge, tunnel.mtu),
   );

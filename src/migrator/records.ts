@@ -58,6 +58,8 @@ export const guestRecordSchema = z.strictObject({
       tunnel: tunnelSpecSchema,
       /** The route change was made: packets go to the destination only. */
       switched: z.boolean(),
+      /** The guest runs at its home, and packets from here go there as everybody else's do. */
+      retired: z.boolean().optional(),
     })
     .nullable(),
   /** The unfinished migration that this host takes part in. */

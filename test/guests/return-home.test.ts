@@ -91,12 +91,14 @@ describe("a guest that comes home", () => {
   });
 
   test.each([
-    { from: "host-a", to: "host-b" },
-    { from: "host-b", to: "host-a" },
+    { from: "host-a", to: "host-b", prober: "host-b" },
+    { from: "host-b", to: "host-a", prober: "host-a" },
+    { from: "host-a", to: "host-b", prober: "host-a" },
+    { from: "host-b", to: "host-a", prober: "host-b" },
   ])(
-    "nothing is lost of what $to itself sends to a guest that comes to it",
-    async ({ from, to }) => {
-      const { report } = await move(lab, from, to, ["--probe", `packet@${to}`]);
+    "nothing is lost of what $prober itself sends to a guest that goes from $from to $to",
+    async ({ from, to, prober }) => {
+      const { report } = await move(lab, from, to, ["--probe", `packet@${prober}`]);
       expect(report?.probes.packet).toMatchObject({ lost: 0 });
     },
   );
