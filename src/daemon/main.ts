@@ -77,7 +77,8 @@ export async function startDaemon(
   const metrics = new DaemonMetrics({ host: hostName, version, peers: config.peers.keys() });
   const { cert, ca } = await readTlsFiles(config.peerApi);
   metrics.certificates.know({ peer: cert, authority: ca });
-  const isGuestStanding = () => composed?.underWay().isGuestStanding ?? false;
+  // Also one that is about to arrive, or has just.
+  const isGuestStanding = () => metrics.isGuestStanding();
   const api = { hostName, services, logger, metrics, isGuestStanding };
   const { socketGroup } = config.api;
   stack.use(await startLocalApi({ ...api, socketPath: path, socketGroup }));
