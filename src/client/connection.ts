@@ -101,8 +101,13 @@ export class Connection {
     });
     request.on("timeout", () => request.destroy(timedOut(this.name)));
     request.end(body);
+    // Node ends an answer that changes the protocol (101) without a word.
+    const unanswered = new AbortController();
+    request.once("close", () => unanswered.abort());
     try {
-      const [response] = (await once(request, "response")) as [IncomingMessage];
+      const [response] = (await once(request, "response", {
+        signal: unanswered.signal,
+      })) as [IncomingMessage];
       // What goes wrong later is seen by the reader of the body.
       request.on("error", () => {});
       return response;

@@ -38,6 +38,7 @@ export async function exchange(call: Exchange): Promise<{ status: number; json: 
 
 function post(call: Exchange, signal: AbortSignal): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
+    let hasAnswered = false;
     const request = httpsRequest(
       {
         agent: call.agent,
@@ -52,6 +53,7 @@ function post(call: Exchange, signal: AbortSignal): Promise<{ status: number; te
         signal,
       },
       (response) => {
+        hasAnswered = true;
         const chunks: Buffer[] = [];
         let size = 0;
         response.on("data", (chunk: Buffer) => {
@@ -71,6 +73,10 @@ function post(call: Exchange, signal: AbortSignal): Promise<{ status: number; te
         );
       },
     );
+    // Node ends an answer that changes the protocol (101) without a word.
+    request.on("close", () => {
+      if (!hasAnswered) reject(new Error("the connection ended without an answer"));
+    });
     request.on("error", (error: NodeJS.ErrnoException) => {
       const cut = !request.reusedSocket && (error.code === "ECONNRESET" || error.code === "EPIPE");
       reject(cut ? new Error(cutAfterHandshake, { cause: error }) : error);

@@ -148,10 +148,14 @@ function exchange(
     request.once("socket", (socket) =>
       socket.once(isSecure ? "secureConnect" : "connect", () => connecting.cancel()),
     );
+    // Also of an answer that changes the protocol (101), which Node ends without a word.
+    const unanswered = () => fail(new Error("the connection ended without an answer"));
     request.once("close", () => connecting.cancel());
+    request.once("close", unanswered);
     request.on("error", fail);
     request.once("response", (response) => {
       // From here on the answer's own end tells: an answer that has begun is one.
+      request.off("close", unanswered);
       request.off("error", fail).on("error", () => {});
       readAnswer(response).then((answer) => {
         request.destroy();

@@ -37,6 +37,25 @@ describe("sender", () => {
     });
   });
 
+  it("takes an answer that changes the protocol for none, and its turn is over", async () => {
+    const server = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", () =>
+        socket.write(
+          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
+        ),
+      );
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    stack.defer(() => void server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const one = new HookSender({ policy, concurrency: 1 });
+    for (const _ of [1, 2]) {
+      await expect(one.send(request(url))).rejects.toThrow(failure("SOJ_HOOK_UNREACHABLE"));
+    }
+  });
+
   it("reads no more than 4 KiB of an answer, however long it is", async () => {
     let written = 0;
     const receiver = stack.use(
