@@ -1,4 +1,5 @@
 import { asSojournError, type SojournError } from "../platform/errors.ts";
+import { harmlessText } from "./render/terminal.ts";
 
 /** Where a command's words go: sentences for people, or one JSON value a line. */
 export interface Output {
@@ -17,13 +18,13 @@ export function createOutput(json: boolean): Output {
   return {
     json,
     line: (text) => {
-      if (!json) write(text);
+      if (!json) write(harmlessText(text));
     },
     record: (value) => {
       if (json) write(JSON.stringify(value));
     },
     result: (value, text) => {
-      write(json ? JSON.stringify(value) : text());
+      write(json ? JSON.stringify(value) : harmlessText(text()));
     },
   };
 }
@@ -33,7 +34,7 @@ export function printError(thrown: unknown, json: boolean): void {
   const error = asSojournError(thrown);
   process.exitCode = error.exitCode;
   if (json) process.stdout.write(`${JSON.stringify(error.toRecord())}\n`);
-  else process.stderr.write(`${describeError(error)}\n`);
+  else process.stderr.write(`${harmlessText(describeError(error))}\n`);
 }
 
 /** True when `--json` stands before any `--`. */

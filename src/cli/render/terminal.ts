@@ -19,3 +19,8 @@ export function terminalForm(
 export function plainText(text: string, { unicode }: TerminalForm): string {
   return unicode ? text : text.replaceAll("→", "->").replaceAll("≤", "<=");
 }
+
+/** The text without what a terminal would obey or show in another order: it may hold words of other hosts. */
+export function harmlessText(text: string): string {
+  return text.replaceAll(/(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}]/gu, "?");
+}

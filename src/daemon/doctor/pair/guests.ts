@@ -63,7 +63,9 @@ export async function checkGuestsThere(
     };
     try {
       const room = await peer.call("doctor-guest", { definition: guest });
-      checks.push(judgeRoom(topic, peer.peer, guest, room));
+      const files = new Set(filesOf(guest));
+      const missing = room.missing_files.filter((path) => files.has(path));
+      checks.push(judgeRoom(topic, peer.peer, guest, { ...room, missing_files: missing }));
     } catch (thrown) {
       const { code, message, hint } = asSojournError(thrown);
       const isOld = code === "SOJ_UNKNOWN_PROCEDURE";

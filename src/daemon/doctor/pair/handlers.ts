@@ -42,8 +42,10 @@ export function doctorHandlers(
   };
   return {
     "doctor-host": async () => {
-      refuseWhileStanding();
-      const checks = await examination.run(() => examineMachine(config, process.pid));
+      const checks = await examination.run(() => {
+        refuseWhileStanding();
+        return examineMachine(config, process.pid);
+      });
       return { release: releaseVersion(), checks: checks.slice(0, 500).map(shortened) };
     },
     "doctor-call-back": async (_request, { peer: caller }) => {
@@ -70,8 +72,10 @@ export function doctorHandlers(
       return { reached: reason === null, reason };
     },
     "doctor-guest": async ({ definition }) => {
-      refuseWhileStanding();
-      return roomFor(definition);
+      return examination.run(() => {
+        refuseWhileStanding();
+        return roomFor(definition);
+      });
     },
     "doctor-path-open": async (request) => ends.open(spec(request)),
     "doctor-path-send": async ({ bytes, ...end }) => {

@@ -24,12 +24,17 @@ export interface PathCounts {
 
 /**
  * A table that counts, and ends, packets with the nonce that come out of the tunnel, before anything else sees them.
+ * @param counting with `isForProbesAlone` nothing else comes out of it either: no guest's filter stands behind it.
  * nft(8): raw payload expression.
  */
 export function countingTable(
   table: string,
   device: string,
-  { nonce, localAddress }: { nonce: string; localAddress: string },
+  {
+    nonce,
+    localAddress,
+    isForProbesAlone = false,
+  }: { nonce: string; localAddress: string; isForProbesAlone?: boolean },
 ): string {
   const isOurs = `iifname "${device}" ip daddr ${localAddress} ip protocol 1 @th,${nonceOffsetBits},128 0x${nonce}`;
   return [
@@ -41,6 +46,7 @@ export function countingTable(
     `${isOurs} counter comment "all"`,
     `${isOurs} ip length > ${smallBytes} counter comment "full"`,
     `${isOurs} drop`,
+    ...(isForProbesAlone ? [`iifname "${device}" drop`] : []),
     "}",
     "}",
   ].join("\n");

@@ -29,6 +29,8 @@ interface OpenEnd extends AsyncDisposable {
 /** Longest time that an end stays open: nobody changes this host's network meanwhile. */
 const longestMs = 12_000;
 const pingsPerProbe = 4;
+/** Programs that send probes at the same time: small and full-size ones. */
+const mostSending = 2;
 
 export interface PathEndContext {
   tunnels: Tunnels;
@@ -43,6 +45,8 @@ export interface PathEndContext {
 export class PathEnds implements AsyncDisposable {
   readonly #context: PathEndContext;
   #current: { key: string; end: OpenEnd } | null = null;
+  #isOpening = false;
+  #sending = 0;
 
   constructor(context: PathEndContext) {
     this.#context = context;
@@ -53,20 +57,34 @@ export class PathEnds implements AsyncDisposable {
    *   kernel cannot make such a tunnel.
    */
   async open(spec: PathEndSpec): Promise<{ mtu: number; datapath: "kernel" | "bpf" }> {
-    if (this.#current !== null) throw busy("another check of a tunnel is under way");
+    if (this.#current !== null || this.#isOpening) {
+      throw busy("another check of a tunnel is under way");
+    }
     this.#refuseWhileMoving();
+    // None waits behind another one for the network: a guest's turn would come after all of them.
+    this.#isOpening = true;
+    try {
+      return await this.#open(spec);
+    } finally {
+      this.#isOpening = false;
+    }
+  }
+
+  async #open(spec: PathEndSpec): Promise<{ mtu: number; datapath: "kernel" | "bpf" }> {
     await using made = new AsyncDisposableStack();
     made.use(await this.#context.network.hold());
     // A guest that has begun to move while this waited for its turn goes first.
     this.#refuseWhileMoving();
     const { tunnels } = this.#context;
-    const before = await tunnels.list();
-    const tunnel = await tunnels.ensure(spec);
-    // A tunnel that guests use stays.
-    if (!before.includes(tunnel.interfaceName)) made.defer(() => tunnels.remove(spec));
-    const table = tableName(tunnel.interfaceName);
+    const { interfaceName } = await tunnels.describe(spec);
+    // A tunnel that guests use stays, and so does what it carries.
+    const isOfGuests = (await tunnels.list()).includes(interfaceName);
+    const table = tableName(interfaceName);
+    const counting = { ...spec, isForProbesAlone: !isOfGuests };
     made.defer(async () => void (await runCommand("nft", [deletingTable(table)])));
-    await runCommand("nft", [countingTable(table, tunnel.interfaceName, spec)]);
+    await runCommand("nft", [countingTable(table, interfaceName, counting)]);
+    if (!isOfGuests) made.defer(() => tunnels.remove(spec));
+    const tunnel = await tunnels.ensure(spec);
     const timer = startTimer(() => void this.close(spec).catch(() => {}), longestMs, false);
     made.defer(async () => timer.cancel());
     const owned = made.move();
@@ -78,12 +96,18 @@ export class PathEnds implements AsyncDisposable {
   /** Sends probes of `bytes` (of the inner packet) into the tunnel; nobody answers them. */
   async send(spec: PathEndSpec, bytes: number): Promise<void> {
     const { tunnel } = this.#of(spec);
+    if (this.#sending >= mostSending) throw busy("probes are being sent");
     const args = [
       ...["-n", "-q", "-I", tunnel.interfaceName, "-M", "do", "-s", String(bytes - 28)],
       ...["-p", spec.nonce, "-c", String(pingsPerProbe), "-i", "0.05", "-W", "0.2"],
       spec.remoteAddress,
     ];
-    await runCommand(findTool("ping"), args, { acceptExitCodes: [1, 2], timeoutMs: 5_000 });
+    this.#sending += 1;
+    try {
+      await runCommand(findTool("ping"), args, { acceptExitCodes: [1, 2], timeoutMs: 5_000 });
+    } finally {
+      this.#sending -= 1;
+    }
   }
 
   /** What has arrived here with the nonce since the end was opened. */

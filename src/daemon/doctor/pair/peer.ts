@@ -7,7 +7,7 @@ import { releaseVersion } from "../../../platform/release.ts";
 import type { DaemonConfig } from "../../config.ts";
 import { type baseProcedures, protocolVersion } from "../../procedures.ts";
 import type { DoctorCheck } from "../../services.ts";
-import { attempt, fail, ok, onHost, skipped, type Topic, warn } from "../check.ts";
+import { attempt, fail, ok, skipped, type Topic, warn } from "../check.ts";
 import { inPrefix } from "../firewall/packet.ts";
 import { judgeHypervisors } from "./hypervisors.ts";
 import type { doctorProcedures } from "./procedures.ts";
@@ -171,6 +171,11 @@ async function pings(from: string, to: string, bytes: number): Promise<boolean> 
   return exitCode === 0;
 }
 
+/** What a host says is about itself, and nothing of it is for `--fix` here. */
+function saidBy(host: string, check: DoctorCheck): DoctorCheck {
+  return { ...check, host, fixable: false };
+}
+
 /** The checks that the peer makes of itself: what is not in order, and one that says which release it is. */
 export async function checkThere(peer: PairPeer): Promise<DoctorCheck[]> {
   const topic: Topic = {
@@ -185,7 +190,7 @@ export async function checkThere(peer: PairPeer): Promise<DoctorCheck[]> {
       : warn(topic, `${release} there, ${releaseVersion()} here`, {
           hint: "upgrade the older one",
         });
-    return [version, ...onHost(peer.peer, checks)];
+    return [version, ...checks.map((check) => saidBy(peer.peer, check))];
   } catch (thrown) {
     const { message, hint } = asSojournError(thrown);
     return [skipped(topic, message, hint)];
