@@ -39,8 +39,7 @@ export class BenchmarkStore {
 
   /** Newest first; what cannot be read is left out. */
   readAll(): StoredBenchmark[] {
-    if (!existsSync(this.#folder)) return [];
-    const ids = readdirSync(this.#folder).filter((name) => namePattern.test(name));
+    const ids = this.#names().filter((name) => namePattern.test(name));
     const stored = ids.flatMap((id) => this.#read(id) ?? []);
     return stored.sort((left, right) => right.status.started_ms - left.status.started_ms);
   }
@@ -62,6 +61,16 @@ export class BenchmarkStore {
       );
     }
     return kept;
+  }
+
+  /** Earlier benchmarks are no reason for the daemon not to start. */
+  #names(): string[] {
+    try {
+      return existsSync(this.#folder) ? readdirSync(this.#folder) : [];
+    } catch (error) {
+      this.#logger.warn({ folder: this.#folder, err: error }, "earlier benchmarks are not known");
+      return [];
+    }
   }
 
   #read(id: string): StoredBenchmark | null {

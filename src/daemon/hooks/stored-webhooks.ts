@@ -13,31 +13,45 @@ export type StoredWebhook = z.output<typeof storedWebhook>;
 
 /**
  * The webhooks that were subscribed to over the API, with their secrets, in a file that is replaced durably. One that
- * cannot be understood is kept beside, with an alarm.
+ * cannot be understood is kept beside, with an alarm; one that cannot be read, or put aside, is tried again at each
+ * change, since a daemon for which a guest may wait starts without webhooks rather than not at all.
  */
 export class StoredWebhooks {
   readonly #path: string;
   readonly #storage: Storage;
-  #webhooks: readonly StoredWebhook[];
+  readonly #logger: Logger;
+  /** Null while they cannot be read. */
+  #webhooks: readonly StoredWebhook[] | null = null;
 
   constructor(path: string, storage: Storage, logger: Logger) {
     this.#path = path;
     this.#storage = storage;
-    this.#webhooks = this.#read(logger);
+    this.#logger = logger;
+    try {
+      this.#webhooks = this.#read();
+    } catch (error) {
+      logger.error({ path, err: error }, "alarm: the webhooks subscribed to cannot be read");
+    }
   }
 
   all(): readonly StoredWebhook[] {
-    return this.#webhooks;
+    return this.#webhooks ?? [];
   }
 
   /** Adds one, or replaces that of its name. @throws the disk's error; nothing is changed then. */
   put(webhook: StoredWebhook): void {
-    this.#write([...this.#webhooks.filter(({ name }) => name !== webhook.name), webhook]);
+    this.#write([...this.#known().filter(({ name }) => name !== webhook.name), webhook]);
   }
 
   /** @throws the disk's error; nothing is changed then. */
   remove(name: string): void {
-    this.#write(this.#webhooks.filter((webhook) => webhook.name !== name));
+    this.#write(this.#known().filter((webhook) => webhook.name !== name));
+  }
+
+  /** What is on disk must not be written over unseen. */
+  #known(): readonly StoredWebhook[] {
+    this.#webhooks ??= this.#read();
+    return this.#webhooks;
   }
 
   #write(webhooks: readonly StoredWebhook[]): void {
@@ -45,7 +59,7 @@ export class StoredWebhooks {
     this.#webhooks = webhooks;
   }
 
-  #read(logger: Logger): readonly StoredWebhook[] {
+  #read(): readonly StoredWebhook[] {
     const content = this.#storage.read(this.#path);
     if (content === null) return [];
     try {
@@ -53,7 +67,7 @@ export class StoredWebhooks {
     } catch (error) {
       const aside = `${this.#path}.damaged-${Math.floor(wallClockMs())}`;
       this.#storage.replace(aside, content);
-      logger.error(
+      this.#logger.error(
         // Not its message, which may quote a secret.
         { path: this.#path, aside, reason: (error as Error).name },
         "alarm: the webhooks that were subscribed to are lost; subscribe to them again",
