@@ -1,9 +1,8 @@
-import { readFile, stat } from "node:fs/promises";
 import { preconditionError, SojournError } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/log.ts";
 import { checkProgram } from "../hooks/program.ts";
+import { readCertificates, readSecretFile } from "../hooks/secret-file.ts";
 import { HookSender } from "../hooks/send.ts";
-import { keyOfSecret } from "../hooks/signature.ts";
 import type { TargetPolicy } from "../hooks/targets.ts";
 import { askByHttp, type HttpGate } from "./ask-by-http.ts";
 import { askProgram } from "./ask-program.ts";
@@ -73,13 +72,6 @@ function askerOf(section: GateSection, sender: HookSender): ConfiguredGate["ask"
 
 async function httpGate({ url, secret_file, ca }: GateSection): Promise<HttpGate> {
   if (url === undefined || secret_file === undefined) throw new Error("neither url nor exec");
-  const key = keyOfSecret(await readSecret(secret_file));
-  return { url, key, ...(ca === undefined ? {} : { ca: await readFile(ca, "utf8") }) };
-}
-
-/** Only for its owner's eyes. */
-async function readSecret(path: string): Promise<string> {
-  const { mode } = await stat(path);
-  if ((mode & 0o077) !== 0) throw new Error(`${path} can be read by others: chmod 0600 ${path}`);
-  return await readFile(path, "utf8");
+  const key = await readSecretFile(secret_file);
+  return { url, key, ...(ca === undefined ? {} : { ca: await readCertificates(ca) }) };
 }

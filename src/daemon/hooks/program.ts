@@ -1,5 +1,5 @@
 import { constants, type Stats } from "node:fs";
-import { access, lstat } from "node:fs/promises";
+import { access, lstat, realpath } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { SojournError } from "../../platform/errors.ts";
 import { type GroupProcessResult, runInGroup } from "../../platform/group-process.ts";
@@ -42,12 +42,16 @@ export async function runHookProgram(run: ProgramRun): Promise<GroupProcessResul
 }
 
 /**
- * A program that runs as root must be root's alone, and so must its folder, in which it could be replaced. A symbolic
- * link is refused: who may change what it points to is not seen here.
+ * A program that runs as root must be root's alone, and so must its folder, in which it could be replaced, and those
+ * above it, where the folder could be. A symbolic link is refused: who may change what it points to is not seen here.
  * @throws SojournError `SOJ_HOOK_PROGRAM_REFUSED`.
  */
 export async function checkProgram(path: string): Promise<void> {
   const folder = dirname(path);
+  const ways = [folder, await realpath(folder).catch(() => folder)];
+  for (const above of new Set(ways.flatMap(foldersAbove))) {
+    checkAncestor(above, await statOf(above));
+  }
   checkOwner(folder, await statOf(folder));
   const facts = await statOf(path);
   if (!facts.isFile()) throw refused(path, "it is no regular file");
@@ -65,6 +69,18 @@ async function statOf(path: string): Promise<Stats> {
   } catch (error) {
     throw refused(path, (error as NodeJS.ErrnoException).code ?? String(error));
   }
+}
+
+function foldersAbove(folder: string): string[] {
+  const above = dirname(folder);
+  return above === folder ? [] : [...foldersAbove(above), above];
+}
+
+/** In a folder with the sticky bit nobody replaces what is root's (chmod(1)), and a link's mode says nothing. */
+function checkAncestor(path: string, facts: Stats): void {
+  const isSticky = facts.isDirectory() && (facts.mode & 0o1000) !== 0;
+  if (facts.uid === 0 && (isSticky || facts.isSymbolicLink())) return;
+  checkOwner(path, facts);
 }
 
 function checkOwner(path: string, facts: Stats): void {

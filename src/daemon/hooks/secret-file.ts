@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { preconditionError, usageError } from "../../platform/errors.ts";
 import { keyOfSecret } from "./signature.ts";
@@ -7,7 +8,7 @@ const longestFileBytes = 100_000;
 
 /**
  * The key in a secret's file.
- * @throws SojournError `SOJ_HOOK_SECRET_FILE` when it cannot be read or others than its owner may read it,
+ * @throws SojournError `SOJ_HOOK_SECRET_FILE` when it cannot be read, or others than root (or this process's user) may,
  * `SOJ_HOOK_SECRET_INVALID`.
  */
 export async function readSecretFile(path: string): Promise<Buffer> {
@@ -43,9 +44,13 @@ async function readSmallFile(path: string, isSecret: boolean): Promise<string> {
       { hint },
     );
   try {
-    await using file = await open(path, "r");
+    // A pipe would hold one of the few threads for files until somebody writes into it.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const facts = await file.stat();
     if (!facts.isFile()) throw fail("it is no file", "name a regular file");
+    if (isSecret && facts.uid !== 0 && facts.uid !== process.geteuid?.()) {
+      throw fail(`it belongs to user ${facts.uid}`, `chown root ${path}`);
+    }
     if (isSecret && (facts.mode & 0o077) !== 0) {
       throw fail("others than its owner may use it", `chmod 0600 ${path}`);
     }

@@ -1,4 +1,4 @@
-import { chmod, chown, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -36,6 +36,31 @@ describe("hook program", () => {
     await chmod(path, 0o755);
     await chmod(folder, 0o777);
     await expect(run()).rejects.toThrow(refused("may write"));
+  });
+
+  it("is refused when a folder above its own could be exchanged", async () => {
+    const below = join(folder, "hooks.d");
+    await mkdir(below, { mode: 0o755 });
+    const program = join(below, "10-announce");
+    await rename(path, program);
+    expect(await run(program)).toMatchObject({ exitCode: 0 });
+    await chmod(folder, 0o777);
+    await expect(run(program)).rejects.toThrow(refused("may write"));
+    await chmod(folder, 0o1777);
+    expect(await run(program)).toMatchObject({ exitCode: 0 });
+    await chown(folder, 65_534, 65_534);
+    await expect(run(program)).rejects.toThrow(refused("not root's"));
+    const link = `${folder}-link`;
+    await symlink(folder, link);
+    try {
+      await expect(run(join(link, "hooks.d", "10-announce"))).rejects.toThrow(
+        refused("not root's"),
+      );
+      await chown(folder, 0, 0);
+      expect(await run(join(link, "hooks.d", "10-announce"))).toMatchObject({ exitCode: 0 });
+    } finally {
+      await rm(link);
+    }
   });
 
   it("is refused when it is not root's", async () => {
