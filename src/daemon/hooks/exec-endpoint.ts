@@ -7,6 +7,7 @@ import type { HookEndpoint } from "./endpoint.ts";
 import { HookFailure } from "./failure.ts";
 import { type HookPayload, hookPayloadSchema } from "./payload.ts";
 import { runHookProgram } from "./program.ts";
+import type { QuietTimes } from "./quiet-times.ts";
 import type { SpooledMessage } from "./spool-rows.ts";
 
 /** A program that ends so is to be run again later (EX_TEMPFAIL of sysexits.h). */
@@ -18,10 +19,11 @@ const shownCharacters = 2_000;
 export interface ExecOptions {
   folder: string;
   timeoutMs: number;
+  quiet: Pick<QuietTimes, "begin">;
   logger: Logger;
 }
 
-/** Runs the programs of a folder, in the order of their names, one after the other. */
+/** Runs the programs of a folder, in the order of their names, one after the other; none begins while a guest stands. */
 export class ExecEndpoint implements HookEndpoint {
   readonly kind = "exec";
   readonly #options: ExecOptions;
@@ -51,6 +53,8 @@ export class ExecEndpoint implements HookEndpoint {
     const names = await this.programs();
     const failed: { name: string; exitCode: number | null }[] = [];
     for (const name of names) {
+      // The one before may have taken long.
+      await this.#options.quiet.begin(signal);
       const result = await this.#run(name, message, signal);
       signal.throwIfAborted();
       if (result?.exitCode !== 0) failed.push({ name, exitCode: result?.exitCode ?? null });

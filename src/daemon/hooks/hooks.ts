@@ -76,7 +76,9 @@ export class Hooks implements AsyncDisposable {
     const stored = new StoredWebhooks(join(stateFolder, "webhooks.json"), diskStorage, logger);
     this.#webhooks = new Webhooks({ configured: options.webhooks, stored, policy, sender });
     const timeoutMs = config.exec_timeout_s * 1000;
-    this.#exec = new ExecEndpoint({ folder: config.exec_folder, timeoutMs, logger });
+    this.#exec = new ExecEndpoint({
+      ...{ folder: config.exec_folder, timeoutMs, quiet: this.#quiet, logger },
+    });
     this.#inbox = new Inbox({
       ...{ hostName: options.hostName, spool: this.#spool, quiet: this.#quiet, logger },
       ...{ guestFacts: options.guestFacts, guestsHere: options.guestsHere },
@@ -89,6 +91,7 @@ export class Hooks implements AsyncDisposable {
       ...{ hostName: options.hostName, webhooks: this.#webhooks, spool: this.#spool },
       deliverer: this.#deliverer,
       subscribe: (subscription) => this.#begin(subscription),
+      isGuestStanding,
       figures: (name) => this.#figuresOf(name, "webhook"),
     });
     this.#listening.use(options.feed.subscribe((event) => this.#inbox.note(event)));

@@ -134,8 +134,10 @@ export class Lane {
     { endpoint, limit }: Pick<LaneOptions, "endpoint" | "limit">,
     signal: AbortSignal,
   ): Promise<number | null | Error> {
-    const { counters, subscription, logger } = this.#options;
+    const { counters, subscription, logger, quiet } = this.#options;
     using _turn = await limit.turn(signal, () => signal.reason as Error);
+    // The turn may have come late.
+    await quiet.begin(signal);
     const counts = counters.of(subscription);
     counts.attempted += 1;
     try {

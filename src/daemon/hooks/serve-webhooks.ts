@@ -1,5 +1,6 @@
 import { wallClockMs } from "../../platform/clock.ts";
 import { usageError } from "../../platform/errors.ts";
+import { untilCalm } from "../inventory/calm-reader.ts";
 import { execSubscription } from "./config.ts";
 import type { Deliverer } from "./deliverer.ts";
 import { listDeliveries, replayDelivery } from "./delivery-log.ts";
@@ -21,11 +22,14 @@ export interface ServedHooks {
   /** Begins to tell a new one. */
   subscribe: (webhook: ActiveWebhook) => void;
   figures: (name: string) => HookFigures;
+  /** Meanwhile nothing is written or sent for anybody: a request waits. */
+  isGuestStanding: () => boolean;
 }
 
-/** What the API serves of webhooks. */
+/** What the API serves of webhooks. What writes or sends may throw `SOJ_SWITCHOVER`, as `untilCalm`. */
 export function webhookServices(hooks: ServedHooks): WebhookServices {
   const { webhooks, spool, deliverer } = hooks;
+  const calm = () => untilCalm(hooks.isGuestStanding);
   const view = (webhook: ActiveWebhook) => webhookView(webhook, hooks.figures(webhook.name));
   const checkKnown = (name: string) => {
     if (name !== execSubscription) webhooks.get(name);
@@ -34,23 +38,27 @@ export function webhookServices(hooks: ServedHooks): WebhookServices {
     listWebhooks: async () => webhooks.all().map(view),
     getWebhook: async (name) => view(webhooks.get(name)),
     async addWebhook(wish) {
+      await calm();
       const { webhook, secret } = webhooks.add(wish);
       hooks.subscribe(webhook);
       return { ...view(webhook), secret };
     },
     async replaceWebhook(name, wish) {
+      await calm();
       const webhook = webhooks.replace(name, wish);
       await deliverer.end(name);
       hooks.subscribe(webhook);
       return view(webhook);
     },
     async removeWebhook(name) {
+      await calm();
       webhooks.remove(name);
       await deliverer.end(name);
       spool.remove(name);
       deliverer.counters.forget(name);
     },
     async testWebhook(name) {
+      await calm();
       const { endpoint } = webhooks.get(name);
       const { id, body } = testBody(hooks.hostName, wallClockMs());
       const { status, durationMs } = await endpoint.send(id, body);
@@ -69,6 +77,7 @@ export function webhookServices(hooks: ServedHooks): WebhookServices {
       return { deliveries: page.map(deliveryView), next: last ? String(last.number) : null };
     },
     async replayDelivery(name, id) {
+      await calm();
       checkKnown(name);
       const replayed = replayDelivery(spool, name, id);
       deliverer.hurry(name);

@@ -40,6 +40,20 @@ describe("programs of the hooks folder", () => {
     await until(async () => (await deliveries())[0]?.state === "delivered");
   });
 
+  it("do not begin while a guest stands, not even behind one that has begun", async () => {
+    await program("10-slow", `echo one >>${out()}; /usr/bin/sleep 0.3; echo two >>${out()}`);
+    await program("20-next", `echo three >>${out()}`);
+    host.begin();
+    host.report("completed");
+    await until(async () => (await lines()).length === 1);
+    host.isGuestStanding = true;
+    await until(async () => (await lines()).length === 2);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await lines()).toEqual(["one", "two"]);
+    host.isGuestStanding = false;
+    await until(async () => (await lines()).length === 3);
+  });
+
   it("run one at a time for each guest, and those of different guests side by side", async () => {
     await program(
       "10-slow",
