@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { monotonicMs } from "../../platform/clock.ts";
+import { clientNetwork } from "./client-network.ts";
 import { RateMeter } from "./rate-meter.ts";
 
 export interface ConnectionLimits {
@@ -20,6 +21,7 @@ const graceMs = 500;
 
 interface Connection {
   socket: Socket;
+  /** As `clientNetwork`. */
   address: string;
   sinceMs: number;
 }
@@ -58,9 +60,10 @@ export class Admission {
 
   /** Whether the connection may go on; one that may not is closed. */
   admit(socket: Socket): boolean {
-    const address = socket.remoteAddress;
+    const { remoteAddress } = socket;
     // It is gone already.
-    if (address === undefined) return refuse(socket);
+    if (remoteAddress === undefined) return refuse(socket);
+    const address = clientNetwork(remoteAddress);
     const reason = this.#objection(address);
     if (reason !== null) {
       this.#onRefused(reason);
@@ -73,8 +76,8 @@ export class Admission {
   /** Somebody known uses this connection. */
   identified(end: ConnectionEnd): void {
     this.#unidentified.delete(keyOf(end));
-    const address = end.remoteAddress;
-    if (address === undefined) return;
+    if (end.remoteAddress === undefined) return;
+    const address = clientNetwork(end.remoteAddress);
     this.#trusted.delete(address);
     this.#trusted.add(address);
     const [oldest] = this.#trusted;

@@ -5,6 +5,7 @@ import type { Api } from "../api/api.ts";
 import { maxBodyBytes } from "../api/limits.ts";
 import type { Admission } from "./admission.ts";
 import type { Authenticator } from "./authenticator.ts";
+import { clientNetwork } from "./client-network.ts";
 import type { ApiLimits } from "./config.ts";
 import type { Followers } from "./followers.ts";
 import type { Refusals } from "./refusals.ts";
@@ -33,7 +34,7 @@ export async function guardRequests(app: Api, options: GuardOptions): Promise<vo
   const ofAddress = app.createRateLimit({
     max: limits.requestsPerSecondPerAddress,
     timeWindow: 1000,
-    keyGenerator: (request) => request.ip,
+    keyGenerator: (request) => clientNetwork(request.ip),
   });
   const ofCaller = app.createRateLimit({
     max: limits.requestsPerSecond,

@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Admission } from "../../../src/daemon/access/admission.ts";
+import { clientNetwork } from "../../../src/daemon/access/client-network.ts";
 import { RateMeter } from "../../../src/daemon/access/rate-meter.ts";
 import { replaceClock } from "../../../src/platform/clock.ts";
 
@@ -70,6 +71,28 @@ describe("Admission", () => {
     expect(admission.count).toBe(3);
     admission.closeAll();
     expect(admission.count).toBe(0);
+  });
+
+  it("takes all addresses of an IPv6 network of 64 bits for one", () => {
+    const { admit, connect } = admissionOf(100, 2);
+    admit("2001:db8:1:2::1");
+    admit("2001:db8:1:2:ffff:1:2:3");
+    expect(connect("2001:0db8:0001:0002::2").isAdmitted).toBe(false);
+    admit("2001:db8:1:3::1");
+  });
+
+  it.each([
+    ["192.0.2.1", "192.0.2.1"],
+    ["::ffff:192.0.2.1", "192.0.2.1"],
+    ["::1", "0:0:0:0::/64"],
+    ["2001:db8::1:2:3:4:5", "2001:db8:0:1::/64"],
+    ["fe80::1%eth0", "fe80:0:0:0::/64%eth0"],
+    ["64:ff9b::192.0.2.1", "64:ff9b:0:0::/64"],
+    ["1:2:3:4:5:6:7:8", "1:2:3:4::/64"],
+    ["1:2:3:4:5:6:7::", "1:2:3:4::/64"],
+    ["1::", "1:0:0:0::/64"],
+  ])("counts %s as %s", (address, network) => {
+    expect(clientNetwork(address)).toBe(network);
   });
 
   it("lets the oldest of those who stay silent go, for somebody new", () => {
