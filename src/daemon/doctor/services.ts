@@ -4,6 +4,7 @@ import type { Logger } from "../../platform/log.ts";
 import type { PeerCaller, ProcedureHandlers } from "../../platform/procedures.ts";
 import { type TunnelKind, type Tunnels, tunnelKinds } from "../../tunnels/tunnel.ts";
 import type { DaemonConfig } from "../config.ts";
+import { CalmReader } from "../inventory/calm-reader.ts";
 import { type baseProcedures, protocolVersion } from "../procedures.ts";
 import type { DaemonServices, DoctorCheck } from "../services.ts";
 import { attempt, ok, onHost, skipped, type Topic, warn } from "./check.ts";
@@ -23,18 +24,33 @@ export interface DoctorOptions {
   logger: Logger;
 }
 
+const networkTopic: Topic = {
+  id: "network-state",
+  why: "Guests are reached through these routes, rules and filters; the daemon repairs what it may.",
+};
+
+/** Those who ask again sooner get the same answer (ms). */
+const goodForMs = 500;
+
 /** The daemon's part of `doctor`: its checks, and what it does for other hosts' ones. */
 export class Doctor implements AsyncDisposable {
   readonly #options: DoctorOptions;
   readonly #ends: PathEnds;
+  /** It takes its turn at the network, which guests that move need: however many ask, one waits there. */
+  readonly #network: CalmReader<DoctorCheck[]>;
 
   constructor(options: DoctorOptions) {
     this.#options = options;
     this.#ends = new PathEnds(options);
+    const { isGuestStanding } = options;
+    this.#network = new CalmReader(() => this.#checkNetwork(), { goodForMs, isGuestStanding });
   }
 
   readonly services: Pick<DaemonServices, "doctor" | "examinePeer"> = {
-    doctor: async () => onHost(this.#options.config.host.name, await this.#checkNetwork()),
+    doctor: async () => {
+      const checks = await attempt(networkTopic, () => this.#network.get(), "skipped");
+      return onHost(this.#options.config.host.name, checks);
+    },
     examinePeer: async (peer) =>
       onHost(this.#options.config.host.name, await this.#examinePeer(peer)),
   };
@@ -58,10 +74,7 @@ export class Doctor implements AsyncDisposable {
   /** Whether the kernel is as the guests' records ask. */
   async #checkNetwork(): Promise<DoctorCheck[]> {
     const { network, records } = this.#options;
-    const topic: Topic = {
-      id: "network-state",
-      why: "Guests are reached through these routes, rules and filters; the daemon repairs what it may.",
-    };
+    const topic = networkTopic;
     const isMoving = records.all().some(({ migration }) => migration !== null);
     if (isMoving) return [skipped(topic, "a guest is moving")];
     return attempt(topic, async () => {

@@ -1,0 +1,41 @@
+import { expect, it } from "vitest";
+import { Doctor, type DoctorOptions } from "../../../../src/daemon/doctor/services.ts";
+import { createLogger } from "../../../../src/platform/log.ts";
+
+function doctorOf(change: Partial<DoctorOptions> = {}) {
+  const looks: PromiseWithResolvers<string[]>[] = [];
+  const network = {
+    differences: () => {
+      const look = Promise.withResolvers<string[]>();
+      looks.push(look);
+      return look.promise;
+    },
+  };
+  const { services } = new Doctor({
+    ...{ config: { host: { name: "host-a" } }, network, records: { all: () => [] } },
+    ...{ isGuestStanding: () => false, logger: createLogger("silent"), ...change },
+  } as unknown as DoctorOptions);
+  return { services, looks };
+}
+
+it("however many ask the daemon's doctor, the network is looked at once", async () => {
+  const { services, looks } = doctorOf();
+  const asked = Array.from({ length: 200 }, () => services.doctor());
+  await expect.poll(() => looks.length).toBe(1);
+  looks[0]?.resolve([]);
+  const answers = await Promise.all(asked);
+  expect(answers.every(([check]) => check?.result === "ok" && check.host === "host-a")).toBe(true);
+  expect(looks).toHaveLength(1);
+});
+
+it("while a guest stands the daemon's doctor looks at nothing", async () => {
+  let isGuestStanding = true;
+  const { services, looks } = doctorOf({ isGuestStanding: () => isGuestStanding });
+  const asked = services.doctor();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(looks).toHaveLength(0);
+  isGuestStanding = false;
+  await expect.poll(() => looks.length).toBe(1);
+  looks[0]?.resolve(["ip route replace 10.1.0.10/32 dev sji"]);
+  expect(await asked).toMatchObject([{ id: "network-state", result: "warn" }]);
+});
