@@ -3,8 +3,7 @@ import { SojournError } from "../platform/errors.ts";
 import { createLogger, type Logger } from "../platform/log.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { releaseVersion } from "../platform/release.ts";
-import { reloadOnHangup, startConfiguredTcpApi } from "./access/daemon-api.ts";
-import type { TcpApi } from "./access/tcp-api.ts";
+import { ConfiguredTcpApi, reloadOnHangup } from "./access/daemon-api.ts";
 import { type ComposedDaemon, composeDaemon, procedures } from "./compose.ts";
 import { type DaemonConfig, loadConfig, socketPath } from "./config.ts";
 import { startLocalApi } from "./local-api.ts";
@@ -51,7 +50,7 @@ export async function startDaemon(
   config: DaemonConfig,
   logger: Logger,
   stack: AsyncDisposableStack,
-): Promise<{ daemon: ComposedDaemon; tcpApi: TcpApi | null }> {
+): Promise<{ daemon: ComposedDaemon; tcpApi: ConfiguredTcpApi }> {
   await mkdir(config.paths.state, { recursive: true, mode: 0o700 });
   await mkdir(config.paths.run, { recursive: true, mode: 0o750 });
   stack.use(await lockFile(`${config.paths.state}/daemon.lock`));
@@ -82,10 +81,10 @@ export async function startDaemon(
   const api = { hostName, services, logger, metrics, isGuestStanding };
   const { socketGroup } = config.api;
   stack.use(await startLocalApi({ ...api, socketPath: path, socketGroup }));
-  const tcpApi = await startConfiguredTcpApi({ ...api, config: config.api });
-  if (tcpApi !== null) metrics.api.know(stack.use(tcpApi));
+  const tcpApi = stack.use(await ConfiguredTcpApi.start({ ...api, config: config.api }));
+  metrics.api.know(tcpApi);
   composed = stack.use(await composeDaemon({ config, logger, peers, metrics }));
-  const ports = { peerPort: peerServer.port, apiPort: tcpApi?.port ?? null };
+  const ports = { peerPort: peerServer.port, apiPort: tcpApi.port };
   logger.info({ socket: path, ...ports, pid: process.pid }, "ready");
   return { daemon: composed, tcpApi };
 }
