@@ -7,6 +7,7 @@ import type { Admission } from "./admission.ts";
 import type { Authenticator } from "./authenticator.ts";
 import { clientNetwork } from "./client-network.ts";
 import type { ApiLimits } from "./config.ts";
+import { isOfAnotherSite } from "./cross-site.ts";
 import type { Followers } from "./followers.ts";
 import type { Refusals } from "./refusals.ts";
 
@@ -51,6 +52,7 @@ export async function guardRequests(app: Api, options: GuardOptions): Promise<vo
     await limit(ofAddress, request, reply);
     if (request.url.length > maxUrlBytes) throw urlTooLong();
     if (!hasOneHost(request)) throw usageError("a request names its host, and one only");
+    if (isOfAnotherSite(request)) throw usageError("pages of other sites may not ask for this");
     request.caller = authenticator.identify(request.raw);
     admission.identified(request.raw.socket);
     await limit(ofCaller, request, reply);
