@@ -24,12 +24,12 @@ const server = createServer(async (request, response) => {
     return response.writeHead(401).end();
   }
   try {
-    const { alerts } = JSON.parse(await bodyOf(request));
-    const begun = await Promise.all(alerts.filter(isCallToLeave).map(evacuate));
-    response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify(begun.flat()));
-  } catch (error) {
+    const { alerts = [] } = JSON.parse(await bodyOf(request));
+    const moves = (await Promise.all(alerts.filter(isCallToLeave).map(evacuate))).flat();
+    for (const { told } of moves) console.log(told);
     // Alertmanager tries again after a 5xx, and after nothing else.
+    response.writeHead(moves.some(({ isDue }) => isDue) ? 503 : 200).end();
+  } catch (error) {
     console.log(`not done: ${error.message}`);
     response.writeHead(error instanceof SyntaxError ? 400 : 503).end();
   }
@@ -48,20 +48,19 @@ async function evacuate({ labels: { instance: here }, fingerprint, startsAt }) {
   const tls = { ca: readFileSync(config.ca_file) };
   const client = createClient({ url, tls, token: () => textOf(config.token_file) });
   const guests = (await client.listGuests()).filter(({ host }) => host === here);
-  const moves = guests.map(async ({ name, home }, index) => {
-    const destination = home === here ? to[index % to.length] : home;
+  const moves = guests.map(async ({ name, home }) => {
+    // By its name, so that a repetition asks for the same.
+    const destination = home === here ? to[digest(name)[0] % to.length] : home;
     const idempotencyKey = digest(`${fingerprint} ${startsAt} ${name}`).toString("hex");
     return client
       .startMigration({ guest: name, to: destination }, { idempotencyKey })
-      .then(({ id }) => `${name} to ${destination}: ${id}`)
-      .catch((error) => {
-        if (error.retryable) throw error;
-        return `${name} to ${destination}: ${error.code}`;
-      });
+      .then(({ id }) => ({ told: `${name} to ${destination}: ${id}`, isDue: false }))
+      .catch((error) => ({
+        told: `${name} to ${destination}: ${error.code}`,
+        isDue: error.retryable === true,
+      }));
   });
-  const lines = await Promise.all(moves);
-  for (const line of lines) console.log(line);
-  return lines;
+  return Promise.all(moves);
 }
 
 async function bodyOf(request) {

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { downLab } from "../../src/lab/index.ts";
+import { downLab, labNodePrefix } from "../../src/lab/index.ts";
 import { blocksOf, type DocBlock, docPages, root } from "../support/doc-blocks.ts";
+import { exampleCommand, RunningExample } from "../support/example.ts";
 
 const lab = `docs${process.pid}`;
 
@@ -17,8 +18,8 @@ const isFirst = ({ page, run }: DocBlock) =>
 const inOrder = [
   ...blocks.filter(isFirst),
   ...blocks.filter((block) => !isFirst(block) && block.run !== "end"),
-  ...blocks.filter(({ run }) => run === "end"),
 ];
+const last = blocks.filter(({ run }) => run === "end");
 
 let folder: string;
 
@@ -32,21 +33,39 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-test.each(inOrder)("$page, line $line, runs as it is written ($run)", async ({ run, text }) => {
-  if (run !== "lab" && run !== "here" && run !== "end") await bringHome();
-  const script = `set -eu\n${text}`;
+test.each(inOrder)("$page, line $line, runs as it is written ($run)", runBlock);
+
+test("the controller of the examples empties host-a when it is told to end", async () => {
+  await bringHome();
+  const command = [
+    ...labNodePrefix(lab, "host-a"),
+    ...exampleCommand("empty-host.mjs", ["host-b"]),
+  ];
+  await using controller = new RunningExample(command as [string, ...string[]]);
+  await controller.line(/^ready$/);
+  controller.signal("SIGTERM");
+  expect(await controller.ended()).toBe(0);
+  expect(controller.lines).toEqual(["ready", "web1 to host-b: completed", "empty"]);
+});
+
+test.each(last)("$page, line $line, runs as it is written ($run)", runBlock);
+
+async function runBlock({ run, text }: DocBlock): Promise<void> {
+  const isCheckout = run === "lab" || run === "end";
+  const isLocal = isCheckout || run === "here";
+  if (!isLocal) await bringHome();
+  const script = `set -eu\n${text.replaceAll("/opt/sojourn/", root)}`;
   const options = {
     ...({ reject: false, all: true, stdin: "ignore", timeout: 120_000 } as const),
-    cwd: run === "here" ? folder : root,
+    cwd: isCheckout ? root : folder,
     env: { SOJOURN_LAB: lab, PATH: [join(root, "bin"), process.env.PATH].join(delimiter) },
   };
-  const inNode = ["lab", "exec", run ?? "", "--", "sh", "-c", `cd ${root}\n${script}`];
-  const isLocal = run === "lab" || run === "here" || run === "end";
+  const inNode = ["lab", "exec", run ?? "", "--", "sh", "-c", `cd ${folder}\n${script}`];
   const ran = isLocal
     ? await execa("/bin/sh", ["-c", script], options)
     : await execa(join(root, "bin", "sojourn"), inNode, options);
   expect(ran.exitCode, ran.all).toBe(0);
-});
+}
 
 /** Each block of a host is one that its reader begins with the guest at home, and nothing under way. */
 async function bringHome(): Promise<void> {

@@ -69,6 +69,20 @@ test("migrate.sh follows its migration across a connection that is lost", async 
   expect(asked).toEqual(["change-7", undefined, "e-1"]);
 });
 
+test("migrate.sh asks another machine's daemon over TLS with a token", async () => {
+  await using api = await TestTcpApi.start();
+  const token = join(api.folder, "token");
+  await writeFile(token, `${api.tokens.operate}\n`, { mode: 0o600 });
+  const env = {
+    SOJOURN_HOST: `https://127.0.0.1:${api.api.port}`,
+    SOJOURN_CA_FILE: api.config.clientCaPath ?? "",
+    SOJOURN_TOKEN_FILE: token,
+  };
+  await using script = new RunningExample(exampleCommand("migrate.sh", ["web1", "host-b"]), env);
+  expect(await script.ended()).toBe(0);
+  expect(script.lines.slice(0, 2)).toEqual(["migration m1", "precopy"]);
+});
+
 test("migrate.sh ends with 1 and the problem when the daemon refuses", async () => {
   await using daemon = await startLocalDaemon(() => fakeServices());
   const command = exampleCommand("migrate.sh", ["..", "host-b"]);
@@ -144,7 +158,7 @@ test("alertmanager-evacuate.mjs evacuates once an alert, however often it is tol
   expect((await tell(body)).status).toBe(200);
   expect((await tell(body)).status).toBe(200);
   const moves = asked.map(({ guest: name, to }) => `${name} ${to}`).toSorted();
-  const each = ["web1 host-b", "web2 host-c", "web3 host-b"];
+  const each = ["web1 host-d", "web2 host-c", "web3 host-b"];
   expect(moves).toEqual([...each, ...each].toSorted());
   expect(new Set(asked.map(({ key }) => key)).size).toBe(3);
 });
