@@ -80,6 +80,7 @@ export class SpoolRoom {
   }
 
   #makeRoom(database: DatabaseSync, subscription: string): void {
+    if (!this.#isFull(subscription)) return;
     const dropped = inTransaction(database, "NORMAL", () => {
       const types: string[] = [];
       while (this.#isFull(subscription)) {

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { wallClockMs } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { GuestFacts, HookMessage } from "./payload.ts";
@@ -68,7 +68,8 @@ export class Spool implements Disposable {
     this.#file.use((database) => {
       const added = inTransaction(database, "FULL", () => {
         mark(database, marks);
-        return entries.filter((entry) => insert(database, entry, nowMs));
+        const statement = database.prepare(insertion);
+        return entries.filter((entry) => insert(statement, entry, nowMs));
       });
       this.room.noteAdded(database, added);
     });
@@ -213,22 +214,20 @@ function mark(database: DatabaseSync, { outcomes, guests }: SpoolMarks): void {
   }
 }
 
+const insertion = `INSERT OR IGNORE INTO messages
+  (subscription, lane, id, type, rank, guest, migration, body, bytes, state, created_ms, since_ms)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)`;
+
 /** False for a message that is there already. */
 function insert(
-  database: DatabaseSync,
+  statement: StatementSync,
   { subscription, lane, message }: SpoolEntry,
   nowMs: number,
 ): boolean {
   const { id, type, rank, guest, migration, body } = message;
-  const { changes } = database
-    .prepare(
-      `INSERT OR IGNORE INTO messages
-        (subscription, lane, id, type, rank, guest, migration, body, bytes, state, created_ms, since_ms)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)`,
-    )
-    .run(
-      ...[subscription, lane, id, type, rank, guest, migration, body],
-      ...[Buffer.byteLength(body), nowMs, nowMs],
-    );
+  const { changes } = statement.run(
+    ...[subscription, lane, id, type, rank, guest, migration, body],
+    ...[Buffer.byteLength(body), nowMs, nowMs],
+  );
   return changes > 0;
 }
