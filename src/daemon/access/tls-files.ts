@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import { preconditionError, type SojournError } from "../../platform/errors.ts";
 
@@ -28,10 +29,12 @@ export async function readApiTls(files: ApiTlsFiles): Promise<SecureContextOptio
   return context;
 }
 
+const mostFileBytes = 1024 * 1024;
+
 async function read(path: string): Promise<Buffer> {
   let content: Buffer;
   try {
-    content = await readFile(path);
+    content = await readRegular(path);
   } catch (cause) {
     throw preconditionError("SOJ_PKI_UNREADABLE", `cannot read ${path}: ${reasonOf(cause)}`, {
       cause,
@@ -41,6 +44,15 @@ async function read(path: string): Promise<Buffer> {
   // OpenSSL takes a file without any for an empty list.
   if (!content.includes("-----BEGIN ")) throw invalid(`${path} is not PEM`);
   return content;
+}
+
+/** A pipe that nobody writes into would keep changed tokens from being read, too. */
+async function readRegular(path: string): Promise<Buffer> {
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const facts = await file.stat();
+  if (!facts.isFile()) throw new Error("it is no file");
+  if (facts.size > mostFileBytes) throw new Error(`it is longer than ${mostFileBytes} bytes`);
+  return await file.readFile();
 }
 
 function invalid(message: string, cause?: unknown): SojournError {

@@ -28,6 +28,8 @@ declare module "fastify" {
     role?: Role;
     /** It answers with a stream of events, for as long as the client likes. */
     isStream?: boolean;
+    /** It changes something, and may wait as reads do while a guest stands. */
+    canWait?: boolean;
   }
   interface FastifySchema {
     operationId?: string;

@@ -9,7 +9,8 @@ const lookIntervalMs = 5;
 
 /**
  * Lets requests that only read wait while a guest stands because of a migration: many readers at once must not take
- * the event loop from a switchover. Those that change something, a cancellation above all, do not wait.
+ * the event loop from a switchover. Those that change something, a cancellation above all, do not wait, but for those
+ * that say that they can.
  */
 export function holdReads(app: Api, isGuestStanding: () => boolean): void {
   let waiting: Promise<void> | null = null;
@@ -19,8 +20,8 @@ export function holdReads(app: Api, isGuestStanding: () => boolean): void {
     waiting = null;
   }
   app.addHook("onRequest", async ({ routeOptions }) => {
-    const isRead = (routeOptions.config.role ?? "read") === "read";
-    if (!isRead || !isGuestStanding()) return;
+    const { role = "read", canWait = role === "read" } = routeOptions.config;
+    if (!canWait || !isGuestStanding()) return;
     waiting ??= untilQuiet();
     await waiting;
   });

@@ -1,8 +1,11 @@
+import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { rename } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
+import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { ConfiguredTcpApi } from "../../../src/daemon/access/daemon-api.ts";
+import { changeTokensFile } from "../../../src/daemon/access/tokens-file.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import { fakeServices } from "../../support/fake-services.ts";
 import { TestTcpApi } from "../../support/tcp-api.ts";
@@ -30,6 +33,16 @@ it("an API on TCP that cannot start yet keeps no daemon from starting, and comes
   await expect.poll(() => api.port).toBe(port);
   await api.reload(config.clients);
   expect(api.port).toBe(port);
+});
+
+it("a certificate that has become a pipe keeps no revoked token alive", async () => {
+  await using bed = await TestTcpApi.start();
+  await rm(bed.config.certificatePath);
+  await promisify(execFile)("/usr/bin/mkfifo", [bed.config.certificatePath]);
+  await changeTokensFile(bed.config.tokensPath, () => []);
+  await bed.api.reload(bed.config.clients);
+  const { status } = await bed.ask({ path: "/healthz", token: bed.tokens.admin });
+  expect(status).toBe(401);
 });
 
 it("none is started where none is wanted", async () => {

@@ -2,12 +2,18 @@ import { expect, test } from "vitest";
 import { createApi } from "../../../src/daemon/api/app.ts";
 import { monotonicMs } from "../../../src/platform/clock.ts";
 import { createLogger } from "../../../src/platform/log.ts";
-import { fakeServices } from "../../support/fake-services.ts";
+import { fakeServices, reportWith } from "../../support/fake-services.ts";
 
 test("while a guest stands reads wait, changes do not; but not for ever", async () => {
   let stands = true;
   let asked = 0;
+  let merged = 0;
+  const cancelUrl = "/v1/migrations/m1/cancel";
   const services = fakeServices({
+    addProbeResults: async () => {
+      merged += 1;
+      return reportWith({});
+    },
     listGuests: async () => {
       asked += 1;
       return [];
@@ -20,13 +26,20 @@ test("while a guest stands reads wait, changes do not; but not for ever", async 
   });
   stack.defer(() => app.close());
   const reads = Array.from({ length: 50 }, () => app.inject({ url: "/v1/guests" }));
-  const cancelled = await app.inject({ method: "POST", url: "/v1/migrations/m1/cancel" });
+  const cancelled = await app.inject({ method: "POST", url: cancelUrl });
   expect(cancelled.statusCode).toBe(200);
   expect(asked).toBe(0);
+  const body = { probes: {}, flows: null };
+  const told = app.inject({ method: "PUT", url: "/v1/migrations/m1/report", body });
+  const first = await Promise.race([told, app.inject({ method: "POST", url: cancelUrl })]);
+  expect(first.statusCode).toBe(200);
+  expect(merged).toBe(0);
   stands = false;
   const statuses = (await Promise.all(reads)).map(({ statusCode }) => statusCode);
   expect(new Set(statuses)).toEqual(new Set([200]));
   expect(asked).toBe(50);
+  expect((await told).statusCode).toBe(200);
+  expect(merged).toBe(1);
   stands = true;
   const startMs = monotonicMs();
   expect((await app.inject({ url: "/v1/guests" })).statusCode).toBe(200);

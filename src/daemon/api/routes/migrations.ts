@@ -117,7 +117,7 @@ export function addMigrationRoutes(app: Api, services: () => DaemonServices): vo
   app.put(
     "/v1/migrations/:id/report",
     {
-      config: { role: "operate" },
+      config: { role: "operate", canWait: true },
       schema: {
         operationId: "addProbeResults",
         summary: "Put what probers measured into the report and judge the budget",
