@@ -75,7 +75,7 @@ export function apiSection(endpoint: z.ZodType<string>) {
         .min(4)
         .max(20_000)
         .default(256)
-        .describe("TCP connections at once from one address"),
+        .describe("TCP connections at once from one IPv4 address or IPv6 /64"),
       handshakes_per_second: z
         .int()
         .min(1)
@@ -93,7 +93,7 @@ export function apiSection(endpoint: z.ZodType<string>) {
         .min(1)
         .max(100_000)
         .default(400)
-        .describe("requests a second from one address, whoever asks"),
+        .describe("requests a second from one IPv4 address or IPv6 /64, whoever asks"),
       max_followers: z
         .int()
         .min(1)
