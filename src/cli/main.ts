@@ -1,9 +1,9 @@
 import { Command, CommanderError } from "commander";
-import { usageError } from "../platform/errors.ts";
+import { type SojournError, usageError } from "../platform/errors.ts";
 import { releaseVersion } from "../platform/release.ts";
 import { commandLoaders } from "./commands.ts";
 import { printError, surviveClosedPipes, wantsJson } from "./output.ts";
-import { addRemoteOptions, commandOf } from "./remote.ts";
+import { addRemoteOptions, commandOf, isMisplaced } from "./remote.ts";
 
 /**
  * Runs the command line and sets the process's exit code; never throws.
@@ -17,7 +17,7 @@ export async function runCli(args: readonly string[]): Promise<void> {
     await program.parseAsync([...args], { from: "user" });
   } catch (thrown) {
     const isHelp = thrown instanceof CommanderError && thrown.exitCode === 0;
-    if (!isHelp) printError(asUsageError(thrown), json);
+    if (!isHelp) printError(thrown, json);
   }
 }
 
@@ -42,20 +42,29 @@ async function programFor(args: readonly string[], json: boolean): Promise<Comma
 
 /** Commander would print and exit by itself; this error handling must hold for every level of commands. */
 function throwInsteadOfExit(command: Command, json: boolean): void {
-  command.exitOverride().configureOutput({
+  command.exitOverride((error) => {
+    throw error.exitCode === 0 ? error : asUsageError(error, command);
+  });
+  command.configureOutput({
     outputError: () => {},
     ...(json ? { writeErr: () => {} } : {}),
   });
   for (const child of command.commands) throwInsteadOfExit(child, json);
 }
 
-function asUsageError(thrown: unknown): unknown {
-  if (!(thrown instanceof CommanderError)) return thrown;
-  const isMissingCommand = thrown.code === "commander.help";
-  const message = isMissingCommand
-    ? "a command is missing"
-    : thrown.message.replace(/^error: /, "");
-  return usageError(message, "sojourn --help");
+function asUsageError(error: CommanderError, command: Command): SojournError {
+  const isMissingCommand = error.code === "commander.help";
+  const message = isMissingCommand ? "a command is missing" : error.message.replace(/^error: /, "");
+  const hint = isMisplaced(message)
+    ? "it stands before the command: sojourn --host https://HOST:PORT … COMMAND"
+    : `${fullNameOf(command)} --help`;
+  return usageError(message, hint);
+}
+
+function fullNameOf(command: Command): string {
+  return command.parent === null
+    ? command.name()
+    : `${fullNameOf(command.parent)} ${command.name()}`;
 }
 
 if (import.meta.main) await runCli(process.argv.slice(2));

@@ -30,13 +30,21 @@ export function addRemoteOptions(program: Command): void {
     const given = program.opts<Given>();
     const name = topLevelName(program, command);
     if (given.host !== undefined && localCommands.has(name)) {
-      throw usageError(`sojourn ${name} is about this machine and takes no --host`);
+      throw usageError(
+        `sojourn ${name} is about this machine and takes no --host`,
+        `on that host: sojourn ${name}`,
+      );
     }
     for (const [option, value] of Object.entries(given)) {
       const variable = environmentVariables[option as keyof Given];
       if (variable !== undefined) process.env[variable] = value;
     }
   });
+}
+
+/** Whether a command was given an option that stands before it: an error's message of commander. */
+export function isMisplaced(message: string): boolean {
+  return Object.values(options).some(([flag]) => message.includes(`unknown option '${flag}'`));
 }
 
 /** The command in a command line, behind the program's own options; undefined when there is none. */

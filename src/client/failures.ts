@@ -50,8 +50,10 @@ export function unreachable(name: string, cause: unknown): SojournError {
       hint: denied
         ? "run it as root or as a member of the socket's group"
         : untrusted
-          ? "the certificates do not fit: sojourn pki issue makes those of one authority"
-          : "start it with: sojourn daemon --config /etc/sojourn/sojourn.toml (in the lab: sojourn lab restart NODE)",
+          ? "name the authority of that host's certificate (--ca-file, SOJOURN_CA_FILE); the address asked for must be in it"
+          : name.startsWith("https:")
+            ? "on that host: does the daemon run, does [api] listen in its sojourn.toml name this address and port, and do firewalls let it in?"
+            : "start it with: sojourn daemon --config /etc/sojourn/sojourn.toml (in the lab: sojourn lab restart NODE)",
     },
   );
 }

@@ -106,7 +106,9 @@ export class MigrationStarter {
       });
     }
     if (to === here) {
-      throw preconditionError("SOJ_GUEST_BUSY", `${guest} is on ${here} already`);
+      throw preconditionError("SOJ_GUEST_BUSY", `${guest} is on ${here} already`, {
+        hint: `nothing to do; elsewhere: sojourn migrate ${guest} --to HOST`,
+      });
     }
     if (record.home.host !== here && record.home.host !== to) {
       throw preconditionError(

@@ -148,7 +148,7 @@ describe("doctor", () => {
     );
     const unknown = await hostA.run("doctor", "--config", hostA.configPath, "--peer", "host-z");
     expect(unknown.exitCode).toBe(3);
-    expect(unknown.stderr).toContain("SOJ_UNKNOWN_HOST");
+    expect(unknown.stderr).toContain("SOJ_HOST_UNKNOWN");
     a.child.kill("SIGTERM");
     await a.end;
   });

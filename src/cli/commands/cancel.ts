@@ -6,7 +6,7 @@ export function cancelCommand(): Command {
   return new Command("cancel")
     .description("take a migration back, as long as it has not passed its switchover")
     .argument("<id>", "migration")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (id: string, options: { json?: boolean }) => {
       const { createClient } = await import("../../client/index.ts");
       const status = await createClient().cancelMigration(id);

@@ -24,7 +24,7 @@ export function doctorCommand(): Command {
     )
     .option("--yes", "do not ask before --fix")
     .option("--config <file>", "configuration", "/etc/sojourn/sojourn.toml")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(runDoctor);
 }
 

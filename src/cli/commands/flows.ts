@@ -13,7 +13,7 @@ export function flowsCommand(): Command {
     .description("a guest's established flows through this host")
     .argument("<guest>")
     .option("--all", "also those that are beginning or ending")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (guest: string, { all = false, json = false }: FlowsOptions) => {
       const { createClient } = await import("../../client/index.ts");
       const flows = await createClient().listFlows(guest, { all });

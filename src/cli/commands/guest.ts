@@ -13,7 +13,7 @@ export function guestCommand(): Command {
   guest
     .command("ls")
     .description("list them")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (options: GuestOptions) => {
       const guests = await (await connect()).listGuests();
       createOutput(options.json ?? false).result(guests, () => describe(guests));
@@ -33,7 +33,7 @@ function addNamed(
   parent
     .command(`${action} <guest>`)
     .description(description)
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (name: string, options: GuestOptions) => {
       const summary = await call(await connect(), name);
       createOutput(options.json ?? false).result(summary, () => describe([summary]));

@@ -15,7 +15,7 @@ export function hostCommand(): Command {
   host
     .command("ls")
     .description("list them: reachable or not, health, capacity")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async ({ json = false }: HostOptions) => {
       const hosts = await (await connect()).listHosts();
       createOutput(json).result(hosts, () => table(hosts));
@@ -23,7 +23,7 @@ export function hostCommand(): Command {
   host
     .command("show <host>")
     .description("everything that is known of one")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (name: string, { json = false }: HostOptions) => {
       const summary = await (await connect()).showHost(name);
       createOutput(json).result(summary, () => describe(summary));

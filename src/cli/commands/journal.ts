@@ -9,7 +9,7 @@ export function journalCommand(): Command {
     .command("show")
     .description("print the journal; needs no daemon and changes nothing")
     .option("--file <file>", "the journal", "/var/lib/sojourn/journal")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (options: { file: string; json?: boolean }) => {
       const { readJournal } = await import("../../migrator/journal-file.ts");
       const { diskStorage } = await import("../../platform/storage.ts");

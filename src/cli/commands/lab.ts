@@ -157,7 +157,7 @@ function describeUp({ lab, nodes, guests }: LabSummary): string {
   return [
     `The lab ${lab} is up: ${nodes.join(", ")}.`,
     ...lines,
-    `Try: sojourn lab exec${option} host-a -- sojourn guest ls`,
+    `Try: ./bin/sojourn lab exec${option} host-a -- sojourn guest ls`,
   ].join("\n");
 }
 

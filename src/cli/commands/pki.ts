@@ -19,7 +19,7 @@ export function pkiCommand(): Command {
     .command("init")
     .description("make the certificate authority; keep its folder off the hosts")
     .requiredOption("--dir <folder>", "folder of the authority")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (options: { dir: string; json?: boolean }) => {
       const { initCertificateAuthority } = await import("../../daemon/pki.ts");
       const made = await initCertificateAuthority(options.dir);
@@ -41,7 +41,7 @@ export function pkiCommand(): Command {
       "--out <folder>",
       "where ca.crt, host.crt and host.key (or client.…) go (default: in DIR)",
     )
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(issue);
   return pki;
 }

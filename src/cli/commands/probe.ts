@@ -16,7 +16,7 @@ export function probeCommand(): Command {
     .addArgument(new Argument("<kind>", "what to measure").choices(probeKinds))
     .argument("<target>", "HOST or HOST:PORT")
     .option("--duration <s>", "how long", parseSeconds, 10)
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (kind: ProbeKind, target: string, options: ProbeOptions) => {
       const { runProbe } = await import("../../probe/run-probe.ts");
       const { parseProbeTarget } = await import("../../probe/target.ts");

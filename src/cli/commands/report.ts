@@ -13,7 +13,7 @@ export function reportCommand(): Command {
     .description("the report of a migration that has ended")
     .argument("<id>", "migration")
     .option("--html <file>", "write it as one self-contained page; - prints that instead")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(printStoredReport);
 }
 

@@ -24,7 +24,7 @@ export function resolveCommand(): Command {
     )
     .option("--dry-run", "print what is known and what would be done, and change nothing")
     .option("--yes", "do not ask for confirmation")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(resolveMigration);
 }
 

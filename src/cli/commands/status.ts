@@ -11,7 +11,7 @@ export function statusCommand(): Command {
     .description("migrations that this host began, or one of them")
     .argument("[id]", "migration")
     .option("--all", "also those before the newest 100")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (id: string | undefined, options: { all?: boolean; json?: boolean }) => {
       const { createClient } = await import("../../client/index.ts");
       const client = createClient();

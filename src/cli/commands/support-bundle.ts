@@ -19,7 +19,7 @@ export function supportBundleCommand(): Command {
     .option("--out <file>", "where to (default: sojourn-support-HOST-TIME.tar.gz)")
     .option("--redact-addresses", "give IP and MAC addresses other names, the same throughout")
     .option("--config <file>", "configuration", "/etc/sojourn/sojourn.toml")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (options: BundleCommandOptions) => {
       const { writeBundle } = await import("../../daemon/bundle/bundle.ts");
       const { path, bytes, manifest } = await writeBundle({

@@ -90,7 +90,7 @@ function withFile(command: Command): Command {
   return command
     .option("--config <file>", "configuration that names the file", "/etc/sojourn/sojourn.toml")
     .option("--file <file>", "the tokens' file itself, of another host or for later")
-    .option("--json");
+    .option("--json", "print JSON, errors too");
 }
 
 async function tokensPath({ file, config }: TokenOptions): Promise<string> {

@@ -5,7 +5,7 @@ export function watchCommand(): Command {
   return new Command("watch")
     .description("follow a migration to its end")
     .argument("<id>", "migration")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (id: string, options: { json?: boolean }) => {
       const { createClient } = await import("../../client/index.ts");
       const { catchInterruption, detached } = await import("../migrate/interruption.ts");

@@ -16,7 +16,7 @@ export function deliveriesCommand(connect: Connect): Command {
     .description("what became of its messages, newest first")
     .addOption(new Option("--state <state>", "only such").choices([...deliveryStates]))
     .option("--limit <count>", "how many at most", countOf, 100)
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(
       async (name: string, options: { state?: DeliveryState; limit: number; json?: boolean }) => {
         const { state, limit, json = false } = options;
@@ -35,10 +35,14 @@ export function replayCommand(connect: Connect): Command {
     .argument("[ids...]", "of deliveries")
     .description("send messages again, with their ids")
     .option("--dead", "all that were given up")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (name: string, ids: string[], options: { dead?: boolean; json?: boolean }) => {
       const { dead = false, json = false } = options;
-      if (dead === ids.length > 0) throw usageError("name deliveries, or --dead for all given up");
+      if (dead === ids.length > 0)
+        throw usageError(
+          "name messages, or --dead for all given up",
+          `sojourn webhook deliveries ${name}`,
+        );
       const client = await connect();
       const given = dead ? await Array.fromAsync(each(client, name, "dead")) : [];
       // The oldest first, as they happened.

@@ -22,7 +22,7 @@ export function webhookCommand(): Command {
   webhook
     .command("ls")
     .description("list them")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async ({ json = false }: { json?: boolean }) => {
       const webhooks = await (await connect()).listWebhooks();
       createOutput(json).result(webhooks, () => describe(webhooks));
@@ -31,7 +31,7 @@ export function webhookCommand(): Command {
   webhook
     .command("rm <name>")
     .description("end a subscription; what waits for it is dropped")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (name: string, { json = false }: { json?: boolean }) => {
       await (await connect()).removeWebhook(name);
       createOutput(json).result({ type: "removed", name }, () => `${name} is told no more`);
@@ -39,7 +39,7 @@ export function webhookCommand(): Command {
   webhook
     .command("test <name>")
     .description("send it a signed message of type webhook.test, and tell what it answers")
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (name: string, { json = false }: { json?: boolean }) => {
       const result = await (await connect()).testWebhook(name);
       const text = `${name} answered ${result.status} after ${result.duration_ms.toFixed(0)} ms`;
@@ -62,7 +62,7 @@ function addAdd(webhook: Command): void {
     .option("--secret-file <file>", "holds the secret; without it one is made")
     .option("--ca <file>", "certificates (PEM) trusted for this receiver")
     .option("--timeout <ms>", "how long the receiver may take for a message", milliseconds)
-    .option("--json")
+    .option("--json", "print JSON, errors too")
     .action(async (name: string, url: string, options: AddOptions) => {
       const { event: events, guest: guests, secretFile, ca, timeout, json = false } = options;
       const added = await (await connect()).addWebhook({

@@ -68,7 +68,7 @@ function certificateOf(socket: TLSSocket): { uri: string; expiresMs: number } {
     throw refusal(
       "SOJ_UNAUTHENTICATED",
       "a bearer token or a client certificate is needed",
-      "sojourn token create NAME --role ROLE on the host, then the header Authorization: Bearer TOKEN",
+      "sojourn token create NAME --role ROLE on the host, then --token-file FILE, or over HTTP the header Authorization: Bearer TOKEN",
     );
   }
   if (!socket.authorized) throw certificateRefused(String(socket.authorizationError));

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import { usageError } from "../../platform/errors.ts";
 import type { Api } from "./api.ts";
 
@@ -27,5 +27,11 @@ function badRequest(part: string, error: z.ZodError) {
     const hint = "letters, digits, '.', '_' and '-', at most 63, the first a letter or digit";
     return usageError(`the path's ${String(issue?.path[0])} is not a name`, hint, "SOJ_BAD_NAME");
   }
-  return usageError(`${parts[part] ?? part}: ${z.prettifyError(error).slice(0, 400)}`);
+  const faults = error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join(".")}: ${message}`,
+  );
+  return usageError(
+    `${parts[part] ?? part}: ${faults.join("; ").slice(0, 400)}`,
+    "docs/api.md and GET /v1/openapi.json tell what is expected",
+  );
 }

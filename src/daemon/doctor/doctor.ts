@@ -27,7 +27,7 @@ export interface Examination {
 /**
  * Everything that can be checked of this host, whether its daemon runs or not, and of its peers: all of them briefly,
  * or one of them thoroughly.
- * @throws SojournError `SOJ_UNKNOWN_HOST` when `peer` is not configured.
+ * @throws SojournError `SOJ_HOST_UNKNOWN` when `peer` is not configured.
  */
 export async function examineHost(configPath: string, peer?: string): Promise<Examination> {
   let config: DaemonConfig | null = null;
@@ -85,7 +85,7 @@ async function findDaemon(client: SojournClient): Promise<Daemon> {
 
 function refuseUnknown(config: DaemonConfig, peer: string | undefined): void {
   if (peer === undefined || config.peers.has(peer)) return;
-  throw preconditionError("SOJ_UNKNOWN_HOST", `${peer} is not a peer of ${config.host.name}`, {
+  throw preconditionError("SOJ_HOST_UNKNOWN", `${peer} is not a peer of ${config.host.name}`, {
     httpStatus: 404,
     hint: `configured are: ${[...config.peers.keys()].join(", ") || "none"}`,
   });

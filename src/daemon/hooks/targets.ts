@@ -32,12 +32,15 @@ export class TargetPolicy {
 
   /**
    * A URL's form, without resolving its name.
-   * @throws SojournError `SOJ_HOOK_URL_INVALID`, or `SOJ_HOOK_TARGET_REFUSED` for an address that is not allowed.
+   * @throws SojournError `SOJ_HOOK_URL_INVALID`, or `SOJ_HOOK_TARGET_REFUSED` for what is never allowed.
    */
   checkUrl(text: string): URL {
     const url = parseUrl(text);
     const { address, name } = hostOf(url);
     if (address !== null && !this.#mayReach(url, name, address)) throw refused(url, address);
+    if (address === null && url.protocol === "http:" && !this.#mayBeListed(name)) {
+      throw refused(url, name);
+    }
     return url;
   }
 
@@ -52,6 +55,11 @@ export class TargetPolicy {
     const allowed = found.filter((each) => this.#mayReach(url, name, each.address));
     if (allowed.length > 0) return allowed;
     throw refused(url, found[0]?.address ?? "no address");
+  }
+
+  /** A name may still resolve to an address in a listed subnet. */
+  #mayBeListed(name: string): boolean {
+    return this.#names.has(name) || this.#subnets.rules.length > 0;
   }
 
   #mayReach(url: URL, name: string, address: string): boolean {

@@ -55,7 +55,7 @@ export class Hosts {
     if (reader !== undefined) return await reader.get();
     throw preconditionError(
       "SOJ_HOST_UNKNOWN",
-      `${this.#options.config.host.name} knows no ${name}`,
+      `${this.#options.config.host.name} knows no host ${name}`,
       {
         httpStatus: 404,
         hint: `hosts: ${[...this.#readers.keys()].join(", ")}`,
