@@ -32,7 +32,7 @@ export function deliveriesCommand(connect: Connect): Command {
 export function replayCommand(connect: Connect): Command {
   return new Command("replay")
     .argument("<name>", "a webhook; exec for the programs of the hooks folder")
-    .argument("[ids...]", "of deliveries")
+    .argument("[ids...]", "of messages, as deliveries lists them")
     .description("send messages again, with their ids")
     .option("--dead", "all that were given up")
     .option("--json", "print JSON, errors too")
