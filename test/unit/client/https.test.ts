@@ -50,7 +50,7 @@ test("a daemon whose authority is not the one named is not asked, nor tried agai
   });
   await expect(client.listGuests()).rejects.toMatchObject({
     ...{ code: "SOJ_DAEMON_UNREACHABLE", exitCode: 7, retryable: false },
-    hint: expect.stringContaining("certificates do not fit"),
+    hint: expect.stringContaining("--ca-file"),
   });
 });
 
