@@ -42,7 +42,12 @@ describe("target policy", () => {
   it.each([
     ...["https://127.0.0.1/", "https://2130706433/", "https://0x7f.1/", "https://0177.0.0.1/"],
     ...["https://[::1]/", "https://[::ffff:127.0.0.1]/", "https://169.254.169.254/latest"],
-    ...["http://1.1.1.1/", "https://10.0.0.1:8443/x", "https://127.0.0.1./"],
+    ...[
+      "http://1.1.1.1/",
+      "http://receiver.example/",
+      "https://10.0.0.1:8443/x",
+      "https://127.0.0.1./",
+    ],
   ])("%s is refused unless listed", (url) => {
     expect(() => strict.checkUrl(url)).toThrow(refused);
   });
