@@ -55,6 +55,20 @@ export function summarizeCells(cells: readonly CellRecord[]): BenchSummary {
   return { ...first, cells: all };
 }
 
+/** A sentence for each strategy of a cell none of whose runs completed, with the last failure. Pure. */
+export function hopelessStrategies(cells: readonly CellRecord[]): string[] {
+  return cells.flatMap(({ strategies, runs }, index) =>
+    strategies.flatMap((strategy) => {
+      const own = runs.filter((run) => run.strategy === strategy);
+      const last = own.at(-1);
+      if (last === undefined || own.some(({ failed }) => failed === null)) return [];
+      const place = cells.length < 2 ? "" : ` of cell ${index + 1}`;
+      const count = `${own.length} of ${own.length} runs${place} failed`;
+      return [`${strategy}: ${count}; the last time: ${last.failed}`];
+    }),
+  );
+}
+
 function summarizeRuns(runs: readonly RunRecord[]): StrategySummary {
   const figures = runs.flatMap((run) => (run.figures === null ? [] : [run.figures]));
   const all = (name: keyof RunFigures) => figures.map((one) => one[name]);

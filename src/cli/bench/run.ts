@@ -4,12 +4,13 @@ import { openHostBed } from "../../bench/host-bed.ts";
 import { openLabBed } from "../../bench/lab-bed.ts";
 import { type BenchFlags, cellsOf, planBench } from "../../bench/options.ts";
 import { OutputFolder } from "../../bench/output-folder.ts";
-import { summarizeCells } from "../../bench/summary.ts";
+import { hopelessStrategies, summarizeCells } from "../../bench/summary.ts";
 import { checkLabName } from "../../lab/layout.ts";
 import { ExitCode, SojournError, usageError } from "../../platform/errors.ts";
 import { createLogger } from "../../platform/log.ts";
 import { checkName } from "../../platform/names.ts";
 import { createOutput } from "../output.ts";
+import { harmlessText } from "../render/terminal.ts";
 import { describeSummary } from "./describe.ts";
 import { createObserver } from "./observer.ts";
 
@@ -23,7 +24,8 @@ export interface BenchRequest {
 }
 
 /**
- * `sojourn bench`: measures, and prints the summary; of a benchmark that does not come to its end, what there is.
+ * `sojourn bench`: measures, and prints the summary; of a benchmark that does not come to its end, what there is. Exit
+ * code 4 when no run of a strategy completed.
  * @throws SojournError `SOJ_USAGE`, `SOJ_BENCH_OUT`, and as `Benchmark.run`.
  */
 export async function runBench(flags: BenchFlags & BenchRequest): Promise<void> {
@@ -63,6 +65,14 @@ export async function runBench(flags: BenchFlags & BenchRequest): Promise<void> 
   }
   if (folder !== null) say(`results: ${folder.path}`);
   output.result(summarizeCells(benchmark.cells), () => describeSummary(benchmark.cells));
+  tellHopeless(hopelessStrategies(benchmark.cells));
+}
+
+/** On standard error, so that the summary stays the last line of the output. */
+function tellHopeless(sentences: readonly string[]): void {
+  if (sentences.length === 0) return;
+  process.stderr.write(`${harmlessText(sentences.join("\n"))}\n`);
+  process.exitCode = ExitCode.rolledBack;
 }
 
 /** The guest of `--guest` and where it goes; null for the lab. */

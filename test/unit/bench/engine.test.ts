@@ -3,7 +3,7 @@ import { runCell } from "../../../src/bench/engine.ts";
 import { MigrateLines } from "../../../src/bench/migrate-process.ts";
 import type { CellRecord } from "../../../src/bench/records.ts";
 import type { Runner, RunRequest, Strategy } from "../../../src/bench/run.ts";
-import { summarizeCell, summarizeCells } from "../../../src/bench/summary.ts";
+import { hopelessStrategies, summarizeCell, summarizeCells } from "../../../src/bench/summary.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
 import { reportWith } from "../../support/fake-services.ts";
 import { runWith } from "./support.ts";
@@ -94,6 +94,16 @@ describe("the summary", () => {
     const two = summarizeCells([cell, cellFor(["lossless"])]);
     expect(two.cells).toHaveLength(2);
     expect(two.ratios).toEqual(ratios);
+  });
+
+  test("names the strategies none of whose runs completed", () => {
+    const cell = cellFor(["lossless", "flip", "pause"]);
+    const failed = { strategy: "flip" as const };
+    cell.runs.push(runWith(null), runWith({}), runWith(null, failed), runWith(null, failed));
+    const sentence = "flip: 2 of 2 runs failed; the last time: it did not work [SOJ_BENCH_RUN]";
+    expect(hopelessStrategies([cell])).toEqual([sentence]);
+    const both = hopelessStrategies([cellFor(["flip"]), cell]);
+    expect(both).toEqual([sentence.replace("runs", "runs of cell 2")]);
   });
 });
 
