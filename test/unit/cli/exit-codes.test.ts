@@ -83,6 +83,22 @@ describe("exit codes", () => {
     });
   });
 
+  it("is 4 for a benchmark without one good run, whose summary is still the last line", async () => {
+    services = fakeServices({
+      listBenchmarks: async () => [],
+      startMigration: async () => {
+        throw preconditionError("SOJ_STREAM_REFUSED", "no way");
+      },
+    });
+    const bench = ["bench", "--guest", "web1", "--to", "host-b", "--runs", "1", "--load", "packet"];
+    const result = await run(...bench, "--strategies", "lossless", "--json");
+    expect(result.exitCode, result.stderr).toBe(4);
+    expect(result.records.at(-1)).toMatchObject({
+      strategies: { lossless: { runs: 0, failed: 1 } },
+    });
+    expect(result.stderr).toContain("lossless: 1 of 1 runs failed; the last time: no way");
+  });
+
   it.each([
     [["nosuch"]],
     [["migrate", "web1"]],
