@@ -128,6 +128,8 @@ const packageOf: Record<string, string> = {
   ping: "iputils-ping",
   nsenter: "util-linux",
   setpriv: "util-linux",
+  ionice: "util-linux",
+  nice: "coreutils",
   unshare: "util-linux",
   "qemu-system-x86_64": "qemu-system-x86",
 };

@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { startTimer } from "./clock.ts";
 import { findTool, requireDescriptors } from "./command.ts";
@@ -9,6 +10,9 @@ const endingGraceMs = 1_000;
 /** How long what an ended program has printed may take to arrive. */
 const outputGraceMs = 200;
 
+/** What is added to the nice value of a process in the background (nice(1)). */
+const backgroundNiceness = 10;
+
 export interface GroupProcessOptions {
   args?: readonly string[];
   input: string;
@@ -18,6 +22,8 @@ export interface GroupProcessOptions {
   /** Of each of its two outputs; what goes beyond is dropped. */
   maxOutputBytes: number;
   signal?: AbortSignal;
+  /** Whether everything else goes before it: processors, and disks where their scheduler knows priorities. */
+  isBackground?: boolean;
 }
 
 export interface GroupProcessResult {
@@ -74,18 +80,39 @@ export async function runInGroup(
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>;
 
-function start(program: string, { args = [], input, env, timeoutMs }: GroupProcessOptions): Child {
+function start(program: string, options: GroupProcessOptions): Child {
+  const { args = [], input, env, timeoutMs, isBackground = false } = options;
   // Only for a process whose parent is gone: its own time-out comes later than ours.
   const seconds = String(Math.ceil((timeoutMs + 5_000) / 1000));
-  const withUs = ["--pdeathsig", "TERM", findTool("timeout"), "--kill-after=1", seconds];
-  const child = spawn(findTool("setpriv"), [...withUs, program, ...args], {
+  const withUs = ["--pdeathsig", "TERM", ...(isBackground ? lowPriority() : [])];
+  const inTime = [findTool("timeout"), "--kill-after=1", seconds];
+  const child = spawn(findTool("setpriv"), [...withUs, ...inTime, program, ...args], {
     ...{ cwd: "/", env: { ...env }, detached: true },
     stdio: ["pipe", "pipe", "pipe"],
   });
+  if (isBackground && child.pid !== undefined) lowerSession(child.pid);
   // A program that does not read its input is none of our trouble.
   child.stdin.on("error", () => {});
   child.stdin.end(input);
   return child;
+}
+
+/** The lowest of the best-effort class, not the idle one: on a busy disk that would never have its turn (ionice(1)). */
+function lowPriority(): string[] {
+  const niceness = [findTool("nice"), "-n", `${backgroundNiceness}`];
+  return [...niceness, findTool("ionice"), "-t", "-c", "2", "-n", "7"];
+}
+
+/**
+ * Where the kernel groups processes by session, a nice value counts within its session only, and the session has one
+ * of its own (sched(7), "The autogroup feature").
+ */
+function lowerSession(pid: number): void {
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, `${backgroundNiceness}`);
+  } catch {
+    // This kernel does not group, or the process has ended.
+  }
 }
 
 /** What it has printed until its end counts; a process that has left the group may hold its output for ever. */

@@ -82,6 +82,7 @@ export class ExecEndpoint implements HookEndpoint {
       const environment = environmentOf(hookPayloadSchema.parse(JSON.parse(body)));
       const result = await runHookProgram({
         ...{ program, input: body, environment, timeoutMs, signal },
+        isBackground: true,
       });
       this.#refused.delete(name);
       this.#tell(result, fields);

@@ -23,6 +23,8 @@ export interface ProgramRun {
   environment: Readonly<Record<string, string>>;
   timeoutMs: number;
   signal?: AbortSignal;
+  /** Nobody waits for it: it must not take the processor from a switchover that begins after it. */
+  isBackground?: boolean;
 }
 
 /**
@@ -37,6 +39,7 @@ export async function runHookProgram(run: ProgramRun): Promise<GroupProcessResul
     env: { ...fixedEnvironment, ...run.environment },
     timeoutMs: run.timeoutMs,
     maxOutputBytes: programOutputBytes,
+    isBackground: run.isBackground ?? false,
     ...(run.signal === undefined ? {} : { signal: run.signal }),
   });
 }

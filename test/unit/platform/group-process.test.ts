@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runInGroup } from "../../../src/platform/group-process.ts";
@@ -39,6 +39,17 @@ describe("process group", () => {
     const result = await run("/usr/bin/head -c 1000000 /dev/zero; exit 0");
     expect(result).toMatchObject({ exitCode: 0, isCut: true });
     expect(result.stdout).toHaveLength(64);
+  });
+
+  it("gives one in the background a low priority, on its processor and on disks", async () => {
+    const { stdout } = await run("/usr/bin/nice; /usr/bin/ionice", { isBackground: true });
+    const niceness = Math.min(getPriority() + 10, 19);
+    expect(stdout).toBe(`${niceness}\nbest-effort: prio 7\n`);
+    const untilLow = "until /usr/bin/grep -q 'nice 10$' /proc/self/autogroup; do :; done";
+    const result = await run(`test ! -e /proc/self/autogroup || ${untilLow}`, {
+      isBackground: true,
+    });
+    expect(result).toMatchObject({ exitCode: 0, endedBy: "itself" });
   });
 
   it("ends the whole group after the time-out, also one that does not want to", async () => {
