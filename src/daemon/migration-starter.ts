@@ -106,7 +106,7 @@ export class MigrationStarter {
       });
     }
     if (to === here) {
-      throw preconditionError("SOJ_GUEST_BUSY", `${guest} is on ${here} already`, {
+      throw preconditionError("SOJ_GUEST_THERE", `${guest} is on ${here} already`, {
         hint: `nothing to do; elsewhere: sojourn migrate ${guest} --to HOST`,
       });
     }

@@ -7,7 +7,8 @@ import { guestNetworkOf } from "./network.ts";
 /**
  * Refuses a guest that cannot arrive here.
  * @param isArriving its source, or another, has begun to send it already.
- * @throws SojournError `SOJ_STALE_EPOCH`, `SOJ_GUEST_BUSY`, `SOJ_GUEST_HOME` and others, with nothing changed.
+ * @throws SojournError `SOJ_STALE_EPOCH`, `SOJ_GUEST_THERE`, `SOJ_GUEST_BUSY`, `SOJ_GUEST_HOME` and others, with nothing
+ *   changed.
  */
 export function checkAdmissible(
   { host, journal, records }: Pick<HostContext, "host" | "journal" | "records">,
@@ -28,6 +29,9 @@ export function checkAdmissible(
   const known = journal.has(request.id, "prepared") || journal.has(request.id, "abort");
   if (known || (record?.epoch ?? 0) >= request.epoch) {
     checkEpoch(undefined, request, "destination");
+  }
+  if (record?.hosting?.stage === "running" && !record.migration && !isArriving) {
+    throw preconditionError("SOJ_GUEST_THERE", `${request.guest} ${placeOf(record, host.name)}`);
   }
   if (record?.hosting || record?.migration || isArriving) {
     const place = record?.hosting

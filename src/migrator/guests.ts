@@ -90,14 +90,17 @@ export class Guests {
 
   /**
    * Boots a defined guest.
-   * @throws SojournError `SOJ_GUEST_UNKNOWN`, `SOJ_GUEST_BUSY` (it runs already), or what QEMU and the kernel refuse.
+   * @throws SojournError `SOJ_GUEST_UNKNOWN`, `SOJ_GUEST_THERE` (it runs already), `SOJ_GUEST_BUSY`, or what QEMU and
+   *   the kernel refuse.
    */
   async start(name: string): Promise<void> {
     const known = this.#records.get(name);
     if (known !== undefined || this.#starting.has(name)) {
-      throw preconditionError("SOJ_GUEST_BUSY", `${name} ${placeOf(known, this.#host.name)}`, {
-        hint: `sojourn guest show ${name}`,
-      });
+      const place = `${name} ${placeOf(known, this.#host.name)}`;
+      const hint = `sojourn guest show ${name}`;
+      throw known?.hosting?.stage === "running" && !known.migration
+        ? preconditionError("SOJ_GUEST_THERE", place, { hint })
+        : preconditionError("SOJ_GUEST_BUSY", place, { hint });
     }
     this.#starting.add(name);
     try {

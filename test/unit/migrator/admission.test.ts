@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import { checkAdmissible } from "../../../src/migrator/admission.ts";
+import type { HostContext } from "../../../src/migrator/host-context.ts";
+import type { GuestRecord } from "../../../src/migrator/records.ts";
+
+const request = {
+  ...{ id: "m2", guest: "web1", epoch: 2, home: { host: "host-a" } },
+  definition: { name: "web1", nics: [{ addresses: ["10.1.0.10/24"] }] },
+};
+
+function admit(record: Partial<GuestRecord> | undefined, isArriving = false): void {
+  const host = { name: "host-b", guestNetworks: [] };
+  const journal = { refuseHeld: () => {}, has: () => false };
+  const context = { host, journal, records: { get: () => record } };
+  checkAdmissible(context as unknown as HostContext, request, isArriving);
+}
+
+const refusalOf = (code: string) => expect.objectContaining({ code, exitCode: 3, httpStatus: 409 });
+const at = (stage: NonNullable<GuestRecord["hosting"]>["stage"]) => ({
+  ...{ stage, tableIndex: 0, homeTunnel: null, sourceTunnel: null },
+});
+const migration = { id: "m1" } as NonNullable<GuestRecord["migration"]>;
+
+describe("a guest that wants to arrive", () => {
+  it("is let in where it is not", () => {
+    expect(() => admit(undefined)).not.toThrow();
+    expect(() => admit({ hosting: null, migration: null, epoch: 1 })).not.toThrow();
+  });
+
+  it("is told apart: there already, and busy", () => {
+    const there: Partial<GuestRecord> = { hosting: at("running"), migration: null, epoch: 1 };
+    expect(() => admit(there)).toThrow(refusalOf("SOJ_GUEST_THERE"));
+    expect(() => admit({ ...there, migration })).toThrow(refusalOf("SOJ_GUEST_BUSY"));
+    expect(() => admit({ ...there, hosting: null, migration })).toThrow(
+      refusalOf("SOJ_GUEST_BUSY"),
+    );
+    expect(() => admit({ ...there, hosting: at("incoming") })).toThrow(refusalOf("SOJ_GUEST_BUSY"));
+    expect(() => admit(undefined, true)).toThrow(refusalOf("SOJ_GUEST_BUSY"));
+  });
+});
