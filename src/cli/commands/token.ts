@@ -21,7 +21,9 @@ interface CreateOptions extends TokenOptions {
 export function tokenCommand(): Command {
   const token = new Command("token").description("bearer tokens for the HTTP API of this host");
   withFile(token.command("create <name>"))
-    .description("make one and print it, once: only a hash of it is kept")
+    .description(
+      "make one and print it, once: only a hash of it is kept; the daemon knows it within a second",
+    )
     .addOption(new Option("--role <role>", "what it allows").choices(roles).makeOptionMandatory())
     .option("--expires <when>", "after 90d or 12h, or at 2031-01-31 (default: never)", parseExpiry)
     .action(create);

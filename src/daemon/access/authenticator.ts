@@ -85,7 +85,8 @@ function certificateRefused(reason: string): SojournError {
   );
 }
 
-const newTokenHint = "sojourn token create NAME --role ROLE on the host makes one";
+const newTokenHint =
+  "sojourn token create NAME --role ROLE on the host makes one; it is known there within a second";
 
 function refusal(code: `SOJ_${string}`, message: string, hint: string): SojournError {
   return new SojournError(code, message, {
