@@ -14,13 +14,13 @@ export async function probeKernel(
   try {
     await run("ip", ["link", "add", ...device]);
   } catch (error) {
-    return { supported: false, reason: reasonOf(recipe, error) };
+    return { supported: false, reason: reasonOf(error) };
   }
   try {
     await recipe.probeFurther?.(name);
     return { supported: true, reason: null };
   } catch (error) {
-    return { supported: false, reason: reasonOf(recipe, error) };
+    return { supported: false, reason: reasonOf(error) };
   } finally {
     await run("ip", ["link", "del", "dev", name]);
   }
@@ -34,8 +34,9 @@ export async function removeProbeLeftovers(run: Run): Promise<void> {
   }
 }
 
-function reasonOf(recipe: Recipe, error: unknown): string {
+/** The tool's own words, without the label that iproute2 puts before them. */
+function reasonOf(error: unknown): string {
   const said = error instanceof CommandError ? error.stderr.trim().split("\n")[0] : undefined;
   const message = said || (error instanceof Error ? error.message : String(error));
-  return `${recipe.kind} (${recipe.datapath}): ${message}`;
+  return message.replace(/^Error: /, "");
 }

@@ -83,7 +83,7 @@ async function firstSupported(
     if (kind !== "auto" && driver.kind !== kind) continue;
     const { supported, reason } = await driver.probe();
     if (supported) return driver;
-    reasons.push(reason ?? `${driver.kind}: unknown reason`);
+    reasons.push(`${driver.kind} (${driver.datapath}): ${reason ?? "unknown reason"}`);
   }
   throw unsupported(kind, reasons);
 }
