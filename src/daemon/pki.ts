@@ -10,6 +10,11 @@ export interface CertificateAuthority {
   keyPath: string;
 }
 
+export interface InitialisedAuthority extends CertificateAuthority {
+  /** False for one that was there, and is kept. */
+  isNew: boolean;
+}
+
 export interface IssuedCertificate {
   caPath: string;
   certificatePath: string;
@@ -39,10 +44,10 @@ export function hostIdentityUri(name: string): string {
  * Makes a certificate authority (EC P-256) in `dir`: `ca.crt` and `ca.key` (0600). An existing one is kept.
  * @throws SojournError `SOJ_PKI_INCOMPLETE` when only one of the two files is there.
  */
-export async function initCertificateAuthority(dir: string): Promise<CertificateAuthority> {
+export async function initCertificateAuthority(dir: string): Promise<InitialisedAuthority> {
   const authority = { caPath: join(dir, "ca.crt"), keyPath: join(dir, "ca.key") };
   const present = await Promise.all([exists(authority.caPath), exists(authority.keyPath)]);
-  if (present.every(Boolean)) return authority;
+  if (present.every(Boolean)) return { ...authority, isNew: false };
   if (present.some(Boolean)) {
     throw preconditionError("SOJ_PKI_INCOMPLETE", `${dir} holds only one of ca.crt and ca.key`, {
       hint: "restore the missing file, or begin with an empty folder",
@@ -61,7 +66,7 @@ export async function initCertificateAuthority(dir: string): Promise<Certificate
     await publish(key, authority.keyPath, 0o600);
     await publish(certificate, authority.caPath, 0o644);
   });
-  return authority;
+  return { ...authority, isNew: true };
 }
 
 /**

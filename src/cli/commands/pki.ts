@@ -24,8 +24,9 @@ export function pkiCommand(): Command {
       const { initCertificateAuthority } = await import("../../daemon/pki.ts");
       const made = await initCertificateAuthority(options.dir);
       createOutput(options.json ?? false).result(
-        { type: "pki", ca: made.caPath, key: made.keyPath },
-        () => `certificate authority: ${made.caPath} (key: ${made.keyPath})`,
+        { type: "pki", ca: made.caPath, key: made.keyPath, created: made.isNew },
+        () =>
+          `certificate authority${made.isNew ? "" : ", there already and kept"}: ${made.caPath} (key: ${made.keyPath})`,
       );
     });
   pki
@@ -56,6 +57,7 @@ async function issue(name: string, options: IssueOptions): Promise<void> {
     : await issueHostCertificate(options.dir, { ...order, addresses: options.address ?? [] });
   const text = [made.caPath, made.certificatePath, made.keyPath];
   if (isClient) text.push("", ...grantLines(name, options.role ?? "read"));
+  else if (options.address === undefined) text.push("", ...addresslessLines(name));
   createOutput(options.json ?? false).result(
     { type: "pki", ca: made.caPath, certificate: made.certificatePath, key: made.keyPath },
     () => text.join("\n"),
@@ -65,6 +67,13 @@ async function issue(name: string, options: IssueOptions): Promise<void> {
 function checkCombination(isClient: boolean, { address, role }: IssueOptions): void {
   if (isClient && address !== undefined) throw usageError("a client has no --address");
   if (!isClient && role !== undefined) throw usageError("a host has no --role", "with --client");
+}
+
+function addresslessLines(name: string): string[] {
+  return [
+    "No --address was given, so callers of the HTTP API by the host's address refuse this certificate;",
+    `callers by the name ${name}, and the hosts among themselves, accept it.`,
+  ];
 }
 
 /** The certificate says who it is; what it may do is each host's word. */

@@ -61,9 +61,10 @@ describe("certificates", () => {
   });
 
   it("keep an authority that is there", async () => {
-    const { caPath } = await initCertificateAuthority(folder);
+    const { caPath, isNew } = await initCertificateAuthority(folder);
+    expect(isNew).toBe(true);
     const before = await readFile(caPath, "utf8");
-    await initCertificateAuthority(folder);
+    expect(await initCertificateAuthority(folder)).toMatchObject({ caPath, isNew: false });
     expect(await readFile(caPath, "utf8")).toBe(before);
   });
 
