@@ -13,15 +13,19 @@ export const environmentVariables = {
 
 /**
  * The daemon that the environment names; none of these options when it names none, which is the local one.
- * @throws SojournError `SOJ_FILE_UNREADABLE` naming a file, `SOJ_USAGE` for half of a client certificate.
+ * @throws SojournError `SOJ_FILE_UNREADABLE` naming a file and its option, `SOJ_USAGE` for half of a client certificate.
  */
 export function environmentOptions(env: NodeJS.ProcessEnv): ClientOptions {
   const variables = environmentVariables;
   const url = env[variables.host];
   if (!url) return {};
-  const ca = contentOf(env[variables.caFile]);
-  const cert = contentOf(env[variables.certFile]);
-  const key = contentOf(env[variables.keyFile]);
+  const contentOf = (variable: string) => {
+    const path = env[variable];
+    return path ? readText(path, variable) : null;
+  };
+  const ca = contentOf(variables.caFile);
+  const cert = contentOf(variables.certFile);
+  const key = contentOf(variables.keyFile);
   if ((cert === null) !== (key === null)) {
     throw usageError("a client certificate comes with its key", "--cert-file and --key-file");
   }
@@ -37,20 +41,27 @@ export function environmentOptions(env: NodeJS.ProcessEnv): ClientOptions {
 }
 
 function readToken(path: string): string {
-  const token = readText(path).trim();
+  const token = readText(path, environmentVariables.tokenFile).trim();
   if (/^[\x21-\x7e]{1,500}$/.test(token)) return token;
   throw usageError(`${path} does not hold one token`, "sojourn token create NAME > FILE");
 }
 
-function contentOf(path: string | undefined): string | null {
-  return path ? readText(path) : null;
-}
-
-function readText(path: string): string {
+function readText(path: string, variable: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw preconditionError("SOJ_FILE_UNREADABLE", `cannot read ${path}: ${code}`, { cause });
+    throw preconditionError("SOJ_FILE_UNREADABLE", `cannot read ${path}: ${code}`, {
+      cause,
+      hint: `${optionOf(variable)} names it, or the variable ${variable}`,
+    });
   }
+}
+
+/** `--token-file` of `SOJOURN_TOKEN_FILE`. */
+function optionOf(variable: string): string {
+  return variable
+    .replace(/^SOJOURN_/, "--")
+    .toLowerCase()
+    .replaceAll("_", "-");
 }

@@ -67,8 +67,10 @@ function addAdd(webhook: Command): void {
       const { event: events, guest: guests, secretFile, ca, timeout, json = false } = options;
       const added = await (await connect()).addWebhook({
         ...{ name, url, events, guests, timeout_ms: timeout },
-        ...(secretFile === undefined ? {} : { secret: (await read(secretFile)).trim() }),
-        ...(ca === undefined ? {} : { ca: await read(ca) }),
+        ...(secretFile === undefined
+          ? {}
+          : { secret: (await read(secretFile, "--secret-file")).trim() }),
+        ...(ca === undefined ? {} : { ca: await read(ca, "--ca") }),
       });
       createOutput(json).result(added, () =>
         secretFile === undefined
@@ -94,12 +96,15 @@ function milliseconds(text: string): number {
   throw new InvalidArgumentError("not a number of milliseconds");
 }
 
-async function read(path: string): Promise<string> {
+async function read(path: string, option: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    throw preconditionError("SOJ_FILE_UNREADABLE", `cannot read ${path}: ${code}`, { cause });
+    throw preconditionError("SOJ_FILE_UNREADABLE", `cannot read ${path}: ${code}`, {
+      cause,
+      hint: `${option} names it`,
+    });
   }
 }
 

@@ -69,6 +69,18 @@ describe("sojourn --host", () => {
     }
   });
 
+  it("names the option whose file is missing", async () => {
+    const ca = ["--host", url, "--ca-file"];
+    const missing: [string[], string][] = [
+      [[...ca, "/nowhere"], "--ca-file names it, or the variable SOJOURN_CA_FILE"],
+      [[...ca, client.caPath, "--token-file", "/nowhere"], "--token-file names it, or"],
+    ];
+    for (const [options, hint] of missing) {
+      const { stdout } = await runSojourn([...options, "guest", "ls", "--json"]);
+      expect(JSON.parse(stdout).hint).toContain(hint);
+    }
+  });
+
   it("is refused where a command is about this machine", async () => {
     const { exitCode, stdout } = await runSojourn(["--host", url, "token", "ls", "--json"]);
     expect([exitCode, JSON.parse(stdout).code]).toEqual([2, "SOJ_USAGE"]);
