@@ -77,8 +77,12 @@ async function readTrackedCount(): Promise<number | null> {
   }
 }
 
+/** Lets through what it sees: the kernel tracks connections in a network namespace while some rule there asks for it. */
+const trackingTable =
+  "table ip tracking { chain forward { type filter hook forward priority 0; ct state established counter; } }";
+
 function untracked(why: string) {
   return preconditionError("SOJ_FLOWS_UNTRACKED", `this host tracks no connections: ${why}`, {
-    hint: "connections are tracked once a firewall rule looks at their state (nft: ct state) or translates addresses; flows are listed from then on",
+    hint: `a rule that looks at their state switches tracking on, for connections from then on: nft '${trackingTable}'`,
   });
 }

@@ -119,7 +119,10 @@ describe("the flows of an address", () => {
     expect(await readFlows("10.1.0.10", { run, trackedCount: async () => 1 })).toEqual([]);
     for (const tracked of [null, 0]) {
       const reading = readFlows("10.1.0.10", { run, trackedCount: async () => tracked });
-      await expect(reading).rejects.toMatchObject({ code: "SOJ_FLOWS_UNTRACKED", exitCode: 3 });
+      await expect(reading).rejects.toMatchObject({
+        ...{ code: "SOJ_FLOWS_UNTRACKED", exitCode: 3 },
+        hint: expect.stringContaining("nft 'table ip tracking {"),
+      });
     }
   });
 
