@@ -69,14 +69,18 @@ test("[rows 30] the destination's QEMU does not start: its kernel file is damage
   await fault.expectHomeAndClean();
 });
 
-test("[rows 36] the barrier gets no answer: the router drops the tunnel's packets", async () => {
-  {
-    await using _filter = await routerRule("ip protocol 4 drop");
-    const migration = fault.migrate("host-a", "host-b");
-    expect(await migration.ended).toMatchObject(rolledBackIn("pass-barrier", "SOJ_BARRIER_SILENT"));
-  }
-  await fault.expectHomeAndClean();
-});
+if (process.env.SOJOURN_FAULTS_ALL) {
+  test("[rows 36] the barrier gets no answer: the router drops the tunnel's packets", async () => {
+    {
+      await using _filter = await routerRule("ip protocol 4 drop");
+      const migration = fault.migrate("host-a", "host-b");
+      expect(await migration.ended).toMatchObject(
+        rolledBackIn("pass-barrier", "SOJ_BARRIER_SILENT"),
+      );
+    }
+    await fault.expectHomeAndClean();
+  });
+}
 
 test("[rows 36] the barrier gets answers to small packets only: the path's MTU is too small", async () => {
   {
