@@ -25,7 +25,8 @@ const server = createServer(async (request, response) => {
   }
   try {
     const { alerts = [] } = JSON.parse(await bodyOf(request));
-    const moves = (await Promise.all(alerts.filter(isCallToLeave).map(evacuate))).flat();
+    // The answer comes when nothing is under way any more, whatever becomes of a host.
+    const moves = (await Promise.all(alerts.filter(isCallToLeave).map(evacuateOrTell))).flat();
     for (const { told } of moves) console.log(told);
     // Alertmanager tries again after a 5xx, and after nothing else.
     response.writeHead(moves.some(({ isDue }) => isDue) ? 503 : 200).end();
@@ -40,6 +41,13 @@ server.listen(Number(values.port), "127.0.0.1", () => {
 
 function isCallToLeave({ status, labels }) {
   return status === "firing" && labels.evacuate === "true" && labels.instance in config.hosts;
+}
+
+/** A host that does not answer is asked again with the alert's repetition. */
+function evacuateOrTell(alert) {
+  return evacuate(alert).catch((error) => [
+    { told: `${alert.labels.instance} not emptied: ${error.message}`, isDue: true },
+  ]);
 }
 
 /** Begins the moves; who follows them is told by webhooks, metrics or `sojourn status`. */
