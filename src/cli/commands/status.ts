@@ -8,7 +8,7 @@ const listedMigrations = 100;
 
 export function statusCommand(): Command {
   return new Command("status")
-    .description("migrations that this host began, or one of them")
+    .description("migrations that this host began, oldest first, or one of them")
     .argument("[id]", "migration")
     .option("--all", "also those before the newest 100")
     .option("--json", "print JSON, errors too")
