@@ -160,8 +160,10 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
     }
   }
 
+  /** Soon: a destination that is told of an end lets go of the guest before the network that it had made for it. */
   async expectKernelAsBefore(): Promise<void> {
-    expect(await kernelStates(this, hosts)).toEqual(this.#known.kernel);
+    const check = async () => expect(await kernelStates(this, hosts)).toEqual(this.#known.kernel);
+    await vi.waitFor(check, { timeout: 5_000, interval: 100 });
   }
 
   /** One copy of the guest exists, it runs at host-b, both hosts say so and lead its traffic there. */
