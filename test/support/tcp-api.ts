@@ -172,6 +172,7 @@ export class TestTcpApi implements AsyncDisposable {
 const generousLimits = {
   maxConnections: 512,
   maxConnectionsPerAddress: 256,
+  maxConnectionsPerCaller: 256,
   handshakesPerSecond: 10_000,
   requestsPerSecond: 10_000,
   requestsPerSecondPerAddress: 10_000,

@@ -2,16 +2,19 @@ import type { Socket } from "node:net";
 import { monotonicMs } from "../../platform/clock.ts";
 import { clientNetwork } from "./client-network.ts";
 import { RateMeter } from "./rate-meter.ts";
+import { Tally } from "./tally.ts";
 
 export interface ConnectionLimits {
   maxConnections: number;
   maxConnectionsPerAddress: number;
+  /** Of one token or client certificate, from wherever it connects. */
+  maxConnectionsPerCaller: number;
   /** A TLS handshake takes about a millisecond of the event loop, which migrations share. */
   handshakesPerSecond: number;
 }
 
-/** Of the handshakes in a second, so many may be one address's. */
-const shareOfOneAddress = 2 / 3;
+/** Of the handshakes in a second, so many may be one address's, or one known caller's. */
+const shareOfOne = 2 / 3;
 
 /** Addresses of callers whose connections come first in a flood; beyond that the longest unseen is forgotten. */
 const trustedAddresses = 1000;
@@ -24,15 +27,18 @@ interface Connection {
   /** As `clientNetwork`. */
   address: string;
   sinceMs: number;
+  /** Who was the last to use it; null: nobody known yet. */
+  caller: string | null;
 }
 
 /** An end of a connection, TLS or beneath it. */
 type ConnectionEnd = Pick<Socket, "remoteAddress" | "remotePort">;
 
 /**
- * Decides about each TCP connection before anything is spent on it. At most half of all may be of callers who have not
- * been identified; when that half is full, the oldest of them goes, so that many silent ones keep nobody out. Addresses
- * from which somebody has been identified before do not count among them, and have handshakes of their own.
+ * Decides about each TCP connection before anything is spent on it. At most half of all may be of strangers; when that
+ * half is full, the oldest of them goes, so that many silent ones keep nobody out. Addresses from which somebody has been
+ * identified before are no strangers', and have handshakes of their own; their silent connections go only when there is
+ * no room at all. Once it is known whose a connection is, it counts among that caller's.
  */
 export class Admission {
   readonly #limits: ConnectionLimits;
@@ -40,11 +46,14 @@ export class Admission {
   readonly #handshakes: RateMeter;
   readonly #handshakesOfTrusted: RateMeter;
   readonly #connections = new Map<string, Connection>();
-  /** In order of age. */
-  readonly #unidentified = new Map<string, Connection>();
-  readonly #perAddress = new Map<string, number>();
-  /** In order of their last use. */
-  readonly #trusted = new Set<string>();
+  /** Nobody known uses these yet; in order of age. */
+  readonly #strangers = new Map<string, Connection>();
+  /** As above, from addresses that are known. */
+  readonly #silent = new Map<string, Connection>();
+  readonly #perAddress = new Tally();
+  readonly #perCaller = new Tally();
+  /** Who was the last to be identified there, by address; in order of their last use. */
+  readonly #trusted = new Map<string, string>();
 
   constructor(limits: ConnectionLimits, onRefused: (reason: string) => void) {
     this.#limits = limits;
@@ -69,38 +78,59 @@ export class Admission {
       this.#onRefused(reason);
       return refuse(socket);
     }
-    this.#add(keyOf(socket), { socket, address, sinceMs: monotonicMs() });
+    this.#add(keyOf(socket), { socket, address, sinceMs: monotonicMs(), caller: null });
     return true;
   }
 
-  /** Somebody known uses this connection. */
-  identified(end: ConnectionEnd): void {
-    this.#unidentified.delete(keyOf(end));
-    if (end.remoteAddress === undefined) return;
-    const address = clientNetwork(end.remoteAddress);
-    this.#trusted.delete(address);
-    this.#trusted.add(address);
-    const [oldest] = this.#trusted;
-    if (this.#trusted.size > trustedAddresses && oldest !== undefined) this.#trusted.delete(oldest);
+  /** `caller` uses this connection. False when it may not: so many others are that caller's. */
+  identified(end: ConnectionEnd, caller: string): boolean {
+    const key = keyOf(end);
+    const connection = this.#connections.get(key);
+    // It has been cut meanwhile.
+    if (connection === undefined) return true;
+    if (connection.caller !== caller) {
+      if (this.#perCaller.of(caller) >= this.#limits.maxConnectionsPerCaller) return false;
+      if (connection.caller !== null) this.#perCaller.remove(connection.caller);
+      this.#perCaller.add(caller);
+      connection.caller = caller;
+      this.#strangers.delete(key);
+      this.#silent.delete(key);
+    }
+    this.#trust(connection.address, caller);
+    return true;
   }
 
   closeAll(): void {
     for (const { socket } of this.#connections.values()) socket.destroy();
   }
 
-  #objection(address: string): string | null {
-    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    if (this.#connections.size >= maxConnections) return "connections";
-    if ((this.#perAddress.get(address) ?? 0) >= maxConnectionsPerAddress) return "address";
-    if (this.#trusted.has(address)) {
-      return this.#handshakesOfTrusted.allows(address) ? null : "handshakes";
-    }
-    if (this.#unidentified.size >= maxConnections / 2 && !this.#evictOldest()) return "connections";
-    return this.#handshakes.allows(address) ? null : "handshakes";
+  #trust(address: string, caller: string): void {
+    this.#trusted.delete(address);
+    this.#trusted.set(address, caller);
+    const [oldest] = this.#trusted.keys();
+    if (this.#trusted.size > trustedAddresses && oldest !== undefined) this.#trusted.delete(oldest);
   }
 
-  #evictOldest(): boolean {
-    const [oldest] = this.#unidentified;
+  #objection(address: string): string | null {
+    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
+    if (this.#perAddress.of(address) >= maxConnectionsPerAddress) return "address";
+    const caller = this.#trusted.get(address);
+    const isRoom =
+      caller === undefined && this.#strangers.size >= maxConnections / 2
+        ? this.#evictOldest(this.#strangers)
+        : this.#connections.size < maxConnections ||
+          this.#evictOldest(this.#strangers) ||
+          this.#evictOldest(this.#silent);
+    if (!isRoom) return "connections";
+    const isAllowed =
+      caller === undefined
+        ? this.#handshakes.allows(address)
+        : this.#handshakesOfTrusted.allows(caller);
+    return isAllowed ? null : "handshakes";
+  }
+
+  #evictOldest(candidates: ReadonlyMap<string, Connection>): boolean {
+    const [oldest] = candidates;
     if (oldest === undefined) return false;
     const [key, connection] = oldest;
     if (monotonicMs() - connection.sinceMs < graceMs) return false;
@@ -113,23 +143,23 @@ export class Admission {
   #add(key: string, connection: Connection): void {
     const { address, socket } = connection;
     this.#connections.set(key, connection);
-    if (!this.#trusted.has(address)) this.#unidentified.set(key, connection);
-    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    (this.#trusted.has(address) ? this.#silent : this.#strangers).set(key, connection);
+    this.#perAddress.add(address);
     socket.once("close", () => this.#remove(key, connection));
   }
 
   #remove(key: string, connection: Connection): void {
     if (this.#connections.get(key) !== connection) return;
     this.#connections.delete(key);
-    this.#unidentified.delete(key);
-    const left = (this.#perAddress.get(connection.address) ?? 1) - 1;
-    if (left > 0) this.#perAddress.set(connection.address, left);
-    else this.#perAddress.delete(connection.address);
+    this.#strangers.delete(key);
+    this.#silent.delete(key);
+    this.#perAddress.remove(connection.address);
+    if (connection.caller !== null) this.#perCaller.remove(connection.caller);
   }
 }
 
 function handshakeMeter({ handshakesPerSecond }: ConnectionLimits): RateMeter {
-  return new RateMeter(handshakesPerSecond, Math.ceil(handshakesPerSecond * shareOfOneAddress));
+  return new RateMeter(handshakesPerSecond, Math.ceil(handshakesPerSecond * shareOfOne));
 }
 
 /** With a reset: no state of it stays behind in the kernel. */

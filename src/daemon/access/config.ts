@@ -76,6 +76,14 @@ export function apiSection(endpoint: z.ZodType<string>) {
         .max(20_000)
         .default(256)
         .describe("TCP connections at once from one IPv4 address or IPv6 /64"),
+      max_connections_per_caller: z
+        .int()
+        .min(4)
+        .max(20_000)
+        .optional()
+        .describe(
+          "TCP connections at once of one token or client certificate; by default half of max_connections",
+        ),
       handshakes_per_second: z
         .int()
         .min(1)
@@ -132,6 +140,8 @@ export function apiConfig(
     limits: {
       maxConnections: section.max_connections,
       maxConnectionsPerAddress: section.max_connections_per_address,
+      maxConnectionsPerCaller:
+        section.max_connections_per_caller ?? Math.floor(section.max_connections / 2),
       handshakesPerSecond: section.handshakes_per_second,
       requestsPerSecond: section.requests_per_second,
       requestsPerSecondPerAddress: section.requests_per_second_per_address,

@@ -27,7 +27,7 @@ const countedKeys = 5000;
 
 /**
  * What every request over TCP has to pass before its body is read: the rate of its address, the length of its URL, who
- * it is from, and that caller's rate. Registered before the routes.
+ * it is from, and that caller's connections and rate. Registered before the routes.
  */
 export async function guardRequests(app: Api, options: GuardOptions): Promise<void> {
   const { authenticator, admission, followers, refusals, limits } = options;
@@ -54,7 +54,9 @@ export async function guardRequests(app: Api, options: GuardOptions): Promise<vo
     if (!hasOneHost(request)) throw usageError("a request names its host, and one only");
     if (isOfAnotherSite(request)) throw usageError("pages of other sites may not ask for this");
     request.caller = authenticator.identify(request.raw);
-    admission.identified(request.raw.socket);
+    if (!admission.identified(request.raw.socket, request.caller.name)) {
+      throw tooManyConnections(limits.maxConnectionsPerCaller);
+    }
     await limit(ofCaller, request, reply);
     if (request.routeOptions.config.isStream) followers.add(request, reply, request.caller);
   });
@@ -102,6 +104,19 @@ function tooManyRequests(perSecond: number): SojournError {
     retryable: true,
     hint: "ask again after the seconds in Retry-After, or follow events instead of asking",
   });
+}
+
+function tooManyConnections(limit: number): SojournError {
+  return new SojournError(
+    "SOJ_TOO_MANY_CONNECTIONS",
+    `${limit} connections of this caller are open, which is as many as it may have`,
+    {
+      exitCode: ExitCode.precondition,
+      httpStatus: 429,
+      retryable: true,
+      hint: "close some or use them again, or raise max_connections_per_caller in [api]",
+    },
+  );
 }
 
 function urlTooLong(): SojournError {

@@ -43,8 +43,15 @@ class Connection extends EventEmitter {
   }
 }
 
-function admissionOf(maxConnections: number, maxConnectionsPerAddress = maxConnections) {
-  const limits = { maxConnections, maxConnectionsPerAddress, handshakesPerSecond: 300 };
+function admissionOf(
+  maxConnections: number,
+  maxConnectionsPerAddress = maxConnections,
+  maxConnectionsPerCaller = maxConnections,
+) {
+  const limits = {
+    ...{ maxConnections, maxConnectionsPerAddress, maxConnectionsPerCaller },
+    handshakesPerSecond: 300,
+  };
   const admission = new Admission(limits, (reason) => refused.push(reason));
   const connect = (address: string) => {
     const connection = new Connection(address);
@@ -103,7 +110,7 @@ describe("Admission", () => {
     nowMs = 600;
     const newcomer = admit("198.51.100.1");
     expect(silent.map(({ isOpen }) => isOpen)).toEqual([false, true, true, true]);
-    admission.identified(newcomer);
+    admission.identified(newcomer, "ci");
     // Who is identified stays, however many come after.
     nowMs = 1200;
     for (const host of [5, 6, 7, 8]) admit(`192.0.2.${host}`);
@@ -114,15 +121,55 @@ describe("Admission", () => {
 
   it("lets nobody in beyond the limit of all", () => {
     const { admission, admit, connect } = admissionOf(4);
-    for (const host of [1, 2, 3, 4]) admission.identified(admit(`192.0.2.${host}`));
+    for (const host of [1, 2, 3, 4]) admission.identified(admit(`192.0.2.${host}`), "ci");
     expect(connect("192.0.2.9").isAdmitted).toBe(false);
     expect(admission.count).toBe(4);
+  });
+
+  it("lets a caller have so many connections, from wherever, and forgets those that have closed", () => {
+    const { admission, admit } = admissionOf(100, 100, 2);
+    const first = admit("192.0.2.1");
+    expect(admission.identified(first, "ci")).toBe(true);
+    expect(admission.identified(admit("192.0.2.2"), "ci")).toBe(true);
+    const third = admit("192.0.2.3");
+    expect(admission.identified(third, "ci")).toBe(false);
+    // The same connections go on, and another caller has its own.
+    expect(admission.identified(first, "ci")).toBe(true);
+    expect(admission.identified(third, "monitoring")).toBe(true);
+    first.destroy();
+    expect(admission.identified(admit("192.0.2.1"), "ci")).toBe(true);
+    expect(admission.identified(admit("192.0.2.1"), "ci")).toBe(false);
+    // Whoever shows another token on a connection has it no more as before.
+    expect(admission.identified(third, "ci")).toBe(false);
+    expect(admission.identified(first, "ci")).toBe(true);
+  });
+
+  it("leaves room for others beside a caller who takes all that it can get, from known addresses too", () => {
+    const { admission, admit, connect } = admissionOf(8, 4, 4);
+    const greedy = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.2"].map(admit);
+    for (const connection of greedy) expect(admission.identified(connection, "ci")).toBe(true);
+    const silent = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.2"].map(admit);
+    expect(connect("203.0.113.1").isAdmitted).toBe(false);
+    nowMs = 600;
+    const other = admit("203.0.113.1");
+    expect(admission.identified(other, "monitoring")).toBe(true);
+    expect(silent.map(({ isOpen }) => isOpen)).toEqual([false, true, true, true]);
+    expect(greedy.every(({ isOpen }) => isOpen)).toBe(true);
+    expect(admission.count).toBe(8);
+  });
+
+  it("lets one known caller not have all handshakes, from however many addresses", () => {
+    const { admission, admit, connect } = admissionOf(1000);
+    for (const host of [1, 2, 3]) admission.identified(admit(`192.0.2.${host}`), "ci");
+    admission.identified(admit("203.0.113.1"), "monitoring");
+    for (let count = 0; count < 1000; count += 1) connect(`192.0.2.${1 + (count % 3)}`);
+    admit("203.0.113.1");
   });
 
   it("prefers addresses from which somebody was identified, in a flood", () => {
     const { admission, admit, connect } = admissionOf(100);
     const operator = admit("203.0.113.1");
-    admission.identified(operator);
+    admission.identified(operator, "ci");
     operator.destroy();
     for (let host = 0; host < 2000; host += 1) connect(`10.0.${host >> 8}.${host & 255}`);
     expect(refused.length).toBeGreaterThan(1900);

@@ -208,6 +208,7 @@ tokens_file = "/etc/sojourn/api-tokens.json"
 socket_group = "sojourn"
 max_connections = 512
 max_connections_per_address = 256
+max_connections_per_caller = 128
 handshakes_per_second = 300
 requests_per_second = 200
 requests_per_second_per_address = 400
