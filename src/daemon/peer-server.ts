@@ -4,12 +4,12 @@ import type { TLSSocket } from "node:tls";
 import fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { preconditionError, SojournError, usageError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
-import type { ProcedureHandlers, ProcedureTable } from "../platform/procedures.ts";
+import type { PeerContext, ProcedureHandlers, ProcedureTable } from "../platform/procedures.ts";
 import { maxBodyBytes } from "./api/limits.ts";
 import type { Endpoint } from "./config.ts";
 import { frameworkErrors, replyWithErrorRecords } from "./http-errors.ts";
 import { listenTcp } from "./listen.ts";
-import { hostNameOf } from "./peer-identity.ts";
+import { addressesOf, hostNameOf } from "./peer-identity.ts";
 
 export interface TlsFiles {
   caPath: string;
@@ -63,7 +63,7 @@ export async function startPeerServer<Table extends ProcedureTable>(
     options.logger.warn({ from, reason: error.message }, "peer connection refused by TLS");
   });
   app.addHook("onRequest", async (request) => {
-    const name = callerOf(request);
+    const name = callerOf(request)?.peer ?? null;
     if (name !== null && options.peers.has(name)) return;
     refused.identity += 1;
     options.logger.warn({ from: request.ip, name }, "peer request refused: not a configured peer");
@@ -106,14 +106,17 @@ async function serve<Table extends ProcedureTable>(
     const issue = body.error.issues[0];
     throw usageError(`${name}: ${issue?.path.join(".") ?? ""}: ${issue?.message}`.slice(0, 300));
   }
-  const peer = callerOf(request) ?? "";
-  return options.handlers()[name as keyof Table]?.(body.data as never, { peer });
+  const caller = callerOf(request);
+  if (caller === null) throw notAPeer(null);
+  return options.handlers()[name as keyof Table]?.(body.data as never, caller);
 }
 
-function callerOf(request: FastifyRequest): string | null {
+function callerOf(request: FastifyRequest): PeerContext | null {
   const socket = request.raw.socket as TLSSocket;
   if (socket.authorized !== true) return null;
-  return hostNameOf(socket.getPeerCertificate().subjectaltname);
+  const { subjectaltname } = socket.getPeerCertificate();
+  const peer = hostNameOf(subjectaltname);
+  return peer === null ? null : { peer, addresses: addressesOf(subjectaltname) };
 }
 
 function notAPeer(name: string | null): SojournError {

@@ -13,6 +13,8 @@ export type ProcedureTable = Record<string, Procedure>;
 /** Who is asking, as its certificate says. */
 export interface PeerContext {
   peer: string;
+  /** IPv4 addresses that its certificate is for. */
+  addresses: readonly string[];
 }
 
 /** The serving side of a table. What is thrown reaches the caller as the same `SojournError`. */

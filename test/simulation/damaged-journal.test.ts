@@ -39,7 +39,7 @@ test("with damage in the middle of the journal the daemon starts and decides not
   const id = daemon?.migrations.list({ limit: 100 })[0]?.id ?? "";
   const identity = { id, guest: "web1", epoch: 1 };
   const settle = runningProcess.run(daemon?.process as never, () =>
-    daemon?.handlers.settle?.(identity as never, { peer: "host-b" }),
+    daemon?.handlers.settle?.(identity as never, { peer: "host-b", addresses: [] }),
   );
   await expect(settle).rejects.toThrow(/nothing is decided about web1/);
   expect(world.copies.violations).toEqual([]);

@@ -3,6 +3,7 @@ import { asSojournError, SojournError } from "../../../src/platform/errors.ts";
 import type {
   CallOptions,
   PeerCaller,
+  PeerContext,
   Procedure,
   ProcedureTable,
 } from "../../../src/platform/procedures.ts";
@@ -11,10 +12,7 @@ import type { Links } from "./links.ts";
 import type { Random } from "./random.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
-export type Handlers = Record<
-  string,
-  (request: never, context: { peer: string }) => Promise<unknown>
->;
+export type Handlers = Record<string, (request: never, context: PeerContext) => Promise<unknown>>;
 
 export interface Receiver {
   process: DaemonProcess;
@@ -130,7 +128,7 @@ export class Messenger {
       trace?.(`${to} is asked to ${name}`);
       void runningProcess.run(target.process, async () => {
         try {
-          const result = await handler(request as never, { peer: from });
+          const result = await handler(request as never, { peer: from, addresses: [] });
           if (target.process.alive) reply(null, result);
         } catch (error) {
           if (error instanceof Killed || !target.process.alive) return;

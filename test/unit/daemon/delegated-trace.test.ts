@@ -36,7 +36,7 @@ function hostThatCarriesOut() {
     call: (_name: string, body: unknown) => {
       const sent = JSON.parse(JSON.stringify(body));
       const checked = delegationProcedures["delegate-migration"].request.parse(sent);
-      return handlers["delegate-migration"](checked, { peer: "host-a" });
+      return handlers["delegate-migration"](checked, { peer: "host-a", addresses: [] });
     },
   };
   return { peer: peer as never, traces };

@@ -1,6 +1,6 @@
 import { asSojournError, preconditionError } from "../../../platform/errors.ts";
 import { AsyncLock } from "../../../platform/lock.ts";
-import type { PeerCaller, ProcedureHandlers } from "../../../platform/procedures.ts";
+import type { PeerCaller, PeerContext, ProcedureHandlers } from "../../../platform/procedures.ts";
 import { releaseVersion } from "../../../platform/release.ts";
 import type { DaemonConfig } from "../../config.ts";
 import { type baseProcedures, protocolVersion } from "../../procedures.ts";
@@ -8,6 +8,7 @@ import { readStreamPorts } from "../firewall/checks.ts";
 import { examineMachine } from "../machine.ts";
 import { roomFor } from "./guests.ts";
 import type { PathEndSpec, PathEnds } from "./path-end.ts";
+import { addressOfPeer } from "./peer-address.ts";
 import { openPortProbe, reachPort } from "./port-probe.ts";
 import { portAt } from "./ports.ts";
 import type { doctorProcedures } from "./procedures.ts";
@@ -29,7 +30,8 @@ export function doctorHandlers(
   const { config, ends, peer } = options;
   const localAddress = config.host.underlayAddress;
   const examination = new AsyncLock();
-  const spec = ({ kind, underlay_address: remoteAddress, nonce }: End): PathEndSpec => {
+  const spec = ({ kind, underlay_address: claimed, nonce }: End, caller: PeerContext) => {
+    const remoteAddress = addressOfPeer(config, caller, claimed);
     return { kind, localAddress, remoteAddress, nonce };
   };
   const hello = async (host: string) =>
@@ -62,12 +64,12 @@ export function doctorHandlers(
       const { port } = await openPortProbe(localAddress, first, nonce);
       return { port };
     },
-    "doctor-connect": async ({ port, nonce }, { peer: caller }) => {
-      const address = await hello(caller).then(
-        ({ underlay_address }) => underlay_address,
-        () => config.peers.get(caller)?.address,
+    "doctor-connect": async ({ port, nonce }, caller) => {
+      const address = await hello(caller.peer).then(
+        ({ underlay_address }) => addressOfPeer(config, caller, underlay_address),
+        () => config.peers.get(caller.peer)?.address,
       );
-      if (address === undefined) return { reached: false, reason: `${caller} is no peer` };
+      if (address === undefined) return { reached: false, reason: `${caller.peer} is no peer` };
       const reason = await reachPort(address, port, nonce);
       return { reached: reason === null, reason };
     },
@@ -77,14 +79,14 @@ export function doctorHandlers(
         return roomFor(definition);
       });
     },
-    "doctor-path-open": async (request) => ends.open(spec(request)),
-    "doctor-path-send": async ({ bytes, ...end }) => {
-      await ends.send(spec(end), bytes);
+    "doctor-path-open": async (request, caller) => ends.open(spec(request, caller)),
+    "doctor-path-send": async ({ bytes, ...end }, caller) => {
+      await ends.send(spec(end, caller), bytes);
       return {};
     },
-    "doctor-path-count": async (request) => ends.count(spec(request)),
-    "doctor-path-close": async (request) => {
-      await ends.close(spec(request));
+    "doctor-path-count": async (request, caller) => ends.count(spec(request, caller)),
+    "doctor-path-close": async (request, caller) => {
+      await ends.close(spec(request, caller));
       return {};
     },
   };

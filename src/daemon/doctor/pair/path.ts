@@ -56,10 +56,14 @@ export async function checkPath(
   }
 }
 
+const notProbedCodes = new Set<string>([
+  "SOJ_TUNNEL_UNSUPPORTED",
+  "SOJ_DOCTOR_BUSY",
+  "SOJ_DOCTOR_ADDRESS",
+]);
+
 function notProbed(topic: Topic, error: SojournError): DoctorCheck {
-  if (error.code === "SOJ_TUNNEL_UNSUPPORTED" || error.code === "SOJ_DOCTOR_BUSY") {
-    return skipped(topic, error.message, error.hint);
-  }
+  if (notProbedCodes.has(error.code)) return skipped(topic, error.message, error.hint);
   const isOld = error.code === "SOJ_UNKNOWN_PROCEDURE";
   return isOld
     ? skipped(topic, "the other host's release knows no such check", error.hint)

@@ -48,6 +48,13 @@ export async function checkPortsHere(
   });
 }
 
+/** With these nothing is known about the ports. */
+const notChecked = new Set<string>([
+  "SOJ_UNKNOWN_PROCEDURE",
+  "SOJ_DOCTOR_PORT",
+  "SOJ_DOCTOR_ADDRESS",
+]);
+
 async function verdict(
   topic: Topic,
   where: string,
@@ -62,9 +69,7 @@ async function verdict(
       if (reason !== null) closed.push(`${port} (${reason})`);
     } catch (thrown) {
       const { code, message, hint } = asSojournError(thrown);
-      if (code === "SOJ_UNKNOWN_PROCEDURE" || code === "SOJ_DOCTOR_PORT") {
-        return skipped(topic, message, hint);
-      }
+      if (notChecked.has(code)) return skipped(topic, message, hint);
       return fail(topic, message, { hint });
     }
   }
