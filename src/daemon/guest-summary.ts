@@ -5,6 +5,7 @@ import type { Journal } from "../migrator/journal.ts";
 import type { Migrations } from "../migrator/migrations.ts";
 import type { RecordStore } from "../migrator/record-store.ts";
 import { wallClockMs } from "../platform/clock.ts";
+import { SojournError } from "../platform/errors.ts";
 import { identifyProcess } from "../platform/process-identity.ts";
 import type { GuestSummary } from "./services.ts";
 
@@ -16,7 +17,13 @@ export interface GuestSources {
   journal: Pick<Journal, "isHeld">;
 }
 
-/** What this host knows of a guest. @throws SojournError `SOJ_GUEST_UNKNOWN` (404). */
+/** What this host knows of each of its guests; of one whose definition is wrong, what is wrong with it. */
+export async function guestSummaries(sources: GuestSources): Promise<GuestSummary[]> {
+  const all = sources.guests.names().map((name) => summaryOrFault(sources, name));
+  return (await Promise.all(all)).filter((summary) => summary !== null);
+}
+
+/** What this host knows of a guest. @throws SojournError `SOJ_GUEST_UNKNOWN` (404), `SOJ_GUEST_DEFINITION_INVALID`. */
 export async function guestSummary(sources: GuestSources, name: string): Promise<GuestSummary> {
   const { guests, records, hostName } = sources;
   const definition = guests.definition(name);
@@ -35,6 +42,7 @@ export async function guestSummary(sources: GuestSources, name: string): Promise
     vcpus: definition.vcpus,
     ...migrationOf(sources, name),
     since_ms: isHere ? startedMs(instance) : away ? arrivedMs(sources, name, away) : null,
+    error: null,
   };
 }
 
@@ -42,8 +50,24 @@ export async function guestSummary(sources: GuestSources, name: string): Promise
 export function goneSummary(name: string): GuestSummary {
   return {
     ...{ name, state: "stopped", host: null, home: "", addresses: [], memory_mib: 0, vcpus: 0 },
-    ...{ migration: null, in_doubt: false, since_ms: null },
+    ...{ migration: null, in_doubt: false, since_ms: null, error: null },
   };
+}
+
+/** Null when it has gone since it was listed. */
+async function summaryOrFault(sources: GuestSources, name: string): Promise<GuestSummary | null> {
+  try {
+    return await guestSummary(sources, name);
+  } catch (thrown) {
+    if (!(thrown instanceof SojournError)) throw thrown;
+    if (thrown.httpStatus === 404) return null;
+    const { code, message, hint } = thrown;
+    return {
+      ...{ name, state: "invalid", host: null, home: sources.hostName, addresses: [] },
+      ...{ memory_mib: 0, vcpus: 0, ...migrationOf(sources, name), since_ms: null },
+      error: { code, message, hint },
+    };
+  }
 }
 
 const beingAsked = new WeakMap<GuestInstance, Promise<RunState | undefined>>();

@@ -12,7 +12,7 @@ import type { procedures } from "./compose.ts";
 import { delegateMigration, delegatePlan } from "./delegation.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { createEventServices } from "./event-services.ts";
-import { goneSummary, guestSummary } from "./guest-summary.ts";
+import { goneSummary, guestSummaries, guestSummary } from "./guest-summary.ts";
 import type { WebhookServices } from "./hooks/webhook-services.ts";
 import { type IdempotentStarts, idempotencyOf } from "./idempotency.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
@@ -70,7 +70,7 @@ export function createHostServices(options: HostServicesOptions): HostServices {
   };
 
   return {
-    listGuests: () => Promise.all(guests.names().map((name) => guestSummary(options, name))),
+    listGuests: () => guestSummaries(options),
     showGuest: (name) => guestSummary(options, name),
     async startGuest(name) {
       await guests.start(name);

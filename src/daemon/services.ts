@@ -18,8 +18,8 @@ export type { GateEvent, MigrationFilter, PhaseEvent, ProgressEvent };
 
 export interface GuestSummary {
   name: string;
-  /** `away`: this host is its home, another one runs it. */
-  state: "running" | "paused" | "stopped" | "away";
+  /** `away`: this host is its home, another one runs it. `invalid`: it stands still, and its definition is wrong. */
+  state: "running" | "paused" | "stopped" | "away" | "invalid";
   /** Where it is; null when stopped. */
   host: string | null;
   home: string;
@@ -32,6 +32,8 @@ export interface GuestSummary {
   in_doubt: boolean;
   /** Since when it is where it is, milliseconds since 1970; null when stopped or not known. */
   since_ms: number | null;
+  /** What is wrong with the definition of a guest that is invalid; null otherwise. */
+  error: { code: string; message: string; hint: string | null } | null;
 }
 
 export interface MigrationRequest {

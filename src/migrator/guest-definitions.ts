@@ -1,14 +1,14 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type GuestDefinition, parseGuestDefinition } from "../hypervisor/definition.ts";
-import { preconditionError } from "../platform/errors.ts";
+import { preconditionError, usageError } from "../platform/errors.ts";
 
 const extension = ".toml";
 
 /**
  * Reads a guest's definition, one NAME.toml a guest. The name is a checked one (names.ts).
- * @throws SojournError `SOJ_GUEST_UNKNOWN` (404) when there is none, or its file defines another; or what is wrong
- * in the file.
+ * @throws SojournError `SOJ_GUEST_UNKNOWN` (404) when there is none, or its file defines another;
+ * `SOJ_GUEST_DEFINITION_INVALID` with what is wrong in the file, or why it cannot be read.
  */
 export function readDefinition(folder: string, name: string, host: string): GuestDefinition {
   const path = join(folder, `${name}${extension}`);
@@ -21,7 +21,7 @@ export function readDefinition(folder: string, name: string, host: string): Gues
   }
   const known = parsed.get(path);
   if (known?.stamp === stamp) return known.definition;
-  const definition = parseGuestDefinition(readFileSync(path, "utf8"), path);
+  const definition = parseGuestDefinition(read(path), path);
   if (definition.name === name) {
     remember(path, stamp, definition);
     return definition;
@@ -46,6 +46,15 @@ function remember(path: string, stamp: string, definition: GuestDefinition): voi
   const [oldest] = parsed.keys();
   if (parsed.size >= mostParsed && oldest !== undefined) parsed.delete(oldest);
   parsed.set(path, { stamp, definition });
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    const message = `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`;
+    throw usageError(message, undefined, "SOJ_GUEST_DEFINITION_INVALID");
+  }
 }
 
 /** Another one for another content; null without a file. */

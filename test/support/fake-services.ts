@@ -22,6 +22,7 @@ export const guest = {
   migration: null,
   in_doubt: false,
   since_ms: 1_700_000_000_000,
+  error: null,
 };
 
 export const status: MigrationStatus = {

@@ -46,10 +46,14 @@ function describe(guests: readonly GuestSummary[]): string {
     guest.state,
     guest.host ?? "-",
     guest.home,
-    guest.addresses.join(","),
-    `${guest.memory_mib} MiB`,
+    guest.addresses.join(",") || "-",
+    guest.state === "invalid" ? "-" : `${guest.memory_mib} MiB`,
   ]);
-  return formatTable(["GUEST", "STATE", "HOST", "HOME", "ADDRESSES", "MEMORY"], rows);
+  const table = formatTable(["GUEST", "STATE", "HOST", "HOME", "ADDRESSES", "MEMORY"], rows);
+  const faults = guests.flatMap(({ name, error }) =>
+    error === null ? [] : `${name} is invalid: ${error.message} [${error.code}]`,
+  );
+  return [table, ...faults].join("\n");
 }
 
 async function connect(): Promise<SojournClient> {

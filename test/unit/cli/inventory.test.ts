@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { DaemonServices } from "../../../src/daemon/services.ts";
 import { preconditionError } from "../../../src/platform/errors.ts";
 import { benchmark, flowWith, host } from "../../support/fake-inventory.ts";
-import { fakeServices } from "../../support/fake-services.ts";
+import { fakeServices, guest } from "../../support/fake-services.ts";
 import { type LocalDaemon, startLocalDaemon } from "../../support/local-daemon.ts";
 import { runSojourn } from "../../support/sojourn-process.ts";
 
@@ -46,6 +46,28 @@ describe("sojourn host", () => {
     const unknown = (await run("host", "show", "host-b")).stdout;
     expect(unknown).toContain("no answer [SOJ_PEER_UNREACHABLE]");
     expect(unknown).not.toContain("cpus");
+  });
+});
+
+describe("sojourn guest ls", () => {
+  it("lists guests whose definitions are wrong beside the others, with what is wrong", async () => {
+    const error = {
+      ...{ code: "SOJ_GUEST_DEFINITION_INVALID", hint: null },
+      message: "/etc/sojourn/guests/web2.toml: line 2: memory_mib: not a number",
+    };
+    const broken = { ...guest, name: "web2", state: "invalid" as const, host: null, addresses: [] };
+    const invalid = { ...broken, memory_mib: 0, vcpus: 0, since_ms: null, error };
+    services = fakeServices({ listGuests: async () => [guest, invalid] });
+    const { stdout, exitCode } = await run("guest", "ls");
+    expect(exitCode).toBe(0);
+    expect(stdout.split("\n").map((line) => line.split(/ {2,}/))).toEqual([
+      ["GUEST", "STATE", "HOST", "HOME", "ADDRESSES", "MEMORY"],
+      ["web1", "running", "host-a", "host-a", "127.0.0.1/24", "128 MiB"],
+      ["web2", "invalid", "-", "host-a", "-", "-"],
+      [`web2 is invalid: ${error.message} [${error.code}]`],
+      [""],
+    ]);
+    expect(JSON.parse((await run("guest", "ls", "--json")).stdout)).toEqual([guest, invalid]);
   });
 });
 

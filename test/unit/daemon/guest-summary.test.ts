@@ -1,9 +1,18 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type GuestSources, guestSummary } from "../../../src/daemon/guest-summary.ts";
+import {
+  type GuestSources,
+  guestSummaries,
+  guestSummary,
+} from "../../../src/daemon/guest-summary.ts";
+import { Guests } from "../../../src/migrator/guests.ts";
 import { type MigrationQuery, select } from "../../../src/migrator/migration-query.ts";
+import type { RecordStore } from "../../../src/migrator/record-store.ts";
 import type { MigrationSummary } from "../../../src/migrator/stored-migration.ts";
 import { wallClockMs } from "../../../src/platform/clock.ts";
-import { aToB, recordOf } from "../migrator/support.ts";
+import { createLogger } from "../../../src/platform/log.ts";
+import { aToB, hostA, recordOf, temporaryFolder } from "../migrator/support.ts";
 
 const moved: MigrationSummary = {
   ...{ id: "m1", guest: "web1", from: "host-a", to: "host-b", state: "completed" },
@@ -86,3 +95,46 @@ describe("a guest's summary", () => {
     expect(asked).toBe(2);
   });
 });
+
+describe("the list of guests", () => {
+  it("has those whose definitions are right, and what is wrong with the others", async () => {
+    using folder = temporaryFolder();
+    const write = (file: string, text: string) => writeFileSync(join(folder.path, file), text);
+    write("web1.toml", 'name = "web1"\nmemory_mib = 128\n');
+    write("broken.toml", 'name = "broken"\nmemory_mib = \n');
+    write("odd.toml", 'name = "odd"\nmemory_mib = "much"\n');
+    write("other.toml", 'name = "web1"\nmemory_mib = 128\n');
+    write("no name.toml", 'name = "web1"\nmemory_mib = 128\n');
+    mkdirSync(join(folder.path, "folder.toml"));
+    const list = await guestSummaries(sourcesIn(folder.path, []));
+    expect(list.map(({ name, state, error }) => [name, state, error?.code])).toEqual([
+      ["broken", "invalid", "SOJ_GUEST_DEFINITION_INVALID"],
+      ["folder", "invalid", "SOJ_GUEST_DEFINITION_INVALID"],
+      ["no name", "invalid", "SOJ_BAD_NAME"],
+      ["odd", "invalid", "SOJ_GUEST_DEFINITION_INVALID"],
+      ["other", "invalid", "SOJ_GUEST_UNKNOWN"],
+      ["web1", "stopped", undefined],
+    ]);
+    expect(list[3]).toMatchObject({
+      ...{ host: null, home: "host-a", addresses: [], memory_mib: 0, vcpus: 0, in_doubt: false },
+      error: { message: expect.stringContaining(`${folder.path}/odd.toml: line 2: memory_mib`) },
+    });
+  });
+
+  it("leaves out one that goes while the others are looked at", async () => {
+    using folder = temporaryFolder();
+    expect(await guestSummaries(sourcesIn(folder.path, ["gone"]))).toEqual([]);
+  });
+});
+
+/** Of a host that knows no guest but by its folder of definitions; `gone` have just been there. */
+function sourcesIn(folder: string, gone: readonly string[]): GuestSources {
+  const records = { get: () => undefined, all: () => [] } as unknown as RecordStore;
+  const guests = new Guests({
+    ...{ host: hostA, hypervisor: {} as never, network: {} as never, records },
+    ...{ definitionsFolder: folder, logger: createLogger("silent") },
+  });
+  const names = guests.names.bind(guests);
+  guests.names = () => [...names(), ...gone];
+  return { ...sourcesWith({}), guests, records };
+}

@@ -4,14 +4,15 @@ import { z } from "zod";
 export const guestSchema = z
   .object({
     name: z.string(),
-    state: z
-      .enum(["running", "paused", "stopped", "away"])
-      .meta({ description: "`away`: this host is its home, another one runs it" }),
+    state: z.enum(["running", "paused", "stopped", "away", "invalid"]).meta({
+      description:
+        "`away`: this host is its home, another one runs it; `invalid`: its definition is wrong, so that it can neither start nor move",
+    }),
     host: z.string().nullable().meta({ description: "Where it is; null when stopped" }),
     home: z.string().meta({ description: "The host whose subnet owns its address" }),
     addresses: z.array(z.string()),
-    memory_mib: z.number(),
-    vcpus: z.number(),
+    memory_mib: z.number().meta({ description: "0 when invalid" }),
+    vcpus: z.number().meta({ description: "0 when invalid" }),
     migration: z
       .string()
       .nullable()
@@ -23,6 +24,10 @@ export const guestSchema = z
       description:
         "Since when it is where it is, milliseconds since 1970; null when stopped or not known",
     }),
+    error: z
+      .object({ code: z.string(), message: z.string(), hint: z.string().nullable() })
+      .nullable()
+      .meta({ description: "What is wrong with the definition of a guest that is invalid" }),
   })
   .meta({
     id: "Guest",
@@ -38,6 +43,7 @@ export const guestSchema = z
         migration: null,
         in_doubt: false,
         since_ms: 1_763_000_000_000,
+        error: null,
       },
     ],
   });
