@@ -86,11 +86,6 @@ export class EventFeed {
     return this.#byMigration.has(id);
   }
 
-  /** The result of a migration that has ended and is known here. */
-  endOf(id: string): MigrationEvent | undefined {
-    return this.#byMigration.get(id)?.end;
-  }
-
   /**
    * Events of one migration that is under way or known here: past ones first, or those after the one named. The
    * first result after that, a report or an error, is the last; after it there are none unless `isRunning`.

@@ -19,7 +19,7 @@ export function createEventServices(options: EventServicesOptions): EventService
     migrationEvents(id, signal, { abortOnDisconnect, afterId } = {}) {
       const stored = migrations.get(id);
       const isRunning = () => migrations.isRunning(id);
-      if (!isRunning() && !isAsTold(stored, feed)) return streamOf(storedEvents(stored, afterId));
+      if (!isRunning() && !feed.knows(id)) return streamOf(storedEvents(stored, afterId));
       const events = followed(feed.followMigration(id, signal, afterId, isRunning), migrations);
       return abortOnDisconnect ? tied(events, id, lifelines, signal) : events;
     },
@@ -30,11 +30,6 @@ export function createEventServices(options: EventServicesOptions): EventService
 
 async function* streamOf(events: readonly FollowedEvent[]): AsyncGenerator<FollowedEvent> {
   yield* events;
-}
-
-/** Whether the feed knows this migration, and its end as it stands: an operator may have decided since. */
-function isAsTold({ id, error }: StoredMigration, feed: EventFeed): boolean {
-  return feed.knows(id) && !(feed.endOf(id)?.type === "error" && error === null);
 }
 
 async function* followed(

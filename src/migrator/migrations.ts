@@ -3,6 +3,7 @@ import { waitAtMost } from "../platform/waiting.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import { endOfAbandoned } from "./abandoned.ts";
 import { Afterwards } from "./afterwards.ts";
+import { endOfConcluded } from "./concluded.ts";
 import { tooLate } from "./endings.ts";
 import { EventLog } from "./event-log.ts";
 import { progressEvent } from "./events.ts";
@@ -15,7 +16,8 @@ import type { MigrationQuery } from "./migration-query.ts";
 import type { Failure, MigrationState, MigrationEvent as StateEvent } from "./migration-state.ts";
 import { isPhase } from "./phases.ts";
 import type { GuestRecord } from "./records.ts";
-import type { MigrationReport, Outcome } from "./report.ts";
+import type { MigrationReport } from "./report.ts";
+import type { Keep } from "./resolution-verdict.ts";
 import { answeredLate, resumeSource } from "./resumption.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
 import { SourceMigration } from "./source-migration.ts";
@@ -146,11 +148,17 @@ export class Migrations {
     this.#inquiries.begin({ id, guest: record.guest, epoch, to });
   }
 
-  /** Ends, in the history, one that an operator has decided about and of which nothing else is left here. */
-  conclude(id: string, state: Outcome): void {
-    const stored = this.#book.find(id);
-    if (stored?.state !== "in-doubt") return;
-    this.#book.keep({ ...stored, state, endedMs: wallClockMs(), error: null });
+  /**
+   * Ends, and tells of it, one that an operator has decided about and of which nothing else is left here.
+   * @param runState the hypervisor's word for what the guest does here.
+   */
+  conclude(id: string, keep: Keep, runState: string): void {
+    const earlier = this.#book.find(id);
+    if (earlier?.state !== "in-doubt") return;
+    const { kept, told } = endOfConcluded(earlier, keep, runState, wallClockMs());
+    const stored = { ...earlier, ...kept };
+    this.#book.keep(stored);
+    this.#observe(stored, told);
   }
 
   /** Resolves when the migration is not under way any more, or after `waitMs`. */

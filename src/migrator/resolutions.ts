@@ -82,7 +82,7 @@ export class Resolutions {
       this.#context.logger.warn({ migration: id, guest, keep, role }, "an operator decides");
       if (record === null) {
         this.#write(id, keep, subject);
-        this.#migrations.conclude(id, keep === "source" ? "rolled-back" : "completed");
+        this.#migrations.conclude(id, keep, resolution.here.run_state);
       } else if (role === "source") await this.#atSource(id, keep, subject, record, resolution);
       else await this.#atDestination(id, keep, subject, record);
       return resolution;

@@ -161,10 +161,13 @@ describe("the events of a migration", () => {
     using doubted = new Reader(events);
     await once(doubted.socket, "end");
     expect(doubted.text).toContain("who knows");
-    host.stored = { ...host.stored, state: "rolled-back", error: null };
+    const kept = new SojournError("SOJ_RESOLVED_SOURCE", "kept here", { exitCode: 4 }).toRecord();
+    host.stored = { ...host.stored, state: "rolled-back", error: kept };
+    host.publish(kept);
     using decided = new Reader(events);
     await once(decided.socket, "end");
-    expect(decided.text).toContain("m1 is rolled-back");
+    expect(decided.text).toContain("kept here");
+    expect(decided.text).not.toContain("who knows");
   });
 
   it("of an unknown migration are a problem", async () => {
