@@ -43,10 +43,10 @@ export class SourceMigration {
     return this.#state;
   }
 
-  /** The guest stands because of us, and may not run anywhere before we have done our part. */
+  /** The guest stands because of us, and may not run anywhere before we have done our part; or it is about to. */
   get holdsGuest(): boolean {
     const { name } = this.#state;
-    return this.facts.stopIssuedMs !== null && (name === "armed" || name === "switchover");
+    return name === "switchover" || (name === "armed" && this.facts.networkHold !== null);
   }
 
   /** Asks for cancellation; false once the promise was given or nothing is left to cancel. */

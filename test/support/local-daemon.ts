@@ -19,7 +19,7 @@ export interface LocalDaemon extends AsyncDisposable {
 
 export async function startLocalDaemon(
   services: () => DaemonServices,
-  change: Pick<ApiOptions, "eventStreams" | "metrics"> = {},
+  change: Pick<ApiOptions, "eventStreams" | "metrics" | "isGuestStanding"> = {},
 ): Promise<LocalDaemon> {
   const folder = await mkdtemp(join(tmpdir(), "sojourn-api-"));
   const socketPath = join(folder, "sojourn.sock");

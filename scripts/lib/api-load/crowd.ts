@@ -24,6 +24,8 @@ export class Crowd<Result> implements AsyncDisposable {
     const args = [...prefix, process.execPath, join(import.meta.dirname, script)];
     const child = spawn(program as string, [...args, JSON.stringify(options)], {
       stdio: ["pipe", "pipe", "inherit"],
+      // A session of its own, so that its priority counts for all that the machine does.
+      detached: true,
     });
     const crowd = new Crowd<Result>(child);
     await crowd.#next();

@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { Agent, request } from "node:https";
 import { setTimeout as delay } from "node:timers/promises";
+import { standAside } from "./stand-aside.ts";
 
 export interface ReadersOptions {
   host: string;
@@ -29,6 +30,7 @@ export interface ReadersResult {
 const paths = ["/v1/migrations?limit=20", "/v1/guests", "/v1/hosts", "/metrics"];
 const options = JSON.parse(process.argv[2] ?? "") as ReadersOptions;
 const ca = readFileSync(options.caPath);
+standAside();
 const result: ReadersResult = { latenciesMs: [], outcomes: {}, followers: 0, events: 0 };
 let isOver = false;
 let isCounted = false;

@@ -1,4 +1,5 @@
 import { controlMsOf } from "../../../src/bench/migrate-process.ts";
+import { ratioBounds } from "../../../src/bench/ratio-bounds.ts";
 import { medianOf, ratioOf, statisticsOf } from "../../../src/bench/statistics.ts";
 import type { MigrationReport } from "../../../src/migrator/report.ts";
 import type { IntrudersResult } from "./intruders.ts";
@@ -18,6 +19,7 @@ export interface Move {
   packets_lost: number | null;
   sessions_broken: number;
   daemon_peak_mib: number;
+  timeline: MigrationReport["timeline"];
   readers: ReadersResult | null;
   intruders: IntrudersResult | null;
 }
@@ -30,13 +32,15 @@ export function moveOf(load: Load, report: MigrationReport, daemonPeakMiB: numbe
     echo_outage_ms: probes.tcp_echo?.outage_ms ?? null,
     packets_lost: probes.packet?.lost ?? null,
     ...{ sessions_broken: broken, daemon_peak_mib: daemonPeakMiB },
-    ...{ readers: null, intruders: null },
+    ...{ timeline: report.timeline, readers: null, intruders: null },
   };
 }
 
 /** To moves without callers. */
 interface Ratios {
   blackout: number | null;
+  /** Bounds that hold the blackout's ratio with 95 % (bootstrap); a difference is measurable when 1 lies outside. */
+  blackout_95: [low: number, high: number] | null;
   control: number | null;
   echo_outage: number | null;
 }
@@ -49,6 +53,7 @@ export function summaryOf(moves: readonly Move[]) {
     load,
     {
       blackout: ratioOf(medians[load]?.blackout_ms ?? null, medians.none?.blackout_ms ?? null),
+      blackout_95: ratioBounds(blackouts(moves, load), blackouts(moves, "none")),
       control: ratioOf(medians[load]?.control_ms ?? null, medians.none?.control_ms ?? null),
       echo_outage: ratioOf(
         medians[load]?.echo_outage_ms ?? null,
@@ -57,6 +62,11 @@ export function summaryOf(moves: readonly Move[]) {
     },
   ]);
   return { type: "summary", medians, ratios: Object.fromEntries(ratios), api: apiOf(moves) };
+}
+
+function blackouts(moves: readonly Move[], load: Load): number[] {
+  const these = moves.filter((move) => move.load === load);
+  return these.flatMap(({ blackout_ms }) => blackout_ms ?? []);
 }
 
 function mediansOf(moves: readonly Move[], load: Load) {

@@ -18,8 +18,10 @@ export function printSummary({ medians, ratios, api }: ReturnType<typeof summary
   for (const [load, figures] of Object.entries(medians)) {
     print(["median", load, ...columns.map((name) => shown(figures[name]))]);
   }
-  for (const [load, { blackout, control, echo_outage }] of Object.entries(ratios)) {
+  for (const [load, { blackout, blackout_95, control, echo_outage }] of Object.entries(ratios)) {
     print(["ratio", load, shown(blackout), shown(control), shown(echo_outage)]);
+    const bounds = blackout_95?.map(shown).join(" to ") ?? "-";
+    process.stdout.write(`the blackout's ratio lies, with 95 %, in ${bounds}\n`);
   }
   const { requests, p50_ms, p99_ms, max_ms, outcomes } = api;
   const times = [p50_ms, p99_ms, max_ms].map(shown).join(" / ");

@@ -10,7 +10,7 @@ import { maxBodyBytes, maxParameterLength } from "./limits.ts";
 import { type ApiMetricsSource, noMetrics, observeRequests } from "./observed-requests.ts";
 import { describeRoutes, serveDocument } from "./openapi/plugin.ts";
 import { frameworkErrors, replyWithProblems } from "./problems.ts";
-import { holdReads } from "./quiet-reads.ts";
+import { holdReads, QuietReads } from "./quiet-reads.ts";
 import { demandRoles } from "./roles.ts";
 import { addDoctorRoutes } from "./routes/doctor.ts";
 import { addEventRoutes } from "./routes/events.ts";
@@ -34,7 +34,7 @@ export interface ApiOptions {
   extend?: (app: Api) => Promise<void>;
   /** What the daemon counts, to which the API's requests are added. */
   metrics?: ApiMetricsSource;
-  /** Whether one stands because of a migration: requests that only read wait then, for a moment. */
+  /** Whether one stands because of a migration: requests that only read, and event streams, wait then, for a moment. */
   isGuestStanding?: () => boolean;
   eventStreams?: Partial<EventStreamLimits>;
   /** Of the server beneath, such as `https`, and time-outs. */
@@ -65,7 +65,8 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   await options.extend?.(app);
   observeRequests(app, metrics);
   demandRoles(app, authorize);
-  if (options.isGuestStanding !== undefined) holdReads(app, options.isGuestStanding);
+  const quiet = new QuietReads(options.isGuestStanding ?? (() => false));
+  holdReads(app, quiet);
   answerUnknownRoutes(app);
   await describeRoutes(app);
   addHealthRoutes(app, services, options.hostName);
@@ -74,7 +75,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   addGuestRoutes(app, services);
   addMigrationRoutes(app, services);
   addInventoryRoutes(app, services);
-  addEventRoutes(app, services, new EventStreams(options.eventStreams));
+  addEventRoutes(app, services, new EventStreams(quiet, options.eventStreams));
   await serveDocument(app);
   addWebhookRoutes(app, services);
   await app.ready();

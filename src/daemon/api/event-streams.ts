@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 import type { FastifyReply } from "fastify";
 import { delay, startInterval, startTimer } from "../../platform/clock.ts";
 import { asSojournError, SojournError } from "../../platform/errors.ts";
+import type { QuietReads } from "./quiet-reads.ts";
 
 /** One message of a stream (HTML Living Standard, "Server-sent events"). */
 export interface ServerSentEvent {
@@ -28,13 +29,15 @@ const retryMs = 1_000;
 
 /**
  * Answers with streams of events. A reader pulls: what it does not take is not taken from the source either, so that
- * a slow one holds nothing but its own place.
+ * a slow one holds nothing but its own place. What happens while a guest stands is told when it runs again.
  */
 export class EventStreams {
+  readonly #quiet: QuietReads;
   readonly #limits: EventStreamLimits;
   #count = 0;
 
-  constructor(limits: Partial<EventStreamLimits> = {}) {
+  constructor(quiet: QuietReads, limits: Partial<EventStreamLimits> = {}) {
+    this.#quiet = quiet;
     this.#limits = { ...defaultLimits, ...limits };
   }
 
@@ -89,6 +92,7 @@ export class EventStreams {
     }, this.#limits.heartbeatMs);
     try {
       for (let next = await first; !next.done && !gone.aborted; next = await source.next()) {
+        if (this.#quiet.isGuestStanding()) await this.#quiet.untilQuiet();
         if (!raw.write(messageOf(next.value))) await drained(raw, this.#limits.stallMs, gone);
       }
     } catch (error) {

@@ -18,6 +18,7 @@ const never = new AbortController().signal;
 class EventHost implements AsyncDisposable {
   feed = new EventFeed(logger);
   running = true;
+  isGuestStanding = false;
   stored: StoredMigration = {
     ...{ id: "m1", guest: "web1", from: "host-a", to: "host-b", state: "precopy" },
     ...{ startedMs: 1_000, endedMs: null, report: null, error: null },
@@ -27,6 +28,7 @@ class EventHost implements AsyncDisposable {
   async start(): Promise<void> {
     this.daemon = await startLocalDaemon(() => this.#services(), {
       eventStreams: { heartbeatMs: 50, stallMs: 300, count: 3 },
+      isGuestStanding: () => this.isGuestStanding,
     });
   }
 
@@ -123,6 +125,20 @@ describe("the events of a migration", () => {
     await once(third.socket, "end");
     expect([...first.ids, ...second.ids, ...third.ids]).toEqual(ids);
     expect(third.events).toEqual(["phase", "report"]);
+  });
+
+  it("wait while a guest stands, and come in order when it runs again", async () => {
+    const ids = [host.publish(phaseEvent)];
+    using reader = new Reader(events);
+    await reader.sees(ids[0] ?? "");
+    host.isGuestStanding = true;
+    ids.push(host.publish(phaseEvent), host.publish(phaseEvent));
+    // What another caller changes meanwhile does not wait.
+    await host.daemon.client.cancelMigration("m1");
+    expect(reader.ids).toEqual(ids.slice(0, 1));
+    host.isGuestStanding = false;
+    await reader.sees(ids[2] ?? "");
+    expect(reader.ids).toEqual(ids);
   });
 
   it("end with 204 for a reader that knows the result", async () => {
