@@ -97,7 +97,10 @@ function start(program: string, options: GroupProcessOptions): Child {
   return child;
 }
 
-/** The lowest of the best-effort class, not the idle one: on a busy disk that would never have its turn (ionice(1)). */
+/**
+ * Not the idle classes: where guests keep all processors or a disk busy, these would never have their turn (sched(7),
+ * ionice(1)), and what waits for a hook is often the network. Of the disk's best-effort class the lowest.
+ */
 function lowPriority(): string[] {
   const niceness = [findTool("nice"), "-n", `${backgroundNiceness}`];
   return [...niceness, findTool("ionice"), "-t", "-c", "2", "-n", "7"];
