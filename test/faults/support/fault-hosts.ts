@@ -112,6 +112,13 @@ export class FaultHosts {
     return found.pid;
   }
 
+  /** Processes of a host whose command line has this text. */
+  processesWith(host: string, text: string): number[] {
+    return labProcesses(this.lab.name)
+      .filter(({ node, pid }) => node === host && commandLine(pid).includes(text))
+      .map(({ pid }) => pid);
+  }
+
   /** Pid of the daemon that the lab started on the host. */
   daemonOn(host: string): number {
     const { daemon } = labPaths(this.lab.name).node(host);

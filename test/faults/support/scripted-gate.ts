@@ -9,9 +9,13 @@ export class ScriptedGate implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "sojourn-gate-"));
 
   constructor() {
-    const path = `${this.#folder}/gate`;
-    writeFileSync(path, script, { mode: 0o755 });
+    writeFileSync(this.program, script, { mode: 0o755 });
     this.allowAll();
+  }
+
+  /** Path of the program. */
+  get program(): string {
+    return `${this.#folder}/gate`;
   }
 
   /** Its section of a host's configuration. */
@@ -20,7 +24,7 @@ export class ScriptedGate implements Disposable {
       "[[gates]]",
       'name = "board"',
       `points = [${gatePoints.map((point) => `"${point}"`).join(", ")}]`,
-      `exec = "${this.#folder}/gate"`,
+      `exec = "${this.program}"`,
       "deadline_ms = 20000",
     ].join("\n");
   }
