@@ -32,7 +32,7 @@ export function createClient(options: ClientOptions = {}): SojournClient {
     ...hostClient(connection),
     ...migrationClient(connection),
     ...eventClient(connection),
-    ...inventoryClient((method, path, body) => connection.json({ method, path, body })),
+    ...inventoryClient(connection),
     ...webhookClient(connection),
   };
 }

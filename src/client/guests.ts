@@ -1,14 +1,12 @@
+import type { DaemonServices } from "../daemon/services.ts";
 import type { Connection } from "./connection.ts";
 import { pathOf } from "./paths.ts";
-import type { GuestSummary } from "./types.ts";
 
 /** Guests of the daemon's host. */
-export interface GuestClient {
-  listGuests(): Promise<GuestSummary[]>;
-  showGuest(name: string): Promise<GuestSummary>;
-  startGuest(name: string): Promise<GuestSummary>;
-  stopGuest(name: string): Promise<GuestSummary>;
-}
+export type GuestClient = Pick<
+  DaemonServices,
+  "listGuests" | "showGuest" | "startGuest" | "stopGuest"
+>;
 
 export function guestClient(connection: Connection): GuestClient {
   const of = (name: string, ...action: string[]) => pathOf(["v1", "guests", name, ...action]);

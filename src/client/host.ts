@@ -1,13 +1,10 @@
+import type { DaemonServices } from "../daemon/services.ts";
 import type { Connection } from "./connection.ts";
-import type { DoctorCheck } from "./types.ts";
+import { pathOf } from "./paths.ts";
 
 /** The daemon's host itself. */
-export interface HostClient {
+export interface HostClient extends Pick<DaemonServices, "doctor" | "examinePeer"> {
   health(): Promise<{ status: string; host: string; pid: number }>;
-  /** The checks that only the running daemon can make. */
-  doctor(): Promise<DoctorCheck[]>;
-  /** Tries the tunnels between this host and a peer with packets of every size. */
-  examinePeer(peer: string): Promise<DoctorCheck[]>;
 }
 
 export function hostClient(connection: Connection): HostClient {
@@ -15,6 +12,6 @@ export function hostClient(connection: Connection): HostClient {
     health: () => connection.json({ method: "GET", path: "/healthz" }),
     doctor: () => connection.json({ method: "GET", path: "/v1/doctor" }),
     examinePeer: (peer) =>
-      connection.json({ method: "POST", path: `/v1/doctor/peers/${encodeURIComponent(peer)}` }),
+      connection.json({ method: "POST", path: pathOf(["v1", "doctor", "peers", peer]) }),
   };
 }

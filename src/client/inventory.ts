@@ -1,39 +1,32 @@
-import type { BenchmarkServices } from "../daemon/benchmarks/schemas.ts";
-import type { FlowSummary, InventoryServices } from "../daemon/inventory/schemas.ts";
-
-/** One request to the API; the JSON of a 2xx answer. Throws what the daemon threw. */
-export type Call = <Result>(
-  method: "GET" | "POST",
-  path: string,
-  body?: unknown,
-) => Promise<Result>;
+import type { BenchmarkServices, BenchmarkStatus } from "../daemon/benchmarks/schemas.ts";
+import type {
+  FlowSummary,
+  HostSummary,
+  InventoryServices,
+  TunnelSummary,
+} from "../daemon/inventory/schemas.ts";
+import type { Connection } from "./connection.ts";
+import { eachItem } from "./pages.ts";
+import { pathOf, type Query } from "./paths.ts";
 
 export type InventoryClient = InventoryServices & BenchmarkServices;
 
-const pageLength = 1_000;
-
 /** Hosts, tunnels, flows and benchmarks as a client of the API sees them. */
-export function inventoryClient(call: Call): InventoryClient {
-  const one = (collection: string, name: string, action = "") =>
-    `/v1/${collection}/${encodeURIComponent(name)}${action}`;
+export function inventoryClient(connection: Connection): InventoryClient {
+  const all = <Item>(path: readonly string[], query?: Query) =>
+    Array.fromAsync(eachItem<Item>(connection, path, query));
   return {
-    listHosts: () => call("GET", `/v1/hosts?limit=${pageLength}`),
-    showHost: (name) => call("GET", one("hosts", name)),
-    listTunnels: () => call("GET", `/v1/tunnels?limit=${pageLength}`),
-    listFlows: async (guest, { all = false } = {}) => {
-      const flows: FlowSummary[] = [];
-      for (let cursor = ""; ; ) {
-        const query = `?all=${all}&limit=${pageLength}${cursor}`;
-        const page: FlowSummary[] = await call("GET", one("guests", guest, `/flows${query}`));
-        flows.push(...page);
-        const last = page.at(-1);
-        if (last === undefined || page.length < pageLength) return flows;
-        cursor = `&cursor=${encodeURIComponent(last.id)}`;
-      }
-    },
-    startBenchmark: (request) => call("POST", "/v1/benchmarks", request),
-    listBenchmarks: () => call("GET", `/v1/benchmarks?limit=${pageLength}`),
-    getBenchmark: (id) => call("GET", one("benchmarks", id)),
-    cancelBenchmark: (id) => call("POST", one("benchmarks", id, "/cancel")),
+    listHosts: () => all<HostSummary>(["v1", "hosts"]),
+    showHost: (name) => connection.json({ method: "GET", path: pathOf(["v1", "hosts", name]) }),
+    listTunnels: () => all<TunnelSummary>(["v1", "tunnels"]),
+    listFlows: (guest, query = {}) =>
+      all<FlowSummary>(["v1", "guests", guest, "flows"], { all: query.all ?? false }),
+    startBenchmark: (request) =>
+      connection.json({ method: "POST", path: "/v1/benchmarks", body: request }),
+    listBenchmarks: () => all<BenchmarkStatus>(["v1", "benchmarks"]),
+    getBenchmark: (id) =>
+      connection.json({ method: "GET", path: pathOf(["v1", "benchmarks", id]) }),
+    cancelBenchmark: (id) =>
+      connection.json({ method: "POST", path: pathOf(["v1", "benchmarks", id, "cancel"]) }),
   };
 }

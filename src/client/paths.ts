@@ -1,8 +1,10 @@
+/** The query of a path by parameter. */
+export type Query = Readonly<
+  Record<string, string | number | boolean | readonly string[] | undefined>
+>;
+
 /** A path of the API with its segments and its query encoded; what is undefined is left out. Pure. */
-export function pathOf(
-  segments: readonly string[],
-  query: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>> = {},
-): string {
+export function pathOf(segments: readonly string[], query: Query = {}): string {
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) {
     if (value === undefined) continue;

@@ -1,6 +1,7 @@
-import type { Delivery, DeliveryPage, WebhookServices } from "../daemon/hooks/webhook-services.ts";
+import type { Delivery, WebhookServices } from "../daemon/hooks/webhook-services.ts";
 import type { Connection } from "./connection.ts";
-import { nextCursor, pathOf } from "./paths.ts";
+import { pageOf } from "./pages.ts";
+import { pathOf } from "./paths.ts";
 
 /** Webhooks of the daemon's host, and what became of their messages; for callers with the role admin. */
 export type WebhookClient = WebhookServices;
@@ -15,10 +16,10 @@ export function webhookClient(connection: Connection): WebhookClient {
     replaceWebhook: (name, wish) => connection.json({ method: "PUT", path: of(name), body: wish }),
     removeWebhook: (name) => connection.json({ method: "DELETE", path: of(name) }),
     testWebhook: (name) => connection.json({ method: "POST", path: of(name, "test") }),
-    async listDeliveries(name, { limit, cursor, state } = {}): Promise<DeliveryPage> {
-      const path = pathOf(["v1", "webhooks", name, "deliveries"], { limit, cursor, state });
-      const { body, link } = await connection.answer<Delivery[]>({ method: "GET", path });
-      return { deliveries: body, next: nextCursor(link) };
+    async listDeliveries(name, query = {}) {
+      const path = ["v1", "webhooks", name, "deliveries"];
+      const { items, next } = await pageOf<Delivery>(connection, path, { ...query });
+      return { deliveries: items, next };
     },
     replayDelivery: (name, id) =>
       connection.json({ method: "POST", path: of(name, "deliveries", id, "replay") }),

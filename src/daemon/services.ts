@@ -175,6 +175,7 @@ export interface DaemonServices extends InventoryServices, BenchmarkServices, We
 
   /** Checks everything that can be checked without changing anything, on both hosts. */
   planMigration(request: MigrationRequest): Promise<MigrationPlan>;
+  /** Resolves when it is begun. Give an idempotency key to anything that may be repeated. */
   startMigration(request: MigrationRequest, conduct?: StartConduct): Promise<MigrationStatus>;
   /** At most `limit`, newest first, from the beginning or from `cursor`, the `next` of the page before. */
   listMigrations(filter: MigrationFilter, limit: number, cursor?: string): Promise<MigrationPage>;
@@ -191,6 +192,7 @@ export interface DaemonServices extends InventoryServices, BenchmarkServices, We
   hostEvents(signal: AbortSignal, afterId?: string): AsyncIterable<FollowedHostEvent>;
   /** Of the newest event of this host. */
   lastEventId(): string;
+  /** Possible until the promise; how it ended is told by its events. */
   cancelMigration(id: string): Promise<MigrationStatus>;
   /**
    * What an operator's decision about a migration in doubt rests on and would do; with `confirm` it is carried out, and
