@@ -18,7 +18,7 @@ export function webhookClient(connection: Connection): WebhookClient {
     testWebhook: (name) => connection.json({ method: "POST", path: of(name, "test") }),
     async listDeliveries(name, query = {}) {
       const path = ["v1", "webhooks", name, "deliveries"];
-      const { items, next } = await pageOf<Delivery>(connection, path, { ...query });
+      const { items, next } = await pageOf<Delivery>(connection, path, query);
       return { deliveries: items, next };
     },
     replayDelivery: (name, id) =>

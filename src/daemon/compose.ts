@@ -34,8 +34,7 @@ import { EventFeed } from "./event-feed.ts";
 import { openGates } from "./gates/open-gates.ts";
 import { createHooks } from "./hooks/compose-hooks.ts";
 import { TargetPolicy } from "./hooks/targets.ts";
-import { createHostServices, statusOf } from "./host-services.ts";
-
+import { createHostServices } from "./host-services.ts";
 import { IdempotentStarts } from "./idempotency.ts";
 import { hostProcedures } from "./inventory/host-description.ts";
 import { createInventory } from "./inventory/inventory.ts";
@@ -43,6 +42,7 @@ import { Lifelines } from "./lifelines.ts";
 import type { DaemonMetrics } from "./metrics/daemon-metrics.ts";
 import { timedStorage } from "./metrics/timed-storage.ts";
 import { MigrationStarter } from "./migration-starter.ts";
+import { statusOf } from "./migration-status.ts";
 import { Mirrors } from "./mirrors.ts";
 import { observe } from "./observe.ts";
 import { baseHandlers, baseProcedures } from "./procedures.ts";

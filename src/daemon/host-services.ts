@@ -3,7 +3,6 @@ import type { Journal } from "../migrator/journal.ts";
 import type { Migrations } from "../migrator/migrations.ts";
 import type { RecordStore } from "../migrator/record-store.ts";
 import type { Resolutions } from "../migrator/resolutions.ts";
-import type { MigrationSummary } from "../migrator/stored-migration.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { isWithinBudget } from "../probe/analysis.ts";
@@ -19,6 +18,7 @@ import type { InventoryServices } from "./inventory/schemas.ts";
 import type { Lifelines } from "./lifelines.ts";
 import { cursorOf, placeOfCursor } from "./list-cursor.ts";
 import type { MigrationStarter } from "./migration-starter.ts";
+import { statusOf } from "./migration-status.ts";
 import type { Mirrors } from "./mirrors.ts";
 import type { Observation } from "./observe.ts";
 import type { DaemonServices, MigrationStatus } from "./services.ts";
@@ -147,18 +147,5 @@ export function createHostServices(options: HostServicesOptions): HostServices {
     },
     getThroughput: async (id) => migrations.get(id).throughput ?? null,
     ...options.doctor,
-  };
-}
-
-/** A migration as callers see it. Pure. */
-export function statusOf(stored: MigrationSummary): MigrationStatus {
-  return {
-    id: stored.id,
-    guest: stored.guest,
-    from: stored.from,
-    to: stored.to,
-    state: stored.state,
-    started_ms: stored.startedMs,
-    ended_ms: stored.endedMs,
   };
 }

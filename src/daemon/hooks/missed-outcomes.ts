@@ -1,5 +1,6 @@
 import type { Phase } from "../../migrator/phases.ts";
 import type { MigrationSummary, StoredMigration } from "../../migrator/stored-migration.ts";
+import { statusOf } from "../migration-status.ts";
 import { outcomes } from "./events.ts";
 import type { HookFeedEvent } from "./feed-source.ts";
 
@@ -37,10 +38,9 @@ export function missedOutcomes(
 }
 
 function endOf(stored: StoredMigration): HookFeedEvent {
-  const { id, guest, from, to, state, startedMs, endedMs, report, error } = stored;
   return {
-    wallClockMs: endedMs ?? startedMs,
-    migration: { id, guest, from, to, state, started_ms: startedMs, ended_ms: endedMs },
-    event: error ?? report,
+    wallClockMs: stored.endedMs ?? stored.startedMs,
+    migration: statusOf(stored),
+    event: stored.error ?? stored.report,
   };
 }
