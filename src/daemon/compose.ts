@@ -133,9 +133,10 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const migrations = new Migrations(source, history, (migration, event) =>
     feed.publish({ migration: statusOf(migration), event }),
   );
+  const isGuestStanding = () => migrations.underWay().isGuestStanding || network.isGuestExpected;
   const observation = stack.use(
     observe({
-      ...{ metrics, guests, network, records, journal, migrations, feed },
+      ...{ metrics, guests, records, journal, migrations, feed, isGuestStanding },
       hostName: host.name,
       peers: [...context.peers.values()],
     }),
@@ -145,10 +146,10 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const notices = stack.use(new Notices(source));
   const resolutions = new Resolutions({ context: source, migrations, destinations, notices });
   const starter = new MigrationStarter({ config, context: source, migrations, tunnels, peer });
-  const hooks = stack.use(createHooks({ config, feed, migrations, records, network, logger }));
+  const hooks = stack.use(
+    createHooks({ config, feed, migrations, records, isGuestStanding, logger }),
+  );
   metrics.hooks.know(() => hooks.figures());
-
-  const isGuestStanding = () => migrations.underWay().isGuestStanding || network.isGuestExpected;
   const doctor = stack.use(
     new Doctor({ config, tunnels, network, records, peer, isGuestStanding, logger }),
   );

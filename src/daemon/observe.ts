@@ -1,5 +1,4 @@
 import type { Guests } from "../migrator/guests.ts";
-import type { HostNetwork } from "../migrator/host-network.ts";
 import type { Journal } from "../migrator/journal.ts";
 import type { Migrations } from "../migrator/migrations.ts";
 import type { RecordStore } from "../migrator/record-store.ts";
@@ -18,12 +17,13 @@ export interface Observed {
   hostName: string;
   metrics: DaemonMetrics;
   guests: Guests;
-  network: Pick<HostNetwork, "isGuestExpected">;
   records: RecordStore;
   journal: Journal;
   migrations: Migrations;
   feed: EventFeed;
   peers: readonly PeerCaller<typeof baseProcedures>[];
+  /** Whether one stands to leave this host, or is expected here. */
+  isGuestStanding: () => boolean;
 }
 
 /** What observes a daemon: it ends when disposed. */
@@ -36,8 +36,8 @@ export interface Observation extends Disposable {
 
 /** Lets metrics and tracing see what happens on a host. Called before anything is recovered, so that nothing is missed. */
 export function observe(observed: Observed): Observation {
-  const { hostName, metrics, guests, records, journal, network, migrations, feed, peers } =
-    observed;
+  const { hostName, metrics, guests, records, journal, migrations, feed, peers } = observed;
+  const { isGuestStanding } = observed;
   using stack = new DisposableStack();
   const tracing = new Tracing(hostName);
   const runStates = new RunStates();
@@ -47,7 +47,6 @@ export function observe(observed: Observed): Observation {
     ...{ records, runStates, journal, migrations },
     standing: new StandingGuests({ records, journal, runStates }),
   });
-  const isGuestStanding = () => migrations.underWay().isGuestStanding || network.isGuestExpected;
   metrics.isGuestStanding = isGuestStanding;
   stack.use(
     feed.subscribe(({ migration, event }) => {

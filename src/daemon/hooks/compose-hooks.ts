@@ -1,4 +1,3 @@
-import type { HostNetwork } from "../../migrator/host-network.ts";
 import type { Migrations } from "../../migrator/migrations.ts";
 import type { RecordStore } from "../../migrator/record-store.ts";
 import type { Logger } from "../../platform/log.ts";
@@ -13,13 +12,13 @@ export function createHooks(parts: {
   feed: FeedSource;
   migrations: Migrations;
   records: RecordStore;
-  network: Pick<HostNetwork, "isGuestExpected">;
+  isGuestStanding: () => boolean;
   logger: Logger;
 }): Hooks {
-  const { config, feed, migrations, records, network, logger } = parts;
+  const { config, feed, migrations, records, isGuestStanding, logger } = parts;
   const hooks = new Hooks({
     ...{ hostName: config.host.name, config: config.hooks, webhooks: config.webhooks },
-    ...{ stateFolder: config.paths.state, feed, migrations, logger },
+    ...{ stateFolder: config.paths.state, feed, migrations, isGuestStanding, logger },
     guestFacts: (guest) => {
       const record = records.get(guest);
       return record === undefined ? null : guestFactsOf(record);
@@ -31,7 +30,6 @@ export function createHooks(parts: {
           .filter(isHere)
           .map((record) => [record.guest, guestFactsOf(record)]),
       ),
-    isGuestStanding: () => migrations.underWay().isGuestStanding || network.isGuestExpected,
   });
   hooks.owns(records.subscribe(() => hooks.noteGuests()));
   return hooks;

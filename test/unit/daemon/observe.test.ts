@@ -85,7 +85,7 @@ class Host implements Disposable {
       ...{ records: this.records, journal: this.#journal },
       guests: this.#guests as Guests,
       migrations: migrations as unknown as Migrations,
-      network: { isGuestExpected: false },
+      isGuestStanding: () => false,
     });
   }
 
