@@ -22,7 +22,7 @@ export interface Observed {
   migrations: Migrations;
   feed: EventFeed;
   peers: readonly PeerCaller<typeof baseProcedures>[];
-  /** Whether one stands to leave this host, or is expected here. */
+  /** Whether a guest stands to leave this host, or is expected here. */
   isGuestStanding: () => boolean;
 }
 

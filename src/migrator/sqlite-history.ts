@@ -1,11 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { wallClockMs } from "../platform/clock.ts";
-import {
-  DamagedDatabase,
-  isDamage,
-  moveDatabaseAside,
-  openDatabase,
-} from "../platform/database.ts";
+import { isDamage, moveDatabaseAside, openDatabase } from "../platform/database.ts";
 import type { Logger } from "../platform/log.ts";
 import type { History } from "./history.ts";
 import type { MigrationQuery } from "./migration-query.ts";
@@ -13,11 +8,7 @@ import type { Phase } from "./phases.ts";
 import { clausesOf, openCondition } from "./sqlite-query.ts";
 import type { MigrationSummary, StoredMigration } from "./stored-migration.ts";
 
-/** Of the tables below, in `PRAGMA user_version`. */
-const schemaVersion = 1;
-
-const schema = `
-  BEGIN;
+const tables = `
   CREATE TABLE migrations (
     id TEXT PRIMARY KEY,
     guest TEXT NOT NULL,
@@ -34,9 +25,7 @@ const schema = `
   ) STRICT;
   CREATE INDEX migrations_by_start ON migrations (started_ms);
   CREATE INDEX migrations_by_key ON migrations (idempotency_key) WHERE idempotency_key IS NOT NULL;
-  CREATE INDEX migrations_open ON migrations (id) WHERE ended_ms IS NULL OR state = 'in-doubt';
-  PRAGMA user_version = ${schemaVersion};
-  COMMIT;`;
+  CREATE INDEX migrations_open ON migrations (id) WHERE ended_ms IS NULL OR state = 'in-doubt';`;
 
 /** Ended migrations beyond this number are forgotten, the oldest first. */
 const longestHistory = 20_000;
@@ -134,7 +123,7 @@ export class SqliteHistory implements History {
   }
 
   #opened(): DatabaseSync {
-    this.#database ??= openSchema(this.#path);
+    this.#database ??= openDatabase(this.#path, { version: 1, tables });
     return this.#database;
   }
 
@@ -151,21 +140,6 @@ export class SqliteHistory implements History {
 const forgetOldest = `
   DELETE FROM migrations WHERE ended_ms IS NOT NULL AND state <> 'in-doubt' AND started_ms <
     (SELECT started_ms FROM migrations ORDER BY started_ms DESC LIMIT 1 OFFSET ? - 1)`;
-
-function openSchema(path: string): DatabaseSync {
-  const database = openDatabase(path);
-  try {
-    const version = database.prepare("PRAGMA user_version").get()?.user_version;
-    if (version === 0) database.exec(schema);
-    else if (version !== schemaVersion) {
-      throw new DamagedDatabase(`version ${version} is not known to this release`);
-    }
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
 
 function valuesOf(stored: StoredMigration) {
   const { id, guest, from, to, state, startedMs, endedMs, idempotency } = stored;

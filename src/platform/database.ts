@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from "node:fs";
+import { chmodSync, existsSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { syncFolder } from "./files.ts";
@@ -6,16 +6,26 @@ import { syncFolder } from "./files.ts";
 /** Primary result codes of sqlite3.h: the file is malformed, or no database at all. */
 const damageCodes = new Set([11, 26]);
 
+/** The tables of a database. */
+export interface DatabaseSchema {
+  /** Of the tables, in `PRAGMA user_version`. */
+  version: number;
+  /** SQL that makes them in an empty database. */
+  tables: string;
+}
+
 /**
- * Opens, or makes, a SQLite database that only this process uses. Each transaction is on disk when it returns: the
- * write-ahead log with `synchronous=FULL` costs one fsync, a rollback journal two or three. The log is kept short,
- * and without shared memory, since there is no second reader.
- * @throws the system's or SQLite's error; see `isDamage`.
+ * Opens, or makes, a SQLite database that only this process uses, and no other user may read. Each transaction is on
+ * disk when it returns: the write-ahead log with `synchronous=FULL` costs one fsync, a rollback journal two or three.
+ * The log is kept short, and without shared memory, since there is no second reader.
+ * @throws the system's or SQLite's error, `DamagedDatabase` also for tables of another version; see `isDamage`.
  */
-export function openDatabase(path: string): DatabaseSync {
+export function openDatabase(path: string, schema: DatabaseSchema): DatabaseSync {
   const isNew = !existsSync(path);
   const database = new DatabaseSync(path);
   try {
+    // Before there is a log, which gets the same mode.
+    chmodSync(path, 0o600);
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
@@ -23,6 +33,7 @@ export function openDatabase(path: string): DatabaseSync {
     database.exec("PRAGMA journal_size_limit = 262144");
     const [verdict] = database.prepare("PRAGMA quick_check(1)").all();
     if (verdict?.quick_check !== "ok") throw new DamagedDatabase(String(verdict?.quick_check));
+    makeTables(database, schema);
     if (isNew) syncFolder(dirname(path));
     return database;
   } catch (error) {
@@ -48,4 +59,11 @@ export function moveDatabaseAside(path: string, suffix: string): string {
   }
   syncFolder(dirname(path));
   return `${path}.${suffix}`;
+}
+
+function makeTables(database: DatabaseSync, { version, tables }: DatabaseSchema): void {
+  const found = database.prepare("PRAGMA user_version").get()?.user_version;
+  if (found === version) return;
+  if (found !== 0) throw new DamagedDatabase(`version ${found} is not known to this release`);
+  database.exec(`BEGIN; ${tables} PRAGMA user_version = ${version}; COMMIT;`);
 }

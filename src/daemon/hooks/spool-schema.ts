@@ -1,12 +1,7 @@
-import { chmodSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
-import { DamagedDatabase, openDatabase } from "../../platform/database.ts";
+import { openDatabase } from "../../platform/database.ts";
 
-/** Of the tables below, in `PRAGMA user_version`. */
-const schemaVersion = 1;
-
-const schema = `
-  BEGIN;
+const tables = `
   CREATE TABLE messages (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     subscription TEXT NOT NULL,
@@ -38,23 +33,9 @@ const schema = `
     PRIMARY KEY (migration, outcome)
   ) STRICT;
   CREATE TABLE subscriptions_since (subscription TEXT PRIMARY KEY, since_ms REAL NOT NULL) STRICT;
-  CREATE TABLE present_guests (guest TEXT PRIMARY KEY, facts TEXT NOT NULL) STRICT;
-  PRAGMA user_version = ${schemaVersion};
-  COMMIT;`;
+  CREATE TABLE present_guests (guest TEXT PRIMARY KEY, facts TEXT NOT NULL) STRICT;`;
 
 /** Opens, or makes, the file with the spool's tables. @throws as `openDatabase`. */
 export function openSpoolFile(path: string): DatabaseSync {
-  const database = openDatabase(path);
-  try {
-    chmodSync(path, 0o600);
-    const version = database.prepare("PRAGMA user_version").get()?.user_version;
-    if (version === 0) database.exec(schema);
-    else if (version !== schemaVersion) {
-      throw new DamagedDatabase(`version ${version} is not known to this release`);
-    }
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
-  }
+  return openDatabase(path, { version: 1, tables });
 }
