@@ -1,7 +1,6 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
-import { wallClockMs } from "../platform/clock.ts";
-import { isDamage, moveDatabaseAside, openDatabase } from "../platform/database.ts";
 import type { Logger } from "../platform/log.ts";
+import { RepairableDatabase } from "../platform/repairable-database.ts";
 import type { History } from "./history.ts";
 import type { MigrationQuery } from "./migration-query.ts";
 import type { Phase } from "./phases.ts";
@@ -45,13 +44,15 @@ export class SqliteHistory implements History {
   readonly #path: string;
   readonly #logger: Logger;
   readonly #longest: number;
-  #database: DatabaseSync | null = null;
+  readonly #database: RepairableDatabase;
   #puts = 0;
 
   constructor(path: string, logger: Logger, longest = longestHistory) {
     this.#path = path;
     this.#logger = logger;
     this.#longest = longest;
+    const schema = { version: 1, tables };
+    this.#database = new RepairableDatabase({ path, schema, name: "the history", logger });
     this.#forget();
   }
 
@@ -79,7 +80,7 @@ export class SqliteHistory implements History {
   }
 
   put(stored: StoredMigration): void {
-    this.#use((database) => {
+    this.#database.use((database) => {
       database
         .prepare("INSERT OR REPLACE INTO migrations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .run(...valuesOf(stored));
@@ -89,8 +90,7 @@ export class SqliteHistory implements History {
   }
 
   [Symbol.dispose](): void {
-    this.#database?.close();
-    this.#database = null;
+    this.#database[Symbol.dispose]();
   }
 
   #forget(): void {
@@ -104,36 +104,11 @@ export class SqliteHistory implements History {
 
   #read<Result>(work: (database: DatabaseSync) => Result, missing: Result): Result {
     try {
-      return this.#use(work);
+      return this.#database.use(work);
     } catch (error) {
       this.#logger.error({ path: this.#path, err: error }, "alarm: the history cannot be read");
       return missing;
     }
-  }
-
-  /** Does the work again with a new database when the one there turns out to be damaged. */
-  #use<Result>(work: (database: DatabaseSync) => Result): Result {
-    try {
-      return work(this.#opened());
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      this.#beginAnew(error);
-      return work(this.#opened());
-    }
-  }
-
-  #opened(): DatabaseSync {
-    this.#database ??= openDatabase(this.#path, { version: 1, tables });
-    return this.#database;
-  }
-
-  #beginAnew(reason: unknown): void {
-    this[Symbol.dispose]();
-    const aside = moveDatabaseAside(this.#path, `damaged-${Math.floor(wallClockMs())}`);
-    this.#logger.error(
-      { path: this.#path, aside, err: reason },
-      "alarm: the history was damaged; it is moved aside and a new one begun",
-    );
   }
 }
 

@@ -1,5 +1,4 @@
-import type { DatabaseSync } from "node:sqlite";
-import { openDatabase } from "../../platform/database.ts";
+import type { DatabaseSchema } from "../../platform/database.ts";
 
 const tables = `
   CREATE TABLE messages (
@@ -35,7 +34,5 @@ const tables = `
   CREATE TABLE subscriptions_since (subscription TEXT PRIMARY KEY, since_ms REAL NOT NULL) STRICT;
   CREATE TABLE present_guests (guest TEXT PRIMARY KEY, facts TEXT NOT NULL) STRICT;`;
 
-/** Opens, or makes, the file with the spool's tables. @throws as `openDatabase`. */
-export function openSpoolFile(path: string): DatabaseSync {
-  return openDatabase(path, { version: 1, tables });
-}
+/** The spool's tables. */
+export const spoolSchema: DatabaseSchema = { version: 1, tables };

@@ -1,11 +1,12 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { wallClockMs } from "../../platform/clock.ts";
+import { SojournError } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/log.ts";
+import { RepairableDatabase } from "../../platform/repairable-database.ts";
 import type { GuestFacts, HookMessage } from "./payload.ts";
-import { RepairableFile } from "./repairable-file.ts";
 import { SpoolRoom } from "./spool-room.ts";
 import { type DeliveryState, type SpooledMessage, spooledMessageOf } from "./spool-rows.ts";
-import { openSpoolFile } from "./spool-schema.ts";
+import { spoolSchema } from "./spool-schema.ts";
 import { inTransaction } from "./transactions.ts";
 
 /** Attempts after which a message no longer holds those behind it up. */
@@ -51,13 +52,15 @@ export interface SpoolLimits {
 /** Messages for hooks, on disk until they are received, bounded for each subscription. */
 export class Spool implements Disposable {
   readonly room: SpoolRoom;
-  readonly #file: RepairableFile;
+  readonly #database: RepairableDatabase;
   #isReplacement = false;
+  #isDisposed = false;
 
   constructor(path: string, limits: SpoolLimits, logger: Logger) {
     this.room = new SpoolRoom(limits, logger);
-    this.#file = new RepairableFile(path, openSpoolFile, logger);
-    this.#file.onOpened = (database, isReplacement) => {
+    const options = { path, schema: spoolSchema, name: "the spool of hooks", logger };
+    this.#database = new RepairableDatabase(options);
+    this.#database.onOpened = (database, isReplacement) => {
       this.#isReplacement ||= isReplacement;
       this.room.measure(database);
     };
@@ -65,7 +68,7 @@ export class Spool implements Disposable {
 
   /** Durable when it returns; what is there already is left as it is. @throws the disk's or the database's error. */
   add(entries: readonly SpoolEntry[], marks: SpoolMarks, nowMs: number = wallClockMs()): void {
-    this.#file.use((database) => {
+    this.use((database) => {
       const added = inTransaction(database, "FULL", () => {
         mark(database, marks);
         const statement = database.prepare(insertion);
@@ -190,13 +193,17 @@ export class Spool implements Disposable {
     });
   }
 
-  /** For what is only read, or written by the delivery log. */
+  /** For what is only read, or written by the delivery log. @throws SojournError `SOJ_NOT_READY` once disposed of. */
   use<Result>(work: (database: DatabaseSync) => Result): Result {
-    return this.#file.use(work);
+    if (!this.#isDisposed) return this.#database.use(work);
+    throw new SojournError("SOJ_NOT_READY", "the daemon is ending", {
+      ...{ exitCode: 7, httpStatus: 503, retryable: true },
+    });
   }
 
   [Symbol.dispose](): void {
-    this.#file[Symbol.dispose]();
+    this.#isDisposed = true;
+    this.#database[Symbol.dispose]();
   }
 }
 
