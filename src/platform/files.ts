@@ -1,10 +1,20 @@
 import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Makes a folder and its parents; `mode` is for the last one. */
 export async function makeFolder(path: string, mode = 0o700): Promise<void> {
   await mkdir(path, { recursive: true, mode });
+}
+
+/** The text of a file; null when there is none. @throws the system's error for one that cannot be read. */
+export async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { SojournError } from "../platform/errors.ts";
+import { readIfThere } from "../platform/files.ts";
 
 export interface SysctlMemoryEntry {
   /** The value before our first change; null when the device did not exist then. */
@@ -27,7 +28,8 @@ export class SysctlStore {
   /** @throws SojournError `SOJ_ROUTING_BAD_MEMORY` when the file is damaged. */
   async read(): Promise<SysctlMemory> {
     if (!this.#isLoaded && this.#path !== null) {
-      this.#entries = parseSysctlMemory(await readIfThere(this.#path), this.#path);
+      const text = (await readIfThere(this.#path)) ?? "";
+      this.#entries = parseSysctlMemory(text, this.#path);
     }
     this.#isLoaded = true;
     return new Map(this.#entries);
@@ -74,15 +76,6 @@ function isEntry(value: unknown): value is SysctlMemoryEntry {
   if (typeof value !== "object" || value === null) return false;
   const { original, ours } = value as Record<string, unknown>;
   return (original === null || typeof original === "string") && typeof ours === "string";
-}
-
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw error;
-  }
 }
 
 function damaged(path: string, cause?: unknown): SojournError {

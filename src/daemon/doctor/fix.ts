@@ -1,6 +1,6 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import { replaceFileDurably } from "../../platform/files.ts";
+import { readIfThere, replaceFileDurably } from "../../platform/files.ts";
 import { writeSysctl } from "../../routing/sysctls.ts";
 import type { DoctorCheck } from "../services.ts";
 
@@ -51,7 +51,8 @@ export async function applySettings(
   const applied = fixed.filter((one) => one.applied);
   if (file !== null && applied.length > 0) {
     await mkdir(dirname(file), { recursive: true });
-    replaceFileDurably(file, mergeSettings(await readIfThere(file), applied), 0o644);
+    const text = (await readIfThere(file)) ?? "";
+    replaceFileDurably(file, mergeSettings(text, applied), 0o644);
   }
   return fixed;
 }
@@ -83,13 +84,4 @@ function pathOf(name: string): string {
 function pathInLine(line: string): string | null {
   const name = /^\s*-?\s*([^#;\s=][^\s=]*)\s*=/.exec(line)?.[1];
   return name === undefined ? null : pathOf(name);
-}
-
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw error;
-  }
 }
