@@ -8,7 +8,7 @@ import { keyOfSecret, newSecret } from "./signature.ts";
 import type { StoredWebhook, StoredWebhooks } from "./stored-webhooks.ts";
 import type { Subscription } from "./subscriptions.ts";
 import type { TargetPolicy } from "./targets.ts";
-import { WebhookEndpoint } from "./webhook-endpoint.ts";
+import { WebhookEndpoint, type WebhookTarget } from "./webhook-endpoint.ts";
 import type { WebhookWish } from "./webhook-services.ts";
 
 /** A webhook that messages are sent to. */
@@ -114,36 +114,25 @@ export class Webhooks {
     return webhook;
   }
 
-  #ofStored({ name, url, events, guests, timeout_ms, secret, ca }: StoredWebhook): ActiveWebhook {
-    const files = { key: async () => keyOfSecret(secret), ca: async () => ca };
-    const target = { url, timeoutMs: timeout_ms, ...files };
-    const endpoint = new WebhookEndpoint(target, this.#options.sender);
-    return {
-      name,
-      url,
-      events,
-      guests: guests ?? null,
-      timeoutMs: timeout_ms,
-      endpoint,
-      origin: "api",
-    };
+  #ofStored(stored: StoredWebhook): ActiveWebhook {
+    const key = async () => keyOfSecret(stored.secret);
+    return this.#webhookOf(stored, "api", { key, ca: async () => stored.ca });
   }
 
-  #ofConfig({ name, url, events, guests, timeout_ms, ...files }: WebhookConfig): ActiveWebhook {
-    const { secret_file: secretFile, ca: caFile } = files;
-    const target = {
-      ...{ url, timeoutMs: timeout_ms, key: () => readSecretFile(secretFile) },
+  #ofConfig(configured: WebhookConfig): ActiveWebhook {
+    const { secret_file: secretFile, ca: caFile } = configured;
+    return this.#webhookOf(configured, "config", {
+      key: () => readSecretFile(secretFile),
       ca: async () => (caFile === undefined ? undefined : await readCertificates(caFile)),
-    };
-    const endpoint = new WebhookEndpoint(target, this.#options.sender);
-    return {
-      name,
-      url,
-      events,
-      guests: guests ?? null,
-      timeoutMs: timeout_ms,
-      endpoint,
-      origin: "config",
-    };
+    });
+  }
+
+  #webhookOf(
+    { name, url, events, guests, timeout_ms: timeoutMs }: StoredWebhook | WebhookConfig,
+    origin: ActiveWebhook["origin"],
+    secrets: Pick<WebhookTarget, "key" | "ca">,
+  ): ActiveWebhook {
+    const endpoint = new WebhookEndpoint({ url, timeoutMs, ...secrets }, this.#options.sender);
+    return { name, url, events, guests: guests ?? null, timeoutMs, endpoint, origin };
   }
 }
