@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { z } from "zod";
-import { type Phase, phases } from "../../migrator/phases.ts";
+import type { Phase } from "../../migrator/phases.ts";
+import { migrationSchema } from "../api/schemas/migrations.ts";
 import type { MigrationEvent } from "../services.ts";
 import { isOutcome, type Rank, rankOf, toldPhases } from "./events.ts";
 import type { HookFeedEvent } from "./feed-source.ts";
@@ -19,15 +20,7 @@ export const hookPayloadSchema = z.object({
     })
     .nullable(),
   migration: z
-    .object({
-      id: z.string(),
-      guest: z.string(),
-      from: z.string(),
-      to: z.string(),
-      state: z.enum(phases),
-      started_ms: z.number(),
-      ended_ms: z.number().nullable(),
-    })
+    .object(migrationSchema.shape)
     .nullable()
     .describe("As GET /v1/migrations/ID gives it; null for a guest's events"),
   event: z

@@ -3,22 +3,14 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Journal } from "../../../src/migrator/journal.ts";
 import { runSojourn } from "../../support/sojourn-process.ts";
-import { temporaryFolder } from "../migrator/support.ts";
-
-const record = {
-  step: "promise",
-  migration: "m1",
-  guest: "web1",
-  epoch: 3,
-  role: "source",
-} as const;
+import { promise, temporaryFolder } from "../migrator/support.ts";
 
 test("journal show prints the journal without a daemon and leaves it as it is", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "journal");
   {
     using journal = new Journal(file);
-    journal.append(record);
+    journal.append(promise);
   }
   appendFileSync(file, "torn");
   for (let time = 0; time < 2; time += 1) {
@@ -32,7 +24,7 @@ test("journal show prints the journal without a daemon and leaves it as it is", 
   expect(JSON.parse(programs.stdout)).toMatchObject({
     type: "journal",
     file,
-    records: [record],
+    records: [promise],
     torn_bytes: 4,
     damage: [],
   });

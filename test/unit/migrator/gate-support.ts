@@ -6,7 +6,6 @@ import { initialFacts } from "../../../src/migrator/initial-facts.ts";
 import type { MigrationFacts, SourceContext } from "../../../src/migrator/source-context.ts";
 import { Timeline } from "../../../src/migrator/timeline.ts";
 import { createLogger } from "../../../src/platform/log.ts";
-import type { FakeClock } from "../platform/fake-clock.ts";
 import { hostA, recordOf } from "./support.ts";
 
 /** Gates that wait for the test's word. */
@@ -139,19 +138,4 @@ export function gateContext(gates: Gates, guest: StreamingGuest) {
     onGate: (event) => told.push(event),
   });
   return { context, facts, calls, told };
-}
-
-/** Lets time go by in small steps, with what follows from each. */
-export async function pass(clock: FakeClock, forMs: number, stepMs = 20): Promise<void> {
-  await settled();
-  for (let passedMs = 0; passedMs < forMs; passedMs += stepMs) {
-    clock.run(stepMs);
-    await settled();
-  }
-}
-
-function settled(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

@@ -4,9 +4,9 @@ import { DeniedByGate, type GatePoint } from "../../../src/migrator/gates.ts";
 import { reportOf } from "../../../src/migrator/report-of.ts";
 import { askGates } from "../../../src/migrator/source-gates.ts";
 import { SourceMigration } from "../../../src/migrator/source-migration.ts";
-import { FakeClock } from "../platform/fake-clock.ts";
+import { FakeClock, pass } from "../platform/fake-clock.ts";
 import { task } from "./example-task.ts";
-import { gateContext, OpenGates, pass, StreamingGuest } from "./gate-support.ts";
+import { gateContext, OpenGates, StreamingGuest } from "./gate-support.ts";
 
 const never = new AbortController().signal;
 const note = { gate: "board", answered: true, reason: "frozen", waitedMs: 0 } as const;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { SourceContext } from "../../../src/migrator/source-context.ts";
 import { type LeasePhase, SourceLease } from "../../../src/migrator/source-lease.ts";
-import { FakeClock } from "../platform/fake-clock.ts";
+import { FakeClock, pass } from "../platform/fake-clock.ts";
 import { task } from "./example-task.ts";
 
 /** What is asked in a phase of a destination that answers as told, and why the migration is given up. */
@@ -23,18 +23,11 @@ function leaseIn(phase: LeasePhase, answer: () => unknown) {
   return { lease, asked, givenUp };
 }
 
-async function pass(clock: FakeClock, seconds: number): Promise<void> {
-  for (let second = 0; second < seconds; second += 1) {
-    clock.run(1_000);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
 test("while it prepares, a destination is asked for life only: a question about the migration would abort it", async () => {
   using clock = new FakeClock();
   const { lease, asked, givenUp } = leaseIn("preparing", () => ({ wall_clock_ms: 0 }));
   using _lease = lease;
-  await pass(clock, 20);
+  await pass(clock, 20_000, 1_000);
   expect(new Set(asked)).toEqual(new Set(["clock"]));
   expect(givenUp).toEqual([]);
 });
@@ -49,15 +42,15 @@ test.each(["preparing", "prepared"] as const)(
       return { state: "incoming" };
     });
     using _lease = lease;
-    await pass(clock, 6);
+    await pass(clock, 6_000, 1_000);
     silent = true;
-    await pass(clock, 5);
+    await pass(clock, 5_000, 1_000);
     silent = false;
-    await pass(clock, 5);
+    await pass(clock, 5_000, 1_000);
     silent = true;
-    await pass(clock, 5);
+    await pass(clock, 5_000, 1_000);
     expect(givenUp).toEqual([]);
-    await pass(clock, 5);
+    await pass(clock, 5_000, 1_000);
     expect(givenUp).toHaveLength(1);
   },
 );
@@ -68,7 +61,7 @@ test("a destination that has given up ends the migration at once; after the prom
   using _aborted = aborted.lease;
   const promised = leaseIn("not-needed", () => ({ state: "aborted" }));
   using _promised = promised.lease;
-  await pass(clock, 6);
+  await pass(clock, 6_000, 1_000);
   expect(aborted.givenUp).toMatchObject([{ code: "SOJ_DESTINATION_ABORTED" }]);
   expect(promised.asked).toEqual([]);
 });

@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import { DeniedByGate, noGates } from "../../../src/migrator/gates.ts";
 import { paced } from "../../../src/migrator/pacing.ts";
 import { askBeforeArming, convergeAgain } from "../../../src/migrator/source-rest.ts";
-import { FakeClock } from "../platform/fake-clock.ts";
+import { FakeClock, pass } from "../platform/fake-clock.ts";
 import { task } from "./example-task.ts";
-import { gateContext, OpenGates, pass, StreamingGuest } from "./gate-support.ts";
+import { gateContext, OpenGates, StreamingGuest } from "./gate-support.ts";
 
 /** A gate is asked before arming; `ended` tells how that went so far. */
 function begin(guest = new StreamingGuest(), isPaced = false) {

@@ -45,3 +45,19 @@ export class FakeClock implements Disposable {
     this.#replaced[Symbol.dispose]();
   }
 }
+
+/** Lets time go by in small steps, with what follows from each. */
+export async function pass(clock: FakeClock, forMs: number, stepMs = 20): Promise<void> {
+  await settled();
+  for (let passedMs = 0; passedMs < forMs; passedMs += stepMs) {
+    clock.run(Math.min(stepMs, forMs - passedMs));
+    await settled();
+  }
+}
+
+/** Lets everything that is ready have its turn. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

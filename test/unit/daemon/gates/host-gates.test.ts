@@ -3,8 +3,8 @@ import { type HostGate, HostGates } from "../../../../src/daemon/gates/host-gate
 import { NoAnswer } from "../../../../src/daemon/gates/no-answer.ts";
 import { coversGuest } from "../../../../src/daemon/guest-patterns.ts";
 import type { GateNote } from "../../../../src/migrator/gates.ts";
-import { FakeClock } from "../../platform/fake-clock.ts";
-import { allow, delayBy, deny, gateOf, pass, question, silence } from "./support.ts";
+import { FakeClock, pass } from "../../platform/fake-clock.ts";
+import { allow, delayBy, deny, gateOf, question, silence } from "./support.ts";
 
 const notThere = new NoAnswer("connection refused", { isPassing: true });
 const never = new AbortController().signal;

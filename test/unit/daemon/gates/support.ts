@@ -2,7 +2,6 @@ import type { GateAnswer } from "../../../../src/daemon/gates/answer.ts";
 import type { HostGate } from "../../../../src/daemon/gates/host-gates.ts";
 import type { AskedQuestion } from "../../../../src/daemon/gates/question.ts";
 import type { GateQuestion } from "../../../../src/migrator/gates.ts";
-import type { FakeClock } from "../../platform/fake-clock.ts";
 
 /** What a migration asks in these tests. */
 export const question: GateQuestion = {
@@ -47,18 +46,3 @@ export function gateOf(steps: readonly Step[], change: Partial<HostGate> = {}): 
 
 /** Never resolves. */
 export const silence: Promise<never> = new Promise(() => {});
-
-/** Lets time go by in small steps, with what follows from each. */
-export async function pass(clock: FakeClock, forMs: number, stepMs = 50): Promise<void> {
-  await settled();
-  for (let passedMs = 0; passedMs < forMs; passedMs += stepMs) {
-    clock.run(stepMs);
-    await settled();
-  }
-}
-
-function settled(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
-}

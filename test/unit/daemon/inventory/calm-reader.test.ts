@@ -1,9 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CalmReader } from "../../../../src/daemon/inventory/calm-reader.ts";
-import { FakeClock } from "../../platform/fake-clock.ts";
-
-/** Lets everything that is ready have its turn. */
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+import { FakeClock, settled } from "../../platform/fake-clock.ts";
 
 describe("an answer that costs something", () => {
   it("is got once for all who ask, and again when it is old", async () => {
