@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { preconditionError } from "../platform/errors.ts";
+import { preconditionError, reasonOf } from "../platform/errors.ts";
 import { readToml } from "../platform/toml.ts";
 import { type ApiConfig, apiConfig } from "./access/config.ts";
 import { type ConfigFile, configSchema } from "./config-schema.ts";
@@ -77,7 +77,7 @@ export function socketPath(config: Pick<DaemonConfig, "paths">): string {
 }
 
 /** Splits a checked `ADDRESS:PORT`. */
-export function parseEndpoint(text: string): Endpoint {
+function parseEndpoint(text: string): Endpoint {
   const [address = "", port = ""] = text.split(":");
   return { address: z.ipv4().parse(address), port: Number(port) };
 }
@@ -113,8 +113,4 @@ function fromFile(file: ConfigFile): DaemonConfig {
     hooks: file.hooks,
     webhooks: file.webhooks,
   };
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,4 @@
-import { ExitCode, preconditionError, SojournError } from "../platform/errors.ts";
+import { ExitCode, preconditionError, reasonOf, SojournError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { Destinations } from "./destinations.ts";
 import type { JournalStep } from "./journal-record.ts";
@@ -181,7 +181,7 @@ export class Resolutions {
       const there = await this.#context.peer(peer).call("migration-facts", { id, guest }, options);
       return { there, unreachable: null };
     } catch (error) {
-      return { there: null, unreachable: error instanceof Error ? error.message : String(error) };
+      return { there: null, unreachable: reasonOf(error) };
     }
   }
 

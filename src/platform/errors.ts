@@ -129,6 +129,10 @@ export function preconditionError(
 /** Wraps anything thrown so that callers always have a `SojournError`. */
 export function asSojournError(error: unknown): SojournError {
   if (error instanceof SojournError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new SojournError("SOJ_INTERNAL", message, { cause: error });
+  return new SojournError("SOJ_INTERNAL", reasonOf(error), { cause: error });
+}
+
+/** Why something failed, in the words of whatever was thrown. */
+export function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }

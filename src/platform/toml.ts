@@ -1,6 +1,6 @@
 import { parse, TomlError } from "smol-toml";
 import type { z } from "zod";
-import { type SojournError, usageError } from "./errors.ts";
+import { reasonOf, type SojournError, usageError } from "./errors.ts";
 
 /** Longest text that is parsed at all. */
 const maxTomlBytes = 1024 * 1024;
@@ -113,7 +113,7 @@ function shown(path: readonly PropertyKey[]): string {
 }
 
 function syntaxFault(error: unknown): string {
-  if (!(error instanceof TomlError)) return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof TomlError)) return reasonOf(error);
   const reason = error.message.split("\n")[0] ?? "not TOML";
   return `line ${error.line}: ${reason}`;
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { usageError } from "../platform/errors.ts";
+import { reasonOf, usageError } from "../platform/errors.ts";
 import { defaultIntervals, defaultPorts, type ProbeKind, probeKinds } from "./series.ts";
 import type { SessionOptions } from "./session.ts";
 
@@ -48,7 +48,7 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (error) {
-    throw usageError(error instanceof Error ? error.message : String(error), usage);
+    throw usageError(reasonOf(error), usage);
   }
 }
 

@@ -1,4 +1,10 @@
-import { ExitCode, preconditionError, SojournError, usageError } from "../platform/errors.ts";
+import {
+  ExitCode,
+  preconditionError,
+  reasonOf,
+  SojournError,
+  usageError,
+} from "../platform/errors.ts";
 
 /** Something that is not ours is where an object of ours has to go; nothing was changed. */
 export function foreignObject(what: string): SojournError {
@@ -24,7 +30,7 @@ export function badDesiredState(what: string): SojournError {
 
 /** A line failed half-way; `notUndone` are undo lines that failed as well. */
 export function applyFailed(line: string, cause: unknown, undone: number, notUndone: string[]) {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   const state =
     notUndone.length === 0
       ? `the ${undone} changes before it were taken back`

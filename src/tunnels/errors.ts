@@ -1,4 +1,4 @@
-import { preconditionError, SojournError, usageError } from "../platform/errors.ts";
+import { preconditionError, reasonOf, SojournError, usageError } from "../platform/errors.ts";
 
 /** A tunnel description that makes no sense on any kernel. */
 export function unusableSpec(message: string): SojournError {
@@ -43,7 +43,7 @@ export function tunnelFailed(
   cause: unknown,
   left: readonly string[] = [],
 ): SojournError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   const state = left.length === 0 ? "nothing of it is left" : `could not undo: ${left.join("; ")}`;
   return new SojournError("SOJ_TUNNEL_FAILED", `${what}: ${reason} (${state})`, {
     cause,

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
-import { preconditionError, type SojournError } from "../../platform/errors.ts";
+import { preconditionError, reasonOf, type SojournError } from "../../platform/errors.ts";
 
 /** Files of the API's listener; `clientCaPath` null when certificates of clients are not asked for. */
 export interface ApiTlsFiles {
@@ -60,8 +60,4 @@ function invalid(message: string, cause?: unknown): SojournError {
     cause,
     hint: "certificate and key must belong together, both PEM",
   });
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { wallClockMs } from "../../platform/clock.ts";
-import { SojournError, usageError } from "../../platform/errors.ts";
+import { reasonOf, SojournError, usageError } from "../../platform/errors.ts";
 import { releaseVersion } from "../../platform/release.ts";
 import { type Part, partsOf } from "./contents.ts";
 import { looseValues, placesIn, readRawConfig } from "./raw-config.ts";
@@ -79,7 +79,7 @@ async function readPart(part: Part, scrubber: Scrubber): Promise<ReadPart> {
   try {
     return { name, about, ...bounded(scrubber.scrub(await part.read()), part), error: null };
   } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    const message = reasonOf(thrown);
     const error = scrubber.scrub(message).slice(0, 1_000);
     return { name, about, content: Buffer.alloc(0), truncated: false, error };
   }

@@ -1,4 +1,5 @@
 import { runCommand } from "../../platform/command.ts";
+import { reasonOf } from "../../platform/errors.ts";
 import { isOurInterface } from "../../platform/names.ts";
 import { nftTable, ourProtocol } from "../../routing/desired.ts";
 import { readInterfaces } from "../doctor/host/interfaces.ts";
@@ -49,6 +50,6 @@ export async function outputOf(
   try {
     return (await runCommand(program, args, { maxOutputBytes })).stdout;
   } catch (error) {
-    return `(${error instanceof Error ? error.message : String(error)})`;
+    return `(${reasonOf(error)})`;
   }
 }

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { reasonOf } from "../../platform/errors.ts";
 import { readIfThere, replaceFileDurably } from "../../platform/files.ts";
 import { writeSysctl } from "../../routing/sysctls.ts";
 import type { DoctorCheck } from "../services.ts";
@@ -44,7 +45,7 @@ export async function applySettings(
   for (const setting of settings) {
     const error = await write(setting.path, setting.value).then(
       () => null,
-      (reason: unknown) => (reason instanceof Error ? reason.message : String(reason)),
+      (reason: unknown) => reasonOf(reason),
     );
     fixed.push({ ...setting, applied: error === null, error });
   }

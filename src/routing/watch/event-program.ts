@@ -1,4 +1,5 @@
 import { monotonicMs, startTimer, type Timer } from "../../platform/clock.ts";
+import { reasonOf } from "../../platform/errors.ts";
 import { LineProcess } from "../../platform/line-process.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { EventSource } from "./relevance.ts";
@@ -54,7 +55,7 @@ export class EventProgram implements AsyncDisposable {
         onEnd: (reason) => this.#restart(reason),
       });
     } catch (error) {
-      this.#restart(error instanceof Error ? error.message : String(error));
+      this.#restart(reasonOf(error));
       return;
     }
     this.#timer = startTimer(() => this.#lose("it has just begun to listen"), startMs, false);
