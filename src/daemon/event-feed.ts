@@ -4,8 +4,6 @@ import type { Logger } from "../platform/log.ts";
 import { EventHistory, isEnd } from "./event-history.ts";
 import type { MigrationEvent, MigrationStatus } from "./services.ts";
 
-export { isEnd };
-
 /** An event of one of this host's migrations, and what that migration is since. */
 export interface FeedEvent {
   /** Grows with time; of use to `follow` until the daemon ends. */
@@ -68,16 +66,8 @@ export class EventFeed {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  /** All events after the one named, or from now on, until `signal` fires. */
-  async *follow(signal: AbortSignal, afterId?: string): AsyncGenerator<FeedEvent> {
-    for await (const item of this.followWithGaps(signal, afterId)) if (!("gap" in item)) yield item;
-  }
-
-  /** The same; what is missing is told. */
-  followWithGaps(
-    signal: AbortSignal,
-    afterId: string = this.lastId,
-  ): AsyncGenerator<FeedEvent | FeedGap> {
+  /** All events after the one named, or from now on, until `signal` fires; what is missing is told. */
+  follow(signal: AbortSignal, afterId: string = this.lastId): AsyncGenerator<FeedEvent | FeedGap> {
     return this.#follow(() => this.#all, signal, afterId, null);
   }
 

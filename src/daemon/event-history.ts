@@ -1,5 +1,5 @@
 import type { FeedEvent } from "./event-feed.ts";
-import type { MigrationEvent } from "./services.ts";
+import type { EndEvent, MigrationEvent } from "./services.ts";
 
 /** Largest number of events that a reader is given at once: what it holds on to is bounded. */
 const batchSize = 256;
@@ -63,6 +63,6 @@ export class EventHistory {
 }
 
 /** Whether nothing follows in this migration, or in this attempt of one that was in doubt. */
-export function isEnd({ type }: Pick<MigrationEvent, "type">): boolean {
-  return type === "report" || type === "error";
+export function isEnd(event: MigrationEvent): event is EndEvent {
+  return event.type === "report" || event.type === "error";
 }

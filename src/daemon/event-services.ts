@@ -1,5 +1,6 @@
 import type { StoredMigration } from "../migrator/stored-migration.ts";
-import { type EventFeed, type FeedEvent, type FeedGap, isEnd } from "./event-feed.ts";
+import type { EventFeed, FeedEvent, FeedGap } from "./event-feed.ts";
+import { isEnd } from "./event-history.ts";
 import type { Lifelines } from "./lifelines.ts";
 import type { DaemonServices, FollowedEvent, FollowedHostEvent, HostEvent } from "./services.ts";
 import { gapEvent, storedEvents } from "./stored-events.ts";
@@ -23,7 +24,7 @@ export function createEventServices(options: EventServicesOptions): EventService
       const events = followed(feed.followMigration(id, signal, afterId, isRunning), migrations);
       return abortOnDisconnect ? tied(events, id, lifelines, signal) : events;
     },
-    hostEvents: (signal, afterId) => followedOnHost(feed.followWithGaps(signal, afterId)),
+    hostEvents: (signal, afterId) => followedOnHost(feed.follow(signal, afterId)),
     lastEventId: () => feed.lastId,
   };
 }

@@ -108,7 +108,10 @@ export interface MigrationStatus {
   ended_ms: number | null;
 }
 
-export type MigrationEvent = PhaseEvent | ProgressEvent | GateEvent | MigrationReport | ErrorRecord;
+export type MigrationEvent = PhaseEvent | ProgressEvent | GateEvent | EndEvent;
+
+/** What a migration's events end with. */
+export type EndEvent = MigrationReport | ErrorRecord;
 
 /** Events are missing before this place of a stream; what is known follows. */
 export interface GapEvent {

@@ -3,7 +3,16 @@ import type { GatePoint } from "./gates.ts";
 import type { Phase } from "./phases.ts";
 import type { StrategyName } from "./strategy.ts";
 
-export type Outcome = "completed" | "rolled-back" | "cancelled" | "in-doubt" | "guest-lost";
+/** How a migration may end. */
+export const outcomes = [
+  "completed",
+  "rolled-back",
+  "cancelled",
+  "in-doubt",
+  "guest-lost",
+] as const satisfies readonly Phase[];
+
+export type Outcome = (typeof outcomes)[number];
 
 export interface TimelineEntry {
   /** `gate` for the instant of a gate's decision (`gates` says which). */

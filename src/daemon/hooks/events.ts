@@ -1,15 +1,6 @@
 import { z } from "zod";
 import { type Phase, phases } from "../../migrator/phases.ts";
-import type { Outcome } from "../../migrator/report.ts";
-
-/** How a migration may end; each is told once, with its report or error. */
-export const outcomes = [
-  "completed",
-  "rolled-back",
-  "cancelled",
-  "in-doubt",
-  "guest-lost",
-] as const satisfies readonly Outcome[];
+import { type Outcome, outcomes } from "../../migrator/report.ts";
 
 /** Told as such: a migration is planned before it begins, and a phase that is an outcome is told as the outcome. */
 export const toldPhases = phases.filter((phase) => phase !== "planned" && !isOutcome(phase));

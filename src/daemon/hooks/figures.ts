@@ -1,5 +1,6 @@
 /** Counted since the daemon's start, for one subscription. */
 export interface DeliveryCounts {
+  /** Each repetition counts. */
   attempted: number;
   delivered: number;
   /** Attempts that failed. */

@@ -38,7 +38,7 @@ export interface HooksOptions {
   /** What is known of a guest that is, or was just, on this host. */
   guestFacts: (guest: string) => GuestFacts | null;
   guestsHere: () => Map<string, GuestFacts>;
-  /** One stands to leave this host, or is expected here. */
+  /** Whether a guest stands to leave this host, or is expected here. */
   isGuestStanding: () => boolean;
   logger: Logger;
   /** Another way to resolve host names, for tests. */

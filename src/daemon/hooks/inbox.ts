@@ -1,5 +1,6 @@
 import { delay, wallClockMs } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
+import { isEnd } from "../event-history.ts";
 import { isOutcome, ranks } from "./events.ts";
 import type { HookFeedEvent } from "./feed-source.ts";
 import { type GuestFacts, guestMessage, type HookMessage, migrationMessage } from "./payload.ts";
@@ -190,8 +191,8 @@ export class Inbox implements AsyncDisposable {
 
 function outcomesOf(collected: readonly Collected[]): SpoolMarks["outcomes"] {
   return collected.flatMap(({ event: { event, migration } }) => {
-    const isEnd = event === null || event.type === "report" || event.type === "error";
-    if (!isEnd || !isOutcome(migration.state)) return [];
+    const isOver = event === null || isEnd(event);
+    if (!isOver || !isOutcome(migration.state)) return [];
     return [{ migration: migration.id, outcome: migration.state }];
   });
 }

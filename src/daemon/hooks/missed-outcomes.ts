@@ -1,7 +1,7 @@
 import type { Phase } from "../../migrator/phases.ts";
+import { outcomes } from "../../migrator/report.ts";
 import type { MigrationSummary, StoredMigration } from "../../migrator/stored-migration.ts";
 import { statusOf } from "../migration-status.ts";
-import { outcomes } from "./events.ts";
 import type { HookFeedEvent } from "./feed-source.ts";
 
 /** The newest migrations that are looked at. */

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { Phase } from "../../migrator/phases.ts";
 import { migrationSchema } from "../api/schemas/migrations.ts";
+import { isEnd } from "../event-history.ts";
 import type { MigrationEvent } from "../services.ts";
 import { isOutcome, type Rank, rankOf, toldPhases } from "./events.ts";
 import type { HookFeedEvent } from "./feed-source.ts";
@@ -87,7 +88,8 @@ export function testBody(host: string, wallClockMs: number): { id: string; body:
 }
 
 function typeOf(event: HookFeedEvent["event"], state: Phase): string | null {
-  if (isEnd(event)) return `migration.${isOutcome(state) ? state : "out-of-sight"}`;
+  if (event === null || isEnd(event))
+    return `migration.${isOutcome(state) ? state : "out-of-sight"}`;
   if (event.type !== "phase") return `migration.${event.type}`;
   const phase = toldPhases.find((each) => each === event.phase);
   return phase === undefined ? null : `migration.${phase}`;
@@ -95,13 +97,7 @@ function typeOf(event: HookFeedEvent["event"], state: Phase): string | null {
 
 /** Of events of the same type and migration. An end is the same end whoever tells it, and whenever. */
 function distinction(event: HookFeedEvent["event"]): string {
-  return isEnd(event) ? "" : JSON.stringify(event);
-}
-
-function isEnd(
-  event: HookFeedEvent["event"],
-): event is Extract<MigrationEvent, { type: "report" | "error" }> | null {
-  return event === null || event.type === "report" || event.type === "error";
+  return event === null || isEnd(event) ? "" : JSON.stringify(event);
 }
 
 function idOf(...parts: string[]): string {

@@ -1,4 +1,5 @@
 import { delay, monotonicMs } from "../../platform/clock.ts";
+import { isEnd } from "../event-history.ts";
 import type { HookFeedEvent } from "./feed-source.ts";
 
 /** Between two looks while something waits. */
@@ -16,7 +17,7 @@ export class QuietTimes {
   /** When each armed migration was. */
   readonly #armed = new Map<string, number>();
 
-  /** @param isGuestStanding whether one stands to leave this host, or is expected here. */
+  /** @param isGuestStanding whether a guest stands to leave this host, or is expected here. */
   constructor(isGuestStanding: () => boolean) {
     this.#isGuestStanding = isGuestStanding;
   }
@@ -24,10 +25,10 @@ export class QuietTimes {
   /** From `armed` to `resumed`, or to the end, there is none for this migration. */
   note({ migration, event }: HookFeedEvent): void {
     const isArmed = migration.state === "armed" || migration.state === "switchover";
-    const isEnd = event === null || event.type === "report" || event.type === "error";
+    const isOver = event === null || isEnd(event);
     // Gates may keep an armed migration waiting for long: it goes on when they have answered.
     const isGateOpen = event?.type === "gate" && event.decision === "allow";
-    if (!isArmed || isEnd) this.#armed.delete(migration.id);
+    if (!isArmed || isOver) this.#armed.delete(migration.id);
     else if (isGateOpen || !this.#armed.has(migration.id)) {
       this.#armed.set(migration.id, monotonicMs());
     }

@@ -1,23 +1,6 @@
 import type { Gauge } from "prom-client";
+import type { HookFigures } from "../hooks/figures.ts";
 import type { Instruments } from "./instruments.ts";
-
-/** What is known of the deliveries to one receiver, since the daemon's start; held in memory. */
-export interface HookFigures {
-  subscription: string;
-  kind: "webhook" | "exec";
-  /** Each repetition counts. */
-  attempted: number;
-  /** Attempts that failed. */
-  failed: number;
-  delivered: number;
-  /** Messages given up. */
-  dead: number;
-  /** Messages lost for want of room. */
-  dropped: number;
-  /** Messages that wait. */
-  waiting: number;
-  waitingBytes: number;
-}
 
 type Label = "hook" | "kind";
 type Figure = Exclude<keyof HookFigures, "subscription" | "kind">;

@@ -1,13 +1,12 @@
 import type { ProgressEvent } from "../../migrator/events.ts";
-import type { MigrationReport } from "../../migrator/report.ts";
+import { type MigrationReport, outcomes } from "../../migrator/report.ts";
 import { noteOf } from "../../migrator/stored-migration.ts";
-import type { MigrationEvent, MigrationStatus } from "../services.ts";
+import { isEnd } from "../event-history.ts";
+import type { EndEvent, MigrationEvent, MigrationStatus } from "../services.ts";
 import { memoryBuckets, migrationBuckets, phaseBuckets, standstillBuckets } from "./buckets.ts";
 import type { Instruments } from "./instruments.ts";
 import { type PhaseTimes, PhaseTracker } from "./phase-tracker.ts";
 import { RecentIds } from "./recent-ids.ts";
-
-const outcomes = ["completed", "rolled-back", "cancelled", "in-doubt", "guest-lost"] as const;
 
 /** Figures of the migrations that leave this host. One that another host carries out is counted there. */
 export class MigrationMetrics {
@@ -76,7 +75,7 @@ export class MigrationMetrics {
     if (migration.from !== this.#host) return;
     if (event.type === "phase") this.#phases.note(event);
     else if (event.type === "progress") this.#progress(event);
-    else if (event.type === "report" || event.type === "error") this.#end(migration, event);
+    else if (isEnd(event)) this.#end(migration, event);
   }
 
   #progress({ id, transferred_bytes: bytes }: ProgressEvent): void {
@@ -86,10 +85,7 @@ export class MigrationMetrics {
     this.#sentBytes.set(id, bytes);
   }
 
-  #end(
-    { id, to, state }: MigrationStatus,
-    event: Extract<MigrationEvent, { type: "report" | "error" }>,
-  ): void {
+  #end({ id, to, state }: MigrationStatus, event: EndEvent): void {
     const times = this.#phases.end(id);
     const known = this.#sentBytes.get(id) ?? 0;
     this.#sentBytes.delete(id);

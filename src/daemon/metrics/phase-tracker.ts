@@ -1,5 +1,6 @@
 import type { PhaseEvent } from "../../migrator/events.ts";
 import { isPhase, type Phase } from "../../migrator/phases.ts";
+import { setBounded } from "../bounded-map.ts";
 
 /** More migrations than this are not under way at once; the oldest is forgotten. */
 const mostTracked = 256;
@@ -22,7 +23,7 @@ export class PhaseTracker {
     if (!isPhase(phase)) return;
     const known = this.#phases.get(id);
     if (known !== undefined) known.push({ phase, atMs });
-    else this.#begin(id, { phase, atMs });
+    else setBounded(this.#phases, id, [{ phase, atMs }], mostTracked);
   }
 
   /** What is known of a migration, which is forgotten. */
@@ -37,15 +38,5 @@ export class PhaseTracker {
     }
     const precopies = phases.filter(({ phase }) => phase === "precopy").length;
     return { durations, totalMs: phases.at(-1)?.atMs ?? 0, retries: Math.max(0, precopies - 1) };
-  }
-
-  #begin(id: string, first: { phase: Phase; atMs: number }): void {
-    if (this.#phases.size >= mostTracked) {
-      for (const oldest of this.#phases.keys()) {
-        this.#phases.delete(oldest);
-        break;
-      }
-    }
-    this.#phases.set(id, [first]);
   }
 }

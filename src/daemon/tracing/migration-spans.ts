@@ -12,9 +12,7 @@ import {
 import type { GateEvent, PhaseEvent } from "../../migrator/events.ts";
 import { isPhase } from "../../migrator/phases.ts";
 import { noteOf } from "../../migrator/stored-migration.ts";
-import type { MigrationEvent, MigrationStatus } from "../services.ts";
-
-export type MigrationEnd = Extract<MigrationEvent, { type: "report" | "error" }>;
+import type { EndEvent, MigrationStatus } from "../services.ts";
 
 export type TracedEvent = PhaseEvent | GateEvent;
 
@@ -23,7 +21,7 @@ export interface EndedMigration {
   migration: MigrationStatus;
   /** In the order in which they were told. */
   events: readonly TracedEvent[];
-  end: MigrationEnd;
+  end: EndEvent;
 }
 
 /**
@@ -90,7 +88,7 @@ function blackoutOf(entries: readonly PhaseEvent[]): { fromMs: number; toMs: num
   return { fromMs: stop.at_ms, toMs: resume.at_ms };
 }
 
-function attributesOf({ id, guest, from, to }: MigrationStatus, end: MigrationEnd): Attributes {
+function attributesOf({ id, guest, from, to }: MigrationStatus, end: EndEvent): Attributes {
   const common = {
     "sojourn.migration.id": id,
     "sojourn.guest": guest,
@@ -108,7 +106,7 @@ function attributesOf({ id, guest, from, to }: MigrationStatus, end: MigrationEn
   };
 }
 
-function markEnd(span: Span, { state }: MigrationStatus, end: MigrationEnd): void {
+function markEnd(span: Span, { state }: MigrationStatus, end: EndEvent): void {
   const outcome = noteOf(end).state ?? state;
   span.setAttribute("sojourn.outcome", outcome);
   // Who cancels it knows why: that is no fault.

@@ -1,6 +1,8 @@
 import { type SpanContext, trace } from "@opentelemetry/api";
 import { releaseVersion } from "../../platform/release.ts";
-import type { MigrationEvent, MigrationStatus } from "../services.ts";
+import { setBounded } from "../bounded-map.ts";
+import { isEnd } from "../event-history.ts";
+import type { EndEvent, MigrationEvent, MigrationStatus } from "../services.ts";
 import { makeSpans, type TracedEvent } from "./migration-spans.ts";
 import { contextOf, type TraceParent } from "./trace-parent.ts";
 
@@ -25,7 +27,7 @@ export class Tracing {
 
   /** Makes the migration part of the trace of the request that began it. */
   continueTrace(id: string, parent: TraceParent): void {
-    if (!this.#parents.has(id)) remember(this.#parents, id, parent);
+    if (!this.#parents.has(id)) setBounded(this.#parents, id, parent, mostRemembered);
   }
 
   /** Takes an event of any migration of this host; quick. */
@@ -35,8 +37,8 @@ export class Tracing {
     if (event.type === "phase" || event.type === "gate") {
       const known = this.#events.get(id);
       if (known !== undefined) known.push(event);
-      else remember(this.#events, id, [event]);
-    } else if (event.type === "report" || event.type === "error") {
+      else setBounded(this.#events, id, [event], mostRemembered);
+    } else if (isEnd(event)) {
       const events = this.#events.get(id) ?? [];
       this.#events.delete(id);
       // Nothing has happened but that an old end was told again.
@@ -44,23 +46,13 @@ export class Tracing {
     }
   }
 
-  #end(
-    migration: MigrationStatus,
-    events: readonly TracedEvent[],
-    end: Extract<MigrationEvent, { type: "report" | "error" }>,
-  ): void {
+  #end(migration: MigrationStatus, events: readonly TracedEvent[], end: EndEvent): void {
     const { id } = migration;
     const tracer = trace.getTracer("sojourn", this.#version);
     const parent = contextOf(this.#parents.get(id));
     const span = makeSpans(tracer, { migration, events, end }, parent, this.#inDoubt.get(id));
     this.#inDoubt.delete(id);
-    if (migration.state === "in-doubt") remember(this.#inDoubt, id, span);
+    if (migration.state === "in-doubt") setBounded(this.#inDoubt, id, span, mostRemembered);
     else this.#parents.delete(id);
   }
-}
-
-function remember<Value>(known: Map<string, Value>, id: string, value: Value): void {
-  const [oldest] = known.keys();
-  if (known.size >= mostRemembered && oldest !== undefined) known.delete(oldest);
-  known.set(id, value);
 }

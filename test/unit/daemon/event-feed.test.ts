@@ -107,7 +107,7 @@ test("of a long migration progress is forgotten first, and a reader that needs i
 test("a reader that stands while much happens is told of what it missed, and gets the rest once", async () => {
   const { feed, publish } = feedOf();
   const stop = new AbortController();
-  const slow = feed.followWithGaps(stop.signal);
+  const slow = feed.follow(stop.signal);
   const pending = slow.next();
   publish(phaseEvent);
   await pending;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { phases } from "../../../migrator/phases.ts";
+import { outcomes } from "../../../migrator/report.ts";
 import { strategyNames } from "../../../migrator/strategy.ts";
 import { gateResultSchema } from "./gates.ts";
 import { flowCountsSchema, probesSchema } from "./probes.ts";
@@ -27,7 +28,7 @@ export const reportSchema = z
     guest: z.string(),
     from: z.string(),
     to: z.string(),
-    outcome: z.enum(["completed", "rolled-back", "cancelled", "in-doubt", "guest-lost"]),
+    outcome: z.enum(outcomes),
     resolved: z.exactOptional(z.enum(["source", "destination"])),
     strategy: z.exactOptional(z.enum(strategyNames)),
     tunnel: z

@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../../../src/daemon/config.ts";
 import { hooksSection, webhookBody, webhookSection } from "../../../../src/daemon/hooks/config.ts";
-import { hookTypes, isWanted, outcomes, rankOf } from "../../../../src/daemon/hooks/events.ts";
+import { hookTypes, isWanted, rankOf } from "../../../../src/daemon/hooks/events.ts";
 import { hookPayloadSchema, migrationMessage } from "../../../../src/daemon/hooks/payload.ts";
 import { phases } from "../../../../src/migrator/phases.ts";
+import { outcomes } from "../../../../src/migrator/report.ts";
 import { phaseEvent, reportWith, status } from "../../../support/fake-services.ts";
 
 const complete = `
