@@ -11,7 +11,6 @@ import { Migrations } from "../migrator/migrations.ts";
 import type { HostFacts } from "../migrator/network.ts";
 import { NetworkKeeper } from "../migrator/network-keeper.ts";
 import { Notices } from "../migrator/notices.ts";
-import { delegationProcedures, migrationProcedures } from "../migrator/procedures.ts";
 import { RecordStore } from "../migrator/record-store.ts";
 import { recoverHost } from "../migrator/recovery.ts";
 import { Resolutions } from "../migrator/resolutions.ts";
@@ -28,7 +27,6 @@ import { createTunnels } from "../tunnels/tunnels.ts";
 import { openBenchmarks } from "./benchmarks/open.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
-import { doctorProcedures } from "./doctor/pair/procedures.ts";
 import { Doctor } from "./doctor/services.ts";
 import { EventFeed } from "./event-feed.ts";
 import { openGates } from "./gates/open-gates.ts";
@@ -36,7 +34,6 @@ import { createHooks } from "./hooks/compose-hooks.ts";
 import { TargetPolicy } from "./hooks/targets.ts";
 import { createHostServices } from "./host-services.ts";
 import { IdempotentStarts } from "./idempotency.ts";
-import { hostProcedures } from "./inventory/host-description.ts";
 import { createInventory } from "./inventory/inventory.ts";
 import { Lifelines } from "./lifelines.ts";
 import type { DaemonMetrics } from "./metrics/daemon-metrics.ts";
@@ -45,17 +42,11 @@ import { MigrationStarter } from "./migration-starter.ts";
 import { statusOf } from "./migration-status.ts";
 import { Mirrors } from "./mirrors.ts";
 import { observe } from "./observe.ts";
-import { baseHandlers, baseProcedures } from "./procedures.ts";
+import type { procedures } from "./peer-procedures.ts";
+import { baseHandlers } from "./procedures.ts";
 import type { DaemonServices } from "./services.ts";
 import { layOutStreamCredentials } from "./stream-credentials.ts";
 import { prepareUnderlays } from "./underlays.ts";
-
-/** All procedures between hosts. */
-export const procedures = {
-  ...{ ...baseProcedures, ...hostProcedures },
-  ...{ ...migrationProcedures, ...delegationProcedures },
-  ...doctorProcedures,
-};
 
 export interface DaemonContext {
   config: DaemonConfig;

@@ -4,11 +4,11 @@ import type { RecordStore } from "../migrator/record-store.ts";
 import type { Idempotency } from "../migrator/stored-migration.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
-import type { procedures } from "./compose.ts";
 import type { IdempotentStarts } from "./idempotency.ts";
 import type { MigrationStarter } from "./migration-starter.ts";
 import type { Mirrors } from "./mirrors.ts";
 import type { Observation } from "./observe.ts";
+import type { procedures } from "./peer-procedures.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
 import type { TraceParent } from "./tracing/trace-parent.ts";
 

@@ -7,7 +7,6 @@ import { preconditionError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { isWithinBudget } from "../probe/analysis.ts";
 import type { BenchmarkServices } from "./benchmarks/schemas.ts";
-import type { procedures } from "./compose.ts";
 import { delegateMigration, delegatePlan } from "./delegation.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { createEventServices } from "./event-services.ts";
@@ -21,6 +20,7 @@ import type { MigrationStarter } from "./migration-starter.ts";
 import { statusOf } from "./migration-status.ts";
 import type { Mirrors } from "./mirrors.ts";
 import type { Observation } from "./observe.ts";
+import type { procedures } from "./peer-procedures.ts";
 import type { DaemonServices, MigrationStatus } from "./services.ts";
 
 /** How long the answer to a decision waits for what it leads to. */

@@ -4,13 +4,15 @@ import { createLogger, type Logger } from "../platform/log.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { releaseVersion } from "../platform/release.ts";
 import { ConfiguredTcpApi, reloadOnHangup } from "./access/daemon-api.ts";
-import { type ComposedDaemon, composeDaemon, procedures } from "./compose.ts";
+import { type ComposedDaemon, composeDaemon } from "./compose.ts";
 import { type DaemonConfig, loadConfig, socketPath } from "./config.ts";
 import { startLocalApi } from "./local-api.ts";
 import { lockFile } from "./lock-file.ts";
 import { DaemonMetrics } from "./metrics/daemon-metrics.ts";
 import { createPeerClient } from "./peer-client.ts";
-import { readTlsFiles, startPeerServer } from "./peer-server.ts";
+import { procedures } from "./peer-procedures.ts";
+import { startPeerServer } from "./peer-server.ts";
+import { readTlsFiles } from "./peer-tls.ts";
 import { ServiceManager, takeNotifyRequest } from "./service-manager.ts";
 
 /**

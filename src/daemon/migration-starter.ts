@@ -13,9 +13,9 @@ import type { PlanLine } from "../platform/plan-line.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { ourProtocol } from "../routing/desired.ts";
 import type { Tunnels } from "../tunnels/tunnel.ts";
-import type { procedures } from "./compose.ts";
 import type { DaemonConfig } from "./config.ts";
 import { checkHypervisorsMatch } from "./hypervisor-match.ts";
+import type { procedures } from "./peer-procedures.ts";
 import { protocolVersion } from "./procedures.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
 

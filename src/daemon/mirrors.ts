@@ -4,7 +4,7 @@ import { delay } from "../platform/clock.ts";
 import { asSojournError, ExitCode, SojournError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { lessAndLessOften, retry } from "../platform/retry.ts";
-import type { procedures } from "./compose.ts";
+import type { procedures } from "./peer-procedures.ts";
 
 type Mirrored = Pick<MigrationSummary, "id" | "guest" | "from" | "to">;
 

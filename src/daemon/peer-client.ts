@@ -6,7 +6,7 @@ import type { CallOptions, PeerCaller, ProcedureTable } from "../platform/proced
 import type { Endpoint } from "./config.ts";
 import { exchange } from "./peer-exchange.ts";
 import { hostNameOf } from "./peer-identity.ts";
-import { readTlsFiles, type TlsFiles } from "./peer-server.ts";
+import { readTlsFiles, type TlsFiles } from "./peer-tls.ts";
 
 export interface PeerClientOptions<Table extends ProcedureTable> {
   /** The name that the server's certificate must carry. */

@@ -1,12 +1,22 @@
 import { isIPv4 } from "node:net";
 import { namePattern } from "../platform/names.ts";
+import { alternativeNames } from "./certificate-names.ts";
+
+const uriPrefix = "sojourn://host/";
+
+/** The URI SAN that names a host (RFC 5280, 4.2.1.6). */
+export function hostIdentityUri(name: string): string {
+  return `${uriPrefix}${name}`;
+}
 
 /**
  * Host name in a certificate's URI SAN `sojourn://host/NAME`, or null unless there is exactly one.
  * @param subjectAltName as Node prints it, "URI:…, IP Address:…".
  */
 export function hostNameOf(subjectAltName: string | undefined): string | null {
-  const names = entriesOf(subjectAltName, uriPrefix);
+  const names = alternativeNames(subjectAltName, "URI")
+    .filter((uri) => uri.startsWith(uriPrefix))
+    .map((uri) => uri.slice(uriPrefix.length));
   const [name] = names;
   return names.length === 1 && name !== undefined && namePattern.test(name) ? name : null;
 }
@@ -16,16 +26,5 @@ export function hostNameOf(subjectAltName: string | undefined): string | null {
  * @param subjectAltName as above.
  */
 export function addressesOf(subjectAltName: string | undefined): string[] {
-  return entriesOf(subjectAltName, "IP Address:").filter((address) => isIPv4(address));
-}
-
-const uriPrefix = "URI:sojourn://host/";
-
-function entriesOf(subjectAltName: string | undefined, prefix: string): string[] {
-  // Node quotes entries that hold a comma; none of ours does, and a quoted one could imitate another entry.
-  if (subjectAltName === undefined || subjectAltName.includes('"')) return [];
-  return subjectAltName
-    .split(", ")
-    .filter((entry) => entry.startsWith(prefix))
-    .map((entry) => entry.slice(prefix.length));
+  return alternativeNames(subjectAltName, "IP Address").filter((address) => isIPv4(address));
 }

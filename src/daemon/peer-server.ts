@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { Server as HttpsServer } from "node:https";
 import type { TLSSocket } from "node:tls";
 import fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
@@ -10,12 +9,7 @@ import type { Endpoint } from "./config.ts";
 import { frameworkErrors, replyWithErrorRecords } from "./http-errors.ts";
 import { listenTcp } from "./listen.ts";
 import { addressesOf, hostNameOf } from "./peer-identity.ts";
-
-export interface TlsFiles {
-  caPath: string;
-  certificatePath: string;
-  keyPath: string;
-}
+import { readTlsFiles, type TlsFiles } from "./peer-tls.ts";
 
 export interface PeerServerOptions<Table extends ProcedureTable> {
   tls: TlsFiles;
@@ -77,18 +71,6 @@ export async function startPeerServer<Table extends ProcedureTable>(
   return { port, refused, [Symbol.asyncDispose]: () => app.close() };
 }
 
-/** @throws SojournError `SOJ_PKI_UNREADABLE` naming the file. */
-export async function readTlsFiles(
-  files: TlsFiles,
-): Promise<{ ca: Buffer; cert: Buffer; key: Buffer }> {
-  const [ca, cert, key] = await Promise.all([
-    readPem(files.caPath),
-    readPem(files.certificatePath),
-    readPem(files.keyPath),
-  ]);
-  return { ca, cert, key };
-}
-
 async function serve<Table extends ProcedureTable>(
   options: PeerServerOptions<Table>,
   name: string,
@@ -125,16 +107,4 @@ function notAPeer(name: string | null): SojournError {
     httpStatus: 403,
     hint: "add it to [peers] in this host's sojourn.toml",
   });
-}
-
-async function readPem(path: string): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw preconditionError("SOJ_PKI_UNREADABLE", `cannot read ${path}: ${reason}`, {
-      cause,
-      hint: "sojourn pki issue NAME --address IP --dir CA-FOLDER --out FOLDER",
-    });
-  }
 }

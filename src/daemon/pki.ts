@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { preconditionError } from "../platform/errors.ts";
 import { checkIPv4, checkName } from "../platform/names.ts";
 import { clientIdentityUri } from "./access/client-identity.ts";
+import { hostIdentityUri } from "./peer-identity.ts";
 import { openssl, signCertificate } from "./pki-signing.ts";
 
 export interface CertificateAuthority {
@@ -33,11 +34,6 @@ export interface HostIdentity extends CertificateOrder {
   name: string;
   /** IPv4 addresses for the IP SANs. */
   addresses: readonly string[];
-}
-
-/** The URI SAN that names a host (RFC 5280, 4.2.1.6). */
-export function hostIdentityUri(name: string): string {
-  return `sojourn://host/${name}`;
 }
 
 /**

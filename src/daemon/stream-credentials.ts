@@ -1,6 +1,6 @@
 import { chmod, mkdir, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import type { TlsFiles } from "./peer-server.ts";
+import type { TlsFiles } from "./peer-tls.ts";
 
 /**
  * Lays the host's certificate files out as QEMU's `tls-creds-x509` wants them (QEMU manual, "TLS setup for

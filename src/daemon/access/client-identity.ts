@@ -1,4 +1,5 @@
 import { namePattern } from "../../platform/names.ts";
+import { alternativeNames } from "../certificate-names.ts";
 
 /** A client's name, or a URI as it stands in a certificate: no space, quote or comma (RFC 3986, 2). */
 export const identityPattern =
@@ -19,12 +20,7 @@ export function identityUri(identity: string): string {
  * @param subjectAltName as Node prints it, "URI:…, IP Address:…".
  */
 export function uriIdentityOf(subjectAltName: string | undefined): string | null {
-  // Node quotes entries that hold a comma; a quoted one could imitate another entry.
-  if (subjectAltName === undefined || subjectAltName.includes('"')) return null;
-  const uris = subjectAltName
-    .split(", ")
-    .filter((entry) => entry.startsWith("URI:"))
-    .map((entry) => entry.slice("URI:".length));
+  const uris = alternativeNames(subjectAltName, "URI");
   const [uri] = uris;
   return uris.length === 1 && uri !== undefined && identityPattern.test(uri) ? uri : null;
 }

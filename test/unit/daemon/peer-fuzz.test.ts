@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { procedures } from "../../../src/daemon/compose.ts";
+import { procedures } from "../../../src/daemon/peer-procedures.ts";
 import { definitionOf, recordOf } from "../migrator/support.ts";
 import { PeerHost } from "./peer-host.ts";
 

@@ -1,6 +1,6 @@
 import { DaemonMetrics } from "../../../src/daemon/metrics/daemon-metrics.ts";
 import { timedStorage } from "../../../src/daemon/metrics/timed-storage.ts";
-import { readTlsFiles, type TlsFiles } from "../../../src/daemon/peer-server.ts";
+import { readTlsFiles, type TlsFiles } from "../../../src/daemon/peer-tls.ts";
 import { Journal } from "../../../src/migrator/journal.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
 import { monotonicMs } from "../../../src/platform/clock.ts";

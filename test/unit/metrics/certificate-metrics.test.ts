@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { expect, test } from "vitest";
 import { CertificateMetrics } from "../../../src/daemon/metrics/certificate-metrics.ts";
 import { Instruments } from "../../../src/daemon/metrics/instruments.ts";
-import { readTlsFiles, type TlsFiles } from "../../../src/daemon/peer-server.ts";
+import { readTlsFiles, type TlsFiles } from "../../../src/daemon/peer-tls.ts";
 import { createTestAuthority } from "../../support/host-certificates.ts";
 import { valueIn } from "../../support/scrape.ts";
 

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { wallClockMs } from "../../../platform/clock.ts";
 import type { DaemonConfig } from "../../config.ts";
 import { hostNameOf } from "../../peer-identity.ts";
-import { readTlsFiles } from "../../peer-server.ts";
+import { readTlsFiles } from "../../peer-tls.ts";
 import type { DoctorCheck } from "../../services.ts";
 import { fail, ok, type Topic, warn } from "../check.ts";
 

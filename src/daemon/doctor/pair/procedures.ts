@@ -2,6 +2,7 @@ import { z } from "zod";
 import { guestDefinitionSchema } from "../../../hypervisor/definition.ts";
 import { definePeerProcedures } from "../../../platform/procedures.ts";
 import { tunnelKinds } from "../../../tunnels/tunnel.ts";
+import { places } from "./ports.ts";
 
 const text = z.string().max(4_000);
 
@@ -23,7 +24,7 @@ const checkSchema = z.object({
 const nonce = z.string().regex(/^[0-9a-f]{32}$/);
 const port = z.int().min(1).max(65_535);
 /** Which port of the range that streams are taken from. */
-const place = z.enum(["first", "middle", "last"]);
+const place = z.enum(places);
 const end = z.strictObject({ kind: z.enum(tunnelKinds), underlay_address: z.ipv4(), nonce });
 
 /** What `doctor` of one host asks of another. */

@@ -3,8 +3,8 @@
  * usage: peer-call PEER ADDRESS PORT PROCEDURE JSON; prints the answer, or the error as `{ "error": CODE }`.
  */
 
-import { procedures } from "../../../../src/daemon/compose.ts";
 import { createPeerClient } from "../../../../src/daemon/peer-client.ts";
+import { procedures } from "../../../../src/daemon/peer-procedures.ts";
 import { asSojournError } from "../../../../src/platform/errors.ts";
 
 const [peer = "", address = "", port = "", procedure = "", body = "{}"] = process.argv.slice(2);

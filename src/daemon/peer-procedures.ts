@@ -1,0 +1,11 @@
+import { delegationProcedures, migrationProcedures } from "../migrator/procedures.ts";
+import { doctorProcedures } from "./doctor/pair/procedures.ts";
+import { hostProcedures } from "./inventory/host-description.ts";
+import { baseProcedures } from "./procedures.ts";
+
+/** All procedures between hosts. */
+export const procedures = {
+  ...{ ...baseProcedures, ...hostProcedures },
+  ...{ ...migrationProcedures, ...delegationProcedures },
+  ...doctorProcedures,
+};
