@@ -1,17 +1,10 @@
 import { z } from "zod";
-import { namePattern } from "../platform/names.ts";
 import { apiSection } from "./access/config.ts";
+import { absolutePath, configuredName } from "./config-values.ts";
 import { gatesSection } from "./gates/config.ts";
 import { hooksSection, webhookSections } from "./hooks/config.ts";
 
-const name = z
-  .string()
-  .regex(namePattern, "not a name (letters, digits, '.', '_', '-', at most 63)");
 const ipv4 = z.ipv4("not an IPv4 address");
-const absolutePath = z
-  .string()
-  .max(4096)
-  .regex(/^\/[^\0]*$/, "not an absolute path");
 const interfaceName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,14}$/, "not an interface name");
@@ -107,7 +100,7 @@ const logSection = z.strictObject({
 export const configSchema = z
   .strictObject({
     host: z.strictObject({
-      name: name.describe("This host's name, as in its certificate and the peers' files"),
+      name: configuredName.describe("This host's name, as in its certificate and the peers' files"),
       underlay_address: ipv4.describe("Address of this host that tunnels and streams use"),
     }),
     guest_networks: z.array(guestNetwork).max(256).default([]),
@@ -119,7 +112,7 @@ export const configSchema = z
     }),
     peers: z
       .record(
-        name,
+        configuredName,
         z.strictObject({
           address: endpoint.describe("ADDRESS:PORT of that host's [peer_api] listen"),
         }),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { namePattern } from "../../platform/names.ts";
 import { type Role, roles } from "../api/api.ts";
 import type { Endpoint } from "../config.ts";
+import { absolutePath } from "../config-values.ts";
 import type { ConnectionLimits } from "./admission.ts";
 import { identityPattern, identityUri } from "./client-identity.ts";
 
@@ -30,12 +31,7 @@ export interface ApiLimits extends ConnectionLimits {
 }
 
 /** Where tokens are unless the configuration names another file. */
-export const defaultTokensPath = "/etc/sojourn/api-tokens.json";
-
-const absolutePath = z
-  .string()
-  .max(4096)
-  .regex(/^\/[^\0]*$/, "not an absolute path");
+const defaultTokensPath = "/etc/sojourn/api-tokens.json";
 
 /**
  * The section `[api]` of the configuration.

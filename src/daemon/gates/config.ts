@@ -1,23 +1,15 @@
 import { z } from "zod";
 import { gatePoints } from "../../migrator/gates.ts";
-import { namePattern } from "../../platform/names.ts";
+import { absolutePath, configuredName } from "../config-values.ts";
 import { guestPattern } from "../guest-patterns.ts";
 
 /** Longest time that a gate may keep a migration waiting at one point. */
 const longestDeadlineMs = 3_600_000;
 
-const path = z
-  .string()
-  .max(4096)
-  .regex(/^\/[^\0]*$/, "not an absolute path");
-
 /** One of `[[gates]]`: somebody who decides whether migrations that leave this host go on. */
-export const gateSection = z
+const gateSection = z
   .strictObject({
-    name: z
-      .string()
-      .regex(namePattern, "not a name")
-      .describe("Names the gate in events, reports, errors and metrics"),
+    name: configuredName.describe("Names the gate in events, reports, errors and metrics"),
     points: z
       .array(z.enum(gatePoints))
       .min(1)
@@ -30,13 +22,13 @@ export const gateSection = z
       .describe(
         "It is asked by a signed POST; targets that are not public only when [hooks] allow_targets lists them",
       ),
-    secret_file: path
+    secret_file: absolutePath
       .optional()
       .describe("With url: the file (0600) of the secret that signs the questions"),
-    ca: path
+    ca: absolutePath
       .optional()
       .describe("With url: PEM file of the authorities that are trusted instead of the system's"),
-    exec: path
+    exec: absolutePath
       .optional()
       .describe(
         "Instead of url: a program, root's alone, that reads the question and prints the answer",

@@ -1,19 +1,13 @@
 import { z } from "zod";
-import { namePattern } from "../../platform/names.ts";
+import { absolutePath, configuredName } from "../config-values.ts";
 import { guestPattern } from "../guest-patterns.ts";
 import { defaultEvents, eventsSchema } from "./events.ts";
 import { isTarget, TargetPolicy } from "./targets.ts";
 
-const absolutePath = z
-  .string()
-  .max(4096)
-  .regex(/^\/[^\0]*$/, "not an absolute path");
-
 /** The name of a webhook, as those of guests; `exec` is taken. */
-export const webhookName = z
-  .string()
-  .regex(namePattern, "not a name (letters, digits, '.', '_', '-', at most 63)")
-  .refine((name) => name !== execSubscription, { error: "is taken: it stands for the programs" });
+const webhookName = configuredName.refine((name) => name !== execSubscription, {
+  error: "is taken: it stands for the programs",
+});
 
 /** Under this name programs of the hooks folder have their messages. */
 export const execSubscription = "exec";
@@ -104,7 +98,6 @@ export const webhookBody = webhookSection.omit({ secret_file: true, ca: true }).
 
 export type HooksConfig = z.output<typeof hooksSection>;
 export type WebhookConfig = z.output<typeof webhookSection>;
-export type WebhookRequest = z.input<typeof webhookBody>;
 
 const anyTarget = new TargetPolicy(["0.0.0.0/0", "::/0"]);
 
