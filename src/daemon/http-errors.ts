@@ -36,19 +36,22 @@ export function replyWithErrorRecords(
   });
 }
 
-function typedError(thrown: unknown): SojournError {
+/** What went wrong with a request, also where fastify itself has thrown it. */
+export function typedError(thrown: unknown): SojournError {
   if (thrown instanceof SojournError) return thrown;
-  const status = (thrown as Partial<FastifyError>).statusCode;
-  const message = (thrown as Partial<FastifyError>).message ?? "bad request";
-  if (status === 413) return tooLarge();
-  if (status !== undefined && status >= 400 && status < 500)
+  const { statusCode, message = "bad request" } = thrown as Partial<FastifyError>;
+  if (statusCode === 413) {
+    return refused("SOJ_BODY_TOO_LARGE", `the body exceeds ${maxBodyBytes} bytes`, 413);
+  }
+  if (statusCode === 415) {
+    return refused("SOJ_MEDIA_TYPE", "the body must be application/json", 415);
+  }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return usageError(message.slice(0, 300));
+  }
   return asSojournError(thrown);
 }
 
-function tooLarge(): SojournError {
-  return new SojournError("SOJ_BODY_TOO_LARGE", `the body exceeds ${maxBodyBytes} bytes`, {
-    exitCode: 2,
-    httpStatus: 413,
-  });
+function refused(code: `SOJ_${string}`, message: string, httpStatus: number): SojournError {
+  return new SojournError(code, message, { exitCode: 2, httpStatus });
 }

@@ -11,7 +11,7 @@ export const pageQuery = z.strictObject({
   }),
 });
 
-export type PageQuery = Pick<z.output<typeof pageQuery>, "limit" | "cursor">;
+type PageQuery = Pick<z.output<typeof pageQuery>, "limit" | "cursor">;
 
 /**
  * One page of `items`, and a `Link` header to the next one (RFC 8288) when there is more. Entries that come and go

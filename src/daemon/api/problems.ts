@@ -1,8 +1,8 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { asSojournError, SojournError, usageError } from "../../platform/errors.ts";
+import type { SojournError } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/log.ts";
+import { typedError } from "../http-errors.ts";
 import type { Api } from "./api.ts";
-import { maxBodyBytes } from "./limits.ts";
 
 /** An error as the API answers it (RFC 9457); the members after `detail` are ours. */
 export interface Problem {
@@ -65,23 +65,4 @@ export function sendProblem(reply: FastifyReply, error: SojournError): FastifyRe
 function titleOf(code: string): string {
   const words = code.replace(/^SOJ_/, "").toLowerCase().replaceAll("_", " ");
   return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-function typedError(thrown: unknown): SojournError {
-  if (thrown instanceof SojournError) return thrown;
-  const { statusCode, message = "bad request" } = thrown as Partial<FastifyError>;
-  if (statusCode === 413) {
-    return refused("SOJ_BODY_TOO_LARGE", `the body exceeds ${maxBodyBytes} bytes`, 413);
-  }
-  if (statusCode === 415) {
-    return refused("SOJ_MEDIA_TYPE", "the body must be application/json", 415);
-  }
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return usageError(message.slice(0, 300));
-  }
-  return asSojournError(thrown);
-}
-
-function refused(code: `SOJ_${string}`, message: string, httpStatus: number): SojournError {
-  return new SojournError(code, message, { exitCode: 2, httpStatus });
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { DaemonServices } from "../../services.ts";
 import type { Api } from "../api.ts";
+import { linkNext } from "../list-pages.ts";
 import { namedParams } from "../schemas/names.ts";
 import {
   addWebhookBody,
@@ -122,10 +123,10 @@ export function addWebhookRoutes(app: Api, services: () => DaemonServices): void
         response: { 200: z.array(deliverySchema) },
       },
     },
-    async ({ params, query }, reply) => {
+    async (request, reply) => {
+      const { params, query } = request;
       const { deliveries, next } = await services().listDeliveries(params.name, query);
-      if (next !== null) reply.header("link", nextLink(params.name, query, next));
-      return reply.send(deliveries);
+      return linkNext(request, reply, next).send(deliveries);
     },
   );
   app.post(
@@ -143,15 +144,4 @@ export function addWebhookRoutes(app: Api, services: () => DaemonServices): void
     async ({ params }, reply) =>
       reply.status(202).send(await services().replayDelivery(params.name, params.id)),
   );
-}
-
-/** RFC 8288. */
-function nextLink(name: string, query: z.output<typeof deliveriesQuery>, next: string): string {
-  const { limit, state } = query;
-  const parameters = new URLSearchParams({
-    ...(limit === undefined ? {} : { limit: String(limit) }),
-    ...(state === undefined ? {} : { state }),
-    cursor: next,
-  });
-  return `</v1/webhooks/${name}/deliveries?${parameters}>; rel="next"`;
 }

@@ -7,7 +7,7 @@ import { errorRecordSchema } from "./problems.ts";
 import { instantSchema, reportSchema } from "./reports.ts";
 
 /** Data of an event of one migration, by its `event`. */
-export const eventSchemas = {
+const eventSchemas = {
   phase: z
     .object({
       type: z.literal("phase"),

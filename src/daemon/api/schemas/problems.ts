@@ -18,7 +18,7 @@ const common = {
   id: z.exactOptional(z.string()).meta({ description: "Of the migration that it is about" }),
 };
 
-/** Every answer that is none of the route's own (RFC 9457). */
+/** Every answer that is none of the route's own (RFC 9457). The document refers to it by its id. */
 export const problemSchema = z
   .object({
     type: z.string().meta({ examples: ["urn:sojourn:error:SOJ_GUEST_BUSY"] }),
