@@ -52,10 +52,7 @@ async function checkDefinition(
   config: DaemonConfig,
   guest: GuestDefinition,
 ): Promise<DoctorCheck> {
-  const missing: string[] = [];
-  for (const path of filesOf(guest)) {
-    if (!(await isReadable(path))) missing.push(path);
-  }
+  const missing = await missingFiles(guest);
   if (missing.length > 0) {
     return fail(topic, `cannot read ${missing.slice(0, 5).join(", ")}`, {
       mend: missing.slice(0, 5).map((path) => `ls -l ${path}`),
@@ -85,6 +82,15 @@ export function filesOf({ disks, kernel, initrd }: GuestDefinition): string[] {
     ...disks.map(({ path }) => path),
     ...[kernel, initrd].filter((path) => path !== undefined),
   ];
+}
+
+/** Of these, the ones that cannot be read on this host. */
+export async function missingFiles(guest: GuestDefinition): Promise<string[]> {
+  const missing: string[] = [];
+  for (const path of filesOf(guest)) {
+    if (!(await isReadable(path))) missing.push(path);
+  }
+  return missing;
 }
 
 function repeatedAddresses(guests: readonly GuestDefinition[]): DoctorCheck[] {

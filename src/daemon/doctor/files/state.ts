@@ -1,4 +1,4 @@
-import { fdatasync, open } from "node:fs";
+import { close, fdatasync, open, write } from "node:fs";
 import { mkdtemp, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -76,7 +76,6 @@ async function syncTimes(folder: string): Promise<number[]> {
   try {
     const file = await promisify(open)(join(scratch, "latency"), "a", 0o600);
     const times: number[] = [];
-    const { write, close } = await import("node:fs");
     try {
       for (let sample = 0; sample < samples; sample += 1) {
         const begun = monotonicMs();

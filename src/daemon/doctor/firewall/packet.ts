@@ -39,7 +39,7 @@ export interface Chain {
   rules: readonly Rule[];
   /** Null for chains that are only jumped to. */
   base: { hook: Hook; priority: number; policy: "accept" | "drop"; device: string | null } | null;
-  /** The line that puts a rule before all others of it; `match` is in the firewall's own language. */
+  /** The line that puts a rule which lets such packets pass before all others of it, for a shell. */
   insertion: (kind: PacketKind) => string;
 }
 

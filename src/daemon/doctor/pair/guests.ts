@@ -1,4 +1,4 @@
-import { access, constants, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import type { GuestDefinition } from "../../../hypervisor/definition.ts";
 import { qemuFacts } from "../../../hypervisor/qemu/qemu-facts.ts";
@@ -6,7 +6,7 @@ import { runCommand } from "../../../platform/command.ts";
 import { asSojournError } from "../../../platform/errors.ts";
 import type { DoctorCheck } from "../../services.ts";
 import { fail, ok, skipped, type Topic, warn } from "../check.ts";
-import { filesOf } from "../files/guests.ts";
+import { filesOf, missingFiles } from "../files/guests.ts";
 import type { DoctorPeer } from "./path.ts";
 
 /** What a host finds of what a guest needs. */
@@ -19,16 +19,8 @@ export interface GuestRoom {
 
 /** Looks for a guest's files, memory and machine type on this host. */
 export async function roomFor(guest: GuestDefinition): Promise<GuestRoom> {
-  const missing: string[] = [];
-  for (const path of filesOf(guest)) {
-    const isThere = await access(path, constants.R_OK).then(
-      () => true,
-      () => false,
-    );
-    if (!isThere) missing.push(path);
-  }
   return {
-    missing_files: missing,
+    missing_files: await missingFiles(guest),
     available_mib: availableMib(await readFile("/proc/meminfo", "utf8")),
     processors: availableParallelism(),
     has_machine: await hasMachine(guest.machine),
