@@ -5,6 +5,7 @@ import type { Logger } from "../../platform/log.ts";
 import { isSameProcess, type ProcessIdentity } from "../../platform/process-identity.ts";
 import { untilCalm } from "../inventory/calm-reader.ts";
 import type { GuestSummary } from "../services.ts";
+import { argumentsOf } from "./arguments.ts";
 import { readBenchmarkLine } from "./lines.ts";
 import { type BenchmarkExit, BenchmarkProcess } from "./process.ts";
 import {
@@ -227,15 +228,6 @@ export class Benchmarks implements AsyncDisposable {
       status.id === id ? { ...status, ...change } : status,
     );
   }
-}
-
-function argumentsOf(checked: CheckedBenchmark, folder: string): string[] {
-  const { guest, to, strategies, runs, load, tunnel } = checked;
-  return [
-    ...["bench", "--guest", guest, "--to", to, "--strategies", strategies.join(",")],
-    ...["--runs", `${runs}`, "--load", load.join(","), "--tunnel", tunnel],
-    ...["--out", folder, "--json"],
-  ];
 }
 
 const abandoned: BenchmarkStatus["error"] = {

@@ -10,7 +10,7 @@ const longestDelayMs = 3_600_000;
 const reason = z.string().max(4096).transform(shown).nullish();
 
 /** What a gate may answer; members beyond these are left alone. */
-export const gateAnswer = z.discriminatedUnion("decision", [
+const gateAnswer = z.discriminatedUnion("decision", [
   z.object({ decision: z.literal("allow"), reason }),
   z.object({ decision: z.literal("deny"), reason }),
   /** Asked again after `delay_ms`. */

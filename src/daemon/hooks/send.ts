@@ -18,7 +18,7 @@ import {
 } from "./targets.ts";
 
 /** What is read of an answer; the rest is left to the receiver. */
-export const answerBytes = 4096;
+const answerBytes = 4096;
 
 const connectTimeoutMs = 5_000;
 const defaultConcurrency = 16;

@@ -67,19 +67,22 @@ export interface DeliveryPage {
 }
 
 /**
- * Webhooks over the API. An unknown name is a `SojournError` with HTTP status 404; one from the configuration file cannot be
- * changed (409).
+ * Webhooks over the API. An unknown name is a `SojournError` with HTTP status 404; one from the configuration file
+ * cannot be changed (409).
  */
 export interface WebhookServices {
   listWebhooks(): Promise<Webhook[]>;
   getWebhook(name: string): Promise<Webhook>;
-  /** @throws SojournError `SOJ_WEBHOOK_EXISTS`, `SOJ_HOOK_TARGET_REFUSED`, `SOJ_HOOK_URL_INVALID`, `SOJ_HOOK_SECRET_INVALID`, `SOJ_HOOK_CA_INVALID`. */
+  /**
+   * @throws SojournError `SOJ_WEBHOOK_EXISTS`, `SOJ_WEBHOOKS_TOO_MANY`, `SOJ_HOOK_TARGET_REFUSED`,
+   * `SOJ_HOOK_URL_INVALID`, `SOJ_HOOK_SECRET_INVALID`, `SOJ_HOOK_CA_INVALID`.
+   */
   addWebhook(wish: WebhookWish): Promise<NewWebhook>;
   /** Replaces it; its secret stays unless another is given, and what waits is sent to the new URL. */
   replaceWebhook(name: string, wish: Omit<WebhookWish, "name">): Promise<Webhook>;
   /** What waits for it is dropped. */
   removeWebhook(name: string): Promise<void>;
-  /** Sends a message of type `webhook.test` at once. @throws SojournError with HTTP status 502 when it is not accepted. */
+  /** Sends a message of type `webhook.test` at once. @throws SojournError (502) when it is not accepted. */
   testWebhook(name: string): Promise<WebhookTestResult>;
   /** Newest first; `exec` names the programs of the hooks folder. */
   listDeliveries(

@@ -27,7 +27,7 @@ export class CalmReader<Result> {
     this.#options = options;
   }
 
-  /** @throws SojournError `SOJ_SWITCHOVER` (retryable) when nothing is known yet and a guest stands; what reading throws. */
+  /** @throws SojournError `SOJ_SWITCHOVER` when nothing is known yet and a guest stands; what reading throws. */
   get(): Promise<Result> {
     const last = this.#last;
     const { goodForMs, isGuestStanding } = this.#options;
