@@ -34,7 +34,7 @@ export interface ApiOptions {
   extend?: (app: Api) => Promise<void>;
   /** What the daemon counts, to which the API's requests are added. */
   metrics?: ApiMetricsSource;
-  /** Whether one stands because of a migration: requests that only read, and event streams, wait then, for a moment. */
+  /** Whether a guest stands because of a migration: what only reads, event streams too, waits then, for a moment. */
   isGuestStanding?: () => boolean;
   eventStreams?: Partial<EventStreamLimits>;
   /** Of the server beneath, such as `https`, and time-outs. */
