@@ -15,7 +15,8 @@ import type { IntrudersOptions, IntrudersResult } from "./api-load/intruders.ts"
 import type { ReadersOptions, ReadersResult } from "./api-load/readers.ts";
 import { type Load, type Move, moveOf, summaryOf } from "./api-load/records.ts";
 import { printMove, printSummary } from "./api-load/tables.ts";
-import { inLab, type MovingLab, migrate, numberOf, print } from "./lab-moves.ts";
+import { inLab, type MovingLab, migrate, print } from "./lab-moves.ts";
+import { numberOf } from "./number-option.ts";
 
 const { values: options } = parseArgs({
   options: {

@@ -8,7 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { medianOf } from "../../src/bench/statistics.ts";
 import { EmulatedGuest } from "./emulated-guest.ts";
+import { numberOf } from "./number-option.ts";
 
 const pauseMs = 20;
 const echoes = 200;
@@ -26,11 +28,7 @@ interface Figures {
 const { values: options } = parseArgs({
   options: { runs: { type: "string", default: "10" }, json: { type: "boolean", default: false } },
 });
-const runs = Number(options.runs);
-if (!Number.isInteger(runs) || runs < 1 || runs > 1_000) {
-  process.stderr.write(`cold-start: --runs ${options.runs}: not a number of runs\n`);
-  process.exit(2);
-}
+const runs = numberOf("cold-start", "runs", options.runs, 1_000);
 const interruption = new AbortController();
 const { signal } = interruption;
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, () => interruption.abort());
@@ -118,11 +116,8 @@ async function firstAnswer(guest: EmulatedGuest, timeoutMs: number): Promise<voi
 }
 
 function mediansOf(figures: readonly Figures[]): Figures {
-  const median = (name: keyof Figures) => {
-    const sorted = figures.map((one) => one[name]).toSorted((a, b) => a - b);
-    const [low = 0, high = 0] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
-    return Math.round(((low + high) / 2) * 10) / 10;
-  };
+  const median = (name: keyof Figures) =>
+    Math.round((medianOf(figures.map((one) => one[name])) ?? 0) * 10) / 10;
   return {
     first_answer_ms: median("first_answer_ms"),
     vcpu_ms: median("vcpu_ms"),

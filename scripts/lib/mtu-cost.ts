@@ -4,6 +4,7 @@
  */
 import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { medianOf } from "../../src/bench/statistics.ts";
 import {
   exchange,
   filterIcmp,
@@ -13,6 +14,7 @@ import {
   retransmissions,
 } from "../../test/support/mtu-bed.ts";
 import { awayState, createTwoHosts, homeState, plugGuest } from "../../test/support/two-hosts.ts";
+import { numberOf } from "./number-option.ts";
 
 const modes = ["shrunk", "fragmented"] as const;
 const directions = ["to guest", "from guest"] as const;
@@ -23,11 +25,7 @@ const adaptMs = 500;
 const { values: options } = parseArgs({
   options: { runs: { type: "string", default: "10" }, json: { type: "boolean", default: false } },
 });
-const runs = Number(options.runs);
-if (!Number.isInteger(runs) || runs < 1 || runs > 1_000) {
-  process.stderr.write(`mtu-cost: --runs ${options.runs}: not a number of runs\n`);
-  process.exit(2);
-}
+const runs = numberOf("mtu-cost", "runs", options.runs, 1_000);
 
 const interruption = new AbortController();
 const { signal } = interruption;
@@ -41,14 +39,14 @@ for (let run = 1; run <= runs; run++) {
   process.stderr.write(`mtu-cost: run ${run} of ${runs}\n`);
 }
 const table = directions.map((direction) => {
-  const before = median([
+  const before = medianOf([
     ...ratesOf("before shrunk", direction),
     ...ratesOf("before fragmented", direction),
   ]);
-  const [shrunk, fragmented] = modes.map((mode) => median(ratesOf(mode, direction)));
+  const [shrunk, fragmented] = modes.map((mode) => medianOf(ratesOf(mode, direction)));
   return {
     direction,
-    before_tunnel_mbps: Math.round(before),
+    before_tunnel_mbps: Math.round(before ?? 0),
     shrunk_mbps: Math.round(shrunk ?? 0),
     fragmented_mbps: Math.round(fragmented ?? 0),
     fragmented_to_shrunk: Number(((fragmented ?? 0) / (shrunk ?? 1)).toFixed(2)),
@@ -99,11 +97,4 @@ async function measureBoth(label: string, peers: readonly Peer[]): Promise<void>
 
 function ratesOf(label: string, direction: string): number[] {
   return rates.get(`${label} ${direction}`) ?? [];
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }

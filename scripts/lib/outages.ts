@@ -5,7 +5,8 @@
 import { parseArgs } from "node:util";
 import { medianOf } from "../../src/bench/statistics.ts";
 import type { MigrationReport } from "../../src/migrator/report.ts";
-import { inLab, type MovingLab, migrate, numberOf, print } from "./lab-moves.ts";
+import { inLab, type MovingLab, migrate, print } from "./lab-moves.ts";
+import { numberOf } from "./number-option.ts";
 
 interface Figures {
   tcp_echo_outage_ms: number | null;
