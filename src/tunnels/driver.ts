@@ -22,9 +22,10 @@ export function createDriver(run: Run, recipe: Recipe): TunnelDriver {
     describe: async (spec) => (await missingSteps(run, recipe, spec)).tunnel,
     ensure: async (spec) => {
       const what = `tunnel ${spec.kind} to ${spec.remoteAddress}`;
-      const { leftovers } = await missingSteps(run, recipe, spec);
-      await performSteps(what, leftovers);
-      const { steps, tunnel } = await missingSteps(run, recipe, spec);
+      const found = await missingSteps(run, recipe, spec);
+      await performSteps(what, found.leftovers);
+      const isAsFound = found.leftovers.length === 0;
+      const { steps, tunnel } = isAsFound ? found : await missingSteps(run, recipe, spec);
       await performSteps(what, steps);
       return tunnel;
     },

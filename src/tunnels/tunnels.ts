@@ -29,6 +29,8 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
     ({ kind, datapath }) => kind !== "ipip" || (ipipDatapath ?? datapath) === datapath,
   );
   const drivers = recipes.map((recipe) => createDriver(run, recipe));
+  // To ask the kernel takes longer than to make a tunnel: a yes holds for tunnels until one cannot be made.
+  const proven = new Set<TunnelDriver>();
   const lock = new AsyncLock();
   const exclusively = <Result>(task: () => Promise<Result>) => lock.run(task);
 
@@ -36,16 +38,27 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
     // Asking the kernel makes devices too: one question at a time.
     choose: (kind) =>
       exclusively(async () => {
-        const { kind: chosen, datapath } = await firstSupported(drivers, kind);
-        return { kind: chosen, datapath };
+        const driver = await firstSupported(drivers, kind);
+        proven.add(driver);
+        return { kind: driver.kind, datapath: driver.datapath };
       }),
     plan: (spec) => exclusively(async () => (await driverFor(spec)).plan(spec)),
     describe: (spec) => exclusively(async () => (await driverFor(spec)).describe(spec)),
-    ensure: (spec) => exclusively(async () => (await driverFor(spec)).ensure(spec)),
+    ensure: (spec) =>
+      exclusively(async () => {
+        const driver = await driverFor(spec);
+        try {
+          return await driver.ensure(spec);
+        } catch (error) {
+          proven.delete(driver);
+          throw error;
+        }
+      }),
     remove: (spec) => exclusively(() => removeTunnel(run, tunnelName(checkSpec(spec)))),
     prepareUnderlay: (localAddress, remoteAddress) =>
       exclusively(async () => {
         const driver = await firstSupported(drivers, "ipip");
+        proven.add(driver);
         await driver.prepareUnderlay(localAddress, remoteAddress);
       }),
     list: () => listTunnels(run),
@@ -69,7 +82,15 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
     const present = recipes.findIndex(
       ({ kind, linkKind }) => kind === spec.kind && linkKind === link?.kind,
     );
-    return drivers[present] ?? firstSupported(drivers, spec.kind);
+    const known = drivers[present] ?? drivers.find((driver) => isProven(driver, spec.kind));
+    if (known !== undefined) return known;
+    const driver = await firstSupported(drivers, spec.kind);
+    proven.add(driver);
+    return driver;
+  }
+
+  function isProven(driver: TunnelDriver, kind: TunnelKind): boolean {
+    return driver.kind === kind && proven.has(driver);
   }
 }
 

@@ -56,6 +56,23 @@ describe("ipip with the kernel's device", () => {
     ).toEqual(planned);
   });
 
+  test("the kernel is asked whether it can once, and again after a tunnel could not be made", async () => {
+    const { tunnels, ran, fail } = kernelWith([eth0]);
+    const asked = () => ran.filter((line) => line.startsWith("ip link add name sjy")).length;
+    await tunnels.ensure(spec);
+    await tunnels.plan(spec);
+    await tunnels.ensure(spec);
+    expect(asked()).toBe(1);
+    fail("addrgenmode");
+    await expect(tunnels.ensure(spec)).rejects.toMatchObject({ code: "SOJ_TUNNEL_FAILED" });
+    fail(undefined);
+    await tunnels.ensure(spec);
+    expect(asked()).toBe(2);
+    // Who chooses wants to know what is so now.
+    await tunnels.choose("ipip");
+    expect(asked()).toBe(3);
+  });
+
   test("somebody else's device with the same endpoints is refused by name", async () => {
     const data = { local: "172.16.1.2", remote: "172.16.2.2" };
     const linkinfo = { info_kind: "ipip", info_data: data };
@@ -82,8 +99,9 @@ describe("ipip with the kernel's device", () => {
 });
 
 /** Answers of a kernel with the ipip module; this driver has no other way to be seen where there is none. */
-function kernelWith(links: object[], failing?: string) {
+function kernelWith(links: object[], firstFailing?: string) {
   const ran: string[] = [];
+  let failing = firstFailing;
   const run: Run = async (program, args) => {
     const line = [program, ...args].join(" ");
     const answer = (value: object) => ({ exitCode: 0, stdout: JSON.stringify(value), stderr: "" });
@@ -94,5 +112,8 @@ function kernelWith(links: object[], failing?: string) {
     if (failing !== undefined && line.includes(failing)) throw new CommandError(line, 1, "no", "");
     return { exitCode: 0, stdout: "", stderr: "" };
   };
-  return { tunnels: createTunnels({ run }), ran };
+  const fail = (part: string | undefined) => {
+    failing = part;
+  };
+  return { tunnels: createTunnels({ run }), ran, fail };
 }
