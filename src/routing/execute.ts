@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { runCommand } from "../platform/command.ts";
 import { type Action, describe, type Operation } from "./actions.ts";
+import { BatchError, runLines } from "./batch.ts";
 import { applyFailed } from "./failures.ts";
 import type { SysctlMemory, SysctlMemoryEntry, SysctlStore } from "./sysctl-memory.ts";
 import { isMissing, writeSysctl } from "./sysctls.ts";
@@ -15,17 +16,21 @@ export async function executeAll(actions: readonly Action[], store: SysctlStore)
   const after = memoryAfter(before, actions);
   const done: Action[] = [];
   if (actions.some(touchesMemory)) await store.write(new Map([...before, ...after]));
-  for (const action of actions) {
+  for (const group of groupsOf(actions)) {
     try {
-      if (action.run !== null) await execute(action.run);
-      done.push(action);
+      await executeGroup(group);
+      done.push(...group);
     } catch (cause) {
+      const executed = cause instanceof BatchError ? cause.done : 0;
+      // Where nobody knows how far it came, all of it may be there.
+      done.push(...group.slice(0, executed ?? group.length));
       const notUndone = await undoAll(done);
       if (actions.some(touchesMemory)) await store.write(before);
+      const { run, change } = group[executed ?? 0] as Action;
       throw applyFailed(
-        action.run === null ? action.change.kind : describe(action.run),
+        run === null ? change.kind : describe(run),
         cause,
-        done.filter(({ run }) => run !== null).length,
+        done.filter((action) => action.run !== null).length,
         notUndone,
       );
     }
@@ -48,6 +53,40 @@ export async function execute(operation: Operation): Promise<void> {
       await loadRuleset(operation.text);
       return;
   }
+}
+
+/** Actions that follow one another and are lines of the same program go together; every other one is alone. */
+function groupsOf(actions: readonly Action[]): Action[][] {
+  const groups: Action[][] = [];
+  for (const action of actions) {
+    const group = groups.at(-1);
+    const program = batchable(action.run);
+    if (group !== undefined && program !== null && batchable(group[0]?.run ?? null) === program) {
+      group.push(action);
+    } else groups.push([action]);
+  }
+  return groups;
+}
+
+/** The program of a line that can stand in a batch of it; null for everything else. */
+function batchable(run: Operation | null): "ip" | "bridge" | null {
+  if (run?.kind !== "command") return null;
+  const [program, ...words] = run.argv;
+  if (program !== "ip" && program !== "bridge") return null;
+  return words.every((word) => /^[\w.:/-]+$/.test(word)) ? program : null;
+}
+
+async function executeGroup(group: readonly Action[]): Promise<void> {
+  const [first] = group;
+  if (group.length === 1) {
+    if (first?.run != null) await execute(first.run);
+    return;
+  }
+  const lines = group.flatMap(({ run }) => (run?.kind === "command" ? [run.argv] : []));
+  await runLines(
+    lines.slice(0, 1).map(([program]) => program),
+    lines.map(([, ...words]) => words),
+  );
 }
 
 /** nft cannot read what Node pipes to it, so the text goes through a file. */

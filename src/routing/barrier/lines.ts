@@ -23,58 +23,46 @@ export function namespaceSteps(namespace: string): Step[] {
   return [add, { run, input: "1" }];
 }
 
-/** A veth between the host (`link`) and the namespace, both ends down; the host's end is unknown to IPv6. */
-export function vethSteps(options: {
+/** A veth between the host (`link`) and the namespace, both ends down. */
+export function vethStep(options: {
   namespace: string;
   link: string;
   linkMac: string;
   insideMac: string;
   mtu: number;
-}): Step[] {
+}): Step {
   const { namespace, link } = options;
   const mtu = String(options.mtu);
-  return [
-    {
-      run: [
-        ...["ip", "link", "add", "name", link, "address", options.linkMac, "mtu", mtu],
-        ...["type", "veth", "peer", "name", insideLink, "address", options.insideMac, "mtu", mtu],
-        ...["netns", namespace],
-      ],
-      undo: ["ip", "link", "del", "dev", link],
-    },
-    ...(hasIpv6() ? [{ run: ["ip", "link", "set", "dev", link, "addrgenmode", "none"] }] : []),
-  ];
+  return {
+    run: [
+      ...["ip", "link", "add", "name", link, "address", options.linkMac, "mtu", mtu],
+      ...["type", "veth", "peer", "name", insideLink, "address", options.insideMac, "mtu", mtu],
+      ...["netns", namespace],
+    ],
+    undo: ["ip", "link", "del", "dev", link],
+  };
+}
+
+/** A line of `ip`, for before the host's end is up: it is unknown to IPv6. None where there is no IPv6. */
+export function withoutIpv6(link: string): string[][] {
+  return hasIpv6() ? [["link", "set", "dev", link, "addrgenmode", "none"]] : [];
 }
 
 /** Inside: the address, no ARP at all, everything by way of `gatewayMac`. */
-export function insideSteps(options: {
+export function insideStep(options: {
   namespace: string;
   address: string;
   gatewayMac: string;
-}): Step[] {
-  const inside = ["ip", "-n", options.namespace];
-  const { gatewayMac } = options;
-  return [
-    { run: [...inside, "link", "set", "dev", insideLink, "arp", "off", "up"] },
-    { run: [...inside, "address", "add", `${options.address}/32`, "dev", insideLink] },
-    {
-      run: [
-        ...[...inside, "neigh", "replace", insideGateway, "lladdr", gatewayMac],
-        ...["dev", insideLink, "nud", "permanent"],
-      ],
-    },
-    {
-      run: [
-        ...inside,
-        "route",
-        "add",
-        "default",
-        "via",
-        insideGateway,
-        "dev",
-        insideLink,
-        "onlink",
-      ],
-    },
-  ];
+}): Step {
+  const { namespace, address, gatewayMac } = options;
+  const onLink = ["dev", insideLink];
+  return {
+    run: ["ip", "-n", namespace],
+    lines: [
+      ["link", "set", ...onLink, "arp", "off", "up"],
+      ["address", "add", `${address}/32`, ...onLink],
+      ["neigh", "replace", insideGateway, "lladdr", gatewayMac, ...onLink, "nud", "permanent"],
+      ["route", "add", "default", "via", insideGateway, ...onLink, "onlink"],
+    ],
+  };
 }

@@ -4,7 +4,7 @@ import { portMac } from "../diff-links.ts";
 import { checkAddress, checkDevice } from "../normalise.ts";
 import { writeSysctl } from "../sysctls.ts";
 import { readMtu } from "./bridge.ts";
-import { insideLink, insideSteps, mark, namespaceSteps, vethSteps } from "./lines.ts";
+import { insideLink, insideStep, mark, namespaceSteps, vethStep, withoutIpv6 } from "./lines.ts";
 import { type BarrierNames, barrierNames } from "./names.ts";
 import { runSteps, type Step } from "./steps.ts";
 
@@ -30,22 +30,26 @@ export async function openBarrierProber(options: Options): Promise<BarrierEnd> {
   made.use(
     await runSteps([
       ...namespaceSteps(namespace),
-      ...vethSteps({ namespace, link, linkMac: hostMac, insideMac, mtu }),
-      ...insideSteps({ namespace, address, gatewayMac: hostMac }),
+      vethStep({ namespace, link, linkMac: hostMac, insideMac, mtu }),
+      insideStep({ namespace, address, gatewayMac: hostMac }),
     ]),
   );
   await writeSysctl(`net/ipv4/conf/${link}/rp_filter`, "2");
   await writeSysctl(`net/ipv4/conf/${link}/forwarding`, "1");
   made.use(
     await runSteps([
-      { run: ["ip", "link", "set", "dev", link, "arp", "off", "up"] },
       {
-        run: [
-          ...["ip", "neigh", "replace", address, "lladdr", insideMac, "dev", link],
-          ...["nud", "permanent", "protocol", mark],
+        run: ["ip"],
+        lines: [
+          ...withoutIpv6(link),
+          ["link", "set", "dev", link, "arp", "off", "up"],
+          [
+            ...["neigh", "replace", address, "lladdr", insideMac, "dev", link],
+            ...["nud", "permanent", "protocol", mark],
+          ],
+          ["route", "add", `${address}/32`, "dev", link, "proto", mark],
         ],
       },
-      { run: ["ip", "route", "add", `${address}/32`, "dev", link, "proto", mark] },
       ...guestSteps(names, guest, tunnel, options.via),
     ]),
   );

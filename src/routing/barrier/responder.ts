@@ -2,7 +2,7 @@ import type { BarrierEnd, RoutingPlane } from "../desired.ts";
 import { portMac } from "../diff-links.ts";
 import { checkAddress, checkDevice, checkMac } from "../normalise.ts";
 import { readBridge } from "./bridge.ts";
-import { insideSteps, mark, namespaceSteps, vethSteps } from "./lines.ts";
+import { insideStep, mark, namespaceSteps, vethStep, withoutIpv6 } from "./lines.ts";
 import { barrierNames } from "./names.ts";
 import { runSteps, type Step } from "./steps.ts";
 
@@ -23,12 +23,19 @@ export async function openBarrierResponder(options: Options): Promise<BarrierEnd
   made.use(
     await runSteps([
       ...namespaceSteps(namespace),
-      ...vethSteps({ namespace, link, linkMac: portMac(link), insideMac: guestMac, mtu }),
-      { run: ["ip", "link", "set", "dev", link, "master", bridge] },
+      vethStep({ namespace, link, linkMac: portMac(link), insideMac: guestMac, mtu }),
       {
-        run: [
-          ...["bridge", "link", "set", "dev", link, "learning", "off", "flood", "off"],
-          ...["mcast_flood", "off", "bcast_flood", "off"],
+        run: ["ip"],
+        lines: [...withoutIpv6(link), ["link", "set", "dev", link, "master", bridge]],
+      },
+      {
+        run: ["bridge"],
+        lines: [
+          [
+            ...["link", "set", "dev", link, "learning", "off", "flood", "off"],
+            ...["mcast_flood", "off", "bcast_flood", "off"],
+          ],
+          ["fdb", "replace", guestMac, "dev", link, "master", "static"],
         ],
       },
     ]),
@@ -37,8 +44,7 @@ export async function openBarrierResponder(options: Options): Promise<BarrierEnd
   const { mac: gatewayMac } = await readBridge(bridge);
   made.use(
     await runSteps([
-      ...insideSteps({ namespace, address: checkAddress(options.guestAddress), gatewayMac }),
-      { run: ["bridge", "fdb", "replace", guestMac, "dev", link, "master", "static"] },
+      insideStep({ namespace, address: checkAddress(options.guestAddress), gatewayMac }),
       { run: ["ip", "link", "set", "dev", link, "up"] },
       ...returnSteps(options.returnRoute),
     ]),

@@ -1,4 +1,5 @@
 import { runCommand } from "../../platform/command.ts";
+import { runLines } from "../batch.ts";
 
 /** A line and, unless something else's removal includes it, the line that takes it back. */
 export interface Step {
@@ -6,6 +7,8 @@ export interface Step {
   undo?: readonly string[];
   /** For the program's standard input. */
   input?: string;
+  /** Lines of `run`, which is `ip` or `bridge` with options, that need no undo; see `runLines`. */
+  lines?: readonly (readonly string[])[];
 }
 
 /**
@@ -15,8 +18,9 @@ export interface Step {
  */
 export async function runSteps(steps: readonly Step[]): Promise<AsyncDisposableStack> {
   await using made = new AsyncDisposableStack();
-  for (const { run, undo, input } of steps) {
-    await runLine(run, input);
+  for (const { run, undo, input, lines } of steps) {
+    if (lines === undefined) await runLine(run, input);
+    else await runLines(run, lines);
     if (undo !== undefined) made.defer(() => removeQuietly(undo));
   }
   return made.move();
