@@ -1,44 +1,49 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
-import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { downLab, labNodePrefix } from "../../src/lab/index.ts";
-import { blocksOf, type DocBlock, docPages, root } from "../support/doc-blocks.ts";
+import { labNodePrefix } from "../../src/lab/index.ts";
+import { blocksForTest, blocksOf, docPages } from "../support/doc-blocks.ts";
 import { exampleCommand, RunningExample } from "../support/example.ts";
-
-const lab = `docs${process.pid}`;
+import { DocLab } from "./support/doc-lab.ts";
 
 const blocks = docPages()
   .flatMap(blocksOf)
   .filter(({ run }) => run !== null);
-/** The lab's own page builds the lab that the others' commands are run in, and takes it down. */
-const isFirst = ({ page, run }: DocBlock) =>
-  page.endsWith("first-five-minutes.md") && run === "lab";
-const inOrder = [
-  ...blocks.filter(isFirst),
-  ...blocks.filter((block) => !isFirst(block) && block.run !== "end"),
-];
+const settings = blocks.filter(({ language }) => language === "toml");
+const inCheckout = blocks.filter(({ run }) => run === "lab");
 const last = blocks.filter(({ run }) => run === "end");
+const others = blocks.filter((block) => ![settings, inCheckout, last].flat().includes(block));
 
-let folder: string;
+let lab: DocLab;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "sojourn-docs-"));
-  await downLab(lab);
+  lab = await DocLab.create();
+});
+afterAll(() => lab?.[Symbol.asyncDispose]());
+
+test("the demo shows what it promises; here it leaves its lab to the other lines", async () => {
+  const demos = blocksForTest("test/guests/docs.test.ts").map(({ text }) => text.split(" #")[0]);
+  expect(new Set(demos.map((line) => line?.trim()))).toEqual(new Set(["sudo ./scripts/demo"]));
+  const text = `${demos[0]?.trim()} --keep`;
+  const { exitCode, all } = await lab.run({ page: "README.md", run: "lab", language: "sh", text });
+  expect(exitCode, all).toBe(0);
+  expect(all).toMatch(/blackout +[0-9.]+ ms/);
+  await lab.bringHome();
 });
 
-afterAll(async () => {
-  await downLab(lab);
-  await rm(folder, { recursive: true, force: true });
+const titled = "$page, line $line, runs as it is written ($run)";
+
+test.each(inCheckout)(titled, runBlock);
+
+test("the pages' settings are those of a daemon that runs", async () => {
+  await lab.bringHome();
+  await lab.configure(settings);
 });
 
-test.each(inOrder)("$page, line $line, runs as it is written ($run)", runBlock);
+test.each(others)(titled, runBlock);
 
 test("the controller of the examples empties host-a when it is told to end", async () => {
-  await bringHome();
+  await lab.bringHome();
   const command = [
-    ...labNodePrefix(lab, "host-a"),
+    ...labNodePrefix(lab.name, "host-a"),
     ...exampleCommand("empty-host.mjs", ["host-b"]),
   ];
   await using controller = new RunningExample(command as [string, ...string[]]);
@@ -48,36 +53,9 @@ test("the controller of the examples empties host-a when it is told to end", asy
   expect(controller.lines).toEqual(["ready", "web1 to host-b: completed", "empty"]);
 });
 
-test.each(last)("$page, line $line, runs as it is written ($run)", runBlock);
+test.each(last)(titled, runBlock);
 
-async function runBlock({ run, text }: DocBlock): Promise<void> {
-  const isCheckout = run === "lab" || run === "end";
-  const isLocal = isCheckout || run === "here";
-  if (!isLocal) await bringHome();
-  const script = `set -eu\n${text.replaceAll("/opt/sojourn/", root)}`;
-  const options = {
-    ...({ reject: false, all: true, stdin: "ignore", timeout: 120_000 } as const),
-    cwd: isCheckout ? root : folder,
-    env: { SOJOURN_LAB: lab, PATH: [join(root, "bin"), process.env.PATH].join(delimiter) },
-  };
-  const inNode = ["lab", "exec", run ?? "", "--", "sh", "-c", `cd ${folder}\n${script}`];
-  const ran = isLocal
-    ? await execa("/bin/sh", ["-c", script], options)
-    : await execa(join(root, "bin", "sojourn"), inNode, options);
-  expect(ran.exitCode, ran.all).toBe(0);
-}
-
-/** Each block of a host is one that its reader begins with the guest at home, and nothing under way. */
-async function bringHome(): Promise<void> {
-  const sojourn = join(root, "bin", "sojourn");
-  const env = { SOJOURN_LAB: lab };
-  const within = ["lab", "exec", "host-a", "--", "sojourn"];
-  const ask = (...args: string[]) => execa(sojourn, [...within, ...args], { env, reject: false });
-  const { stdout } = await ask("status", "--json");
-  const open = (JSON.parse(stdout) as { id: string; ended_ms: number | null }[]).filter(
-    ({ ended_ms }) => ended_ms === null,
-  );
-  for (const { id } of open) await ask("watch", id);
-  const guest = JSON.parse((await ask("guest", "show", "web1", "--json")).stdout);
-  if (guest.state === "away") await ask("migrate", "web1", "--to", "host-a", "--no-probe");
+async function runBlock(block: (typeof blocks)[number]): Promise<void> {
+  const { exitCode, all } = await lab.run(block);
+  expect(exitCode, all).toBe(0);
 }

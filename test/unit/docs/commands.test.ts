@@ -1,20 +1,21 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Command } from "commander";
+import { Command, type Option } from "commander";
 import { expect, test } from "vitest";
 import { commandLoaders } from "../../../src/cli/commands.ts";
 import { addRemoteOptions } from "../../../src/cli/remote.ts";
-import { blocksOf, docPages, root, sojournLines } from "../../support/doc-blocks.ts";
+import { docPages, root, sojournLines } from "../../support/doc-blocks.ts";
 
-/** What is wrong with a command line: null, or the word that no command or option is called. */
+/** What is wrong with a command line: null, or the word that is no command, option, value or argument of it. */
 async function faultOf(line: string): Promise<string | null> {
   const words = line.split(/\s+/);
   let command = new Command("sojourn").option("--version");
   addRemoteOptions(command);
   let isCommandDue = true;
-  let skips = 0;
-  for (const [index, word] of words.entries()) {
+  let argumentsTaken = 0;
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? "";
     if (word === "--")
       return faultOf(
         words
@@ -22,21 +23,38 @@ async function faultOf(line: string): Promise<string | null> {
           .join(" ")
           .replace(/^sojourn /, ""),
       );
-    if (skips-- > 0) continue;
-    skips = 0;
     if (word.startsWith("-")) {
-      const [flag = ""] = word.split("=");
+      const [flag = "", inline] = word.split("=");
       const option = command.options.find(({ long, short }) => long === flag || short === flag);
       if (option === undefined && flag !== "--help") return word;
-      skips = option?.required && !word.includes("=") ? 1 : 0;
+      if (!option?.required) continue;
+      const value = inline ?? words[++index];
+      if (value !== undefined && !allows(option, value)) return `${flag} ${value}`;
+      while (option.variadic && /^[^-]/.test(words[index + 1] ?? "-")) index += 1;
     } else if (isCommandDue) {
       const child = await childOf(command, word);
       if (child === undefined) return word;
       command = child;
       isCommandDue = command.commands.length > 0;
+    } else {
+      const { registeredArguments: wanted } = command;
+      if (argumentsTaken >= wanted.length && !wanted.at(-1)?.variadic) return word;
+      argumentsTaken += 1;
     }
   }
   return null;
+}
+
+/** Whether the option takes the value; a placeholder, in capitals, a variable or …, stands for one that it takes. */
+function allows({ argChoices, parseArg }: Option, value: string): boolean {
+  if (/^"?[$…A-Z]/.test(value)) return true;
+  if (argChoices !== undefined) return argChoices.includes(value);
+  try {
+    parseArg?.(value, undefined);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function childOf(command: Command, word: string): Promise<Command | undefined> {
@@ -50,9 +68,9 @@ function ofSojourn(line: string): string {
   return line.replace(/ -- (?!sojourn ).*$/, "");
 }
 
-test("every line of sojourn in the documentation names commands and options that exist", async () => {
+test("every line of sojourn in the documentation and the alerts is one of commands and options that exist", async () => {
   let count = 0;
-  for (const page of docPages()) {
+  for (const page of [...docPages(), "deploy/prometheus/alerts.yml"]) {
     for (const line of sojournLines(page)) {
       expect(await faultOf(ofSojourn(line)), `${page}: sojourn ${line}`).toBeNull();
       count += 1;
@@ -66,6 +84,10 @@ test("a line that is wrong is found", async () => {
   expect(await faultOf("guests ls")).toBe("guests");
   expect(await faultOf("guest list")).toBe("list");
   expect(await faultOf("lab exec host-a -- sojourn hosts")).toBe("hosts");
+  expect(await faultOf("migrate web1 host-b")).toBe("host-b");
+  expect(await faultOf("migrate web1 --to host-b --tunnel gre")).toBe("--tunnel gre");
+  expect(await faultOf("migrate web1 --to host-b --max-outage soon")).toBe("--max-outage soon");
+  expect(await faultOf("migrate GUEST --to HOST --tunnel KIND")).toBeNull();
   expect(await faultOf("--host https://h:1 migrate web1 --to host-b --json")).toBeNull();
 });
 
@@ -83,13 +105,4 @@ test("every page is in the index", async () => {
   for (const page of docPages().slice(1)) {
     if (page !== "docs/README.md") expect(index).toContain(`(${page.slice("docs/".length)})`);
   }
-});
-
-test("blocks are run where the test of the guests knows how", () => {
-  const places = docPages()
-    .flatMap(blocksOf)
-    .map(({ run }) => run);
-  for (const place of new Set(places))
-    expect(place).toBeOneOf([null, "lab", "host-a", "here", "end"]);
-  expect(places.filter((place) => place !== null).length).toBeGreaterThanOrEqual(9);
 });
