@@ -91,6 +91,14 @@ test("a line that is wrong is found", async () => {
   expect(await faultOf("--host https://h:1 migrate web1 --to host-b --json")).toBeNull();
 });
 
+test("docs/commands.md names every command, and every option of migrate", async () => {
+  const text = await readFile(join(root, "docs", "commands.md"), "utf8");
+  for (const name of Object.keys(commandLoaders)) {
+    expect(text).toMatch(new RegExp(`\`(?:sojourn )?${name}(?: [^\`]*)?\``));
+  }
+  for (const { long } of (await commandLoaders.migrate()).options) expect(text).toContain(long);
+});
+
 test("every link between pages, to sources and to a heading's page leads somewhere", async () => {
   for (const page of docPages()) {
     const text = await readFile(join(root, page), "utf8");
