@@ -27,6 +27,7 @@ interface Play {
     };
     until?: string;
     failed_when?: string;
+    loop?: string;
   }[];
 }
 
@@ -68,6 +69,7 @@ test("ansible.yml waits for an end that there is", () => {
   for (const [, name] of `${task?.until} ${task?.failed_when}`.matchAll(/json\.(\w+)/g)) {
     expect(members).toContain(name);
   }
+  expect(task?.loop).toBe("{{ moves.results | map(attribute='json') }}");
   const states = [...JSON.stringify(task).matchAll(/state [!=]= '([a-z-]+)'/g)];
   expect(states.length).toBeGreaterThan(1);
   for (const [, state] of states) expect(phases).toContain(state);
