@@ -1,14 +1,20 @@
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
-/** Tests that touch the kernel, QEMU or whole labs share two cores: one file at a time, in this order. */
-const group = (
-  name: string,
-  order: number,
-  timeoutMs: number,
-  parallel: boolean,
-  usesLabs = false,
-) => ({
+/** What a project of tests shares the machine with. */
+interface Pace {
+  /** Projects of the same number run side by side, those of smaller ones before. */
+  order: number;
+  /** Files at once; the same for all projects of one number. */
+  workers: number;
+  /** Of one test, and of what is done around tests. */
+  timeoutMs: number;
+  /** Whether each file has a process of its own. */
+  isolate?: boolean;
+  usesLabs?: boolean;
+}
+
+const group = (name: string, pace: Pace) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
@@ -16,22 +22,28 @@ const group = (
     exclude: process.env.SOJOURN_FAULTS_ALL ? [] : ["**/*.long.test.ts"],
     // Commands and daemons are started hundreds of times.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "build", "compile-cache") },
-    testTimeout: timeoutMs,
-    hookTimeout: timeoutMs,
-    fileParallelism: parallel,
-    sequence: { groupOrder: order },
-    globalSetup: usesLabs ? ["test/support/shared-lab-removal.ts"] : [],
+    testTimeout: pace.timeoutMs,
+    hookTimeout: pace.timeoutMs,
+    isolate: pace.isolate ?? true,
+    maxWorkers: pace.workers,
+    sequence: { groupOrder: pace.order },
+    globalSetup: pace.usesLabs ? ["test/support/shared-lab-removal.ts"] : [],
   },
 });
+
+/** Unit tests mostly wait; the simulation fills the gaps, at a lower priority. */
+const sideBySide = { order: 0, workers: 4 };
+/** Tests that touch the kernel, QEMU or whole labs share two cores: one file at a time. */
+const alone = (order: number) => ({ order, workers: 1 });
 
 export default defineConfig({
   test: {
     projects: [
-      group("unit", 0, 20_000, true),
-      group("simulation", 1, 900_000, false),
-      group("namespaces", 2, 60_000, false),
-      group("guests", 3, 240_000, false, true),
-      group("faults", 4, 240_000, false, true),
+      group("unit", { ...sideBySide, timeoutMs: 20_000, isolate: false }),
+      group("simulation", { ...sideBySide, timeoutMs: 900_000 }),
+      group("namespaces", { ...alone(1), timeoutMs: 60_000 }),
+      group("guests", { ...alone(2), timeoutMs: 240_000, usesLabs: true }),
+      group("faults", { ...alone(3), timeoutMs: 240_000, usesLabs: true }),
     ],
     reporters: ["default"],
   },

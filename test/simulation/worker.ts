@@ -2,6 +2,7 @@
  * Runs schedules, one after the other, and prints one JSON line about them: worker.ts JOB, a `Job` in JSON. With a
  * mutant only until what it must lead to was found.
  */
+import { constants, setPriority } from "node:os";
 import { type MutantName, mutants, splitBrain } from "./mutants.ts";
 import { type Schedule, scheduleOf } from "./schedule.ts";
 import { type SimulationResult, simulate } from "./simulate.ts";
@@ -32,6 +33,8 @@ const maxFailures = 20;
 
 const { work, mutant, traces }: Job = JSON.parse(process.argv[2] ?? "");
 const mutation: Mutation = mutant === null ? {} : mutants[mutant];
+// Tests that measure, or wait for an answer, run beside it.
+setPriority(constants.priority.PRIORITY_LOW);
 // Errors of ours are values here; where they were made costs more than all else about them.
 if (!traces) Error.stackTraceLimit = 0;
 

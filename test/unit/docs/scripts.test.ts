@@ -22,16 +22,25 @@ beforeEach(async () => {
 });
 afterEach(() => rm(checkout, { recursive: true, force: true }));
 
-test("scripts/test sets up, then checks format, lint and types, then runs the tests it is given", async () => {
+test("scripts/test sets up, then checks format, lint and types, then runs all tests, or those it is given", async () => {
   const [block] = blocksForTest("test/unit/docs/scripts.test.ts");
   const line = block?.text.split(" #")[0]?.trim() ?? "";
   expect(line).toBe("sudo ./scripts/test");
-  const calls = ["setup", "biome ci .", "tsc --noEmit", "vitest run"];
+  const checks = ["setup", "biome ci .", "tsc --noEmit"];
+  // What is beside the simulation is told while that one runs.
+  const calls = [
+    ...checks,
+    "vitest run --project unit --project namespaces",
+    "vitest run --project simulation",
+    "vitest run --project guests --project faults",
+  ];
   expect(await callsOf(line)).toEqual({ exitCode: 0, calls });
   const chosen = await callsOf(`${line} --project unit`);
   expect(chosen.calls.at(-1)).toBe("vitest run --project unit");
   const failed = await callsOf(line, { FAILING: "tsc" });
-  expect(failed).toEqual({ exitCode: 1, calls: calls.slice(0, 3) });
+  expect(failed).toEqual({ exitCode: 1, calls: checks });
+  // One project that fails keeps no other one from being run.
+  expect(await callsOf(line, { FAILING: "vitest" })).toEqual({ exitCode: 1, calls });
   expect(await callsOf(line, { SETUP_STATUS: "3" })).toEqual({ exitCode: 3, calls: ["setup"] });
 });
 
