@@ -29,8 +29,9 @@ test.each(sourceHeard)(
     // The daemon's own start, while nobody else could thaw the guest, comes on top of the deadline.
     fault.allowFreeze(5_000);
     fault.signal(fault.daemonOn("host-a"), "SIGKILL");
-    await migration.ended.catch(() => {});
     await fault.restart("host-a");
+    // Who follows it sees the daemon go and come back.
+    await migration.ended.catch(() => {});
     await fault.recovered("host-a");
     await fault.recovered("host-b");
     await fault.expectSettled(id);
