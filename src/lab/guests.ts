@@ -13,6 +13,12 @@ export const firstHost = "host-a";
 export const maxGuests = 64;
 const bootWithinMs = 60_000;
 
+/**
+ * What every guest of the lab has on its kernel's command line. Warnings and worse come to the console: an emulated
+ * processor takes a second for all that a kernel says of its boot, and more for the tests of its ciphers.
+ */
+export const kernelWords = ["console=ttyS0", "loglevel=5", "cryptomgr.notests=1", "panic=-1"];
+
 export interface GuestOptions {
   memoryMib: number;
   /** More words for the guest's kernel command line. */
@@ -40,7 +46,7 @@ export function writeGuestDefinition(
   const address = `${guestAddress(number)}/24`;
   const gateway = hostAddresses(firstHost).guestGateway;
   const append = [
-    ...["console=ttyS0", "panic=-1", `sojourn.hostname=${name}`],
+    ...[...kernelWords, `sojourn.hostname=${name}`],
     ...[`sojourn.address=${address}`, `sojourn.gateway=${gateway}`, options.append],
   ];
   const definition = stringify({

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { type GuestDefinition, parseGuestDefinition } from "../../hypervisor/definition.ts";
 import { readIfThere } from "../../lab/files.ts";
-import { firstHost, guestName } from "../../lab/guests.ts";
+import { firstHost, guestName, kernelWords } from "../../lab/guests.ts";
 import { hostAddresses, labPaths } from "../../lab/layout.ts";
 import { checkNode } from "../../lab/nodes.ts";
 import { preconditionError, usageError } from "../../platform/errors.ts";
@@ -35,7 +35,7 @@ export function controlGuest(options: {
   const { guestGateway: gateway } = hostAddresses(from);
   const address = gateway.replace(/\.1$/, ".200");
   const words = [
-    ...["console=ttyS0", "panic=-1", `sojourn.hostname=${name}`],
+    ...[...kernelWords, `sojourn.hostname=${name}`],
     ...[`sojourn.address=${address}/24`, `sojourn.gateway=${gateway}`, append],
   ];
   const { uuid: _, ...hardware } = firstGuest(lab);
