@@ -1,6 +1,8 @@
 # A Nomad job that moves a guest:
+#   nomad var put nomad/jobs/move-guest sojourn_token=@TOKEN_FILE
 #   nomad job run nomad.hcl
 #   nomad job dispatch -meta guest=web1 -meta to=host-b move-guest
+# The client that runs it has raw_exec enabled, curl, and the hosts' authority in /etc/sojourn/ca.crt.
 # A restarted task follows the migration that the first one began: its key is the allocation.
 job "move-guest" {
   type = "batch"
