@@ -1,6 +1,6 @@
 /**
  * Moves of one guest in a lab, in turn with and without many callers of the API, and how they compare.
- * usage: api-load.ts [--runs N] [--readers N] [--hostile] [--json] [--lab NAME]; see scripts/api-load.
+ * usage: api-load.ts [--runs N] [--readers N] [--elsewhere] [--hostile] [--json] [--lab NAME]; see scripts/api-load.
  */
 import { parseArgs } from "node:util";
 import {
@@ -22,6 +22,7 @@ const { values: options } = parseArgs({
   options: {
     runs: { type: "string", default: "6" },
     readers: { type: "string", default: "200" },
+    elsewhere: { type: "boolean", default: false },
     hostile: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     lab: { type: "string", default: "api-load" },
@@ -29,21 +30,41 @@ const { values: options } = parseArgs({
 });
 const runs = numberOf("api-load", "runs", options.runs, 1000);
 const readers = numberOf("api-load", "readers", options.readers, 250);
-const loads: Load[] = options.hostile ? ["none", "readers", "intruders"] : ["none", "readers"];
+const loads: Load[] = [
+  "none",
+  "readers",
+  ...(options.elsewhere ? (["elsewhere"] as const) : []),
+  ...(options.hostile ? (["intruders"] as const) : []),
+];
 
 const probes = ["--probe", "tcp-echo:7@client", "--probe", "packet@client"];
 
-await inLab("api-load", options.lab, async (lab) => {
-  await measure(lab, await openApi(lab.name), await addClientAddresses(lab.name, 40));
-});
+const addressesOfCrowd = 40;
+
+await inLab(
+  "api-load",
+  options.lab,
+  async (lab) => {
+    const apis = { here: await openApi(lab.name, "host-a"), elsewhere: null as ApiAddress | null };
+    if (options.elsewhere) apis.elsewhere = await openApi(lab.name, "host-c");
+    await measure(lab, apis, await addClientAddresses(lab.name, addressesOfCrowd));
+  },
+  options.elsewhere ? 3 : 2,
+);
+
+interface Apis {
+  here: ApiAddress;
+  /** Of a host without a part in the moves. */
+  elsewhere: ApiAddress | null;
+}
 
 /** So that each load has as many moves away as back, the order of the loads turns round with each round. */
-async function measure(lab: MovingLab, api: ApiAddress, crowd: string[]): Promise<void> {
+async function measure(lab: MovingLab, apis: Apis, crowd: string[]): Promise<void> {
   const moves: Move[] = [];
   let [here, there] = ["host-a", "host-b"];
   for (let run = 0; run < runs; run += 1) {
     for (const load of run % 2 === 0 ? loads : loads.toReversed()) {
-      const move = await moveUnder(load, { lab, from: here, to: there }, api, crowd);
+      const move = await moveUnder(load, { lab, from: here, to: there }, apis, crowd);
       moves.push(move);
       if (options.json) print(JSON.stringify(move));
       else printMove(move, moves.length);
@@ -62,13 +83,14 @@ async function measure(lab: MovingLab, api: ApiAddress, crowd: string[]): Promis
 async function moveUnder(
   load: Load,
   { lab, from, to }: { lab: MovingLab; from: string; to: string },
-  api: ApiAddress,
+  { here, elsewhere }: Apis,
   addresses: string[],
 ): Promise<Move> {
-  const { host, port, caPath, readTokens, operateToken } = api;
+  const { host, port, caPath, readTokens, operateToken } =
+    load === "elsewhere" ? (elsewhere ?? here) : here;
   forgetPeak(options.lab);
   if (load === "none") return moveOf(load, await migrate(lab, from, to, probes), peak());
-  if (load === "readers") {
+  if (load === "readers" || load === "elsewhere") {
     const wish: ReadersOptions = {
       host,
       port,

@@ -5,7 +5,7 @@ import { downLab, labNodePrefix, upLab } from "../../src/lab/index.ts";
 import type { MigrationReport } from "../../src/migrator/report.ts";
 import { ExitCode, reasonOf } from "../../src/platform/errors.ts";
 
-/** A lab of two hosts in which guests are moved. */
+/** A lab in which guests are moved between host-a and host-b. */
 export interface MovingLab {
   name: string;
   /** Fires when this program is told to end. */
@@ -16,17 +16,19 @@ export interface MovingLab {
  * Does work in a lab that is taken down afterwards, also after Ctrl-C. What fails is told on standard error and becomes
  * the exit code.
  * @param program its name, for people.
+ * @param hosts of the lab.
  */
 export async function inLab(
   program: string,
   name: string,
   work: (lab: MovingLab) => Promise<void>,
+  hosts = 2,
 ): Promise<void> {
   const { signal } = interruption();
   const onProgress = (_step: unknown, message: string) =>
     void process.stderr.write(`lab: ${message}\n`);
   try {
-    await upLab({ lab: name, hosts: 2, signal, onProgress });
+    await upLab({ lab: name, hosts, signal, onProgress });
     await work({ name, signal });
   } catch (error) {
     const reason = signal.aborted ? signal.reason : error;

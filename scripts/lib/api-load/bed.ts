@@ -10,7 +10,7 @@ import { hostAddresses, labPaths } from "../../../src/lab/layout.ts";
 
 const port = 7708;
 
-/** Where callers find host-a's API, and as whom. */
+/** Where callers find a host's API, and as whom. */
 export interface ApiAddress {
   host: string;
   port: number;
@@ -20,10 +20,10 @@ export interface ApiAddress {
   operateToken: string;
 }
 
-/** Gives host-a of a lab an API over TCP, with the limits that it has by default. */
-export async function openApi(lab: string): Promise<ApiAddress> {
-  const { etc } = labPaths(lab).node("host-a");
-  const host = hostAddresses("host-a").underlayAddress;
+/** Gives a host of a lab an API over TCP, with the limits that it has by default. */
+export async function openApi(lab: string, node: string): Promise<ApiAddress> {
+  const { etc } = labPaths(lab).node(node);
+  const host = hostAddresses(node).underlayAddress;
   const readTokens: string[] = [];
   for (let number = 0; number < 5; number += 1) {
     readTokens.push(await addToken(etc, `reader-${number}`, "read"));
@@ -31,7 +31,7 @@ export async function openApi(lab: string): Promise<ApiAddress> {
   const operateToken = await addToken(etc, "mover", "operate");
   const path = join(etc, "sojourn.toml");
   writeFileSync(path, `${readFileSync(path, "utf8")}\n[api]\nlisten = "${host}:${port}"\n`);
-  await restartDaemon(lab, "host-a");
+  await restartDaemon(lab, node);
   return { host, port, caPath: join(etc, "pki", "ca.crt"), readTokens, operateToken };
 }
 

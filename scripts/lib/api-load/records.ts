@@ -5,8 +5,12 @@ import type { MigrationReport } from "../../../src/migrator/report.ts";
 import type { IntrudersResult } from "./intruders.ts";
 import type { ReadersResult } from "./readers.ts";
 
-/** Who calls host-a's API during a move. */
-export type Load = "none" | "readers" | "intruders";
+/**
+ * What goes on during a move: nothing, readers of host-a's API, callers of it that are to be refused, or the same
+ * readers at the API of host-c, which shares the machine and has no part in the move: what they cost there is the
+ * machine's, not the API's.
+ */
+export type Load = "none" | "readers" | "intruders" | "elsewhere";
 
 export interface Move {
   type: "move";
@@ -36,7 +40,6 @@ export function moveOf(load: Load, report: MigrationReport, daemonPeakMiB: numbe
   };
 }
 
-/** To moves without callers. */
 interface Ratios {
   blackout: number | null;
   /** Bounds that hold the blackout's ratio with 95 % (bootstrap); a difference is measurable when 1 lies outside. */
@@ -45,19 +48,21 @@ interface Ratios {
   echo_outage: number | null;
 }
 
-/** Medians of each load, and how they compare with those of moves without any. */
+/** Medians of each load, how they compare with those of moves without any, and readers here with readers elsewhere. */
 export function summaryOf(moves: readonly Move[]) {
   const loads = [...new Set(moves.map(({ load }) => load))];
   const medians = Object.fromEntries(loads.map((load) => [load, mediansOf(moves, load)]));
-  const ratios = loads.slice(1).map((load): [Load, Ratios] => [
-    load,
+  const pairs: [Load, Load][] = loads.slice(1).map((load) => [load, "none"]);
+  if (loads.includes("elsewhere")) pairs.push(["readers", "elsewhere"]);
+  const ratios = pairs.map(([load, other]): [string, Ratios] => [
+    `${load}/${other}`,
     {
-      blackout: ratioOf(medians[load]?.blackout_ms ?? null, medians.none?.blackout_ms ?? null),
-      blackout_95: ratioBounds(blackouts(moves, load), blackouts(moves, "none")),
-      control: ratioOf(medians[load]?.control_ms ?? null, medians.none?.control_ms ?? null),
+      blackout: ratioOf(medians[load]?.blackout_ms ?? null, medians[other]?.blackout_ms ?? null),
+      blackout_95: ratioBounds(blackouts(moves, load), blackouts(moves, other)),
+      control: ratioOf(medians[load]?.control_ms ?? null, medians[other]?.control_ms ?? null),
       echo_outage: ratioOf(
         medians[load]?.echo_outage_ms ?? null,
-        medians.none?.echo_outage_ms ?? null,
+        medians[other]?.echo_outage_ms ?? null,
       ),
     },
   ]);
@@ -83,7 +88,7 @@ function mediansOf(moves: readonly Move[], load: Load) {
 }
 
 function apiOf(moves: readonly Move[]) {
-  const results = moves.flatMap(({ readers }) => readers ?? []);
+  const results = moves.flatMap(({ load, readers }) => (load === "readers" && readers) || []);
   const latencies = results.flatMap(({ latenciesMs }) => latenciesMs).toSorted((a, b) => a - b);
   const outcomes: Record<string, number> = {};
   for (const [outcome, count] of results.flatMap((result) => Object.entries(result.outcomes))) {

@@ -18,8 +18,8 @@ export function printSummary({ medians, ratios, api }: ReturnType<typeof summary
   for (const [load, figures] of Object.entries(medians)) {
     print(["median", load, ...columns.map((name) => shown(figures[name]))]);
   }
-  for (const [load, { blackout, blackout_95, control, echo_outage }] of Object.entries(ratios)) {
-    print(["ratio", load, shown(blackout), shown(control), shown(echo_outage)]);
+  for (const [pair, { blackout, blackout_95, control, echo_outage }] of Object.entries(ratios)) {
+    print(["ratio", pair, shown(blackout), shown(control), shown(echo_outage)]);
     const bounds = blackout_95?.map(shown).join(" to ") ?? "-";
     process.stdout.write(`the blackout's ratio lies, with 95 %, in ${bounds}\n`);
   }
@@ -35,6 +35,6 @@ function shown(value: number | null): string {
 }
 
 function print(cells: readonly string[]): void {
-  const line = cells.map((cell, at) => (at < 2 ? cell.padEnd(11) : cell.padStart(16))).join("");
+  const line = cells.map((cell, at) => (at < 2 ? cell.padEnd(20) : cell.padStart(16))).join("");
   process.stdout.write(`${line}\n`);
 }
