@@ -45,6 +45,8 @@ import { observe } from "./observe.ts";
 import type { procedures } from "./peer-procedures.ts";
 import { baseHandlers } from "./procedures.ts";
 import type { DaemonServices } from "./services.ts";
+import { DigestMemory, storageHandlers } from "./storage/host-storage.ts";
+import { requireStorage } from "./storage/storage-check.ts";
 import { layOutStreamCredentials } from "./stream-credentials.ts";
 import { prepareUnderlays } from "./underlays.ts";
 
@@ -136,7 +138,12 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const mirrors = stack.use(new Mirrors(host.name, peer, migrations));
   const notices = stack.use(new Notices(source));
   const resolutions = new Resolutions({ context: source, migrations, destinations, notices });
-  const starter = new MigrationStarter({ config, context: source, migrations, tunnels, peer });
+  const digests = new DigestMemory();
+  const starter = new MigrationStarter({
+    ...{ config, context: source, migrations, tunnels, peer },
+    storage: (definition, open, to) =>
+      requireStorage(definition, open, { host: host.name, peer: peer(to), digests }),
+  });
   const hooks = stack.use(
     createHooks({ config, feed, migrations, records, isGuestStanding, logger }),
   );
@@ -183,6 +190,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     ...destinations.handlers(),
     ...delegationHandlers(starter, starts, migrations, records, observation),
     ...doctor.handlers(),
+    ...storageHandlers(digests),
   };
   stack.defer(async () => {
     await migrations.windDown(windDownMs);

@@ -18,6 +18,7 @@ import { checkHypervisorsMatch } from "./hypervisor-match.ts";
 import type { procedures } from "./peer-procedures.ts";
 import { protocolVersion } from "./procedures.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
+import type { StorageCheck } from "./storage/storage-check.ts";
 
 /** Checks a request for a guest that runs here, and starts or plans its migration. */
 export class MigrationStarter {
@@ -26,6 +27,7 @@ export class MigrationStarter {
   readonly #migrations: Migrations;
   readonly #tunnels: Tunnels;
   readonly #peer: (host: string) => PeerCaller<typeof procedures>;
+  readonly #storage: StorageCheck;
   readonly #reserved = new Set<string>();
 
   constructor(options: {
@@ -34,24 +36,28 @@ export class MigrationStarter {
     migrations: Migrations;
     tunnels: Tunnels;
     peer: (host: string) => PeerCaller<typeof procedures>;
+    storage: StorageCheck;
   }) {
     this.#config = options.config;
     this.#context = options.context;
     this.#migrations = options.migrations;
     this.#tunnels = options.tunnels;
     this.#peer = options.peer;
+    this.#storage = options.storage;
   }
 
   /**
    * @throws SojournError with exit code 3 and nothing changed: unknown guest or host, a guest that is busy or
    * does not run here, a peer that does not answer, a tunnel kind that this kernel cannot do,
-   * hypervisors between which the guest cannot go.
+   * hypervisors between which the guest cannot go, storage that the peer does not have.
    */
   async start(request: MigrationRequest, idempotency: Idempotency | null = null): Promise<string> {
     const record = this.#check(request);
     this.#reserved.add(request.guest);
     try {
-      const task = await this.#taskFor(request, record);
+      const { task, warnings } = await this.#taskFor(request, record);
+      if (warnings.length > 0)
+        this.#context.logger.warn({ guest: record.guest, warnings }, "storage");
       const resume = await this.#runs(request.guest);
       const budgetMs = request.max_outage_ms ?? null;
       return this.#migrations.start(task, record, resume, { budgetMs, idempotency });
@@ -63,7 +69,7 @@ export class MigrationStarter {
   /** What `start` would do on both hosts; changes nothing. */
   async plan(request: MigrationRequest): Promise<MigrationPlan> {
     const before = this.#check(request);
-    const task = await this.#taskFor(request, before);
+    const { task, warnings } = await this.#taskFor(request, before);
     const facts = { before, resume: await this.#runs(request.guest) };
     const peer = this.#peer(request.to);
     const theirs = await peer.call("plan-incoming", preparationOf(this.#context, task, facts));
@@ -85,7 +91,7 @@ export class MigrationStarter {
         },
       ],
       ...(gates.length === 0 ? {} : { gates }),
-      warnings: [],
+      warnings,
     };
   }
 
@@ -139,7 +145,10 @@ export class MigrationStarter {
     );
   }
 
-  async #taskFor(request: MigrationRequest, record: GuestRecord): Promise<MigrationTask> {
+  async #taskFor(
+    request: MigrationRequest,
+    record: GuestRecord,
+  ): Promise<{ task: MigrationTask; warnings: string[] }> {
     const { host, migration } = this.#config;
     const greeting = { protocol_version: protocolVersion, host: host.name };
     const peer = await this.#peer(request.to).call("hello", greeting);
@@ -152,9 +161,12 @@ export class MigrationStarter {
         `${address} is in a guest network of ${request.to} too: two homes for one address`,
       );
     }
-    await this.#checkHypervisors(request.to, record);
-    const { kind } = await this.#tunnels.choose(request.tunnel ?? migration.tunnel);
-    return {
+    const [warnings, { kind }] = await Promise.all([
+      this.#checkStorage(request.to, record),
+      this.#tunnels.choose(request.tunnel ?? migration.tunnel),
+      this.#checkHypervisors(request.to, record),
+    ]);
+    const task: MigrationTask = {
       id: newMigrationId(),
       guest: request.guest,
       epoch: Math.max(record.epoch, this.#context.journal.highestEpoch(request.guest)) + 1,
@@ -164,6 +176,7 @@ export class MigrationStarter {
       deadlineMs: (request.timeout_s ?? migration.timeoutS) * 1000,
       strategy: request.strategy ?? lossless,
     };
+    return { task, warnings };
   }
 
   async #switchLine(task: MigrationTask, before: GuestRecord): Promise<PlanLine> {
@@ -189,6 +202,12 @@ export class MigrationStarter {
     const destination = { host: to, ...theirs, streamTls: theirs.stream_tls };
     this.#context.logger.info({ guest: record.guest, source, destination }, "hypervisors");
     checkHypervisorsMatch(record.definition, source, destination);
+  }
+
+  async #checkStorage(to: string, record: GuestRecord): Promise<string[]> {
+    const instance = this.#context.guests.instance(record.guest);
+    if (instance === undefined) return [];
+    return await this.#storage(record.definition, await instance.openStorage(), to);
   }
 
   async #runs(guest: string): Promise<boolean> {

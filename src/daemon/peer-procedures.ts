@@ -2,10 +2,11 @@ import { delegationProcedures, migrationProcedures } from "../migrator/procedure
 import { doctorProcedures } from "./doctor/pair/procedures.ts";
 import { hostProcedures } from "./inventory/host-description.ts";
 import { baseProcedures } from "./procedures.ts";
+import { storageProcedures } from "./storage/procedures.ts";
 
 /** All procedures between hosts. */
 export const procedures = {
   ...{ ...baseProcedures, ...hostProcedures },
   ...{ ...migrationProcedures, ...delegationProcedures },
-  ...doctorProcedures,
+  ...{ ...doctorProcedures, ...storageProcedures },
 };

@@ -11,9 +11,23 @@ const absolutePath = z
   .regex(/^\/[^\p{Cc}]*$/u, "not an absolute path");
 
 const disk = z.strictObject({
-  path: absolutePath.describe("Storage that both hosts see under this path; it is not copied"),
+  path: absolutePath.describe(
+    "Storage that both hosts see under this path, a file or a device of /dev; it is not copied",
+  ),
   format: z.enum(["raw", "qcow2"]).describe("Of the image"),
   read_only: z.boolean().default(false).describe("Whether the guest may only read it"),
+  cache: z
+    .enum(["writeback", "none", "directsync"])
+    .optional()
+    .describe(
+      "How writes reach the storage: through the host's page cache (writeback, as without it), past it (none), past it and each at once (directsync)",
+    ),
+  shared: z
+    .boolean()
+    .optional()
+    .describe(
+      "With true, you vouch that hosts see the same storage under this path: it is not proved before a move",
+    ),
 });
 
 const nic = z.strictObject({

@@ -23,6 +23,7 @@ export function endedInstance(definition: GuestDefinition): GuestInstance {
     quit: async () => {},
     [Symbol.asyncDispose]: async () => {},
     runState: gone,
+    openStorage: gone,
     waitForEvent: gone,
     stop: gone,
     cont: gone,

@@ -51,6 +51,25 @@ export interface NicAttachment {
   tapName: string;
 }
 
+/** A file, or a device of the host, that the guest's process has open as storage. */
+export interface OpenFile {
+  /** As the process was told it. */
+  path: string;
+  /** Which disk of the definition it is of; null for what something else has named. */
+  disk: number | null;
+  readOnly: boolean;
+  /** Whether the host's page cache is used (`cache.direct` is off). */
+  usesPageCache: boolean;
+  /** Whether what the guest wants on the storage is not put there (`cache.no-flush`). */
+  ignoresFlush: boolean;
+}
+
+export interface OpenStorage {
+  files: OpenFile[];
+  /** Disks of the definition that have been given another image since their guest was started. */
+  replacedDisks: number[];
+}
+
 export interface OutgoingParameters {
   downtimeLimitMs: number;
   /** 0 means unlimited. */
@@ -83,6 +102,8 @@ export interface GuestInstance extends AsyncDisposable {
   readonly consolePath: string;
 
   runState(): Promise<RunState>;
+  /** What it has open as storage, images that others lie on included. */
+  openStorage(): Promise<OpenStorage>;
   /** Resolves when the process has ended, however it ended. */
   readonly ended: Promise<void>;
   isAlive(): boolean;

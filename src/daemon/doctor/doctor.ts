@@ -4,6 +4,7 @@ import { type DaemonConfig, loadConfig, socketPath } from "../config.ts";
 import { createPeerClient } from "../peer-client.ts";
 import { baseProcedures } from "../procedures.ts";
 import type { DoctorCheck } from "../services.ts";
+import { storageProcedures } from "../storage/procedures.ts";
 import { attempt, fail, ok, onHost, skipped, type Topic, warn } from "./check.ts";
 import { validDefinitions } from "./files/guests.ts";
 import { examineBareMachine, examineMachine } from "./machine.ts";
@@ -11,6 +12,7 @@ import { checkGuestsThere } from "./pair/guests.ts";
 import { checkOffset, checkPair, checkThere, greet, peerTopic } from "./pair/peer.ts";
 import { checkPortsHere, checkPortsThere } from "./pair/ports.ts";
 import { doctorProcedures } from "./pair/procedures.ts";
+import { checkStorageThere } from "./pair/storage.ts";
 
 const configuration: Topic = {
   id: "configuration",
@@ -91,7 +93,7 @@ function refuseUnknown(config: DaemonConfig, peer: string | undefined): void {
   });
 }
 
-const procedures = { ...baseProcedures, ...doctorProcedures };
+const procedures = { ...baseProcedures, ...doctorProcedures, ...storageProcedures };
 
 async function examinePeer(
   config: DaemonConfig,
@@ -111,13 +113,15 @@ async function examinePeer(
     const { facts, check } = greeting;
     const clock = await checkOffset(peer);
     if (!thorough) return [check, ...clock];
+    const guests = validDefinitions(config);
     return [
       check,
       ...clock,
       ...(await checkPair(config, peer, facts)),
       await checkPortsThere(peer, facts.underlayAddress),
       await checkPortsHere(peer, config),
-      ...(await checkGuestsThere(peer, validDefinitions(config))),
+      ...(await checkGuestsThere(peer, guests)),
+      ...(await checkStorageThere(config.host.name, peer, guests)),
       ...(await examineTunnels(name, daemon)),
       ...(await checkThere(peer)),
     ];

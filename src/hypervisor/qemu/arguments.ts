@@ -64,11 +64,24 @@ function bootArguments({ kernel, initrd, append }: GuestDefinition): string[] {
 function diskArguments(disk: GuestDefinition["disks"][number], index: number): string[] {
   const id = `disk${index}`;
   const readOnly = disk.read_only ? "on" : "off";
-  const file = `file.driver=file,file.filename=${escaped(disk.path)}`;
+  const file = `file.driver=${protocolDriver(disk.path)},file.filename=${escaped(disk.path)}`;
+  const image = `driver=${disk.format},node-name=${id},read-only=${readOnly},${file}`;
+  const { blockdev, device } = cacheArguments(disk.cache);
   return [
-    ...["-blockdev", `driver=${disk.format},node-name=${id},read-only=${readOnly},${file}`],
-    ...["-device", `virtio-blk-pci,drive=${id},id=virtio-${id}`],
+    ...["-blockdev", `${image}${blockdev}`],
+    ...["-device", `virtio-blk-pci,drive=${id},id=virtio-${id}${device}`],
   ];
+}
+
+/** QEMU wants to be told which is a device. The definition alone decides, so that both hosts say the same. */
+function protocolDriver(path: string): "file" | "host_device" {
+  return path.startsWith("/dev/") && !path.startsWith("/dev/shm/") ? "host_device" : "file";
+}
+
+/** Cache modes as qemu-system-x86_64(1) takes them apart; the file below an image has the image's `cache.direct`. */
+function cacheArguments(cache: GuestDefinition["disks"][number]["cache"]) {
+  const blockdev = cache === "none" || cache === "directsync" ? ",cache.direct=on" : "";
+  return { blockdev, device: cache === "directsync" ? ",write-cache=off" : "" };
 }
 
 function nicArguments(tapName: string, mac: string, index: number): string[] {

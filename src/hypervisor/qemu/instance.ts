@@ -6,12 +6,14 @@ import type {
   GuestInstance,
   MigrationProgress,
   NicAttachment,
+  OpenStorage,
   OutgoingParameters,
   OutgoingReadiness,
   RunState,
 } from "../hypervisor.ts";
 import type { StoredRecord } from "./instance-record.ts";
 import * as migration from "./migration.ts";
+import { openStorage } from "./open-storage.ts";
 import type { QemuProcess } from "./qemu-process.ts";
 import type { WaitOptions } from "./qmp/event-hub.ts";
 import { isObject } from "./qmp/messages.ts";
@@ -68,6 +70,12 @@ export class QemuInstance implements GuestInstance {
     const reply = await this.#execute("query-status");
     if (isObject(reply) && typeof reply.status === "string") return reply.status;
     throw new SojournError("SOJ_QMP_PROTOCOL", "QEMU's query-status holds no status");
+  }
+
+  async openStorage(): Promise<OpenStorage> {
+    const nodes = await this.#execute("query-named-block-nodes");
+    const devices = await this.#execute("query-block");
+    return openStorage(nodes, devices, this.definition.disks.length);
   }
 
   isAlive(): boolean {

@@ -76,6 +76,10 @@ export class FakeInstance implements GuestInstance {
     return this.#execute(() => this.#qemu.runState);
   }
 
+  async openStorage() {
+    return { files: [], replacedDisks: [] };
+  }
+
   waitForEvent(description: string, matches: (event: GuestEvent) => boolean, options: WaitOptions) {
     return this.#events.wait(description, matches, options);
   }

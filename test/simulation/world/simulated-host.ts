@@ -144,7 +144,10 @@ export class SimulatedHost {
     const destinations = new Destinations(shared);
     const migrations = new Migrations(source, diskHistory(storage));
     const config = configOf(host);
-    const starter = new MigrationStarter({ config, context: source, migrations, tunnels, peer });
+    const starter = new MigrationStarter({
+      ...{ config, context: source, migrations, tunnels, peer },
+      storage: async () => [],
+    });
     await recoverHost(source, migrations, destinations);
     const served = {
       ...baseHandlers(config, () => hypervisor.capabilities()),

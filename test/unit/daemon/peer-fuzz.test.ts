@@ -57,6 +57,8 @@ const requests: Record<string, Record<string, unknown>> = {
   "doctor-listen": { place: "first", nonce: "0".repeat(32) },
   "doctor-connect": { port: 32_768, nonce: "0".repeat(32) },
   "doctor-guest": { definition: preparation.definition },
+  "look-at-storage": { files: [] },
+  "digest-files": { paths: [] },
   "doctor-path-open": pathEnd,
   "doctor-path-send": { ...pathEnd, bytes: 1480 },
   "doctor-path-count": pathEnd,

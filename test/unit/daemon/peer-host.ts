@@ -12,6 +12,7 @@ import { procedures } from "../../../src/daemon/peer-procedures.ts";
 import { startPeerServer } from "../../../src/daemon/peer-server.ts";
 import type { IssuedCertificate } from "../../../src/daemon/pki.ts";
 import { baseHandlers } from "../../../src/daemon/procedures.ts";
+import { DigestMemory, storageHandlers } from "../../../src/daemon/storage/host-storage.ts";
 import { Destinations } from "../../../src/migrator/destinations.ts";
 import type { HostContext } from "../../../src/migrator/host-context.ts";
 import { Journal } from "../../../src/migrator/journal.ts";
@@ -202,6 +203,7 @@ export class PeerHost implements AsyncDisposable {
         // What would be looked at is the machine that runs the test.
         isGuestStanding: () => true,
       }),
+      ...storageHandlers(new DigestMemory()),
     };
   }
 }

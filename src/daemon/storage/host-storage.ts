@@ -1,0 +1,89 @@
+import type { FileDigest } from "../../hypervisor/storage/digest.ts";
+import type { StorageFile } from "../../hypervisor/storage/file-facts.ts";
+import { StorageProber } from "../../hypervisor/storage/storage-prober.ts";
+import { preconditionError } from "../../platform/errors.ts";
+import { AsyncLock } from "../../platform/lock.ts";
+import type { ProcedureHandlers } from "../../platform/procedures.ts";
+import { largeBytes, type storageProcedures } from "./procedures.ts";
+
+const mostRemembered = 200;
+
+/** What files of this host hold, for as long as nothing of them changes. */
+export class DigestMemory {
+  readonly #known = new Map<string, FileDigest>();
+
+  /** Reads those that are not known yet. @throws what `StorageProber.digest` throws. */
+  async of(prober: StorageProber, files: readonly StorageFile[]): Promise<FileDigest[]> {
+    const unknown = files.filter((file) => !this.#known.has(keyOf(file)));
+    const read = unknown.length === 0 ? [] : await prober.digest(unknown.map(({ path }) => path));
+    const fresh = new Map(unknown.map((file, index) => [keyOf(file), read[index]]));
+    for (const [key, digest] of fresh) if (digest?.sha256) this.#remember(key, digest);
+    return files.map(
+      (file) =>
+        this.#known.get(keyOf(file)) ??
+        fresh.get(keyOf(file)) ?? { sha256: null, reason: "it was not read" },
+    );
+  }
+
+  #remember(key: string, digest: FileDigest): void {
+    const [oldest] = this.#known.keys();
+    if (this.#known.size >= mostRemembered && oldest !== undefined) this.#known.delete(oldest);
+    this.#known.set(key, digest);
+  }
+}
+
+function keyOf({ real, path, stamp }: StorageFile): string {
+  return `${stamp} ${real ?? path}`;
+}
+
+/** How many questions may wait for their turn: a host has no more guests that come at one moment. */
+const mostWaiting = 32;
+
+/** What this host does for the check of a guest that may come. One after the other: each has a process of its own. */
+export function storageHandlers(
+  digests: DigestMemory,
+): ProcedureHandlers<typeof storageProcedures> {
+  const turn = new AsyncLock();
+  let waiting = 0;
+  const inTurn = async <Result>(work: (prober: StorageProber) => Promise<Result>) => {
+    if (waiting >= mostWaiting) throw tooMany();
+    waiting += 1;
+    try {
+      return await turn.run(async () => {
+        using prober = new StorageProber();
+        return await work(prober);
+      });
+    } finally {
+      waiting -= 1;
+    }
+  };
+  return {
+    "look-at-storage": async ({ files }) => {
+      if (files.length === 0) return { files: [] };
+      return inTurn(async (prober) => {
+        const found = await prober.look(files);
+        const small = found.filter(
+          ({ found: what, size_bytes }, index) =>
+            files[index]?.digest && what === "file" && size_bytes <= largeBytes,
+        );
+        const read = await digests.of(prober, small);
+        const digestOf = (file: StorageFile) => read[small.indexOf(file)] ?? null;
+        return { files: found.map((file) => ({ ...file, digest: digestOf(file) })) };
+      });
+    },
+    "digest-files": async ({ paths }) => {
+      if (paths.length === 0) return { digests: [] };
+      return inTurn(async (prober) => {
+        const found = await prober.look(paths.map((path) => ({ path })));
+        return { digests: await digests.of(prober, found) };
+      });
+    },
+  };
+}
+
+function tooMany(): Error {
+  return preconditionError("SOJ_STORAGE_BUSY", `${mostWaiting} checks of storage wait already`, {
+    ...{ httpStatus: 503, retryable: true },
+    hint: "try again in a moment",
+  });
+}

@@ -1,0 +1,71 @@
+import { writeSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { monotonicMs } from "../../platform/clock.ts";
+import { backingChain } from "./backing-chain.ts";
+import { digestOf } from "./digest.ts";
+import { lookAt } from "./file-facts.ts";
+import { Marker } from "./marker.ts";
+import type { Answers, PlacedMarker, Question } from "./questions.ts";
+
+/*
+ * The program of `StorageProber`: one question a line on standard input, one answer a line on standard output. At the
+ * end of its input it removes what it has written, and ends.
+ */
+
+const markers = new Map<string, Marker>();
+
+function answer(question: Question): Answers[Question["ask"]] {
+  switch (question.ask) {
+    case "look":
+      return question.files.map((file) => {
+        announce(file.path);
+        return lookAt(file);
+      });
+    case "place":
+      return question.markers.map(({ real, nonce }) => {
+        announce(real);
+        return place(real, nonce);
+      });
+    case "confirm":
+      return question.markers.map(({ nonce, answer }) => hasAnswer(nonce, answer));
+    case "digest": {
+      const deadlineMs = monotonicMs() + question.limitMs;
+      return question.paths.map((path) => {
+        announce(path);
+        return digestOf(path, deadlineMs);
+      });
+    }
+    case "chain":
+      announce(question.path);
+      return backingChain(question.path, question.format);
+  }
+}
+
+function place(real: string, nonce: string): PlacedMarker {
+  try {
+    const marker = new Marker(real, { nonce });
+    markers.set(nonce, marker);
+    return { reason: null, isLocked: marker.isLocked };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return { reason: `${code ?? message}`.slice(0, 200), isLocked: false };
+  }
+}
+
+function hasAnswer(nonce: string, answer: string): boolean {
+  try {
+    return markers.get(nonce)?.hasAnswer(answer) ?? false;
+  } catch {
+    return false;
+  }
+}
+
+/** Before anything that may hang. */
+function announce(path: string): void {
+  writeSync(1, `#${path.replaceAll("\n", " ")}\n`);
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  writeSync(1, `${JSON.stringify(answer(JSON.parse(line) as Question))}\n`);
+}
+for (const marker of markers.values()) marker[Symbol.dispose]();
