@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { startTimer } from "./clock.ts";
 import { requireDescriptors } from "./command.ts";
-import { SojournError } from "./errors.ts";
+import { preconditionError, SojournError } from "./errors.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
 const longestLineBytes = 1024 * 1024;
@@ -114,8 +114,8 @@ export class ExpendableProcess implements Disposable {
 }
 
 function silent(what: string): SojournError {
-  return new SojournError("SOJ_STORAGE_SILENT", what, {
-    ...{ exitCode: 3, httpStatus: 409, retryable: true },
+  return preconditionError("SOJ_STORAGE_SILENT", what, {
+    retryable: true,
     hint: "is its server reachable? try `ls` there, and `findmnt -T PATH`",
   });
 }

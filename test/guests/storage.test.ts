@@ -1,10 +1,19 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "smol-toml";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { guestFiles } from "../../src/lab/guest-image.ts";
 import { labPaths } from "../../src/lab/layout.ts";
+import { runCommand } from "../../src/platform/command.ts";
 import { daemonOf, rootOf } from "../support/daemon-of.ts";
 import { TestLab } from "../support/lab.ts";
 import { move } from "./support/moves.ts";
@@ -16,10 +25,15 @@ const image = `${images}/web1.img`;
 describe("a guest with a disk", () => {
   let lab: TestLab;
   let shared: string;
+  /** Null on a machine that has none to give. */
+  let device: string | null = null;
 
   beforeAll(async () => {
     shared = mkdtempSync(join(tmpdir(), "sojourn-shared-"));
-    writeFileSync(join(shared, "web1.img"), Buffer.alloc(1024 * 1024));
+    for (const name of ["web1.img", "device.img"]) {
+      writeFileSync(join(shared, name), Buffer.alloc(1024 * 1024));
+    }
+    device = await loopDevice(join(shared, "device.img"));
     lab = await TestLab.up(`storage${process.pid}`, ["--hosts", "2", "--guests", "0"]);
     await lab.run("host-a", ["mkdir", images]);
     await lab.run("host-a", ["mount", "--bind", shared, images]);
@@ -29,7 +43,10 @@ describe("a guest with a disk", () => {
       ...{ name: "web1", memory_mib: 96, kernel: boot, initrd: guestFiles({}).initrd },
       append: "console=ttyS0 panic=-1 sojourn.address=10.1.0.10/24 sojourn.gateway=10.1.0.1",
       nics: [{ mac: "52:54:00:00:10:0a", addresses: ["10.1.0.10/24"], gateway: "10.1.0.1" }],
-      disks: [{ path: image, format: "raw" }],
+      disks: [
+        { path: image, format: "raw", cache: "none" },
+        ...(device === null ? [] : [{ path: device, format: "raw", shared: true }]),
+      ],
     };
     const guests = join(labPaths(lab.name).node("host-a").etc, "guests");
     mkdirSync(guests, { recursive: true });
@@ -39,6 +56,7 @@ describe("a guest with a disk", () => {
 
   afterAll(async () => {
     await lab?.[Symbol.asyncDispose]();
+    if (device !== null) await runCommand("losetup", ["--detach", device]);
     rmSync(shared, { recursive: true, force: true });
   });
 
@@ -129,6 +147,14 @@ describe("a guest with a disk", () => {
     await lab.run("host-b", ["mount", "--bind", shared, images]);
     expect(await plan()).toMatchObject({ warnings: [] });
     await move(lab, "host-a", "host-b");
-    await expect.poll(() => readdirSync(shared).toSorted()).toEqual(["vmlinuz", "web1.img"]);
+    await expect
+      .poll(() => readdirSync(shared).toSorted())
+      .toEqual(["device.img", "vmlinuz", "web1.img"]);
   });
 });
+
+/** A block device of `file`'s content, which has no world-wide name, so that a definition has to vouch for it. */
+async function loopDevice(file: string): Promise<string | null> {
+  if (!existsSync("/dev/loop-control")) return null;
+  return (await runCommand("losetup", ["--find", "--show", file])).stdout.trim();
+}

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import type { FileDigest } from "../../hypervisor/storage/digest.ts";
 import type { StorageFile } from "../../hypervisor/storage/file-facts.ts";
 import { StorageProber } from "../../hypervisor/storage/storage-prober.ts";
-import { SojournError } from "../../platform/errors.ts";
+import { preconditionError, SojournError } from "../../platform/errors.ts";
 import type { PeerCaller } from "../../platform/procedures.ts";
 import type { FileUse } from "./file-uses.ts";
 import type { DigestMemory } from "./host-storage.ts";
@@ -161,10 +161,9 @@ async function saidBy<Result>(host: string, work: Promise<Result>): Promise<Resu
     return await work;
   } catch (error) {
     if (!(error instanceof SojournError) || error.code !== "SOJ_STORAGE_SILENT") throw error;
-    const { exitCode, httpStatus, hint } = error;
-    throw new SojournError("SOJ_STORAGE_SILENT", `on ${host}: ${error.message}`, {
-      ...{ exitCode, httpStatus, retryable: true, cause: error, guestState: "untouched" },
-      ...(hint === null ? {} : { hint }),
+    throw preconditionError("SOJ_STORAGE_SILENT", `on ${host}: ${error.message}`, {
+      ...{ retryable: true, cause: error, guestState: "untouched" },
+      ...(error.hint === null ? {} : { hint: error.hint }),
     });
   }
 }

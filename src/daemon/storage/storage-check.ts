@@ -4,7 +4,7 @@ import { preconditionError, SojournError } from "../../platform/errors.ts";
 import type { PeerCaller } from "../../platform/procedures.ts";
 import { type CompareOptions, compareStorage } from "./compare.ts";
 import { type FileUse, usesWhileRunning } from "./file-uses.ts";
-import { type Finding, sentenceOf, whatHelps } from "./finding.ts";
+import { type Finding, refuse, sentenceOf, whatHelps } from "./finding.ts";
 import { judge } from "./judge.ts";
 import { mostFiles, type storageProcedures } from "./procedures.ts";
 
@@ -44,13 +44,27 @@ export async function findingsAbout(
     );
   }
   const hosts = { here: options.host, there: options.peer.peer };
+  const [named, unnamed] = [uses.filter(hasPath), uses.filter((use) => !hasPath(use))];
   try {
-    const comparisons = await compareStorage(uses, options);
-    return comparisons.map((comparison) => judge(comparison, hosts));
+    const comparisons = await compareStorage(named, options);
+    return [
+      ...comparisons.map((comparison) => judge(comparison, hosts)),
+      ...unnamed.map(withoutPath),
+    ];
   } catch (error) {
     if (!(error instanceof SojournError) || error.code !== "SOJ_UNKNOWN_PROCEDURE") throw error;
     return uncompared(uses, options.peer);
   }
+}
+
+function hasPath({ path }: FileUse): boolean {
+  return /^\/[^\p{Cc}]*$/u.test(path) && path.length <= 4_096;
+}
+
+/** A name that only this process of this host understands: relative to its folder, or a descriptor it was given. */
+function withoutPath(use: FileUse): Finding {
+  const hint = "name it by its absolute path, without control characters";
+  return refuse(use, "SOJ_DISK_UNPROVEN", "cannot be found on another host by its name", hint);
 }
 
 /** A peer of an earlier release cannot tell what it sees. */
@@ -60,11 +74,10 @@ function uncompared(
 ): Finding[] {
   return uses
     .filter(({ kind, isVouchedFor }) => kind === "disk" && !isVouchedFor)
-    .map((use) => ({
-      ...({ level: "refuse", use, code: "SOJ_DISK_UNPROVEN" } as const),
-      message: `cannot be compared: ${peer} runs an earlier release`,
-      hint: `upgrade ${peer}; or ${whatHelps.vouch}`,
-    }));
+    .map((use) => {
+      const message = `cannot be compared: ${peer} runs an earlier release`;
+      return refuse(use, "SOJ_DISK_UNPROVEN", message, `upgrade ${peer}; or ${whatHelps.vouch}`);
+    });
 }
 
 /** The other host would start from what the definition names, not from what the guest has written to. */

@@ -7,6 +7,9 @@ import { DatabaseSync } from "node:sqlite";
  */
 export type LockSight = "held" | "free" | "broken" | "untried";
 
+/** SQLite would otherwise write a journal beside the file. */
+const withoutFiles = "PRAGMA journal_mode = MEMORY";
+
 const busy = 5;
 const inputOutput = 10;
 
@@ -27,6 +30,7 @@ export class MarkerLock implements Disposable {
     let database: DatabaseSync | null = null;
     try {
       database = new DatabaseSync(path);
+      database.exec(withoutFiles);
       database.exec("BEGIN IMMEDIATE");
       return new MarkerLock(database);
     } catch {
@@ -47,6 +51,7 @@ export function seekLock(path: string): LockSight {
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(path);
+    errorCodeOf(database, withoutFiles);
     // A lock for reading, which the other host's leaves room for: without it nothing can be locked here at all.
     const canLock = errorCodeOf(database, "PRAGMA user_version");
     if (canLock !== null) return isLockFailure(canLock) ? "broken" : "untried";

@@ -63,6 +63,27 @@ describe("qemuArguments", () => {
     ]);
   });
 
+  test("disks are files or devices, with the cache mode of their definition", () => {
+    const disks = [
+      { path: "/dev/disk/by-id/wwn-1", format: "raw", cache: "none" },
+      { path: "/dev/shm/a.img", format: "raw", cache: "directsync" },
+    ];
+    const guest = guestDefinitionFromJson({ name: "db1", memory_mib: 64, disks });
+    const paths = instancePaths("/run/sojourn", "db1", "1");
+    const args = qemuArguments({
+      ...{ definition: guest, nics: [], accelerator: "tcg", instanceId: "1", paths },
+      incoming: false,
+    });
+    expect(values(args, "-blockdev")).toEqual([
+      "driver=raw,node-name=disk0,read-only=off,file.driver=host_device,file.filename=/dev/disk/by-id/wwn-1,cache.direct=on",
+      "driver=raw,node-name=disk1,read-only=off,file.driver=file,file.filename=/dev/shm/a.img,cache.direct=on",
+    ]);
+    expect(values(args, "-device")).toEqual([
+      "virtio-blk-pci,drive=disk0,id=virtio-disk0",
+      "virtio-blk-pci,drive=disk1,id=virtio-disk1,write-cache=off",
+    ]);
+  });
+
   test("commas are doubled in option lists and left alone elsewhere", () => {
     expect(values(argumentsOf(false), "-blockdev")).toEqual([
       "driver=raw,node-name=disk0,read-only=on,file.driver=file,file.filename=/srv/a,,b.img",

@@ -38,8 +38,8 @@ export async function checkStorageThere(
 
 /** One check of all that was found. Pure. */
 export function verdict(topic: Topic, findings: readonly Finding[]): DoctorCheck {
-  const about = (level: Finding["level"]) => findings.filter((finding) => finding.level === level);
-  const [refused, warned] = [about("refuse"), about("warn")];
+  const those = (level: Finding["level"]) => findings.filter((finding) => finding.level === level);
+  const [refused, warned] = [those("refuse"), those("warn")];
   const worst = refused.length > 0 ? refused : warned;
   if (worst.length === 0) return ok(topic, `${findings.length} files, seen alike by both hosts`);
   const detail = worst.slice(0, 5).map(sentenceOf).join("; ").slice(0, 2_000);
