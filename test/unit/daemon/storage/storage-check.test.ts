@@ -25,7 +25,8 @@ function sameMachine(): Peer {
   const handlers = storageHandlers(new DigestMemory());
   return {
     peer: "host-b",
-    call: async (name, request) => (await handlers[name](request as never, { peer: "a", addresses: [] })) as never,
+    call: async (name, request) =>
+      (await handlers[name](request as never, { peer: "a", addresses: [] })) as never,
   };
 }
 
