@@ -20,6 +20,7 @@ import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
 import { diskStorage } from "../platform/storage.ts";
+import { waitAtMost } from "../platform/waiting.ts";
 import { removeBarrierLeftovers } from "../routing/barrier/index.ts";
 import { openRoutingPlane } from "../routing/plane.ts";
 import { openKernelWatch } from "../routing/watch/kernel-watch.ts";
@@ -34,6 +35,7 @@ import { createHooks } from "./hooks/compose-hooks.ts";
 import { TargetPolicy } from "./hooks/targets.ts";
 import { createHostServices } from "./host-services.ts";
 import { IdempotentStarts } from "./idempotency.ts";
+import { untilCalm } from "./inventory/calm-reader.ts";
 import { createInventory } from "./inventory/inventory.ts";
 import { Lifelines } from "./lifelines.ts";
 import type { DaemonMetrics } from "./metrics/daemon-metrics.ts";
@@ -69,6 +71,9 @@ const settleDeadlineMs = 15_000;
 
 /** Loading what is left after the stop takes a fraction of this; the guest is stopped meanwhile. */
 const takeoverDeadlineMs = 5_000;
+
+/** How long the check of a guest's storage waits for another guest that stands. */
+const longestCalmMs = 1_000;
 
 /** How long a daemon that is told to end waits for migrations that it may not cancel any more. */
 const windDownMs = 20_000;
@@ -139,10 +144,18 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const notices = stack.use(new Notices(source));
   const resolutions = new Resolutions({ context: source, migrations, destinations, notices });
   const digests = new DigestMemory();
+  // A process more would be felt by a guest that stands, but one that stands for long keeps no other from moving.
+  const calm = () =>
+    waitAtMost(
+      longestCalmMs,
+      untilCalm(isGuestStanding).catch(() => {}),
+    );
   const starter = new MigrationStarter({
     ...{ config, context: source, migrations, tunnels, peer },
-    storage: (definition, open, to) =>
-      requireStorage(definition, open, { host: host.name, peer: peer(to), digests }),
+    storage: async (definition, open, to) => {
+      await calm();
+      return await requireStorage(definition, open, { host: host.name, peer: peer(to), digests });
+    },
   });
   const hooks = stack.use(
     createHooks({ config, feed, migrations, records, isGuestStanding, logger }),
@@ -190,7 +203,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     ...destinations.handlers(),
     ...delegationHandlers(starter, starts, migrations, records, observation),
     ...doctor.handlers(),
-    ...storageHandlers(digests),
+    ...storageHandlers(digests, calm),
   };
   stack.defer(async () => {
     await migrations.windDown(windDownMs);

@@ -2,8 +2,8 @@ import type { FileDigest } from "../../hypervisor/storage/digest.ts";
 import type { StorageFile } from "../../hypervisor/storage/file-facts.ts";
 import { StorageProber } from "../../hypervisor/storage/storage-prober.ts";
 import { preconditionError } from "../../platform/errors.ts";
-import { AsyncLock } from "../../platform/lock.ts";
 import type { ProcedureHandlers } from "../../platform/procedures.ts";
+import { ConcurrencyLimit } from "../hooks/concurrency-limit.ts";
 import { largeBytes, type storageProcedures } from "./procedures.ts";
 
 const mostRemembered = 200;
@@ -36,25 +36,28 @@ function keyOf({ real, path, stamp }: StorageFile): string {
   return `${stamp} ${real ?? path}`;
 }
 
-/** How many questions may wait for their turn: a host has no more guests that come at one moment. */
-const mostWaiting = 32;
+/** Each check has a process of its own. */
+const mostAtOnce = 4;
+/** How many questions may be under way or wait: a host has no more guests that come at one moment. */
+const mostWaiting = 64;
 
-/** What this host does for the check of a guest that may come. One after the other: each has a process of its own. */
+/** What this host does for the check of a guest that may come; `calm` resolves when no guest stands. */
 export function storageHandlers(
   digests: DigestMemory,
+  calm: () => Promise<void> = async () => {},
 ): ProcedureHandlers<typeof storageProcedures> {
-  const turn = new AsyncLock();
-  let waiting = 0;
+  const limit = new ConcurrencyLimit(mostAtOnce);
+  let open = 0;
   const inTurn = async <Result>(work: (prober: StorageProber) => Promise<Result>) => {
-    if (waiting >= mostWaiting) throw tooMany();
-    waiting += 1;
+    if (open >= mostWaiting) throw tooMany();
+    open += 1;
     try {
-      return await turn.run(async () => {
-        using prober = new StorageProber();
-        return await work(prober);
-      });
+      using _turn = await limit.turn(undefined, tooMany);
+      await calm();
+      using prober = new StorageProber();
+      return await work(prober);
     } finally {
-      waiting -= 1;
+      open -= 1;
     }
   };
   return {

@@ -2,6 +2,7 @@ import type { GuestDefinition } from "../../hypervisor/definition.ts";
 import type { OpenStorage } from "../../hypervisor/hypervisor.ts";
 import { preconditionError, SojournError } from "../../platform/errors.ts";
 import type { PeerCaller } from "../../platform/procedures.ts";
+import { within } from "../../platform/waiting.ts";
 import { type CompareOptions, compareStorage } from "./compare.ts";
 import { type FileUse, usesWhileRunning } from "./file-uses.ts";
 import { type Finding, refuse, sentenceOf, whatHelps } from "./finding.ts";
@@ -26,10 +27,26 @@ export async function requireStorage(
   options: CompareOptions,
 ): Promise<string[]> {
   refuseReplaced(definition, open);
-  const findings = await findingsAbout(usesWhileRunning(definition, open), options);
+  const uses = usesWhileRunning(definition, open);
+  const findings = await within(
+    longestCheckMs,
+    () => findingsAbout(uses, options),
+    () => tooSlow(definition.name),
+  );
   const refusals = findings.filter(({ level }) => level === "refuse");
   if (refusals.length > 0) throw refusalOf(definition.name, refusals);
   return findings.filter(({ level }) => level === "warn").map(sentenceOf);
+}
+
+/** A request for a migration waits for it, maybe through another host (30 s). */
+const longestCheckMs = 20_000;
+
+function tooSlow(guest: string): SojournError {
+  const message = `the storage of ${guest} was not looked through within ${longestCheckMs / 1000} s`;
+  return preconditionError("SOJ_STORAGE_SILENT", message, {
+    ...{ retryable: true, guestState: "untouched" },
+    hint: "are its servers overloaded? a large file that is only read may be vouched for (shared = true)",
+  });
 }
 
 /** The verdict on each file. @throws what `compareStorage` throws. */

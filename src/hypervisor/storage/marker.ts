@@ -10,7 +10,6 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { wallClockMs } from "../../platform/clock.ts";
 import { type LockSight, MarkerLock, seekLock } from "./marker-lock.ts";
 
 /** A file that one host writes beside an image, for the other to find, to see locked, and to answer in. */
@@ -30,8 +29,8 @@ export interface MarkerSight {
 
 const prefix = ".sojourn-check-";
 const longestMarkerBytes = 256;
-/** One that is left is nobody's any more. */
-const abandonedAfterMs = 3_600_000;
+/** One that is left is nobody's any more. Long, for hosts whose clocks differ. */
+const abandonedAfterMs = 24 * 3_600_000;
 
 /** A marker of ours, removed when it is disposed of. */
 export class Marker implements Disposable {
@@ -43,13 +42,13 @@ export class Marker implements Disposable {
   /** Writes it into the folder of `real`. @throws the system's error; nothing is left then. */
   constructor(real: string, { nonce }: Pick<MarkerRequest, "nonce">) {
     const folder = dirname(real);
-    removeAbandoned(folder);
     this.#path = join(folder, nameOf(nonce));
     try {
       write(this.#path, contentOf(nonce));
       write(lockPath(this.#path), "");
+      removeAbandoned(this.#path);
     } catch (error) {
-      remove(this.#path);
+      this.#remove();
       throw error;
     }
     this.#lock = MarkerLock.tryOpen(lockPath(this.#path));
@@ -63,6 +62,10 @@ export class Marker implements Disposable {
 
   [Symbol.dispose](): void {
     this.#lock?.[Symbol.dispose]();
+    this.#remove();
+  }
+
+  #remove(): void {
     remove(lockPath(this.#path));
     remove(this.#path);
   }
@@ -72,8 +75,8 @@ export class Marker implements Disposable {
 export function seekMarker(real: string, { nonce, answer }: MarkerRequest): MarkerSight {
   const path = join(dirname(real), nameOf(nonce));
   try {
-    removeAbandoned(dirname(real));
     if (!read(path).startsWith(contentOf(nonce))) throw new Error("another content");
+    removeAbandoned(path);
   } catch {
     return { seen: false, lock: "untried", answer: "failed" };
   }
@@ -144,12 +147,29 @@ function remove(path: string): void {
   }
 }
 
-/** What a host that went down in the middle of a check has left. */
-function removeAbandoned(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    if (!name.startsWith(prefix)) continue;
+/**
+ * Removes what a host that went down in the middle of a check has left beside `fresh`, which tells the time: storage may
+ * have a clock of its own.
+ */
+function removeAbandoned(fresh: string): void {
+  const folder = dirname(fresh);
+  const nowMs = writtenMs(fresh);
+  for (const name of namesIn(folder)) {
     const path = join(folder, name);
-    const writtenMs = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? wallClockMs();
-    if (wallClockMs() - writtenMs > abandonedAfterMs) remove(path);
+    if (name.startsWith(prefix) && nowMs - writtenMs(path) > abandonedAfterMs) remove(path);
   }
+}
+
+/** None of a folder that may be entered but not read. */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+/** NaN, which compares with nothing, for one that is gone. */
+function writtenMs(path: string): number {
+  return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN;
 }

@@ -27,7 +27,7 @@ function answer(question: Question): Answers[Question["ask"]] {
         return place(real, nonce);
       });
     case "confirm":
-      return question.markers.map(({ nonce, answer }) => hasAnswer(nonce, answer));
+      return confirm(question.markers);
     case "digest": {
       const deadlineMs = monotonicMs() + question.limitMs;
       return question.paths.map((path) => {
@@ -52,6 +52,18 @@ function place(real: string, nonce: string): PlacedMarker {
   }
 }
 
+/** Some clients of network file systems believe for a moment what they knew of a file's length. */
+function confirm(wanted: readonly { nonce: string; answer: string }[]): boolean[] {
+  for (let attempt = 1; ; attempt += 1) {
+    const answers = wanted.map(({ nonce, answer }) => hasAnswer(nonce, answer));
+    if (!answers.includes(false) || attempt === confirmAttempts) return answers;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, confirmPauseMs);
+  }
+}
+
+const confirmAttempts = 4;
+const confirmPauseMs = 250;
+
 function hasAnswer(nonce: string, answer: string): boolean {
   try {
     return markers.get(nonce)?.hasAnswer(answer) ?? false;
@@ -65,7 +77,11 @@ function announce(path: string): void {
   writeSync(1, `#${path.replaceAll("\n", " ")}\n`);
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  writeSync(1, `${JSON.stringify(answer(JSON.parse(line) as Question))}\n`);
+try {
+  for await (const line of createInterface({ input: process.stdin })) {
+    writeSync(1, `${JSON.stringify(answer(JSON.parse(line) as Question))}\n`);
+  }
+} finally {
+  // Also when nobody is left to be answered.
+  for (const marker of markers.values()) marker[Symbol.dispose]();
 }
-for (const marker of markers.values()) marker[Symbol.dispose]();
