@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DigestMemory, storageHandlers } from "../../../../src/daemon/storage/host-storage.ts";
+import { DigestMemory } from "../../../../src/daemon/storage/host-storage.ts";
 import type { storageProcedures } from "../../../../src/daemon/storage/procedures.ts";
 import { requireStorage } from "../../../../src/daemon/storage/storage-check.ts";
 import { guestDefinitionFromJson } from "../../../../src/hypervisor/definition.ts";
@@ -9,6 +9,7 @@ import type { OpenFile } from "../../../../src/hypervisor/hypervisor.ts";
 import { preconditionError, SojournError } from "../../../../src/platform/errors.ts";
 import type { PeerCaller } from "../../../../src/platform/procedures.ts";
 import { temporaryFolder } from "../../migrator/support.ts";
+import { sameMachine } from "./same-machine.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {
@@ -19,16 +20,6 @@ afterEach(() => folder[Symbol.dispose]());
 const at = (name: string) => join(folder.path, name);
 
 type Peer = PeerCaller<typeof storageProcedures>;
-
-/** A host-b that is this machine too: all that it is asked for is found. */
-function sameMachine(): Peer {
-  const handlers = storageHandlers(new DigestMemory());
-  return {
-    peer: "host-b",
-    call: async (name, request) =>
-      (await handlers[name](request as never, { peer: "a", addresses: [] })) as never,
-  };
-}
 
 function failing(error: Error): Peer {
   return {

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   existsSync,
@@ -78,6 +80,17 @@ describe("two hosts that look at one folder", () => {
     }
     await expect.poll(names).toEqual([".sojourn-check-new", "disk.img"]);
   });
+});
+
+it("what was written goes also when the daemon is killed in the middle", async () => {
+  writeFileSync(at("disk.img"), "data");
+  const program = join(import.meta.dirname, "placing-program.ts");
+  const args = ["--no-warnings", program, at("disk.img"), nonce];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  expect(names()).toHaveLength(3);
+  child.kill("SIGKILL");
+  await expect.poll(names).toEqual(["disk.img"]);
 });
 
 describe("a path", () => {
