@@ -1,5 +1,3 @@
-import { randomBytes } from "node:crypto";
-import { dirname } from "node:path";
 import type { FileDigest } from "../../hypervisor/storage/digest.ts";
 import type { StorageFile } from "../../hypervisor/storage/file-facts.ts";
 import { StorageProber } from "../../hypervisor/storage/storage-prober.ts";
@@ -7,7 +5,8 @@ import { preconditionError, SojournError } from "../../platform/errors.ts";
 import type { PeerCaller } from "../../platform/procedures.ts";
 import type { FileUse } from "./file-uses.ts";
 import type { DigestMemory } from "./host-storage.ts";
-import { largeBytes, type storageProcedures } from "./procedures.ts";
+import { answersIn, markerFolder, type PlacedMarker, placeMarkers } from "./placed-markers.ts";
+import type { storageProcedures } from "./procedures.ts";
 
 /** What was found out about one file of a guest. */
 export interface Comparison {
@@ -44,7 +43,7 @@ export async function compareStorage(
 ): Promise<Comparison[]> {
   if (uses.length === 0) return [];
   using prober = new StorageProber();
-  const ask = (marks: readonly (Placed | undefined)[]) =>
+  const ask = (marks: readonly (PlacedMarker | undefined)[]) =>
     saidBy(peer.peer, peer.call("look-at-storage", { files: uses.map(questionWith(marks)) }));
   // Without an image there is no marker, and neither host waits for the other one.
   const early = uses.some(({ kind }) => kind === "disk") ? null : ask([]);
@@ -54,7 +53,7 @@ export async function compareStorage(
   const placed = await saidBy(host, placeMarkers(prober, here, folders));
   const marks = folders.map((folder) => placed.get(folder ?? ""));
   const { files: there } = await (early ?? ask(marks));
-  const answered = await saidBy(host, answersIn(prober, placed));
+  const answered = await saidBy(host, answersIn(prober, marks, there));
   const comparisons = uses.map((use, index): Compared => {
     const mark = marks[index];
     return {
@@ -68,58 +67,12 @@ export async function compareStorage(
 
 type Compared = Comparison & { there: { digest: FileDigest | null } };
 
-function questionWith(marks: readonly (Placed | undefined)[]) {
+function questionWith(marks: readonly (PlacedMarker | undefined)[]) {
   return ({ path, readOnly, isVouchedFor }: FileUse, index: number) => {
     const mark = marks[index];
     const marker = mark?.unplaced === null ? mark.request : null;
     return { path, marker, digest: readOnly && !isVouchedFor };
   };
-}
-
-/** The folder into which a marker goes to find out about this file; null when it tells nothing. */
-function markerFolder(use: FileUse, here: StorageFile | undefined): string | null {
-  if (use.kind === "boot" || use.isVouchedFor || here?.found !== "file") return null;
-  if (use.readOnly && here.size_bytes < largeBytes) return null;
-  return here.real === null ? null : dirname(here.real);
-}
-
-interface Placed {
-  request: { nonce: string; answer: string };
-  unplaced: string | null;
-  isLockedHere: boolean;
-}
-
-async function placeMarkers(
-  prober: StorageProber,
-  here: readonly StorageFile[],
-  folders: readonly (string | null)[],
-): Promise<Map<string, Placed>> {
-  const wanted = [...new Set(folders.filter((folder) => folder !== null))].map((folder) => ({
-    ...{ folder, nonce: nonce(), answer: nonce() },
-    real: here[folders.indexOf(folder)]?.real ?? folder,
-  }));
-  if (wanted.length === 0) return new Map();
-  const results = await prober.place(wanted.map(({ real, nonce }) => ({ real, nonce })));
-  return new Map(
-    wanted.map(({ folder, nonce, answer }, index) => {
-      const { reason = "it was not tried", isLocked = false } = results[index] ?? {};
-      const request = { nonce, answer };
-      return [folder, { request, unplaced: reason, isLockedHere: isLocked }];
-    }),
-  );
-}
-
-/** The nonces of markers in which the other host's answer shows. */
-async function answersIn(
-  prober: StorageProber,
-  placed: ReadonlyMap<string, Placed>,
-): Promise<Set<string>> {
-  const asked = [...placed.values()].flatMap(({ unplaced, request }) =>
-    unplaced === null ? request : [],
-  );
-  if (asked.length === 0) return new Set();
-  const answers = await prober.confirm(asked);
-  return new Set(asked.filter((_, index) => answers[index]).map(({ nonce }) => nonce));
 }
 
 /** Of what is only read, an equal copy does as well. */
@@ -171,8 +124,4 @@ async function saidBy<Result>(host: string, work: Promise<Result>): Promise<Resu
 function demand<File extends StorageFile>(file: File | undefined): File {
   if (file !== undefined) return file;
   throw new SojournError("SOJ_PEER_PROTOCOL", "the other host did not tell of every file");
-}
-
-function nonce(): string {
-  return randomBytes(16).toString("hex");
 }
