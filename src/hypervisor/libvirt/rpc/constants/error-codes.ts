@@ -1,0 +1,31 @@
+/** `virErrorNumber`, as far as somebody decides by it. */
+export const LibvirtErrorCode = {
+  internalError: 1,
+  noSupport: 3,
+  invalidArgument: 8,
+  operationFailed: 9,
+  xmlError: 27,
+  domainExists: 28,
+  operationDenied: 29,
+  systemError: 38,
+  rpc: 39,
+  noDomain: 42,
+  authenticationFailed: 45,
+  /** It makes no sense in the domain's present state. */
+  operationInvalid: 55,
+  configurationUnsupported: 67,
+  operationTimeout: 68,
+  migratePersistFailed: 69,
+  hookScriptFailed: 70,
+  argumentUnsupported: 74,
+  operationAborted: 78,
+  authenticationCancelled: 79,
+  migrateUnsafe: 81,
+  operationUnsupported: 84,
+  resourceBusy: 87,
+  accessDenied: 88,
+  cpuIncompatible: 91,
+  /** The finish phase of a cancelled migration did what it should. */
+  migrateFinishOk: 93,
+  authenticationUnavailable: 94,
+} as const;
