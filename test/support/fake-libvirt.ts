@@ -103,6 +103,19 @@ export class FakeLibvirt implements AsyncDisposable {
     for (const socket of this.#sockets) socket.write(bytes);
   }
 
+  /** Sends bytes to every client, and waits until they have gone. */
+  async sayAll(bytes: Uint8Array): Promise<void> {
+    const gone = [...this.#sockets].map(
+      (socket) => new Promise((resolve) => socket.write(bytes, resolve)),
+    );
+    await Promise.all(gone);
+  }
+
+  /** Reads nothing any more from those who are connected. */
+  stopReading(): void {
+    for (const socket of this.#sockets) socket.pause();
+  }
+
   event<Message extends EventMessage>(kind: EventKind<Message>, message: Message): void {
     this.say(eventPacket(kind, message));
   }

@@ -4,7 +4,6 @@ import {
   LibvirtConnection,
   type LibvirtConnectionOptions,
 } from "../../../src/hypervisor/libvirt/rpc/connection.ts";
-import { encodePacket } from "../../../src/hypervisor/libvirt/rpc/packet.ts";
 import {
   authList,
   authPolkit,
@@ -269,30 +268,6 @@ describe("LibvirtConnection", () => {
     await (await open())[Symbol.asyncDispose]();
     expect(procedures().at(-1)).toBe(2);
     expect(connection?.isOpen).toBe(false);
-  });
-
-  test("libvirt's ping is answered", async () => {
-    await open();
-    const ping = { program: Program.keepalive, version: 1, procedure: 1, type: 2, serial: 0 };
-    fake.say(encodePacket({ ...ping, status: 0 }, Buffer.alloc(0)));
-    await expect.poll(() => fake.keepalives).toMatchObject([{ procedure: 2, type: 2, serial: 0 }]);
-  });
-
-  test("a libvirt that is alive is pinged, one that is silent is given up", async () => {
-    const libvirt = await open({ keepalive: { intervalMs: 15, mostUnanswered: 3 } });
-    await expect.poll(() => fake.keepalives.length).toBeGreaterThan(4);
-    expect(libvirt.isOpen).toBe(true);
-    fake.isAwake = false;
-    expect(await libvirt.closed).toMatchObject({ code: "SOJ_LIBVIRT_CLOSED", retryable: true });
-  });
-
-  test("without keepalive on the other side nothing is pinged", async () => {
-    fake.reply(connectSupportsFeature, ({ feature }) => ({ supported: feature === 10 ? 0 : 1 }));
-    const libvirt = await open({ keepalive: { intervalMs: 5, mostUnanswered: 1 } });
-    await delay(40);
-    expect(libvirt.isOpen).toBe(true);
-    expect(fake.keepalives).toEqual([]);
-    expect(libvirt.facts.hasKeepalive).toBe(false);
   });
 });
 

@@ -68,6 +68,11 @@ export class RpcChannel {
     return this.#closeReason === null;
   }
 
+  /** Bytes that libvirt has not taken yet. */
+  get backlogBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   /** Asks libvirt for something and awaits its reply; @see Calls.call for what is thrown. */
   call<Arguments, Reply>(
     procedure: Procedure<Arguments, Reply>,
@@ -131,7 +136,7 @@ export class RpcChannel {
 
   /** Pings and pongs wait for nobody, and must not pile up before somebody who does not read. */
   #writeIfTaken(packet: Buffer): void {
-    if (this.#socket.writableLength <= longestBacklogBytes) this.#socket.write(packet);
+    if (this.backlogBytes <= longestBacklogBytes) this.#socket.write(packet);
   }
 
   #explain(error: NodeJS.ErrnoException): Error {

@@ -115,6 +115,11 @@ export class LibvirtConnection implements AsyncDisposable {
     return this.#channel.isOpen;
   }
 
+  /** Bytes that libvirt has not taken yet. */
+  get backlogBytes(): number {
+    return this.#channel.backlogBytes;
+  }
+
   /**
    * Asks libvirt for something and awaits its reply. Several may be under way; replies come in any order.
    * @throws LibvirtCallError when libvirt refuses it
