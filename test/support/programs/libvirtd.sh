@@ -13,6 +13,15 @@ mount -t tmpfs tmpfs /var/log
 mkdir -p /run/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt
 mount --bind "$folder/run" /run/libvirt
 mount --bind "$folder/etc" /etc/libvirt
+# The users that Debian makes when libvirt runs as a service; libvirtd does not start without them.
+for file in passwd group; do
+  cp "/etc/$file" "$folder/$file"
+done
+echo 'libvirt-qemu:x:64055:64055::/var/lib/libvirt:/bin/false' >>"$folder/passwd"
+printf '%s\n' 'libvirt-qemu:x:64055:' 'kvm:x:64056:' >>"$folder/group"
+for file in passwd group; do
+  mount --bind "$folder/$file" "/etc/$file"
+done
 printf '127.0.0.1 localhost %s\n' "$name" >"$folder/hosts"
 mount --bind "$folder/hosts" /etc/hosts
 cat >/etc/libvirt/qemu.conf <<END

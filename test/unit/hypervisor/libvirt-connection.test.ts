@@ -159,8 +159,30 @@ describe("LibvirtConnection", () => {
       "not sent",
     );
     const next = libvirt.call(connectGetHostname, {});
-    for (const call of held) fake.say(replyTo(call, Buffer.alloc(0)));
+    for (const call of held) fake.say(replyTo(call, Buffer.from("not even a reply")));
     expect(await next).toEqual({ hostname: "host-a" });
+  });
+
+  test("an end of the connection ends the calls that wait for their turn too", async () => {
+    const libvirt = await open({ mostInFlight: 1 });
+    fake.answer(domainSuspend, ({ socket }) => {
+      socket.destroy();
+      return undefined;
+    });
+    const calls = [1, 2].map(() => libvirt.call(domainSuspend, { domain: web1 }));
+    for (const end of await Promise.allSettled(calls)) {
+      expect(end).toMatchObject({ status: "rejected", reason: { code: "SOJ_LIBVIRT_CLOSED" } });
+    }
+  });
+
+  test("more calls than can ever be served are refused at once", async () => {
+    const libvirt = await open({ mostInFlight: 1 });
+    fake.answer(domainSuspend, () => undefined);
+    const calls = Array.from({ length: 300 }, () => libvirt.call(domainSuspend, { domain: web1 }));
+    const first = await Promise.race(calls).catch((error: unknown) => error);
+    expect(first).toMatchObject({ code: "SOJ_LIBVIRT_BUSY", retryable: true });
+    libvirt.close();
+    await Promise.allSettled(calls);
   });
 
   test("a signal gives a call up, before it is sent too", async () => {
@@ -204,6 +226,11 @@ describe("LibvirtConnection", () => {
         protocol,
       ],
       ["another program", (call) => replyTo(call, Buffer.alloc(4), { program: 0x1234 }), protocol],
+      [
+        "QEMU's program",
+        (call) => replyTo(call, Buffer.alloc(4), { program: Program.qemu }),
+        protocol,
+      ],
       ["another version", (call) => replyTo(call, Buffer.alloc(4), { version: 2 }), protocol],
       ["another procedure", (call) => replyTo(call, Buffer.alloc(4), { procedure: 99 }), protocol],
       ["another serial", (call) => replyTo(call, Buffer.alloc(4), { serial: 4711 }), protocol],

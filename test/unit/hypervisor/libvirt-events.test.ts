@@ -102,6 +102,14 @@ describe("events", () => {
     expect(others).toEqual([stop, { callbackId: 8, domain }]);
   });
 
+  test("for nobody are dropped, however many", async () => {
+    for (let count = 0; count < 300; count++) {
+      fake.event(lifecycleEvent, { callbackId: 1, ...suspended });
+    }
+    await settle();
+    expect(connection.isOpen).toBe(true);
+  });
+
   test("a listener that fails disturbs nobody", async () => {
     await connection.subscribe(lifecycleEvent, () => {
       throw new Error("a listener's fault");

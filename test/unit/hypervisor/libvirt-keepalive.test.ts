@@ -45,6 +45,26 @@ describe("keepalive", () => {
     expect(await libvirt.closed).toMatchObject({ code: "SOJ_LIBVIRT_CLOSED", retryable: true });
   });
 
+  test("a libvirt that speaks by itself is not pinged", async () => {
+    await open({ intervalMs: 100, mostUnanswered: 1 });
+    const header = { program: Program.keepalive, version: 1, procedure: 1, type: 2, serial: 0 };
+    const ping = encodePacket({ ...header, status: 0 }, Buffer.alloc(0));
+    for (let count = 0; count < 30; count++) {
+      fake.say(ping);
+      await delay(10);
+    }
+    expect(new Set(fake.keepalives.map(({ procedure }) => procedure))).toEqual(new Set([2]));
+  });
+
+  test("a connection that has ended leaves no timer", async () => {
+    const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout");
+    const before = timers().length;
+    const libvirt = await open({ intervalMs: 60_000, mostUnanswered: 1 });
+    expect(timers().length).toBe(before + 1);
+    libvirt.close();
+    expect(timers().length).toBe(before);
+  });
+
   test("without keepalive on the other side nothing is pinged", async () => {
     fake.reply(connectSupportsFeature, ({ feature }) => ({ supported: feature === 10 ? 0 : 1 }));
     const libvirt = await open({ intervalMs: 5, mostUnanswered: 1 });

@@ -50,7 +50,7 @@ export const deviceAddedEvent = kind("device-added", 19, 354, { device: text() }
 /** A migration begins its `iteration`th pass over the memory. */
 export const migrationIterationEvent = kind("migration-iteration", 20, 359, { iteration: int32() });
 
-/** A job has ended, with its statistics. @see JobField */
+/** A job has ended, with its statistics; that of a migration at the source, when it is confirmed. @see JobField */
 export const jobCompletedEvent = kind("job-completed", 21, 363, { parameters: typedParameters });
 
 /** All of them. */

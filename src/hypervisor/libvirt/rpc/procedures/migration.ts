@@ -54,7 +54,8 @@ export const domainMigratePerform = remoteProcedure(
 
 /**
  * At the destination: lets the guest run, or ends its QEMU when `cancelled`. Success of the latter is told as an
- * error, `LibvirtErrorCode.migrateFinishOk`, since there is no domain to be told of.
+ * error, `LibvirtErrorCode.migrateFinishOk`, since there is no domain to be told of. The cookie is perform's: empty when
+ * that was not reached, for libvirt refuses one that it made itself.
  */
 export const domainMigrateFinish = remoteProcedure(
   306,
