@@ -6,11 +6,7 @@ import {
 } from "../../../src/hypervisor/libvirt/rpc/connection.ts";
 import {
   authList,
-  authPolkit,
-  authType,
   connectGetHostname,
-  connectOpen,
-  connectSupportsFeature,
 } from "../../../src/hypervisor/libvirt/rpc/procedures/connect.ts";
 import {
   domainGetXmlDesc,
@@ -43,55 +39,6 @@ describe("LibvirtConnection", () => {
     return connection;
   };
   const procedures = () => fake.calls.map(({ header }) => header.procedure);
-
-  test("authenticates, agrees on keepalive, opens, and asks what is there", async () => {
-    const { facts, isOpen } = await open();
-    expect(procedures().slice(0, 3)).toEqual([66, 60, 1]);
-    expect(connectOpen.arguments.decode(fake.calls[2]?.payload ?? Buffer.alloc(0))).toEqual({
-      name: "qemu:///system",
-      flags: 0,
-    });
-    expect(facts).toEqual({ version: "9.0.2", driver: "QEMU", hasKeepalive: true });
-    expect(isOpen).toBe(true);
-  });
-
-  test("a socket that is not there makes way for the next", async () => {
-    const { path } = await open({ sockets: ["/nonexistent/virtqemud-sock", fake.path] });
-    expect(path).toBe(fake.path);
-    await expect(open({ sockets: ["/nonexistent/libvirt-sock"] })).rejects.toMatchObject({
-      code: "SOJ_LIBVIRT_UNREACHABLE",
-      retryable: true,
-      exitCode: 3,
-    });
-  });
-
-  test("polkit is asked when libvirt wants it", async () => {
-    fake.reply(authList, () => ({ types: [authType.polkit] }));
-    fake.reply(authPolkit, () => ({ complete: 1 }));
-    await open();
-    expect(procedures().slice(0, 2)).toEqual([66, 70]);
-  });
-
-  test.each([
-    ["polkit's no", authType.polkit, /authentication unavailable/],
-    ["a password", authType.sasl, /SASL/],
-  ])("%s is an access error with a hint", async (_, type, message) => {
-    fake.reply(authList, () => ({ types: [type] }));
-    const description = "authentication unavailable: no polkit agent available";
-    fake.refuse(authPolkit, { code: 94, domain: 7, level: 2, description });
-    const opening = open();
-    await expect(opening).rejects.toMatchObject({
-      code: "SOJ_LIBVIRT_ACCESS",
-      exitCode: 3,
-      hint: expect.stringContaining("group libvirt"),
-    });
-    await expect(opening).rejects.toThrow(message);
-  });
-
-  test("a libvirt without what is needed is too old", async () => {
-    fake.reply(connectSupportsFeature, ({ feature }) => ({ supported: feature === 14 ? 0 : 1 }));
-    await expect(open()).rejects.toMatchObject({ code: "SOJ_LIBVIRT_TOO_OLD" });
-  });
 
   test("replies may come in any order", async () => {
     const libvirt = await open();
