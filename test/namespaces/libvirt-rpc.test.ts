@@ -35,6 +35,8 @@ import { type Libvirtd, startLibvirtd } from "../support/libvirtd.ts";
 import { createNamespace, type Namespace } from "../support/namespaces.ts";
 
 const logger = pino({ level: "warn" });
+/** For calls for which libvirtd starts a QEMU. */
+const patient = { timeoutMs: 30_000 };
 
 /** Debian's own libvirtd: two of them on one network, as hosts of their own. */
 describe("libvirt's RPC with libvirtd", () => {
@@ -76,9 +78,9 @@ describe("libvirt's RPC with libvirtd", () => {
     const [hostname, uri, version, node, capabilities, list] = await Promise.all([
       a.call(connect.connectGetHostname, {}),
       a.call(connect.connectGetUri, {}),
-      a.call(connect.connectGetVersion, {}),
+      a.call(connect.connectGetVersion, {}, patient),
       a.call(connect.nodeGetInfo, {}),
-      a.call(connect.connectGetCapabilities, {}),
+      a.call(connect.connectGetCapabilities, {}, patient),
       a.call(connect.connectListAllDomains, all),
     ]);
     expect(hostname).toEqual({ hostname: "rpc-a" });
@@ -89,14 +91,16 @@ describe("libvirt's RPC with libvirtd", () => {
     expect(capabilities.capabilities).toContain("<capabilities>");
     expect(list).toEqual({ domains: [], count: 0 });
     const emulator = { emulator: null, arch: "x86_64", machine: "pc", virtType: "qemu" };
-    const { capabilities: xml } = await a.call(connect.connectGetDomainCapabilities, {
-      ...emulator,
-      flags: 0,
-    });
+    const asked = { ...emulator, flags: 0 };
+    const { capabilities: xml } = await a.call(
+      connect.connectGetDomainCapabilities,
+      asked,
+      patient,
+    );
     expect(xml).toContain("<domainCapabilities>");
     const xmlCpu = "<cpu match='exact'><model>qemu64</model></cpu>";
     const comparison = { ...emulator, xmlCpu, flags: 0 };
-    const { result } = await a.call(connect.connectCompareHypervisorCpu, comparison);
+    const { result } = await a.call(connect.connectCompareHypervisorCpu, comparison, patient);
     expect([0, 1, 2]).toContain(result);
   });
 
@@ -110,10 +114,8 @@ describe("libvirt's RPC with libvirtd", () => {
     const found = await a.call(domains.domainLookupByUuid, { uuid: domain.uuid });
     expect(found).toEqual({ domain });
 
-    const started = await a.call(domains.domainCreateWithFlags, {
-      domain,
-      flags: CreateFlag.paused,
-    });
+    const start = { domain, flags: CreateFlag.paused };
+    const started = await a.call(domains.domainCreateWithFlags, start, patient);
     expect(started.domain.id).toBeGreaterThan(0);
     await a.call(domains.domainResume, { domain });
     const status = await a.call(domainMonitorCommand, {
@@ -138,7 +140,7 @@ describe("libvirt's RPC with libvirtd", () => {
 
     const {
       defined,
-      started: start,
+      started: began,
       suspended,
       resumed,
       stopped,
@@ -147,7 +149,9 @@ describe("libvirt's RPC with libvirtd", () => {
     // A guest that is destroyed may be told of as shut down first.
     const told = () =>
       heard.map(({ event }) => event).filter((event) => event !== LifecycleEvent.shutdown);
-    await expect.poll(told).toEqual([defined, start, suspended, resumed, suspended, stopped, gone]);
+    await expect
+      .poll(told, { timeout: 10_000 })
+      .toEqual([defined, began, suspended, resumed, suspended, stopped, gone]);
     expect(new Set(heard.map((message) => message.domain.uuid))).toEqual(new Set([domain.uuid]));
     expect(monitored.map(({ event }) => event)).toEqual(expect.arrayContaining(["RESUME", "STOP"]));
     await expect(a.call(domains.domainLookupByName, { name: "web1" })).rejects.toMatchObject({
@@ -159,7 +163,7 @@ describe("libvirt's RPC with libvirtd", () => {
   test("the phases of a migration go through our hands, both to its end and back", async () => {
     await using b = await open(hostB);
     const domain = await define(a, "web2");
-    await a.call(domains.domainCreateWithFlags, { domain, flags: 0 });
+    await a.call(domains.domainCreateWithFlags, { domain, flags: 0 }, patient);
     const { live, changeProtection, persistDestination, undefineSource } = MigrateFlag;
     const flags = live | changeProtection | persistDestination | undefineSource;
     const chosen = { uri: "tcp://127.0.0.1:49152", destinationName: "web2", bandwidthMibps: 1000 };
@@ -167,11 +171,12 @@ describe("libvirt's RPC with libvirtd", () => {
     const prepare = async () => {
       const begun = await a.call(migration.domainMigrateBegin, { domain, parameters, flags });
       const destinationXml = begun.xml;
-      return b.call(migration.domainMigratePrepare, {
+      const incoming = {
         parameters: migrationParameters({ ...chosen, destinationXml }),
         cookie: begun.cookie,
         flags,
-      });
+      };
+      return b.call(migration.domainMigratePrepare, incoming, patient);
     };
 
     await prepare();

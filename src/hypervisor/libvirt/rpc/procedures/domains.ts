@@ -59,7 +59,7 @@ export const domainDestroyFlags = remoteProcedure(234, "domain_destroy_flags", d
 /** Asks the guest to shut itself down; the reply does not wait for it. */
 export const domainShutdown = remoteProcedure(33, "domain_shutdown", { domain }, {});
 
-/** Starts a defined domain. @see CreateFlag */
+/** Starts a defined domain; the reply comes when its QEMU is there, which may take seconds. @see CreateFlag */
 export const domainCreateWithFlags = remoteProcedure(
   196,
   "domain_create_with_flags",

@@ -27,7 +27,10 @@ export const domainMigrateBegin = remoteProcedure(
   { cookie, xml: text() },
 );
 
-/** At the destination: starts a QEMU that awaits the stream. `uri` is where, unless the parameters said. */
+/**
+ * At the destination: starts a QEMU that awaits the stream, which may take seconds. `uri` is where, unless the
+ * parameters said.
+ */
 export const domainMigratePrepare = remoteProcedure(
   303,
   "domain_migrate_prepare3_params",
