@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Debian packages: what is needed, what is missing, and how it is installed.
 
-# Not here: qemu-system-x86 (qemu.sh) and nodejs/npm (node.sh), which have conditions of their own.
+# Not here: qemu-system-x86 (qemu.sh), libvirt (libvirt.sh) and nodejs/npm (node.sh), which have conditions of their own.
 readonly system_packages=(
   iproute2 nftables conntrack tcpdump iputils-ping ethtool procps util-linux openssl ca-certificates curl
   kmod systemd busybox-static cpio gzip xz-utils zstd

@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
 import { z } from "zod";
 import { usageError } from "../platform/errors.ts";
-import { namePattern } from "../platform/names.ts";
+import { derivedUuid, namePattern } from "../platform/names.ts";
 import { readToml } from "../platform/toml.ts";
 import { reservedOption } from "./reserved-options.ts";
 
@@ -138,14 +137,7 @@ export function guestDefinitionFromJson(value: unknown): GuestDefinition {
 
 /** The guest's UUID: its own, or one derived from its name and first MAC (RFC 9562, version 8). */
 export function guestUuid(guest: GuestDefinition): string {
-  if (guest.uuid !== undefined) return guest.uuid;
-  const bytes = createHash("sha256")
-    .update(`sojourn guest\0${guest.name}\0${guest.nics[0]?.mac ?? ""}`)
-    .digest()
-    .subarray(0, 16);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return guest.uuid ?? derivedUuid(`sojourn guest\0${guest.name}\0${guest.nics[0]?.mac ?? ""}`);
 }
 
 function repeated(values: readonly string[]): number[] {

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { runCommand } from "../platform/command.ts";
 import { writeFileAtomically } from "./files.ts";
 import { labDisksFolder, labPaths, labsFolder } from "./layout.ts";
+import { libvirtMountPoints } from "./libvirt/paths.ts";
 import { lockMachine } from "./lock.ts";
 
-/** Mount points that each host covers with its own; they have to exist on the machine itself. */
+/** Mount points that every host covers with its own; they have to exist on the machine itself. */
 const mountPoints = ["/etc/sojourn", "/var/lib/sojourn"];
 const namespaceFolder = "/run/netns";
 const recordPath = join(labsFolder, "machine.json");
@@ -17,18 +18,25 @@ interface Footprint {
   namespaceFolderWasMounted: boolean;
 }
 
-/** Makes the folders of a lab and records, before, what the machine did not have yet. */
-export async function enterMachine(lab: string): Promise<void> {
+/**
+ * Makes the folders of a lab and records, before, what the machine did not have yet. `more`: further mount points that
+ * the lab's hosts cover with their own folders.
+ */
+export async function enterMachine(lab: string, more: readonly string[] = []): Promise<void> {
   await using _lock = await lockMachine();
   mkdirSync(labsFolder, { recursive: true, mode: 0o755 });
-  if (!existsSync(recordPath)) {
-    const footprint: Footprint = {
-      createdFolders: mountPoints.filter((path) => !existsSync(path)),
-      namespaceFolderWasMounted: isMounted(namespaceFolder),
-    };
-    writeFileAtomically(recordPath, JSON.stringify(footprint));
-  }
-  for (const path of mountPoints) mkdirSync(path, { recursive: true, mode: 0o755 });
+  const needed = [...mountPoints, ...more];
+  const isFirst = !existsSync(recordPath);
+  const before = readFootprint();
+  const missing = needed.filter((path) => !existsSync(path));
+  const footprint: Footprint = {
+    createdFolders: [...new Set([...before.createdFolders, ...missing])],
+    namespaceFolderWasMounted: isFirst
+      ? isMounted(namespaceFolder)
+      : before.namespaceFolderWasMounted,
+  };
+  if (isFirst || missing.length > 0) writeFileAtomically(recordPath, JSON.stringify(footprint));
+  for (const path of needed) mkdirSync(path, { recursive: true, mode: 0o755 });
   const paths = labPaths(lab);
   mkdirSync(paths.state, { recursive: true, mode: 0o755 });
   mkdirSync(paths.disks, { recursive: true, mode: 0o755 });
@@ -46,7 +54,7 @@ export async function leaveMachine(lab: string): Promise<void> {
   const footprint = readFootprint();
   // Their folders are mount points of other labs, so they may only go with the last one.
   for (const path of footprint.createdFolders) {
-    if (mountPoints.includes(path)) removeIfEmpty(path);
+    if ([...mountPoints, ...libvirtMountPoints].includes(path)) removeIfEmpty(path);
   }
   if (!footprint.namespaceFolderWasMounted) await unmountNamespaceFolder();
   rmSync(recordPath, { force: true });

@@ -25,6 +25,14 @@ export interface GuestOptions {
   append: string;
 }
 
+/** A guest that runs, or is paused, after `up`. */
+export interface UpGuest {
+  host: string;
+  state: string;
+  /** It runs where the client has no way to it. */
+  isAway: boolean;
+}
+
 /** `web1`, `web2`, … */
 export function guestName(number: number): string {
   return `web${number}`;
@@ -45,20 +53,31 @@ export function writeGuestDefinition(
   const name = guestName(number);
   const address = `${guestAddress(number)}/24`;
   const gateway = hostAddresses(firstHost).guestGateway;
-  const append = [
-    ...[...kernelWords, `sojourn.hostname=${name}`],
-    ...[`sojourn.address=${address}`, `sojourn.gateway=${gateway}`, options.append],
-  ];
   const definition = stringify({
     name,
     memory_mib: options.memoryMib,
     kernel: image.kernel,
     initrd: image.initrd,
-    append: append.join(" ").trim(),
+    append: kernelArguments(number, options.append),
     nics: [{ mac: derivedMac(`lab ${lab} guest ${name}`), addresses: [address], gateway }],
   });
-  const folder = join(labPaths(lab).node(firstHost).etc, "guests");
-  writeIfDifferent(join(folder, `${name}.toml`), definition);
+  writeIfDifferent(guestDefinitionPath(lab, name), definition);
+}
+
+/** Where the definition of a guest of this name is, as `writeGuestDefinition` leaves it. */
+export function guestDefinitionPath(lab: string, name: string): string {
+  return join(labPaths(lab).node(firstHost).etc, "guests", `${name}.toml`);
+}
+
+/** The guest's kernel command line, with the words of `more` at its end. */
+export function kernelArguments(number: number, more: string): string {
+  const { guestGateway } = hostAddresses(firstHost);
+  return [
+    ...[...kernelWords, `sojourn.hostname=${guestName(number)}`],
+    ...[`sojourn.address=${guestAddress(number)}/24`, `sojourn.gateway=${guestGateway}`, more],
+  ]
+    .join(" ")
+    .trim();
 }
 
 export interface KnownGuest {

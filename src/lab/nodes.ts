@@ -10,6 +10,8 @@ import { checkLabName, defaultLabName, labPaths, nodeNames } from "./layout.ts";
 export interface LabRecord {
   lab: string;
   hosts: number;
+  /** Each host has a libvirtd, and the first guest is its domain. */
+  libvirt?: boolean;
 }
 
 /** The lab meant by `--lab`, the environment or nothing. @throws SojournError `SOJ_BAD_NAME`. */

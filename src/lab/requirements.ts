@@ -11,6 +11,11 @@ export function refuseUnlessRoot(): void {
   for (const tool of ["ip", "nsenter", "unshare", "mount", "umount", "env"]) findTool(tool);
 }
 
+/** @throws SojournError `SOJ_TOOL_MISSING` where libvirt is not installed. */
+export function refuseWithoutLibvirt(): void {
+  for (const tool of ["libvirtd", "virsh"]) findTool(tool);
+}
+
 /**
  * A lab is built and removed from the machine itself, never from one of its nodes.
  * @throws SojournError `SOJ_LAB_INSIDE`, and as `refuseUnlessRoot`.

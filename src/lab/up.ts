@@ -1,28 +1,39 @@
-import { mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { usageError } from "../platform/errors.ts";
 import { findDaemon, restartDaemon, startDaemon } from "./daemon-process.ts";
 import { readRecord, writeFileAtomically } from "./files.ts";
 import { enterMachine } from "./footprint.ts";
-import { type GuestImageOptions, guestFiles, guestImage, overlayEntries } from "./guest-image.ts";
+import {
+  type GuestImage,
+  type GuestImageOptions,
+  guestFiles,
+  guestImage,
+  overlayEntries,
+} from "./guest-image.ts";
 import {
   findGuest,
   firstHost,
+  type GuestOptions,
   guestAddress,
+  guestDefinitionPath,
   guestName,
   maxGuests,
   startGuest,
+  type UpGuest,
   waitForGuest,
   writeGuestDefinition,
 } from "./guests.ts";
 import { ensureHolder } from "./holder.ts";
 import { writeHostFiles } from "./host-files.ts";
 import { checkLabName, hostNames, installationRoot, labPaths, nodeNames } from "./layout.ts";
+import { libvirtMountPoints } from "./libvirt/paths.ts";
+import { domainNumber, runDomain, runLibvirt } from "./libvirt/up.ts";
 import { lockLab } from "./lock.ts";
 import { ensureNamespace, refuseForeignNamespaces } from "./namespaces.ts";
 import { ensureNetwork } from "./network.ts";
 import type { LabRecord } from "./nodes.ts";
-import { refuseUnlessOutside } from "./requirements.ts";
+import { refuseUnlessOutside, refuseWithoutLibvirt } from "./requirements.ts";
 
 export interface UpOptions {
   lab: string;
@@ -32,6 +43,8 @@ export interface UpOptions {
   guests?: number | undefined;
   memoryMib?: number | undefined;
   guestAppend?: string | undefined;
+  /** A libvirtd on each host, and `web1` as its domain; by default as the lab has it. */
+  libvirt?: boolean | undefined;
   image?: GuestImageOptions | undefined;
   /** Program behind the name `sojourn` in the nodes; by default this installation's. */
   program?: string | undefined;
@@ -64,28 +77,32 @@ export async function upLab(options: UpOptions): Promise<LabSummary> {
   const nodes = nodeNames(request.hosts);
 
   say("nodes", `${nodes.join(", ")}: namespaces, links, addresses`);
-  await buildNodes(lab, request.hosts, options.program);
+  await buildNodes(lab, request, options.program);
   if (options.daemons === false) return { lab, nodes, guests: [] };
 
   say("daemons", `${hostNames(request.hosts).join(", ")}: certificates, configuration, daemons`);
   await runDaemons(lab, request.hosts);
 
+  if (request.libvirt) {
+    say("libvirt", `${hostNames(request.hosts).join(", ")}: libvirtd`);
+    await runLibvirt(lab, request.hosts);
+  }
+
   const guests: LabSummary["guests"] = [];
   const image = request.guests > 0 ? await guestImage(lab, options.image ?? {}) : null;
   for (let number = 1; image !== null && number <= request.guests; number++) {
     const [name, address] = [guestName(number), guestAddress(number)];
-    writeGuestDefinition(lab, number, image, request);
-    const guest = await findGuest(lab, firstHost, name);
-    if (guest === null || guest.state === "stopped") {
-      say("guests", `${name} (${address}): booting on ${firstHost}`);
-      await startGuest(lab, name);
-    }
-    // A guest that its user has paused would not answer.
-    if (guest?.state !== "paused") {
+    const booting = () => say("guests", `${name} (${address}): booting on ${firstHost}`);
+    const guest =
+      request.libvirt && number === domainNumber
+        ? await runDomain(lab, request.hosts, image, request, booting)
+        : await runGuest(lab, number, image, request, booting);
+    // One that its user has paused would not answer, nor one that plain libvirt has taken elsewhere.
+    if (guest.state !== "paused" && !guest.isAway) {
       await waitForGuest(lab, number, options.signal);
       say("guests", `${name} (${address}) answers the client`);
     }
-    guests.push({ name, address, host: guest?.host ?? firstHost });
+    guests.push({ name, address, host: guest.host });
   }
   return { lab, nodes, guests };
 }
@@ -95,11 +112,13 @@ interface Request {
   guests: number;
   memoryMib: number;
   append: string;
+  libvirt: boolean;
 }
 
 /** Everything that can be wrong with the wish is found before anything is built. */
 function checkRequest(lab: string, options: UpOptions): Request {
-  const standing = readRecord<LabRecord>(labPaths(lab).record)?.hosts ?? 0;
+  const record = readRecord<LabRecord>(labPaths(lab).record);
+  const standing = record?.hosts ?? 0;
   const hosts = Math.max(options.hosts ?? (standing || 3), standing);
   hostNames(options.hosts ?? hosts);
   const guests = inRange("guests", options.guests ?? 1, 0, maxGuests);
@@ -110,15 +129,44 @@ function checkRequest(lab: string, options: UpOptions): Request {
   }
   if (guests > 0 && options.daemons !== false) guestFiles(options.image ?? {});
   if (options.image?.overlay !== undefined) overlayEntries(options.image.overlay);
-  return { hosts, guests, memoryMib, append };
+  const libvirt = options.libvirt ?? record?.libvirt ?? false;
+  if (libvirt && record?.libvirt !== true) {
+    refuseWithoutLibvirt();
+    if (record !== null && existsSync(guestDefinitionPath(lab, guestName(domainNumber)))) {
+      throw usageError(
+        `${guestName(domainNumber)} of the lab ${lab} is a guest of its own and not libvirt's`,
+        `remove the lab first: sojourn lab down --lab ${lab}`,
+      );
+    }
+  }
+  return { hosts, guests, memoryMib, append, libvirt };
 }
 
-async function buildNodes(lab: string, hosts: number, program?: string): Promise<void> {
+/** Starts the guest unless it is there; calls back before. */
+async function runGuest(
+  lab: string,
+  number: number,
+  image: GuestImage,
+  options: GuestOptions,
+  onStart: () => void,
+): Promise<UpGuest> {
+  const name = guestName(number);
+  writeGuestDefinition(lab, number, image, options);
+  const guest = await findGuest(lab, firstHost, name);
+  if (guest === null || guest.state === "stopped") {
+    onStart();
+    await startGuest(lab, name);
+  }
+  return { host: guest?.host ?? firstHost, state: guest?.state ?? "running", isAway: false };
+}
+
+async function buildNodes(lab: string, request: Request, program?: string): Promise<void> {
+  const { hosts, libvirt } = request;
   const paths = labPaths(lab);
   const isNew = readRecord<LabRecord>(paths.record) === null;
   if (isNew) await refuseForeignNamespaces(lab);
-  await enterMachine(lab);
-  writeFileAtomically(paths.record, JSON.stringify({ lab, hosts } satisfies LabRecord));
+  await enterMachine(lab, libvirt ? libvirtMountPoints : []);
+  writeFileAtomically(paths.record, JSON.stringify({ lab, hosts, libvirt } satisfies LabRecord));
   ensureProgram(lab, program ?? join(installationRoot, "bin", "sojourn"));
   for (const node of nodeNames(hosts)) {
     await ensureNamespace(lab, node);

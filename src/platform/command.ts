@@ -132,6 +132,8 @@ const packageOf: Record<string, string> = {
   nice: "coreutils",
   unshare: "util-linux",
   "qemu-system-x86_64": "qemu-system-x86",
+  libvirtd: "libvirt-daemon libvirt-daemon-driver-qemu",
+  virsh: "libvirt-clients",
 };
 
 function isExecutable(path: string): boolean {

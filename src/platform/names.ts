@@ -45,3 +45,11 @@ export function derivedMac(identity: string): string {
   const octets = [0x52, 0x54, 0x00, digest[0], digest[1], digest[2]] as number[];
   return octets.map((octet) => octet.toString(16).padStart(2, "0")).join(":");
 }
+
+/** A UUID derived from an identity (RFC 9562, version 8). */
+export function derivedUuid(identity: string): string {
+  const bytes = createHash("sha256").update(identity).digest().subarray(0, 16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

@@ -25,6 +25,7 @@ interface UpFlags extends CommonFlags {
   guestKernel?: string;
   guestInitrd?: string;
   guestAppend?: string;
+  libvirt?: boolean;
 }
 
 interface DemoFlags extends UpFlags {
@@ -38,7 +39,7 @@ export function labCommand(): Command {
     "virtual hosts on this machine, to try and to test with",
   );
   lab.enablePositionalOptions();
-  lab.addCommand(upOptions(common("up", "build the lab, or repair and extend it")).action(up));
+  lab.addCommand(upCommand());
   lab.addCommand(common("down", "remove the lab with everything in it").action(down));
   lab.addCommand(execCommand());
   lab.addCommand(demoCommand());
@@ -49,6 +50,12 @@ export function labCommand(): Command {
       .action(restart),
   );
   return lab;
+}
+
+function upCommand(): Command {
+  return upOptions(common("up", "build the lab, or repair and extend it"))
+    .option("--libvirt", "a libvirtd on each host, and web1 as its domain")
+    .action(up);
 }
 
 function execCommand(): Command {
@@ -138,6 +145,7 @@ function toUpOptions(flags: UpFlags): UpOptions {
     guests: flags.guests,
     memoryMib: flags.memory,
     guestAppend: flags.guestAppend,
+    libvirt: flags.libvirt,
     image: { kernel: flags.guestKernel, initrd: flags.guestInitrd, overlay: flags.guestOverlay },
     onProgress: (step, message) => {
       if (flags.json) printJson({ type: "progress", step, message });
