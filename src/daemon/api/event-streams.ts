@@ -55,6 +55,8 @@ export class EventStreams {
     if (this.#count >= this.#limits.count) throw tooMany(this.#limits.count);
     const gone = new AbortController();
     reply.raw.once("close", () => gone.abort());
+    // The reader may have left while the request waited, which nobody says again.
+    if (reply.raw.closed) gone.abort();
     const source = open(gone.signal)[Symbol.asyncIterator]();
     const first = source.next();
     const isEmpty = await Promise.race([first.then(({ done }) => done === true), later()]);
@@ -92,7 +94,7 @@ export class EventStreams {
     }, this.#limits.heartbeatMs);
     try {
       for (let next = await first; !next.done && !gone.aborted; next = await source.next()) {
-        if (this.#quiet.isGuestStanding()) await this.#quiet.untilQuiet();
+        if (!this.#quiet.isQuiet) await this.#quiet.untilQuiet();
         if (!raw.write(messageOf(next.value))) await drained(raw, this.#limits.stallMs, gone);
       }
     } catch (error) {

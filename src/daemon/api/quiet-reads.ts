@@ -12,14 +12,26 @@ const lookIntervalMs = 5;
  * from a switchover. One look at the guest serves all that wait.
  */
 export class QuietReads {
-  readonly isGuestStanding: () => boolean;
+  readonly #isGuestStanding: () => boolean;
   #waiting: Promise<void> | null = null;
+  /** Until then nobody waits for a guest that others have waited for in vain. */
+  #openUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(isGuestStanding: () => boolean) {
-    this.isGuestStanding = isGuestStanding;
+    this.#isGuestStanding = isGuestStanding;
   }
 
-  /** Resolves when none stands any more, after a second at the latest. */
+  /** Whether a reader may go on at once. */
+  get isQuiet(): boolean {
+    if (this.#isGuestStanding()) return monotonicMs() < this.#openUntilMs;
+    this.#openUntilMs = Number.NEGATIVE_INFINITY;
+    return true;
+  }
+
+  /**
+   * Resolves when none stands any more, after a second at the latest. For the second after that it is quiet: whoever has
+   * many things to read, one after the other, does not wait that long for each.
+   */
   async untilQuiet(): Promise<void> {
     this.#waiting ??= this.#look();
     await this.#waiting;
@@ -27,7 +39,8 @@ export class QuietReads {
 
   async #look(): Promise<void> {
     const giveUpMs = monotonicMs() + longestWaitMs;
-    while (this.isGuestStanding() && monotonicMs() < giveUpMs) await delay(lookIntervalMs);
+    while (!this.isQuiet && monotonicMs() < giveUpMs) await delay(lookIntervalMs);
+    if (!this.isQuiet) this.#openUntilMs = monotonicMs() + longestWaitMs;
     this.#waiting = null;
   }
 }
@@ -39,6 +52,6 @@ export class QuietReads {
 export function holdReads(app: Api, quiet: QuietReads): void {
   app.addHook("onRequest", async ({ routeOptions }) => {
     const { role = "read", canWait = role === "read" } = routeOptions.config;
-    if (canWait && quiet.isGuestStanding()) await quiet.untilQuiet();
+    if (canWait && !quiet.isQuiet) await quiet.untilQuiet();
   });
 }

@@ -6,6 +6,7 @@ import { createEventServices } from "../../../src/daemon/event-services.ts";
 import { Lifelines } from "../../../src/daemon/lifelines.ts";
 import type { MigrationEvent } from "../../../src/daemon/services.ts";
 import type { StoredMigration } from "../../../src/migrator/stored-migration.ts";
+import { delay } from "../../../src/platform/clock.ts";
 import { preconditionError, SojournError } from "../../../src/platform/errors.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import { fakeServices, phaseEvent, reportWith, status } from "../../support/fake-services.ts";
@@ -106,6 +107,20 @@ class Reader implements Disposable {
 const events = "/v1/migrations/m1/events";
 
 describe("the events of a migration", () => {
+  it("are not kept for readers that left while a guest stood", async () => {
+    host.isGuestStanding = true;
+    for (let count = 0; count < 3; count += 1) {
+      using reader = new Reader(events);
+      await once(reader.socket, "connect");
+      await delay(20);
+    }
+    await delay(50);
+    host.isGuestStanding = false;
+    await delay(50);
+    using last = new Reader(events);
+    await last.sees("HTTP/1.1 200");
+  });
+
   it("are resumed after the last that was read, with nothing missing and nothing twice", async () => {
     const ids = [host.publish(phaseEvent), host.publish(phaseEvent)];
     using first = new Reader(events);

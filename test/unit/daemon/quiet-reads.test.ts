@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { createApi } from "../../../src/daemon/api/app.ts";
+import { QuietReads } from "../../../src/daemon/api/quiet-reads.ts";
 import { monotonicMs } from "../../../src/platform/clock.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import { fakeServices, reportWith } from "../../support/fake-services.ts";
@@ -44,4 +45,18 @@ test("while a guest stands reads wait, changes do not; but not for ever", async 
   const startMs = monotonicMs();
   expect((await app.inject({ url: "/v1/guests" })).statusCode).toBe(200);
   expect(monotonicMs() - startMs).toBeGreaterThan(900);
+});
+
+test("one who reads many things while a guest stands for long waits for a second, not for one each", async () => {
+  let stands = true;
+  const quiet = new QuietReads(() => stands);
+  const startMs = monotonicMs();
+  for (let count = 0; count < 20; count += 1) if (!quiet.isQuiet) await quiet.untilQuiet();
+  expect(monotonicMs() - startMs).toBeGreaterThan(900);
+  expect(monotonicMs() - startMs).toBeLessThan(1_500);
+  // The next guest is waited for again.
+  stands = false;
+  expect(quiet.isQuiet).toBe(true);
+  stands = true;
+  expect(quiet.isQuiet).toBe(false);
 });
