@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type GuestDefinition, parseGuestDefinition } from "../hypervisor/definition.ts";
-import { preconditionError, usageError } from "../platform/errors.ts";
+import { preconditionError, reasonOf, type SojournError, usageError } from "../platform/errors.ts";
+import { maxTomlBytes } from "../platform/toml.ts";
 
 const extension = ".toml";
 
@@ -30,11 +31,11 @@ export function readDefinition(folder: string, name: string, host: string): Gues
   throw preconditionError("SOJ_GUEST_UNKNOWN", message);
 }
 
-/** The guests that the folder's files are named after; none without the folder. */
+/** The guests that the folder's files are named after, but for hidden ones (an editor's); none without the folder. */
 export function definedNames(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
-    .filter((file) => file.endsWith(extension))
+    .filter((file) => file.endsWith(extension) && !file.startsWith("."))
     .map((file) => file.slice(0, -extension.length));
 }
 
@@ -52,14 +53,35 @@ function read(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    const message = `cannot read ${path}: ${cause instanceof Error ? cause.message : cause}`;
-    throw usageError(message, undefined, "SOJ_GUEST_DEFINITION_INVALID");
+    throw unreadable(path, reasonOf(cause));
   }
 }
 
-/** Another one for another content; null without a file. */
+/**
+ * Another one for another content; null without a file. What is no ordinary file of a sensible size is not even opened:
+ * a pipe would hold the whole process up until somebody writes.
+ */
 function stampOf(path: string): string | null {
-  const status = statSync(path, { bigint: true, throwIfNoEntry: false });
-  if (status === undefined) return null;
+  const status = statusOf(path);
+  if (status === null) return null;
+  if (!status.isFile()) throw unreadable(path, "it is not a regular file");
+  if (status.size > maxTomlBytes) throw unreadable(path, `it is longer than ${maxTomlBytes} bytes`);
   return `${status.ino} ${status.size} ${status.mtimeNs} ${status.ctimeNs}`;
+}
+
+function statusOf(path: string) {
+  const options = { bigint: true, throwIfNoEntry: false } as const;
+  try {
+    const status = statSync(path, options);
+    if (status !== undefined) return status;
+    if (lstatSync(path, options) === undefined) return null;
+  } catch (cause) {
+    throw unreadable(path, reasonOf(cause));
+  }
+  throw unreadable(path, "it is a link to a file that is not there");
+}
+
+function unreadable(path: string, reason: string): SojournError {
+  const message = `cannot read ${path}: ${reason}`;
+  return usageError(message, undefined, "SOJ_GUEST_DEFINITION_INVALID");
 }

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { reasonOf, type SojournError, usageError } from "./errors.ts";
 
 /** Longest text that is parsed at all. */
-const maxTomlBytes = 1024 * 1024;
+export const maxTomlBytes = 1024 * 1024;
 
 /**
  * Parses TOML and checks it against a (strict) schema. Errors name the file, the line and the key's path.

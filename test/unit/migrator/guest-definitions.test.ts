@@ -1,4 +1,5 @@
-import { renameSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { definedNames, readDefinition } from "../../../src/migrator/guest-definitions.ts";
@@ -23,4 +24,29 @@ test("a definition is read again when its file has changed, and only then", () =
   expect(definedNames(folder.path)).toEqual(["web1"]);
   writeFileSync(join(folder.path, "web2.toml"), text(128));
   expect(() => readDefinition(folder.path, "web2", "host-a")).toThrow("defines web1, not web2");
+});
+
+test("what is no readable file is told of as such, and never waited for", () => {
+  using folder = temporaryFolder();
+  const at = (name: string) => join(folder.path, `${name}.toml`);
+  execFileSync("mkfifo", [at("pipe")]);
+  mkdirSync(at("folder"));
+  symlinkSync("/dev/zero", at("endless"));
+  symlinkSync(at("circle"), at("circle"));
+  symlinkSync("/nowhere/web1.toml", at("lost"));
+  writeFileSync(at("huge"), "");
+  truncateSync(at("huge"), 2 ** 32);
+  const names = ["circle", "endless", "folder", "huge", "lost", "pipe"];
+  expect(definedNames(folder.path).sort()).toEqual(names);
+  const fault = expect.objectContaining({ code: "SOJ_GUEST_DEFINITION_INVALID" });
+  for (const name of names) {
+    expect(() => readDefinition(folder.path, name, "host-a"), name).toThrow(fault);
+  }
+});
+
+test("an editor's hidden files define no guest", () => {
+  using folder = temporaryFolder();
+  symlinkSync("root@host-a.4711", join(folder.path, ".#web1.toml"));
+  writeFileSync(join(folder.path, ".toml"), "");
+  expect(definedNames(folder.path)).toEqual([]);
 });
