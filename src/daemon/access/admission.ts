@@ -13,7 +13,7 @@ export interface ConnectionLimits {
   handshakesPerSecond: number;
 }
 
-/** Of the handshakes in a second, so many may be one address's, or one known caller's. */
+/** Of the handshakes in a second, so many may be one address's, or one known caller's; of these, one address's. */
 const shareOfOne = 2 / 3;
 
 /** Addresses of callers whose connections come first in a flood; beyond that the longest unseen is forgotten. */
@@ -45,6 +45,7 @@ export class Admission {
   readonly #onRefused: (reason: string) => void;
   readonly #handshakes: RateMeter;
   readonly #handshakesOfTrusted: RateMeter;
+  readonly #handshakesOfAddress: RateMeter;
   readonly #connections = new Map<string, Connection>();
   /** Nobody known uses these yet; in order of age. */
   readonly #strangers = new Map<string, Connection>();
@@ -59,6 +60,9 @@ export class Admission {
     this.#limits = limits;
     this.#handshakes = handshakeMeter(limits);
     this.#handshakesOfTrusted = handshakeMeter(limits);
+    // In all it is for the callers' meter to say; there are no more keys than trusted addresses.
+    const ofAddress = Math.ceil(limits.handshakesPerSecond * shareOfOne ** 2);
+    this.#handshakesOfAddress = new RateMeter(Number.POSITIVE_INFINITY, ofAddress);
     this.#onRefused = onRefused;
   }
 
@@ -115,29 +119,29 @@ export class Admission {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     if (this.#perAddress.of(address) >= maxConnectionsPerAddress) return "address";
     const caller = this.#trusted.get(address);
-    const isRoom =
-      caller === undefined && this.#strangers.size >= maxConnections / 2
-        ? this.#evictOldest(this.#strangers)
-        : this.#connections.size < maxConnections ||
-          this.#evictOldest(this.#strangers) ||
-          this.#evictOldest(this.#silent);
-    if (!isRoom) return "connections";
-    const isAllowed =
-      caller === undefined
-        ? this.#handshakes.allows(address)
-        : this.#handshakesOfTrusted.allows(caller);
-    return isAllowed ? null : "handshakes";
+    const isOneTooMany = caller === undefined && this.#strangers.size >= maxConnections / 2;
+    const makesRoom =
+      isOneTooMany || this.#connections.size >= maxConnections
+        ? (oldestOf(this.#strangers) ?? (isOneTooMany ? null : oldestOf(this.#silent)))
+        : undefined;
+    if (makesRoom === null) return "connections";
+    if (!this.#mayShakeHands(address, caller)) return "handshakes";
+    if (makesRoom !== undefined) this.#evict(makesRoom);
+    return null;
   }
 
-  #evictOldest(candidates: ReadonlyMap<string, Connection>): boolean {
-    const [oldest] = candidates;
-    if (oldest === undefined) return false;
-    const [key, connection] = oldest;
-    if (monotonicMs() - connection.sinceMs < graceMs) return false;
+  #mayShakeHands(address: string, caller: string | undefined): boolean {
+    if (caller === undefined) return this.#handshakes.allows(address);
+    // Who else is at that address may not take all that the caller has elsewhere.
+    return this.#handshakesOfAddress.allows(address) && this.#handshakesOfTrusted.allows(caller);
+  }
+
+  #evict(key: string): void {
+    const connection = this.#connections.get(key);
+    if (connection === undefined) return;
     this.#onRefused("unidentified");
     this.#remove(key, connection);
     connection.socket.resetAndDestroy();
-    return true;
   }
 
   #add(key: string, connection: Connection): void {
@@ -156,6 +160,14 @@ export class Admission {
     this.#perAddress.remove(connection.address);
     if (connection.caller !== null) this.#perCaller.remove(connection.caller);
   }
+}
+
+/** The key of the oldest, if that has had time to say who it is; else null. */
+function oldestOf(connections: ReadonlyMap<string, Connection>): string | null {
+  const [oldest] = connections;
+  if (oldest === undefined) return null;
+  const [key, { sinceMs }] = oldest;
+  return monotonicMs() - sinceMs < graceMs ? null : key;
 }
 
 function handshakeMeter({ handshakesPerSecond }: ConnectionLimits): RateMeter {

@@ -166,6 +166,27 @@ describe("Admission", () => {
     admit("203.0.113.1");
   });
 
+  it("leaves a known caller handshakes at its other addresses when strangers share one with it", () => {
+    const { admission, admit, connect } = admissionOf(1000);
+    for (const host of [1, 2]) admission.identified(admit(`192.0.2.${host}`), "ci");
+    nowMs = 1000;
+    for (let count = 0; count < 1000; count += 1) connect("192.0.2.1");
+    admit("192.0.2.2");
+  });
+
+  it("lets nobody go for one who is refused all the same", () => {
+    const { admit, connect } = admissionOf(1000);
+    const silent = Array.from({ length: 200 }, () => admit("192.0.2.1"));
+    nowMs = 1000;
+    for (let host = 0; host < 300; host += 1) admit(`198.51.100.${host}`);
+    const open = () => silent.filter(({ isOpen }) => isOpen).length;
+    expect(open()).toBe(200);
+    nowMs = 1600;
+    for (let count = 0; count < 100; count += 1)
+      expect(connect("192.0.2.9").isAdmitted).toBe(false);
+    expect(open()).toBe(200);
+  });
+
   it("prefers addresses from which somebody was identified, in a flood", () => {
     const { admission, admit, connect } = admissionOf(100);
     const operator = admit("203.0.113.1");
