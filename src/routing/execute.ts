@@ -1,6 +1,6 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { runCommand } from "../platform/command.ts";
+import { CommandError, runCommand } from "../platform/command.ts";
 import { type Action, describe, type Operation } from "./actions.ts";
 import { BatchError, runLines } from "./batch.ts";
 import { applyFailed } from "./failures.ts";
@@ -22,13 +22,12 @@ export async function executeAll(actions: readonly Action[], store: SysctlStore)
       done.push(...group);
     } catch (cause) {
       const executed = cause instanceof BatchError ? cause.done : 0;
-      // Where nobody knows how far it came, all of it may be there.
-      done.push(...group.slice(0, executed ?? group.length));
-      const notUndone = await undoAll(done);
+      const doubtful = executed === null ? group : [];
+      done.push(...group.slice(0, executed ?? 0));
+      const notUndone = [...(await undoDoubtful(doubtful)), ...(await undoAll(done))];
       if (actions.some(touchesMemory)) await store.write(before);
-      const { run, change } = group[executed ?? 0] as Action;
       throw applyFailed(
-        run === null ? change.kind : describe(run),
+        executed === null ? `one of ${group.map(nameOf).join("; ")}` : nameOf(group[executed]),
         cause,
         done.filter((action) => action.run !== null).length,
         notUndone,
@@ -100,18 +99,33 @@ async function loadRuleset(text: string): Promise<void> {
   }
 }
 
-async function undoAll(done: readonly Action[]): Promise<string[]> {
+function nameOf(action: Action | undefined): string {
+  return action?.run == null ? String(action?.change.kind) : describe(action.run);
+}
+
+async function undoAll(done: readonly Action[], isUndone = isMissing): Promise<string[]> {
   const failed: string[] = [];
   for (const action of done.toReversed()) {
     for (const operation of action.undo) {
       try {
         await execute(operation);
       } catch (error) {
-        if (!isMissing(error)) failed.push(describe(operation));
+        if (!isUndone(error)) failed.push(describe(operation));
       }
     }
   }
   return failed;
+}
+
+/** Where nobody knows how far it came, all of it may be there, or none. */
+function undoDoubtful(actions: readonly Action[]): Promise<string[]> {
+  return undoAll(actions, saysNothingToUndo);
+}
+
+/** What iproute2 and the kernel say to an undo of what was never done. */
+function saysNothingToUndo(error: unknown): boolean {
+  const said = /File exists|No such (process|file|device)|Cannot find device|does not exist/;
+  return isMissing(error) || (error instanceof CommandError && said.test(error.stderr));
 }
 
 function memoryAfter(before: SysctlMemory, actions: readonly Action[]): SysctlMemory {
