@@ -47,7 +47,13 @@ export class RepairableDatabase implements Disposable {
   #opened(isReplacement: boolean): DatabaseSync {
     if (this.#database === null) {
       this.#database = openDatabase(this.#options.path, this.#options.schema);
-      this.onOpened(this.#database, isReplacement);
+      try {
+        this.onOpened(this.#database, isReplacement);
+      } catch (error) {
+        // Whoever comes next must not use one that its owner has not seen.
+        this[Symbol.dispose]();
+        throw error;
+      }
     }
     return this.#database;
   }
