@@ -20,6 +20,8 @@ export interface TunnelsOptions extends ObjectOptions {
   ipipDatapath?: TunnelDatapath;
 }
 
+type Support = Awaited<ReturnType<TunnelDriver["probe"]>>;
+
 /** This host's tunnels. Changes are made one at a time; they share the underlay's qdisc. */
 export function createTunnels(options: TunnelsOptions = {}): Tunnels {
   const run = options.run ?? runCommand;
@@ -29,7 +31,7 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
     ({ kind, datapath }) => kind !== "ipip" || (ipipDatapath ?? datapath) === datapath,
   );
   const drivers = recipes.map((recipe) => createDriver(run, recipe));
-  // To ask the kernel takes longer than to make a tunnel: a yes holds for tunnels until one cannot be made.
+  // To ask the kernel takes longer than to make a tunnel: a yes holds for tunnels until one cannot be made, or a no.
   const proven = new Set<TunnelDriver>();
   const lock = new AsyncLock();
   const exclusively = <Result>(task: () => Promise<Result>) => lock.run(task);
@@ -38,8 +40,7 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
     // Asking the kernel makes devices too: one question at a time.
     choose: (kind) =>
       exclusively(async () => {
-        const driver = await firstSupported(drivers, kind);
-        proven.add(driver);
+        const driver = await firstSupported(drivers, kind, ask);
         return { kind: driver.kind, datapath: driver.datapath };
       }),
     plan: (spec) => exclusively(async () => (await driverFor(spec)).plan(spec)),
@@ -57,8 +58,7 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
     remove: (spec) => exclusively(() => removeTunnel(run, tunnelName(checkSpec(spec)))),
     prepareUnderlay: (localAddress, remoteAddress) =>
       exclusively(async () => {
-        const driver = await firstSupported(drivers, "ipip");
-        proven.add(driver);
+        const driver = await firstSupported(drivers, "ipip", ask);
         await driver.prepareUnderlay(localAddress, remoteAddress);
       }),
     list: () => listTunnels(run),
@@ -69,7 +69,7 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
         const answers = [];
         for (const driver of drivers) {
           const { kind, datapath } = driver;
-          answers.push({ kind, datapath, ...(await driver.probe()) });
+          answers.push({ kind, datapath, ...(await ask(driver)) });
         }
         return answers;
       }),
@@ -83,10 +83,14 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
       ({ kind, linkKind }) => kind === spec.kind && linkKind === link?.kind,
     );
     const known = drivers[present] ?? drivers.find((driver) => isProven(driver, spec.kind));
-    if (known !== undefined) return known;
-    const driver = await firstSupported(drivers, spec.kind);
-    proven.add(driver);
-    return driver;
+    return known ?? (await firstSupported(drivers, spec.kind, ask));
+  }
+
+  async function ask(driver: TunnelDriver): Promise<Support> {
+    const answer = await driver.probe();
+    if (answer.supported) proven.add(driver);
+    else proven.delete(driver);
+    return answer;
   }
 
   function isProven(driver: TunnelDriver, kind: TunnelKind): boolean {
@@ -98,11 +102,12 @@ export function createTunnels(options: TunnelsOptions = {}): Tunnels {
 async function firstSupported(
   drivers: readonly TunnelDriver[],
   kind: TunnelKind | "auto",
+  ask: (driver: TunnelDriver) => Promise<Support>,
 ): Promise<TunnelDriver> {
   const reasons: string[] = [];
   for (const driver of drivers) {
     if (kind !== "auto" && driver.kind !== kind) continue;
-    const { supported, reason } = await driver.probe();
+    const { supported, reason } = await ask(driver);
     if (supported) return driver;
     reasons.push(`${driver.kind} (${driver.datapath}): ${reason ?? "unknown reason"}`);
   }

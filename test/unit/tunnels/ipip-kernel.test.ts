@@ -73,6 +73,17 @@ describe("ipip with the kernel's device", () => {
     expect(asked()).toBe(3);
   });
 
+  test("a kernel that cannot any more is believed, whatever it could before", async () => {
+    const { tunnels, fail } = kernelWith([eth0]);
+    expect(await tunnels.choose("ipip")).toMatchObject({ datapath: "kernel" });
+    fail("type ipip");
+    expect(await tunnels.choose("ipip")).toMatchObject({ datapath: "bpf" });
+    expect(await tunnels.describe(spec)).toMatchObject({ datapath: "bpf" });
+    await expect(tunnels.support()).resolves.toContainEqual(
+      expect.objectContaining({ datapath: "kernel", supported: false }),
+    );
+  });
+
   test("somebody else's device with the same endpoints is refused by name", async () => {
     const data = { local: "172.16.1.2", remote: "172.16.2.2" };
     const linkinfo = { info_kind: "ipip", info_data: data };
