@@ -6,6 +6,6 @@ export function setBounded<Key, Value>(
   most: number,
 ): void {
   const [oldest] = map.keys();
-  if (map.size >= most && oldest !== undefined) map.delete(oldest);
+  if (map.size >= most && !map.has(key) && oldest !== undefined) map.delete(oldest);
   map.set(key, value);
 }
