@@ -78,5 +78,9 @@ function addresslessLines(name: string): string[] {
 
 /** The certificate says who it is; what it may do is each host's word. */
 function grantLines(name: string, role: string): string[] {
-  return ["In sojourn.toml of each host that it may call:", "[api.clients]", `${name} = "${role}"`];
+  return [
+    "In sojourn.toml of each host that it may call, where [api] has client_ca with this ca.crt:",
+    "[api.clients]",
+    `${name} = "${role}"`,
+  ];
 }

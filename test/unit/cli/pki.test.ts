@@ -25,3 +25,10 @@ it("says who will refuse a host's certificate without an address", async () => {
   const complete = await pki("issue", "host-a", "--address", "172.16.1.2");
   expect(complete.trim().split("\n")).toHaveLength(3);
 });
+
+it("says what lets a client in: the authority, and the line with its role", async () => {
+  await pki("init");
+  const text = await pki("issue", "ansible", "--client", "--role", "operate");
+  expect(text).toContain("client_ca");
+  expect(text.trim().split("\n").slice(-2)).toEqual(["[api.clients]", 'ansible = "operate"']);
+});
