@@ -8,8 +8,8 @@ const extension = ".toml";
 
 /**
  * Reads a guest's definition, one NAME.toml a guest. The name is a checked one (names.ts).
- * @throws SojournError `SOJ_GUEST_UNKNOWN` (404) when there is none, or its file defines another;
- * `SOJ_GUEST_DEFINITION_INVALID` with what is wrong in the file, or why it cannot be read.
+ * @throws SojournError `SOJ_GUEST_UNKNOWN` (404) when there is none; `SOJ_GUEST_DEFINITION_INVALID` with what is wrong
+ * in the file, why it cannot be read, or that it defines another guest.
  */
 export function readDefinition(folder: string, name: string, host: string): GuestDefinition {
   const path = join(folder, `${name}${extension}`);
@@ -27,8 +27,11 @@ export function readDefinition(folder: string, name: string, host: string): Gues
     remember(path, stamp, definition);
     return definition;
   }
-  const message = `${path} defines ${definition.name}, not ${name}`;
-  throw preconditionError("SOJ_GUEST_UNKNOWN", message);
+  throw usageError(
+    `${path} defines ${definition.name}, not ${name}`,
+    `write name = "${name}" in it, with addresses and a MAC address of its own, or call the file ${definition.name}${extension}`,
+    "SOJ_GUEST_DEFINITION_INVALID",
+  );
 }
 
 /** The guests that the folder's files are named after, but for hidden ones (an editor's); none without the folder. */

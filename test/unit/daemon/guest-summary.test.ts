@@ -112,9 +112,10 @@ describe("the list of guests", () => {
       ["folder", "invalid", "SOJ_GUEST_DEFINITION_INVALID"],
       ["no name", "invalid", "SOJ_BAD_NAME"],
       ["odd", "invalid", "SOJ_GUEST_DEFINITION_INVALID"],
-      ["other", "invalid", "SOJ_GUEST_UNKNOWN"],
+      ["other", "invalid", "SOJ_GUEST_DEFINITION_INVALID"],
       ["web1", "stopped", undefined],
     ]);
+    expect(list[4]?.error?.hint).toContain('write name = "other" in it');
     expect(list[3]).toMatchObject({
       ...{ host: null, home: "host-a", addresses: [], memory_mib: 0, vcpus: 0, in_doubt: false },
       error: { message: expect.stringContaining(`${folder.path}/odd.toml: line 2: memory_mib`) },
