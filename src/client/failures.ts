@@ -53,7 +53,7 @@ export function unreachable(name: string, cause: unknown): SojournError {
           ? "name the authority of that host's certificate (--ca-file, SOJOURN_CA_FILE); the address asked for must be in it"
           : name.startsWith("https:")
             ? "on that host: does the daemon run, does [api] listen in its sojourn.toml name this address and port, and do firewalls let it in?"
-            : "start it with: sojourn daemon --config /etc/sojourn/sojourn.toml (in the lab: sojourn lab restart NODE)",
+            : "start it with: systemctl start sojourn (in the lab: sojourn lab restart NODE); without systemd: sojourn daemon --config /etc/sojourn/sojourn.toml",
     },
   );
 }

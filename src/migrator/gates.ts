@@ -64,7 +64,9 @@ export class DeniedByGate extends SojournError {
     super(deniedByGate, `gate ${gate} denied it at ${point}${who}${why}`, {
       exitCode: ExitCode.rolledBack,
       httpStatus: 409,
-      hint: `ask whoever is behind gate ${gate}; it is configured as [[gates]] at the host that the guest was to leave`,
+      hint: answered
+        ? `ask whoever is behind gate ${gate}; it is configured as [[gates]] at the host that the guest was to leave`
+        : `see why gate ${gate} gave no answer; at the host that the guest was to leave, [[gates]] has its target, and on_no_answer and deadline_ms decide without one`,
     });
   }
 }

@@ -23,6 +23,7 @@ export function failureOf(error: unknown, url: URL): SojournError {
   const reason = code === "" ? message : code;
   return new HookFailure("SOJ_HOOK_UNREACHABLE", `${target} cannot be reached: ${reason}`, {
     cause: error,
+    hint: "does it run there, and do firewalls let this host through?",
   });
 }
 

@@ -60,6 +60,7 @@ describe("a gate at one point", () => {
       code: "SOJ_DENIED_BY_GATE",
       exitCode: 4,
       message: "gate board denied it at armed: frozen until Monday",
+      hint: expect.stringContaining("ask whoever is behind gate board"),
     });
     expect(told.at(-1)).toMatchObject({ decision: "deny", answered: true });
   });
@@ -91,7 +92,10 @@ describe("a gate at one point", () => {
       expect(told.at(-1)?.reason).toBe(
         `still delays it within 10000 ms; on_no_answer is ${onNoAnswer}`,
       );
-      const denied = { message: expect.stringContaining("by its default") };
+      const denied = {
+        message: expect.stringContaining("by its default"),
+        hint: expect.stringContaining("why gate board gave no answer"),
+      };
       if (onNoAnswer === "allow") expect(state.ended).toBe("allowed");
       else expect(state.ended).toMatchObject(denied);
     },

@@ -163,7 +163,7 @@ describe("sender", () => {
     const receiver = await startReceiver();
     await receiver[Symbol.asyncDispose]();
     await expect(sender.send(request(receiver.url))).rejects.toThrow(
-      failure("SOJ_HOOK_UNREACHABLE", { status: null }),
+      failure("SOJ_HOOK_UNREACHABLE", { status: null, hint: expect.stringContaining("firewalls") }),
     );
   });
 
