@@ -18,6 +18,7 @@ export type {
   GateEvent,
   GuestSummary,
   HostEvent,
+  MigrationDetail,
   MigrationEvent,
   MigrationPage,
   MigrationPlan,

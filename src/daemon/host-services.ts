@@ -17,7 +17,7 @@ import type { InventoryServices } from "./inventory/schemas.ts";
 import type { Lifelines } from "./lifelines.ts";
 import { cursorOf, placeOfCursor } from "./list-cursor.ts";
 import type { MigrationStarter } from "./migration-starter.ts";
-import { statusOf } from "./migration-status.ts";
+import { detailOf, statusOf } from "./migration-status.ts";
 import type { Mirrors } from "./mirrors.ts";
 import type { Observation } from "./observe.ts";
 import type { procedures } from "./peer-procedures.ts";
@@ -112,7 +112,7 @@ export function createHostServices(options: HostServicesOptions): HostServices {
       const found = migrations.byKey(key);
       return found === undefined ? [] : [statusOf(found)];
     },
-    getMigration: async (id) => statusOf(migrations.get(id)),
+    getMigration: async (id) => detailOf(migrations.get(id)),
     ...createEventServices({ feed: options.feed, migrations, lifelines }),
     cancelMigration,
     async resolveMigration(id, { keep, confirm }) {

@@ -1,5 +1,5 @@
-import type { MigrationSummary } from "../migrator/stored-migration.ts";
-import type { MigrationStatus } from "./services.ts";
+import type { MigrationSummary, StoredMigration } from "../migrator/stored-migration.ts";
+import type { MigrationDetail, MigrationStatus } from "./services.ts";
 
 /** A migration as callers see it. Pure. */
 export function statusOf(stored: MigrationSummary): MigrationStatus {
@@ -12,4 +12,9 @@ export function statusOf(stored: MigrationSummary): MigrationStatus {
     started_ms: stored.startedMs,
     ended_ms: stored.endedMs,
   };
+}
+
+/** The same, with why it did not complete. Pure. */
+export function detailOf(stored: StoredMigration): MigrationDetail {
+  return { ...statusOf(stored), error: stored.error };
 }

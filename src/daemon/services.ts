@@ -108,6 +108,12 @@ export interface MigrationStatus {
   ended_ms: number | null;
 }
 
+/** One migration, with why it did not complete. */
+export interface MigrationDetail extends MigrationStatus {
+  /** What its events ended with in place of a report; null while it is under way, and when there is a report. */
+  error: ErrorRecord | null;
+}
+
 export type MigrationEvent = PhaseEvent | ProgressEvent | GateEvent | EndEvent;
 
 /** What a migration's events end with. */
@@ -184,7 +190,7 @@ export interface DaemonServices extends InventoryServices, BenchmarkServices, We
   listMigrations(filter: MigrationFilter, limit: number, cursor?: string): Promise<MigrationPage>;
   /** The migration that a request with this key began; none or one. */
   findMigrations(idempotencyKey: string): Promise<MigrationStatus[]>;
-  getMigration(id: string): Promise<MigrationStatus>;
+  getMigration(id: string): Promise<MigrationDetail>;
   /** Past events first, then live ones; the report or an error record is the last. Ends early when `signal` fires. */
   migrationEvents(
     id: string,

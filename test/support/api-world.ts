@@ -63,7 +63,7 @@ export function apiWorld(): DaemonServices {
       };
     },
     findMigrations: async (key) => (key.length % 2 === 0 ? [migrationOf(1)] : []),
-    getMigration: async (id) => find(id),
+    getMigration: async (id) => ({ ...find(id), error: null }),
     cancelMigration: async (id) => {
       const found = find(id);
       if (found.ended_ms === null) return found;

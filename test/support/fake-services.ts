@@ -90,7 +90,7 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
     startMigration: async () => ({ ...status, state: "planned" }),
     listMigrations: async () => ({ migrations: [status], next: null }),
     findMigrations: async () => [],
-    getMigration: async (id) => (id === "m1" ? status : unknownId(id)),
+    getMigration: async (id) => (id === "m1" ? { ...status, error: null } : unknownId(id)),
     migrationEvents: () => eventsOf(phaseEvent, reportWith({})),
     hostEvents: () => hostEventsOf(phaseEvent),
     lastEventId: () => "e-0",

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { MigrationStatus, SojournClient } from "../../client/index.ts";
+import type { MigrationDetail, MigrationStatus, SojournClient } from "../../client/index.ts";
 import { createOutput } from "../output.ts";
 import { formatTable } from "../table.ts";
 
@@ -22,7 +22,7 @@ export function statusCommand(): Command {
         return;
       }
       const one = await client.getMigration(id);
-      output.result(one, () => describeMigrations([one]));
+      output.result(one, () => describeMigration(one));
     });
 }
 
@@ -33,6 +33,13 @@ async function listMigrations(client: SojournClient, all: boolean): Promise<Migr
   const known = new Set(newest.map(({ id }) => id));
   const open = await Array.fromAsync(client.eachMigration({ isOpen: true }));
   return [...newest, ...open.filter(({ id }) => !known.has(id))].toReversed();
+}
+
+function describeMigration(one: MigrationDetail): string {
+  const { error } = one;
+  if (error === null) return describeMigrations([one]);
+  const hint = error.hint === null ? "" : `\n${error.hint}`;
+  return `${describeMigrations([one])}\n${error.code}: ${error.message}${hint}`;
 }
 
 /** A table of migrations, one a line. */

@@ -268,7 +268,7 @@ function countingServices(): DaemonServices {
     },
     getMigration: async (id) => {
       asked.push(id);
-      return id === "m1" ? status : fakeServices().getMigration(id);
+      return id === "m1" ? { ...status, error: null } : fakeServices().getMigration(id);
     },
     startMigration: async (wanted) => {
       asked.push(wanted.guest);

@@ -34,7 +34,7 @@ function busyHost(before: (request: MigrationRequest, count: number) => void = (
       before(request, asked.length);
       return status;
     },
-    getMigration: async () => ({ ...status, state: "completed", ended_ms: 5 }),
+    getMigration: async () => ({ ...status, state: "completed", ended_ms: 5, error: null }),
   };
   return { asked, services: fakeServices(services) };
 }

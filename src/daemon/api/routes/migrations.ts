@@ -5,7 +5,12 @@ import type { DaemonServices } from "../../services.ts";
 import { traceParentOf } from "../../tracing/trace-parent.ts";
 import type { Api } from "../api.ts";
 import { linkNext } from "../list-pages.ts";
-import { migrationSchema, planSchema, resolutionSchema } from "../schemas/migrations.ts";
+import {
+  migrationDetailSchema,
+  migrationSchema,
+  planSchema,
+  resolutionSchema,
+} from "../schemas/migrations.ts";
 import { identifiedParams } from "../schemas/names.ts";
 import { probeResultsBody, throughputSchema } from "../schemas/probes.ts";
 import { reportSchema } from "../schemas/reports.ts";
@@ -63,10 +68,10 @@ export function addMigrationRoutes(app: Api, services: () => DaemonServices): vo
       config: { role: "read" },
       schema: {
         operationId: "getMigration",
-        summary: "One migration",
+        summary: "One migration, and why it did not complete",
         tags: ["migrations"],
         params: identifiedParams,
-        response: { 200: migrationSchema },
+        response: { 200: migrationDetailSchema },
       },
     },
     async ({ params }) => services().getMigration(params.id),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { phases } from "../../../migrator/phases.ts";
 import { plannedGateSchema } from "./gates.ts";
+import { errorRecordSchema } from "./problems.ts";
 
 const planLine = z.object({ command: z.string(), undo: z.string().nullable() });
 
@@ -26,6 +27,29 @@ export const migrationSchema = z
         state: "precopy",
         started_ms: 1_763_000_000_000,
         ended_ms: null,
+      },
+    ],
+  });
+
+export const migrationDetailSchema = z
+  .object({
+    ...migrationSchema.shape,
+    error: errorRecordSchema.nullable().meta({
+      description:
+        "Why it did not complete; null while it is under way, and when there is a report",
+    }),
+  })
+  .meta({
+    id: "MigrationDetail",
+    examples: [
+      {
+        ...{ id: "m-01jd2v9", guest: "web1", from: "host-a", to: "host-b", state: "rolled-back" },
+        ...{ started_ms: 1_763_000_000_000, ended_ms: 1_763_000_002_000 },
+        error: {
+          ...{ type: "error", code: "SOJ_DENIED_BY_GATE", message: "gate change-window denied it" },
+          ...{ hint: null, guest_state: "running-at-source", exit_code: 4, retryable: true },
+          id: "m-01jd2v9",
+        },
       },
     ],
   });
