@@ -2,6 +2,7 @@ import { z } from "zod";
 import { usageError } from "../platform/errors.ts";
 import { derivedUuid, namePattern } from "../platform/names.ts";
 import { readToml } from "../platform/toml.ts";
+import { carriedArgumentFault } from "./qemu/command-line/carried-arguments.ts";
 import { reservedOption } from "./reserved-options.ts";
 
 const absolutePath = z
@@ -60,7 +61,14 @@ export const guestDefinitionSchema = z
       .describe("Without it, derived from the name and the first MAC address"),
     memory_mib: z.int().min(16).max(1_048_576).describe("Memory in MiB"),
     vcpus: z.int().min(1).max(255).default(1).describe("Virtual processors"),
-    machine: z.enum(["pc", "q35"]).default("pc").describe("QEMU's machine type"),
+    machine: z
+      .string()
+      .regex(
+        /^(pc|q35|pc-(i440fx|q35)-[A-Za-z0-9.+-]{1,40})$/,
+        "not pc, q35, or one of them with its version (pc-q35-10.0)",
+      )
+      .default("pc")
+      .describe("QEMU's machine type, with or without its version"),
     accelerator: z
       .enum(["auto", "kvm", "tcg"])
       .default("auto")
@@ -91,6 +99,13 @@ export const guestDefinitionSchema = z
       .max(64)
       .default([])
       .describe("More arguments for QEMU, but for those that Sojourn sets itself"),
+    qemu_arguments: z
+      .array(z.string().max(8192))
+      .max(512)
+      .optional()
+      .describe(
+        "Of an adopted guest: all that makes its machine, in the order of its own command line; the other keys only describe it then",
+      ),
   })
   .superRefine((guest, context) => {
     const fault = (path: (string | number)[], message: string) =>
@@ -101,6 +116,12 @@ export const guestDefinitionSchema = z
     for (const [index, argument] of guest.extra_arguments.entries()) {
       const reserved = reservedOption(argument);
       if (reserved !== null) fault(["extra_arguments", index], `${reserved} is set by Sojourn`);
+    }
+    const carried = guest.qemu_arguments ?? [];
+    const wrong = carriedArgumentFault(carried);
+    if (wrong !== null) fault(["qemu_arguments", wrong.index], wrong.message);
+    if (guest.qemu_arguments !== undefined && guest.extra_arguments.length > 0) {
+      fault(["extra_arguments"], "belong into qemu_arguments");
     }
     for (const index of repeated(guest.nics.map(({ mac }) => mac))) {
       fault(["nics", index, "mac"], "used by another NIC of this guest");

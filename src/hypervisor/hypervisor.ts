@@ -98,6 +98,8 @@ export interface GuestInstance extends AsyncDisposable {
   readonly nics: readonly NicAttachment[];
   /** Started by `startIncoming`; stays true after the guest has arrived. */
   readonly incoming: boolean;
+  /** Somebody else started it, and it became a guest while it ran. */
+  readonly isAdopted?: boolean;
   /** File that receives the guest's serial console. */
   readonly consolePath: string;
 
@@ -156,6 +158,32 @@ export interface GuestInstance extends AsyncDisposable {
 export interface HypervisorCapabilities {
   version: string;
   accelerator: "kvm" | "tcg";
+}
+
+/** A process that somebody else started, as it becomes a guest's. */
+export interface RunningProcess {
+  definition: GuestDefinition;
+  nics: readonly NicAttachment[];
+  pid: number;
+  startTicks: number;
+  commandLineDigest: string;
+  /** Absolute path of its monitor. */
+  monitor: string;
+  /** The hypervisor's own name for it; null without one. */
+  ownName: string | null;
+}
+
+/** A hypervisor whose processes need not be of its own making. */
+export interface AdoptingHypervisor extends Hypervisor {
+  /**
+   * Takes hold of a process that runs already, and writes that down last: a daemon that dies before has changed nothing.
+   * @throws SojournError `SOJ_HYPERVISOR_GONE`, `SOJ_HYPERVISOR_WRONG_GUEST`, or what its monitor throws
+   */
+  adopt(process: RunningProcess): Promise<GuestInstance>;
+  /** Forgets an adopted process, which goes on as it is. */
+  letGo(instance: GuestInstance): Promise<void>;
+  /** Whether this host could make the guest's machine, and which devices it would have. @throws SojournError */
+  rehearse(definition: GuestDefinition): Promise<string[]>;
 }
 
 export interface Hypervisor {

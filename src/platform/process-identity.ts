@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 
 /** A process that can be told from a later one with the same number. */
@@ -39,6 +40,12 @@ export function findProcessByArgument(argument: string): ProcessIdentity | null 
 /** True when the process's command line holds `argument` in full. */
 export function hasArgument(pid: number, argument: string): boolean {
   return readProc(pid, "cmdline")?.split("\0").includes(argument) ?? false;
+}
+
+/** SHA-256 of the process's whole command line, in hexadecimal; null when there is no such process. */
+export function commandLineDigest(pid: number): string | null {
+  const text = readProc(pid, "cmdline");
+  return text === null ? null : createHash("sha256").update(text, "latin1").digest("hex");
 }
 
 function threadCount(pid: number): number {

@@ -1,5 +1,7 @@
 import { type GuestDefinition, guestUuid } from "../definition.ts";
 import type { NicAttachment } from "../hypervisor.ts";
+import { placedArguments } from "./command-line/carried-arguments.ts";
+import { escaped } from "./command-line/option-list.ts";
 import type { InstancePaths } from "./instance-paths.ts";
 
 export interface QemuArgumentsOptions {
@@ -18,19 +20,22 @@ export interface QemuArgumentsOptions {
  */
 export function qemuArguments(options: QemuArgumentsOptions): string[] {
   const { definition, accelerator, incoming } = options;
+  if (definition.qemu_arguments !== undefined) {
+    return carriedMachine(options, definition.qemu_arguments);
+  }
   return [
     ["-nodefaults", "-no-user-config", "-display", "none", "-S"],
     ["-name", `guest=${definition.name},debug-threads=on`, "-uuid", guestUuid(definition)],
     ["-machine", definition.machine, "-accel", accelerator],
     definition.cpu === undefined ? [] : ["-cpu", definition.cpu],
     ["-m", `${definition.memory_mib}M`, "-smp", String(definition.vcpus)],
-    monitorArguments(options),
+    [...monitorArguments(options), ...consoleArguments(options)],
     bootArguments(definition),
     definition.disks.flatMap(diskArguments),
     options.nics.flatMap(({ tapName }, index) =>
       nicArguments(tapName, definition.nics[index]?.mac ?? "", index),
     ),
-    ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    sandbox,
     incoming ? ["-incoming", "defer"] : [],
     definition.extra_arguments,
   ].flat();
@@ -46,10 +51,34 @@ function monitorArguments({ instanceId, paths }: QemuArgumentsOptions): string[]
   return [
     ...["-chardev", `socket,id=${label},path=${escaped(paths.monitor)},server=on,wait=off`],
     ...["-mon", `chardev=${label},mode=control`],
-    ...["-chardev", `file,id=console,path=${escaped(paths.console)},append=on`],
-    ...["-serial", "chardev:console"],
     ...["-pidfile", paths.pidFile, "-msg", "timestamp=on"],
   ];
+}
+
+function consoleArguments({ paths }: QemuArgumentsOptions): string[] {
+  return [
+    ...["-chardev", `file,id=console,path=${escaped(paths.console)},append=on`],
+    ...["-serial", "chardev:console"],
+  ];
+}
+
+const sandbox = [
+  "-sandbox",
+  "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+];
+
+/** The machine of an adopted guest, as its own command line made it. */
+function carriedMachine(options: QemuArgumentsOptions, carried: readonly string[]): string[] {
+  const { definition, nics, paths, incoming } = options;
+  const [nic] = nics;
+  return [
+    ["-no-user-config", "-display", "none", "-S"],
+    ["-name", `guest=${definition.name},debug-threads=on`],
+    monitorArguments(options),
+    placedArguments(carried, { tapName: nic?.tapName ?? "", console: paths.console }),
+    sandbox,
+    incoming ? ["-incoming", "defer"] : [],
+  ].flat();
 }
 
 function bootArguments({ kernel, initrd, append }: GuestDefinition): string[] {
@@ -91,9 +120,4 @@ function nicArguments(tapName: string, mac: string, index: number): string[] {
     // Without a boot ROM there is nothing to load at the destination and nothing to boot from.
     ...["-device", `virtio-net-pci,netdev=${id},id=nic${index},mac=${mac},romfile=`],
   ];
-}
-
-/** In QEMU's option lists a comma is written twice. */
-function escaped(value: string): string {
-  return value.replaceAll(",", ",,");
 }

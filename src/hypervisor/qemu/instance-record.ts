@@ -2,6 +2,7 @@ import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { z } from "zod";
 import { namePattern } from "../../platform/names.ts";
 import {
+  commandLineDigest,
   findProcessByArgument,
   hasArgument,
   identifyProcess,
@@ -18,6 +19,16 @@ const recordSchema = z.strictObject({
   definition: guestDefinitionSchema,
   taps: z.array(z.string()),
   incoming: z.boolean(),
+  /** Of a process that somebody else started: what it is known by. Absent for those that Sojourn started. */
+  adopted: z
+    .strictObject({
+      /** Its QMP socket. */
+      monitor: z.string().max(4096).startsWith("/"),
+      /** QEMU's own name for it; null without one. */
+      name: z.string().max(4096).nullable(),
+      command_line_digest: z.string().regex(/^[0-9a-f]{64}$/),
+    })
+    .optional(),
 });
 
 /** What is written down about a process so that a later daemon finds it. */
@@ -66,8 +77,14 @@ export async function readRecords(
 export function findRecordedProcess({ record, paths }: StoredRecord): ProcessIdentity | null {
   if (record.process === null) return findProcessByArgument(paths.pidFile);
   const { pid, start_ticks: startTicks } = record.process;
-  const isOurs = identifyProcess(pid)?.startTicks === startTicks && hasArgument(pid, paths.pidFile);
-  return isOurs ? { pid, startTicks } : null;
+  const isSame = identifyProcess(pid)?.startTicks === startTicks;
+  return isSame && isMeant(pid, { record, paths }) ? { pid, startTicks } : null;
+}
+
+/** After a reboot the number, and even the time of its start, may be another process's. */
+function isMeant(pid: number, { record, paths }: StoredRecord): boolean {
+  if (record.adopted === undefined) return hasArgument(pid, paths.pidFile);
+  return commandLineDigest(pid) === record.adopted.command_line_digest;
 }
 
 /** Takes the record away; console and log stay for whoever wants to know why the guest ended. */

@@ -11,6 +11,7 @@ import type {
   OutgoingReadiness,
   RunState,
 } from "../hypervisor.ts";
+import { nameImages } from "./command-line/carried-arguments.ts";
 import type { StoredRecord } from "./instance-record.ts";
 import * as migration from "./migration.ts";
 import { openStorage } from "./open-storage.ts";
@@ -31,6 +32,7 @@ export class QemuInstance implements GuestInstance {
   readonly nics: readonly NicAttachment[];
   readonly incoming: boolean;
   readonly ended: Promise<void>;
+  readonly isAdopted: boolean;
   readonly #process: QemuProcess;
   readonly #session: QmpSession;
   readonly #tls: StreamTls | null;
@@ -54,6 +56,7 @@ export class QemuInstance implements GuestInstance {
     this.nics = record.taps.map((tapName) => ({ tapName }));
     this.incoming = record.incoming;
     this.ended = process.ended;
+    this.isAdopted = record.adopted !== undefined;
     this.#process = process;
     this.#session = session;
     this.#tls = stream.tls;
@@ -125,7 +128,8 @@ export class QemuInstance implements GuestInstance {
   }
 
   listenForMigration(address: string, sourceHost: string): Promise<{ port: number }> {
-    const hasDisks = this.definition.disks.length > 0;
+    const { disks, qemu_arguments: carried } = this.definition;
+    const hasDisks = disks.length > 0 || (carried !== undefined && nameImages(carried));
     const options = { sourceHost, tls: this.#tls, ports: this.#ports, hasDisks };
     return migration.listenForMigration(this.#execute, address, options);
   }

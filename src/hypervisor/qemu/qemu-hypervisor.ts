@@ -4,12 +4,15 @@ import type { Logger } from "../../platform/log.ts";
 import { identifyProcess } from "../../platform/process-identity.ts";
 import type { GuestDefinition } from "../definition.ts";
 import type {
+  AdoptingHypervisor,
   GuestInstance,
-  Hypervisor,
   HypervisorCapabilities,
   NicAttachment,
+  RunningProcess,
 } from "../hypervisor.ts";
 import { chooseAccelerator } from "./accelerator.ts";
+import { rehearse } from "./adoption/rehearsal.ts";
+import { verifyAdopted } from "./adoption/verify-adopted.ts";
 import { qemuArguments } from "./arguments.ts";
 import { checkAttachments } from "./attachments.ts";
 import { QemuInstance } from "./instance.ts";
@@ -48,11 +51,11 @@ export interface QemuHypervisorOptions {
 const keptEnded = 3;
 
 /** Guests in QEMU processes of this machine. One such object per run folder: a monitor has one client. */
-export function createQemuHypervisor(options: QemuHypervisorOptions): Hypervisor {
+export function createQemuHypervisor(options: QemuHypervisorOptions): AdoptingHypervisor {
   return new QemuHypervisor(options);
 }
 
-class QemuHypervisor implements Hypervisor {
+class QemuHypervisor implements AdoptingHypervisor {
   readonly #options: QemuHypervisorOptions;
   readonly #instances = new Map<string, QemuInstance>();
   readonly #starting = new Set<string>();
@@ -107,6 +110,55 @@ class QemuHypervisor implements Hypervisor {
       else found.push(this.#attach(stored, new QemuProcess(identity)));
     }
     return Promise.all(found);
+  }
+
+  async adopt(running: RunningProcess): Promise<GuestInstance> {
+    const { definition, pid, startTicks } = running;
+    const instanceId = newInstanceId();
+    const stored: StoredRecord = {
+      paths: instancePaths(this.#options.runDir, definition.name, instanceId),
+      record: {
+        version: 1,
+        instance_id: instanceId,
+        process: { pid, start_ticks: startTicks },
+        definition,
+        taps: running.nics.map(({ tapName }) => tapName),
+        incoming: false,
+        adopted: {
+          monitor: running.monitor,
+          name: running.ownName,
+          command_line_digest: running.commandLineDigest,
+        },
+      },
+    };
+    const process = new QemuProcess({ pid, startTicks });
+    const session = this.#session(stored, process);
+    this.#starting.add(instanceId);
+    try {
+      await session.connect();
+      await mkdir(stored.paths.folder, { recursive: true, mode: 0o700 });
+      await writeRecord(stored.paths, stored.record);
+      return this.#attached(stored, process, session);
+    } catch (error) {
+      session.dispose();
+      await rm(stored.paths.folder, { recursive: true, force: true });
+      throw error;
+    } finally {
+      this.#starting.delete(instanceId);
+    }
+  }
+
+  async letGo(instance: GuestInstance): Promise<void> {
+    const { guest, instanceId } = instance;
+    const { folder } = instancePaths(this.#options.runDir, guest, instanceId);
+    await rm(folder, { recursive: true, force: true });
+    await instance[Symbol.asyncDispose]();
+  }
+
+  async rehearse(definition: GuestDefinition): Promise<string[]> {
+    const { runDir, logger } = this.#options;
+    const tree = await rehearse(definition, { runDir, logger, facts: await this.#facts() });
+    return tree.devices;
   }
 
   async #forget({ record, paths }: StoredRecord): Promise<void> {
@@ -166,7 +218,7 @@ class QemuHypervisor implements Hypervisor {
     try {
       await writeRecord(paths, stored.record);
       await awaitMonitor(session, process, paths.log, this.#options.startTimeoutMs ?? 20_000);
-      return this.#adopt(stored, process, session);
+      return this.#attached(stored, process, session);
     } catch (error) {
       session.dispose();
       await process.kill();
@@ -177,7 +229,7 @@ class QemuHypervisor implements Hypervisor {
   /** A process whose monitor does not answer is still a guest: it is handed out, and tried again. */
   async #attach(stored: StoredRecord, process: QemuProcess): Promise<QemuInstance> {
     const session = this.#session(stored, process);
-    const instance = this.#adopt(stored, process, session);
+    const instance = this.#attached(stored, process, session);
     try {
       await session.connect();
     } catch {
@@ -186,7 +238,7 @@ class QemuHypervisor implements Hypervisor {
     return instance;
   }
 
-  #adopt(stored: StoredRecord, process: QemuProcess, session: QmpSession): QemuInstance {
+  #attached(stored: StoredRecord, process: QemuProcess, session: QmpSession): QemuInstance {
     const { instance_id: instanceId } = stored.record;
     const release = () => void this.#instances.delete(instanceId);
     const { tls = null, ports = null } = this.#options;
@@ -202,13 +254,16 @@ class QemuHypervisor implements Hypervisor {
   }
 
   #session({ record, paths }: StoredRecord, process: QemuProcess): QmpSession {
-    const { definition, instance_id: instanceId } = record;
+    const { definition, instance_id: instanceId, adopted } = record;
     return new QmpSession({
       guest: definition.name,
-      socketPath: paths.monitor,
+      socketPath: adopted?.monitor ?? paths.monitor,
       process,
       logger: this.#options.logger,
-      verify: (connection) => verifyGuest(connection, definition, instanceId),
+      verify: (connection) =>
+        adopted === undefined
+          ? verifyGuest(connection, definition, instanceId)
+          : verifyAdopted(connection, record, adopted, process.pid),
     });
   }
 

@@ -1,0 +1,171 @@
+import { open, readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { preconditionError } from "../../../platform/errors.ts";
+import {
+  commandLineDigest,
+  identifyProcess,
+  type ProcessIdentity,
+} from "../../../platform/process-identity.ts";
+import { argumentsFromBytes, longestCommandLineBytes } from "../command-line/command-line.ts";
+import { listeningSockets } from "./unix-sockets.ts";
+
+/** A process as proc(5) tells of it. */
+export interface ProcessFacts {
+  identity: ProcessIdentity;
+  /** Without the program's name. */
+  arguments: string[];
+  /** Of the whole command line: tells a later process with the same number apart, also across a reboot. */
+  commandLineDigest: string;
+  program: string;
+  folder: string;
+  effectiveUserId: number;
+  /** Taps that it holds open. */
+  taps: string[];
+  /** Sockets that it listens on, absolute. */
+  sockets: string[];
+  /** Of root folder, mounts and network: which of them are not this process's own. */
+  foreign: string[];
+}
+
+/** @throws SojournError `SOJ_PROCESS_UNKNOWN` (404), `SOJ_COMMAND_LINE`. */
+export async function readProcess(pid: number): Promise<ProcessFacts> {
+  const identity = identifyProcess(pid);
+  if (identity === null) throw unknownProcess(pid);
+  try {
+    const bytes = await readBounded(`/proc/${pid}/cmdline`);
+    const [, ...args] = argumentsFromBytes(bytes);
+    const folder = await readlink(`/proc/${pid}/cwd`);
+    const descriptors = await readDescriptors(pid);
+    return {
+      identity,
+      arguments: args,
+      commandLineDigest: commandLineDigest(pid) ?? "",
+      program: basename((await readlink(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, "")),
+      folder,
+      effectiveUserId: await effectiveUserId(pid),
+      taps: await tapsOf(pid, descriptors),
+      sockets: await socketsOf(pid, folder, descriptors),
+      foreign: await foreignParts(pid),
+    };
+  } catch (error) {
+    if (isMissing(error)) throw unknownProcess(pid);
+    throw error;
+  }
+}
+
+/**
+ * The process that listens on a unix socket of this network namespace.
+ * @throws SojournError `SOJ_MONITOR_UNREACHABLE` when there is none, or more than one.
+ */
+export async function listenerOf(socketPath: string): Promise<number> {
+  const path = await wholePath(socketPath);
+  const name = basename(path);
+  const inodes = new Set(
+    listeningSockets(await readFile("/proc/self/net/unix", "latin1"))
+      .filter((socket) => basename(socket.path) === name)
+      .map(({ inode }) => inode),
+  );
+  const owners: number[] = [];
+  for (const entry of await readdir("/proc")) {
+    const pid = Number(entry);
+    if (inodes.size === 0 || !Number.isInteger(pid)) continue;
+    if (await listensOn(pid, path).catch(() => false)) owners.push(pid);
+  }
+  const [owner] = owners;
+  if (owner !== undefined && owners.length === 1) return owner;
+  const who = owners.length === 0 ? "no process listens" : `processes ${owners.join(", ")} listen`;
+  throw preconditionError("SOJ_MONITOR_UNREACHABLE", `${who} on ${socketPath}`, {
+    guestState: "untouched",
+    hint:
+      owner === undefined ? "is it the socket of -qmp, and does QEMU run?" : "name one: --pid PID",
+  });
+}
+
+/** Whether the process listens on the socket of that path. */
+export async function listensOn(pid: number, path: string): Promise<boolean> {
+  const sockets = await socketsOf(
+    pid,
+    await readlink(`/proc/${pid}/cwd`),
+    await readDescriptors(pid),
+  );
+  return sockets.includes(await wholePath(path));
+}
+
+async function socketsOf(
+  pid: number,
+  folder: string,
+  descriptors: ReadonlyMap<string, string>,
+): Promise<string[]> {
+  const own = new Set(descriptors.values());
+  const table = listeningSockets(await readFile(`/proc/${pid}/net/unix`, "latin1"));
+  const mine = table.filter(({ inode }) => own.has(`socket:[${inode}]`));
+  return Promise.all(mine.map(({ path }) => wholePath(resolve(folder, path))));
+}
+
+async function tapsOf(pid: number, descriptors: ReadonlyMap<string, string>): Promise<string[]> {
+  const taps = new Set<string>();
+  for (const [descriptor, target] of descriptors) {
+    if (target !== "/dev/net/tun") continue;
+    const info = await readFile(`/proc/${pid}/fdinfo/${descriptor}`, "latin1");
+    const name = /^iff:\s*(\S+)$/m.exec(info)?.[1];
+    if (name !== undefined) taps.add(name);
+  }
+  return [...taps];
+}
+
+/** What each descriptor of the process stands for. */
+async function readDescriptors(pid: number): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const descriptor of await readdir(`/proc/${pid}/fd`)) {
+    const target = await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => null);
+    if (target !== null) found.set(descriptor, target);
+  }
+  return found;
+}
+
+async function foreignParts(pid: number): Promise<string[]> {
+  const parts = { "root folder": "root", mounts: "ns/mnt", network: "ns/net" };
+  const foreign: string[] = [];
+  for (const [name, path] of Object.entries(parts)) {
+    const [theirs, ours] = await Promise.all(
+      [pid, "self"].map((process) => stat(`/proc/${process}/${path}`)),
+    );
+    if (theirs?.ino !== ours?.ino || theirs?.dev !== ours?.dev) foreign.push(name);
+  }
+  return foreign;
+}
+
+async function effectiveUserId(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, "latin1");
+  return Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1] ?? -1);
+}
+
+/** Without symbolic links on the way; the last part is the socket itself. */
+async function wholePath(path: string): Promise<string> {
+  const folder = await realpath(dirname(path)).catch(() => dirname(path));
+  return join(folder, basename(path));
+}
+
+async function readBounded(path: string): Promise<Buffer> {
+  await using file = await open(path, "r");
+  const chunks: Buffer[] = [];
+  for (let size = 0; size <= longestCommandLineBytes; ) {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(65_536), 0, 65_536, null);
+    if (bytesRead === 0) break;
+    chunks.push(buffer.subarray(0, bytesRead));
+    size += bytesRead;
+  }
+  return Buffer.concat(chunks);
+}
+
+function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === "ENOENT" || code === "ESRCH";
+}
+
+function unknownProcess(pid: number) {
+  return preconditionError("SOJ_PROCESS_UNKNOWN", `there is no process ${pid}`, {
+    httpStatus: 404,
+    hint: "pgrep -a qemu",
+  });
+}
