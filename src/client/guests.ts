@@ -5,7 +5,7 @@ import { pathOf } from "./paths.ts";
 /** Guests of the daemon's host. */
 export type GuestClient = Pick<
   DaemonServices,
-  "listGuests" | "showGuest" | "startGuest" | "stopGuest"
+  "listGuests" | "showGuest" | "startGuest" | "stopGuest" | "adoptGuest" | "releaseGuest"
 >;
 
 export function guestClient(connection: Connection): GuestClient {
@@ -15,5 +15,7 @@ export function guestClient(connection: Connection): GuestClient {
     showGuest: (name) => connection.json({ method: "GET", path: of(name) }),
     startGuest: (name) => connection.json({ method: "POST", path: of(name, "start") }),
     stopGuest: (name) => connection.json({ method: "POST", path: of(name, "stop") }),
+    adoptGuest: (body) => connection.json({ method: "POST", path: "/v1/guests", body }),
+    releaseGuest: (name) => connection.json({ method: "POST", path: of(name, "release") }),
   };
 }

@@ -1,6 +1,12 @@
 /** What the API takes and answers. */
 
 export type {
+  AdoptionCheck,
+  AdoptionRequest,
+  AdoptionResult,
+  Release,
+} from "../daemon/adoption/schemas.ts";
+export type {
   Delivery,
   DeliveryPage,
   NewWebhook,

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { createQemuHypervisor } from "../hypervisor/qemu/qemu-hypervisor.ts";
 import type { StreamTls } from "../hypervisor/qemu/stream-tls.ts";
+import { Adoptions } from "../migrator/adoptions.ts";
 import { Destinations } from "../migrator/destinations.ts";
 import { Guests } from "../migrator/guests.ts";
 import { importHistoryFiles } from "../migrator/history-files.ts";
@@ -25,6 +26,7 @@ import { removeBarrierLeftovers } from "../routing/barrier/index.ts";
 import { openRoutingPlane } from "../routing/plane.ts";
 import { openKernelWatch } from "../routing/watch/kernel-watch.ts";
 import { createTunnels } from "../tunnels/tunnels.ts";
+import { GuestAdoption } from "./adoption/adoption.ts";
 import { openBenchmarks } from "./benchmarks/open.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
@@ -171,6 +173,11 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await doctor.removeLeftovers();
     await prepareUnderlays(tunnels, config, logger);
   });
+  const adoptions = new Adoptions(shared, config.paths.guests);
+  const adoption = new GuestAdoption({
+    ...{ config, guests, adoptions, hypervisor, peer, isGuestStanding, logger },
+  });
+  await adoption.recover();
   const openWatch = (onChange: () => void) => openKernelWatch({ logger, onChange });
   metrics.network.know(stack.use(new NetworkKeeper({ network, openWatch, logger })));
   notices.tell();
@@ -196,13 +203,14 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     peer,
     observation,
     doctor: doctor.services,
+    adoption: adoption.services,
   });
   const handlers = {
     ...baseHandlers(config, capabilities),
     ...inventory.handlers,
     ...destinations.handlers(),
     ...delegationHandlers(starter, starts, migrations, records, observation),
-    ...doctor.handlers(),
+    ...{ ...doctor.handlers(), ...adoption.handlers() },
     ...storageHandlers(digests, calm),
   };
   stack.defer(async () => {

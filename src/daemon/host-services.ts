@@ -6,6 +6,7 @@ import type { Resolutions } from "../migrator/resolutions.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { isWithinBudget } from "../probe/analysis.ts";
+import type { AdoptionServices } from "./adoption/schemas.ts";
 import type { BenchmarkServices } from "./benchmarks/schemas.ts";
 import { delegateMigration, delegatePlan } from "./delegation.ts";
 import type { EventFeed } from "./event-feed.ts";
@@ -42,6 +43,7 @@ export interface HostServicesOptions {
   peer: (host: string) => PeerCaller<typeof procedures>;
   observation: Pick<Observation, "continueTrace" | "noteMeasured">;
   doctor: Pick<DaemonServices, "doctor" | "examinePeer">;
+  adoption: AdoptionServices;
 }
 
 /** The services around guests and migrations. */
@@ -147,5 +149,6 @@ export function createHostServices(options: HostServicesOptions): HostServices {
     },
     getThroughput: async (id) => migrations.get(id).throughput ?? null,
     ...options.doctor,
+    ...options.adoption,
   };
 }

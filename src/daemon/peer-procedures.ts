@@ -1,4 +1,5 @@
 import { delegationProcedures, migrationProcedures } from "../migrator/procedures.ts";
+import { adoptionProcedures } from "./adoption/procedures.ts";
 import { doctorProcedures } from "./doctor/pair/procedures.ts";
 import { hostProcedures } from "./inventory/host-description.ts";
 import { baseProcedures } from "./procedures.ts";
@@ -8,5 +9,5 @@ import { storageProcedures } from "./storage/procedures.ts";
 export const procedures = {
   ...{ ...baseProcedures, ...hostProcedures },
   ...{ ...migrationProcedures, ...delegationProcedures },
-  ...{ ...doctorProcedures, ...storageProcedures },
+  ...{ ...doctorProcedures, ...storageProcedures, ...adoptionProcedures },
 };

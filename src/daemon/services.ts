@@ -9,6 +9,7 @@ import type { ErrorRecord } from "../platform/errors.ts";
 import type { PlanLine } from "../platform/plan-line.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import type { TunnelKind } from "../tunnels/tunnel.ts";
+import type { AdoptionServices } from "./adoption/schemas.ts";
 import type { BenchmarkServices } from "./benchmarks/schemas.ts";
 import type { WebhookServices } from "./hooks/webhook-services.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
@@ -176,7 +177,11 @@ export interface DoctorCheck {
  * What the local API serves. Unknown guests and ids are `SojournError`s with exit code 3 and HTTP status 404,
  * a guest that is busy one with status 409.
  */
-export interface DaemonServices extends InventoryServices, BenchmarkServices, WebhookServices {
+export interface DaemonServices
+  extends InventoryServices,
+    BenchmarkServices,
+    WebhookServices,
+    AdoptionServices {
   listGuests(): Promise<GuestSummary[]>;
   showGuest(name: string): Promise<GuestSummary>;
   startGuest(name: string): Promise<GuestSummary>;

@@ -1,7 +1,9 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { stringify } from "smol-toml";
 import { type GuestDefinition, parseGuestDefinition } from "../hypervisor/definition.ts";
 import { preconditionError, reasonOf, type SojournError, usageError } from "../platform/errors.ts";
+import { diskStorage } from "../platform/storage.ts";
 import { maxTomlBytes } from "../platform/toml.ts";
 
 const extension = ".toml";
@@ -40,6 +42,22 @@ export function definedNames(folder: string): string[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith(extension) && !file.startsWith("."))
     .map((file) => file.slice(0, -extension.length));
+}
+
+/** A definition as the text of its file. Pure. */
+export function definitionText(definition: GuestDefinition): string {
+  return stringify(definition);
+}
+
+/** Writes a guest's definition, durable when it returns; only its owner may read it. */
+export function writeDefinition(folder: string, definition: GuestDefinition): void {
+  diskStorage.makeFolder(folder);
+  diskStorage.replace(join(folder, `${definition.name}${extension}`), definitionText(definition));
+}
+
+/** Removes a guest's definition, for good when it returns; nothing when there is none. */
+export function removeDefinition(folder: string, name: string): void {
+  diskStorage.remove(join(folder, `${name}${extension}`));
 }
 
 /** Files that were read before: lists of guests are asked for often, and definitions seldom change. */

@@ -52,6 +52,11 @@ export class Guests {
     return this.#hypervisor;
   }
 
+  /** All processes that are guests' on this host. */
+  instances(): GuestInstance[] {
+    return [...this.#instances.values()];
+  }
+
   instance(guest: string): GuestInstance | undefined {
     return this.#instances.get(guest);
   }
@@ -108,6 +113,16 @@ export class Guests {
     } finally {
       this.#starting.delete(name);
     }
+  }
+
+  /** Until disposed nobody starts the guest, takes it in or lets it go. @throws SojournError `SOJ_GUEST_BUSY` */
+  reserve(name: string): Disposable {
+    if (this.#starting.has(name)) {
+      const hint = `sojourn guest show ${name}`;
+      throw preconditionError("SOJ_GUEST_BUSY", `${name} is just being started`, { hint });
+    }
+    this.#starting.add(name);
+    return { [Symbol.dispose]: () => void this.#starting.delete(name) };
   }
 
   /**

@@ -64,7 +64,8 @@ export function attachmentOf(host: HostFacts, record: GuestRecord) {
   const address = nic.addresses[0]?.split("/")[0] ?? "";
   const atHome = record.home.host === host.name;
   const bridge = atHome ? homeBridge(host, address) : interfaceName("b", record.guest);
-  return { address, mac: nic.mac, bridge, tap: interfaceName("p", record.guest), atHome };
+  const tap = record.hosting?.tap ?? interfaceName("p", record.guest);
+  return { address, mac: nic.mac, bridge, tap, atHome };
 }
 
 /** The one route whose change moves the guest's traffic from here to the destination. */
@@ -102,7 +103,9 @@ function addHosting(
   tunnelOf: TunnelLookup,
 ): void {
   const { address, mac, bridge, tap, atHome } = attachmentOf(host, record);
-  state.taps.push({ name: tap, bridge, txQueueLength: tapQueueLength });
+  if (hosting.tap === undefined) {
+    state.taps.push({ name: tap, bridge, txQueueLength: tapQueueLength });
+  }
   const runsHere = hosting.stage === "landed" || hosting.stage === "running";
   const settledAtHome = atHome && hosting.stage === "running";
   if (!settledAtHome) {

@@ -48,6 +48,8 @@ export const guestRecordSchema = z.strictObject({
       homeTunnel: tunnelSpecSchema.nullable(),
       /** The tunnel the source sends through while it is not retired; null when that is over. */
       sourceTunnel: tunnelSpecSchema.nullable(),
+      /** The tap of an adopted guest, which is its owner's and is left as it is; absent for one of Sojourn's. */
+      tap: z.string().optional(),
     })
     .nullable(),
   /** This host is home and sends the guest's traffic to where it is. */

@@ -1,3 +1,4 @@
+import type { AdoptionResult } from "../../src/daemon/adoption/schemas.ts";
 import type {
   DaemonServices,
   FollowedEvent,
@@ -69,11 +70,26 @@ export const phaseEvent = {
   wall_clock_ms: 1,
 };
 
+const adoption: AdoptionResult = {
+  type: "adoption",
+  guest: "web9",
+  adopted: true,
+  possible: true,
+  pid: 4711,
+  monitor: "/run/web9.qmp",
+  tap: "tap9",
+  bridge: "guests0",
+  definition: 'name = "web9"\n',
+  checks: [{ host: "host-a", subject: "process", result: "ok", detail: "process 4711" }],
+};
+
 /** Services of a host with one guest and one migration, whose answers a test can replace. */
 export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServices {
   return {
     listGuests: async () => [guest],
     showGuest: async (name) => (name === "web1" ? guest : unknownGuest(name)),
+    adoptGuest: async () => adoption,
+    releaseGuest: async (name) => ({ guest: name, released: true, pid: 4711 }),
     startGuest: async () => guest,
     stopGuest: async () => ({ ...guest, state: "stopped", host: null }),
     planMigration: async (request) => {

@@ -3,6 +3,7 @@ import type { SojournClient } from "../../client/index.ts";
 import type { GuestSummary } from "../../daemon/services.ts";
 import { createOutput } from "../output.ts";
 import { formatTable } from "../table.ts";
+import { addAdoption } from "./guest-adopt.ts";
 
 interface GuestOptions {
   json?: boolean;
@@ -21,6 +22,7 @@ export function guestCommand(): Command {
   addNamed(guest, "show", "state of one guest", (client, name) => client.showGuest(name));
   addNamed(guest, "start", "boot a guest at its home", (client, name) => client.startGuest(name));
   addNamed(guest, "stop", "shut a guest down", (client, name) => client.stopGuest(name));
+  addAdoption(guest, connect);
   return guest;
 }
 

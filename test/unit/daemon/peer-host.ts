@@ -186,6 +186,7 @@ export class PeerHost implements AsyncDisposable {
       ...delegationHandlers(starter as never, starts, migrations, this.records, {
         continueTrace: () => {},
       }),
+      "rehearse-guest": count("rehearsal"),
       ...doctorHandlers({
         config,
         ends: new PathEnds({

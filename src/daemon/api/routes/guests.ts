@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { adoptionRequestSchema, adoptionSchema, releaseSchema } from "../../adoption/schemas.ts";
 import type { DaemonServices } from "../../services.ts";
 import type { Api } from "../api.ts";
 import { guestSchema } from "../schemas/guests.ts";
 import { namedParams } from "../schemas/names.ts";
 
-/** Guests of this host: list, show, start, stop. */
+/** Guests of this host: list, show, adopt, start, stop. */
 export function addGuestRoutes(app: Api, services: () => DaemonServices): void {
   app.get(
     "/v1/guests",
@@ -32,6 +33,34 @@ export function addGuestRoutes(app: Api, services: () => DaemonServices): void {
       },
     },
     async ({ params }) => services().showGuest(params.name),
+  );
+  app.post(
+    "/v1/guests",
+    {
+      config: { role: "admin", canWait: true },
+      schema: {
+        operationId: "adoptGuest",
+        summary: "Make a guest of a QEMU that runs already, or say what would be made",
+        tags: ["guests"],
+        body: adoptionRequestSchema,
+        response: { 200: adoptionSchema },
+      },
+    },
+    async ({ body }) => services().adoptGuest(body),
+  );
+  app.post(
+    "/v1/guests/:name/release",
+    {
+      config: { role: "admin", canWait: true },
+      schema: {
+        operationId: "releaseGuest",
+        summary: "Forget an adopted guest, which runs on",
+        tags: ["guests"],
+        params: namedParams,
+        response: { 200: releaseSchema },
+      },
+    },
+    async ({ params }) => services().releaseGuest(params.name),
   );
   app.post(
     "/v1/guests/:name/start",

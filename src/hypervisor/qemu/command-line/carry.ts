@@ -42,6 +42,8 @@ export function carryCommandLine(
       );
     } else if (use === "kept") {
       words.push(`-${name}`, ...(value === null ? [] : [value]));
+    } else if (use === "dropped") {
+      warnOfDisplay(name ?? "", value ?? "", rewriting);
     } else if (use === "rewritten") {
       words.push(...rewrite(name, value ?? "", rewriting));
     }
@@ -134,6 +136,14 @@ function soundless(name: string, implied: string): Rewrite {
     const rest = [id && `id=${id}`, model && `model=${model}`].filter(Boolean);
     return [`-${name}`, ["none", ...rest].join(",")];
   };
+}
+
+function warnOfDisplay(name: string, value: string, rewriting: Rewriting): void {
+  const isSeen = name === "vnc" || name === "spice" || (name === "display" && value !== "none");
+  if (!isSeen || (name === "vnc" && value === "none")) return;
+  rewriting.warn(
+    `its display (-${name}) is seen nowhere after a move; a VNC or SPICE client is cut off`,
+  );
 }
 
 function isTyped(value: string): boolean {

@@ -1,0 +1,75 @@
+import { resolve } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import type { AdoptionResult, SojournClient } from "../../client/index.ts";
+import { usageError } from "../../platform/errors.ts";
+import { createOutput } from "../output.ts";
+import { formatTable } from "../table.ts";
+
+interface AdoptOptions {
+  qmp?: string;
+  pid?: number;
+  nic?: string[];
+  to?: string[];
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+/** `guest adopt` and `guest release`. */
+export function addAdoption(parent: Command, connect: () => Promise<SojournClient>): void {
+  parent
+    .command("adopt <guest>")
+    .description("make a guest of a QEMU that runs already, under this name")
+    .option("--qmp <socket>", "its QMP socket")
+    .option("--pid <pid>", "its process", processNumber)
+    .option("--nic <address/length[@mac]>", "its address, where the host has not seen it", collect)
+    .option("--to <host>", "a peer that it must be able to go to; without it, any one", collect)
+    .option("--dry-run", "only propose and check, change nothing")
+    .option("--json", "print JSON, errors too")
+    .action(async (name: string, options: AdoptOptions) => {
+      const { qmp, pid, nic, to, dryRun } = options;
+      if (qmp === undefined && pid === undefined) {
+        throw usageError("name the QEMU: --qmp SOCKET or --pid PID", "pgrep -a qemu");
+      }
+      const result = await (await connect()).adoptGuest({
+        name,
+        ...(qmp === undefined ? {} : { qmp: resolve(qmp) }),
+        ...(pid === undefined ? {} : { pid }),
+        ...(nic === undefined ? {} : { nic }),
+        ...(to === undefined ? {} : { to }),
+        ...(dryRun === true ? { dry_run: true } : {}),
+      });
+      createOutput(options.json ?? false).result(result, () => describe(result));
+    });
+  parent
+    .command("release <guest>")
+    .description("forget an adopted guest, which runs on")
+    .option("--json", "print JSON, errors too")
+    .action(async (name: string, { json = false }: AdoptOptions) => {
+      const released = await (await connect()).releaseGuest(name);
+      createOutput(json).result(
+        released,
+        () => `${released.guest} is no guest any more; process ${released.pid} runs on`,
+      );
+    });
+}
+
+function describe(result: AdoptionResult): string {
+  const rows = result.checks.map(({ host, subject, result: verdict, detail }) => [
+    ...[verdict, host, subject, detail],
+  ]);
+  const { guest, pid, monitor } = result;
+  const verdict = result.adopted
+    ? `${guest} is a guest of this host: process ${pid}, monitor ${monitor}`
+    : `${guest} ${result.possible ? "can" : "cannot"} be adopted; nothing was changed`;
+  const table = formatTable(["RESULT", "HOST", "ABOUT", "FOUND"], rows);
+  return result.adopted ? `${table}\n${verdict}` : `${result.definition}\n${table}\n${verdict}`;
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+function processNumber(text: string): number {
+  if (/^[1-9][0-9]{0,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("not a process's number");
+}

@@ -1,0 +1,83 @@
+import type { GuestDefinition } from "../../hypervisor/definition.ts";
+import type { GuestInstance } from "../../hypervisor/hypervisor.ts";
+import { type ExaminedQemu, examineQemu } from "../../hypervisor/qemu/adoption/examine.ts";
+import { proposeDefinition } from "../../hypervisor/qemu/adoption/proposal.ts";
+import { preconditionError } from "../../platform/errors.ts";
+import type { Logger } from "../../platform/log.ts";
+import type { DaemonConfig } from "../config.ts";
+import type { AdoptionRequest } from "./schemas.ts";
+import { addressesSeen, bridgeOf, chooseAddress, parseNicWish } from "./tap-facts.ts";
+
+/** What would become of a running QEMU. */
+export interface Proposal {
+  examined: ExaminedQemu;
+  definition: GuestDefinition;
+  tap: string;
+  bridge: string;
+}
+
+/**
+ * Looks at a running QEMU and its tap; changes nothing.
+ * @throws SojournError `SOJ_GUEST_EXISTS`, `SOJ_NO_TAP`, `SOJ_BRIDGE_MISSING`, `SOJ_ADDRESS_UNKNOWN`, or what
+ *   `examineQemu` throws
+ */
+export async function propose(
+  { name, qmp, pid, nic = [] }: AdoptionRequest,
+  known: { config: DaemonConfig; instances: readonly GuestInstance[]; logger: Logger },
+): Promise<Proposal> {
+  const wish = parseNicWish(nic);
+  refuseKnownProcess(pid, known.instances);
+  const examined = await examineQemu({ socket: qmp, pid }, known.logger);
+  refuseKnownProcess(examined.process.identity.pid, known.instances);
+  const { tap, mac } = onlyNic(examined, wish?.mac ?? null);
+  const bridge = await bridgeOf(tap);
+  const { config } = known;
+  const network = config.guestNetworks.find((one) => one.bridge === bridge);
+  if (bridge === null || network === undefined) {
+    const place = bridge === null ? "in no bridge" : `in ${bridge}, which is no guest network's`;
+    throw preconditionError("SOJ_BRIDGE_MISSING", `the guest's tap ${tap} is ${place}`, {
+      guestState: "untouched",
+      hint: "a guest is moved out of a bridge of [[guest_networks]]; name its bridge there, or put the tap into one",
+    });
+  }
+  const seen = await addressesSeen(bridge, mac);
+  const address = chooseAddress(config, network, mac, seen, wish);
+  const { gateway } = network;
+  const definition = proposeDefinition(name, examined, { mac, addresses: [address], gateway });
+  return { examined, definition, tap, bridge };
+}
+
+function refuseKnownProcess(pid: number | undefined, instances: readonly GuestInstance[]): void {
+  const known = instances.find((instance) => instance.pid === pid);
+  if (known === undefined) return;
+  throw preconditionError(
+    "SOJ_GUEST_EXISTS",
+    `process ${pid} is the guest ${known.guest} already`,
+    {
+      guestState: "untouched",
+      hint: `sojourn guest show ${known.guest}`,
+    },
+  );
+}
+
+function onlyNic({ process, monitor, carried }: ExaminedQemu, wished: string | null) {
+  const [tap] = process.taps;
+  const [mac] = monitor.tree.macAddresses;
+  const isOne = process.taps.length === 1 && monitor.tree.macAddresses.length === 1;
+  if (tap === undefined || mac === undefined || !isOne) {
+    const found = `${monitor.tree.macAddresses.length} NICs and ${process.taps.length} taps (${process.taps.join(", ") || "none"})`;
+    const reasons = carried.refusals.map((reason) => `; ${reason}`).join("");
+    throw preconditionError(
+      "SOJ_NO_TAP",
+      `QEMU process ${process.identity.pid} has ${found}${reasons}`,
+      {
+        guestState: "untouched",
+        hint: "a guest moves with exactly one NIC, on a tap",
+      },
+    );
+  }
+  if (wished === null || wished === mac) return { tap, mac };
+  throw preconditionError("SOJ_NO_TAP", `its NIC has the MAC address ${mac}, not ${wished}`, {
+    guestState: "untouched",
+  });
+}

@@ -1,0 +1,85 @@
+import { z } from "zod";
+import { guestNetworkOf } from "../../migrator/network.ts";
+import { runCommand } from "../../platform/command.ts";
+import { preconditionError, usageError } from "../../platform/errors.ts";
+import type { DaemonConfig, GuestNetwork } from "../config.ts";
+
+/** The bridge that a tap is in; null for one in none. */
+export async function bridgeOf(tap: string): Promise<string | null> {
+  const { stdout } = await runCommand("ip", ["-j", "link", "show", "dev", tap]);
+  return (
+    z.array(z.object({ master: z.string().optional() })).parse(JSON.parse(stdout))[0]?.master ??
+    null
+  );
+}
+
+/** IPv4 addresses that the host has seen a MAC address use on a bridge: its neighbour table. */
+export async function addressesSeen(bridge: string, mac: string): Promise<string[]> {
+  const { stdout } = await runCommand("ip", ["-4", "-j", "neigh", "show", "dev", bridge]);
+  return neighboursWith(stdout, mac);
+}
+
+/** Pure. */
+export function neighboursWith(json: string, mac: string): string[] {
+  const neighbours = z
+    .array(z.object({ dst: z.ipv4().optional(), lladdr: z.string().optional() }))
+    .parse(JSON.parse(json === "" ? "[]" : json));
+  return neighbours.flatMap(({ dst, lladdr }) =>
+    dst !== undefined && lladdr?.toLowerCase() === mac ? [dst] : [],
+  );
+}
+
+/** What `--nic` says. */
+export interface NicWish {
+  /** ADDRESS/LENGTH. */
+  address: string;
+  mac: string | null;
+}
+
+/** @throws SojournError `SOJ_USAGE` for anything but none or one ADDRESS/LENGTH[@MAC]. */
+export function parseNicWish(wishes: readonly string[]): NicWish | null {
+  const [wish] = wishes;
+  if (wish === undefined) return null;
+  if (wishes.length > 1) throw usageError("a guest moves with one NIC that has one address");
+  const [address = "", mac] = wish.split("@");
+  const isAddress = z.cidrv4().safeParse(address).success;
+  const isMac = mac === undefined || /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(mac);
+  if (isAddress && isMac && wish.split("@").length <= 2) {
+    return { address, mac: mac?.toLowerCase() ?? null };
+  }
+  const shown = JSON.stringify(wish.slice(0, 80));
+  throw usageError(
+    `${shown} is not ADDRESS/LENGTH or ADDRESS/LENGTH@MAC`,
+    "for example 10.1.0.20/24",
+  );
+}
+
+/**
+ * The guest's address with its length: as wished, or as seen on the bridge.
+ * @throws SojournError `SOJ_ADDRESS_UNKNOWN` when no address was seen, or several
+ */
+export function chooseAddress(
+  config: Pick<DaemonConfig, "host" | "guestNetworks">,
+  network: GuestNetwork,
+  mac: string,
+  seen: readonly string[],
+  wish: NicWish | null,
+): string {
+  if (wish !== null) return wish.address;
+  const host = { ...config.host, guestNetworks: config.guestNetworks };
+  const own = seen.filter(
+    (address) => guestNetworkOf(host, address) === network && address !== network.gateway,
+  );
+  const [address] = own;
+  const length = network.subnet.split("/")[1] ?? "32";
+  if (address !== undefined && own.length === 1) return `${address}/${length}`;
+  const found = own.length === 0 ? "none was seen" : `${own.length} were seen (${own.join(", ")})`;
+  throw preconditionError(
+    "SOJ_ADDRESS_UNKNOWN",
+    `which IPv4 address the guest with MAC address ${mac} has on ${network.bridge} is not known: ${found}`,
+    {
+      guestState: "untouched",
+      hint: `say it (--nic ADDRESS/${length}), or let the guest send a packet and try again`,
+    },
+  );
+}
