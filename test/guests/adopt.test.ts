@@ -16,7 +16,7 @@ mkdir -p ${folder}
 cd ${folder}
 ip tuntap add dev tap77 mode tap
 ip link set tap77 master guests0 up
-exec qemu-system-x86_64 -M pc,accel=kvm:tcg -m 128 -display none -daemonize -pidfile byhand.pid \\
+exec qemu-system-x86_64 -M pc,accel=tcg -m 128 -display none -daemonize -pidfile byhand.pid \\
   -kernel ${join(installationRoot, "build/guest/vmlinuz")} \\
   -initrd ${join(installationRoot, "build/guest/initramfs.cpio.gz")} \\
   -append "console=ttyS0 panic=-1 sojourn.hostname=byhand sojourn.address=${address}/24 sojourn.gateway=10.1.0.1" \\
@@ -32,6 +32,8 @@ describe("a QEMU that a shell script started", () => {
     lab = await sharedLab();
     await clean();
     await lab.run("host-a", ["sh", "-c", script]);
+    const check = join(installationRoot, "src/lab/echo-check.ts");
+    await lab.run("client", [process.execPath, check, address, "7", "60000"]);
     before = await kernelState(lab, "host-a");
   });
 

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
 import { join } from "node:path";
+import { GuestAdoption } from "../../../src/daemon/adoption/adoption.ts";
 import type { DaemonConfig } from "../../../src/daemon/config.ts";
 import { delegationHandlers } from "../../../src/daemon/delegation.ts";
 import { doctorHandlers } from "../../../src/daemon/doctor/pair/handlers.ts";
@@ -186,7 +187,7 @@ export class PeerHost implements AsyncDisposable {
       ...delegationHandlers(starter as never, starts, migrations, this.records, {
         continueTrace: () => {},
       }),
-      "rehearse-guest": count("rehearsal"),
+      ...new GuestAdoption({ isGuestStanding: () => true } as never).handlers(),
       ...doctorHandlers({
         config,
         ends: new PathEnds({

@@ -18,7 +18,8 @@ const mostNodes = 20_000;
  */
 export async function readDeviceTree(execute: Execute): Promise<DeviceTree> {
   const devices: string[] = [];
-  const macAddresses: string[] = [];
+  // A virtio NIC's address is its transport's, and that of the device behind it.
+  const macAddresses = new Set<string>();
   const pending = ["/machine"];
   for (let seen = 0; pending.length > 0 && seen < mostNodes; seen++) {
     const path = pending.pop() ?? "";
@@ -28,7 +29,7 @@ export async function readDeviceTree(execute: Execute): Promise<DeviceTree> {
       names.has(property) ? shown(await execute("qom-get", { path, property })) : null;
     const [bus, address, mac] = [await read("parent_bus"), await read("addr"), await read("mac")];
     const type = names.has("type") ? await read("type") : "";
-    if (mac !== null) macAddresses.push(mac.toLowerCase());
+    if (mac !== null) macAddresses.add(mac.toLowerCase());
     const place = [bus, address].filter((part) => part !== null).join(" ");
     devices.push(`${path} ${type}${place === "" ? "" : ` on ${place}`}`);
     const children = properties.filter(({ type: kind }) => isLasting(kind));
@@ -37,7 +38,7 @@ export async function readDeviceTree(execute: Execute): Promise<DeviceTree> {
       pending.push(`${path}/${name}`);
     }
   }
-  return { devices, macAddresses };
+  return { devices, macAddresses: [...macAddresses] };
 }
 
 /** What one tree has and the other has not, as lines a person can read; at most `most` of them. Pure. */

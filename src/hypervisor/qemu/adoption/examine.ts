@@ -37,7 +37,7 @@ export async function examineQemu(target: AdoptionTarget, logger: Logger): Promi
   const options = parseCommandLine(process.arguments);
   const named = monitorSockets(options).map((path) => resolve(process.folder, path));
   // A socket that QEMU was given as a descriptor has its path in the kernel's table only.
-  const usual = named.length > 0 ? named : process.sockets;
+  const usual = named.length > 0 ? named : process.sockets.map(({ path }) => path);
   const connection = await openFreeMonitor(socket === undefined ? usual : [socket], logger);
   try {
     const monitor = await inspectMonitor((command, args) => connection.execute(command, args));

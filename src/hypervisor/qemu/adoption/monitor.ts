@@ -13,7 +13,8 @@ export function monitorSockets(options: readonly CommandLineOption[]): string[] 
   for (const { name, value } of options) {
     if (name !== "chardev" || value === null) continue;
     const list = OptionList.parse(value, "backend");
-    devices.set(list.get("id") ?? "", list);
+    // A monitor that calls somebody is theirs.
+    if (list.isOn("server")) devices.set(list.get("id") ?? "", list);
   }
   return options.flatMap(({ name, value }) => {
     if (value === null) return [];

@@ -1,5 +1,5 @@
-import { open, readdir, readFile, readlink, realpath, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { open, readdir, readFile, readlink, stat } from "node:fs/promises";
+import { basename } from "node:path";
 import { preconditionError } from "../../../platform/errors.ts";
 import {
   commandLineDigest,
@@ -7,7 +7,7 @@ import {
   type ProcessIdentity,
 } from "../../../platform/process-identity.ts";
 import { argumentsFromBytes, longestCommandLineBytes } from "../command-line/command-line.ts";
-import { listeningSockets } from "./unix-sockets.ts";
+import { fileAt, type ListeningSocket, readListeningSockets } from "./unix-sockets.ts";
 
 /** A process as proc(5) tells of it. */
 export interface ProcessFacts {
@@ -17,12 +17,13 @@ export interface ProcessFacts {
   /** Of the whole command line: tells a later process with the same number apart, also across a reboot. */
   commandLineDigest: string;
   program: string;
+  /** Where relative paths of its command line begin. */
   folder: string;
   effectiveUserId: number;
   /** Taps that it holds open. */
   taps: string[];
-  /** Sockets that it listens on, absolute. */
-  sockets: string[];
+  /** Unix sockets that it listens on. */
+  sockets: ListeningSocket[];
   /** Of root folder, mounts and network: which of them are not this process's own. */
   foreign: string[];
 }
@@ -34,17 +35,16 @@ export async function readProcess(pid: number): Promise<ProcessFacts> {
   try {
     const bytes = await readBounded(`/proc/${pid}/cmdline`);
     const [, ...args] = argumentsFromBytes(bytes);
-    const folder = await readlink(`/proc/${pid}/cwd`);
     const descriptors = await readDescriptors(pid);
     return {
       identity,
       arguments: args,
       commandLineDigest: commandLineDigest(pid) ?? "",
       program: basename((await readlink(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, "")),
-      folder,
+      folder: await startFolder(pid, args),
       effectiveUserId: await effectiveUserId(pid),
       taps: await tapsOf(pid, descriptors),
-      sockets: await socketsOf(pid, folder, descriptors),
+      sockets: await socketsOf(descriptors),
       foreign: await foreignParts(pid),
     };
   } catch (error) {
@@ -57,24 +57,20 @@ export async function readProcess(pid: number): Promise<ProcessFacts> {
  * The process that listens on a unix socket of this network namespace.
  * @throws SojournError `SOJ_MONITOR_UNREACHABLE` when there is none, or more than one.
  */
-export async function listenerOf(socketPath: string): Promise<number> {
-  const path = await wholePath(socketPath);
-  const name = basename(path);
-  const inodes = new Set(
-    listeningSockets(await readFile("/proc/self/net/unix", "latin1"))
-      .filter((socket) => basename(socket.path) === name)
-      .map(({ inode }) => inode),
-  );
+export async function listenerOf(path: string): Promise<number> {
+  const file = fileAt(path);
+  const socket = (await readListeningSockets()).find((one) => one.file === file);
   const owners: number[] = [];
-  for (const entry of await readdir("/proc")) {
+  for (const entry of socket === undefined ? [] : await readdir("/proc")) {
     const pid = Number(entry);
-    if (inodes.size === 0 || !Number.isInteger(pid)) continue;
-    if (await listensOn(pid, path).catch(() => false)) owners.push(pid);
+    if (!Number.isInteger(pid)) continue;
+    const held = await readDescriptors(pid).catch(() => new Map<string, string>());
+    if ([...held.values()].includes(`socket:[${socket?.inode}]`)) owners.push(pid);
   }
   const [owner] = owners;
   if (owner !== undefined && owners.length === 1) return owner;
   const who = owners.length === 0 ? "no process listens" : `processes ${owners.join(", ")} listen`;
-  throw preconditionError("SOJ_MONITOR_UNREACHABLE", `${who} on ${socketPath}`, {
+  throw preconditionError("SOJ_MONITOR_UNREACHABLE", `${who} on ${path}`, {
     guestState: "untouched",
     hint:
       owner === undefined ? "is it the socket of -qmp, and does QEMU run?" : "name one: --pid PID",
@@ -83,23 +79,26 @@ export async function listenerOf(socketPath: string): Promise<number> {
 
 /** Whether the process listens on the socket of that path. */
 export async function listensOn(pid: number, path: string): Promise<boolean> {
-  const sockets = await socketsOf(
-    pid,
-    await readlink(`/proc/${pid}/cwd`),
-    await readDescriptors(pid),
-  );
-  return sockets.includes(await wholePath(path));
+  const file = fileAt(path);
+  const sockets = await socketsOf(await readDescriptors(pid));
+  return file !== null && sockets.some((socket) => socket.file === file);
 }
 
-async function socketsOf(
-  pid: number,
-  folder: string,
-  descriptors: ReadonlyMap<string, string>,
-): Promise<string[]> {
+async function socketsOf(descriptors: ReadonlyMap<string, string>): Promise<ListeningSocket[]> {
   const own = new Set(descriptors.values());
-  const table = listeningSockets(await readFile(`/proc/${pid}/net/unix`, "latin1"));
-  const mine = table.filter(({ inode }) => own.has(`socket:[${inode}]`));
-  return Promise.all(mine.map(({ path }) => wholePath(resolve(folder, path))));
+  return (await readListeningSockets()).filter(({ inode }) => own.has(`socket:[${inode}]`));
+}
+
+/**
+ * The folder that relative paths on its command line were meant from. One that has made itself a daemon has gone to `/`
+ * since; its environment tells where the shell was that started it.
+ */
+async function startFolder(pid: number, args: readonly string[]): Promise<string> {
+  const folder = await readlink(`/proc/${pid}/cwd`);
+  if (folder !== "/" || !args.some((word) => /^--?daemonize$/.test(word))) return folder;
+  const environment = (await readBounded(`/proc/${pid}/environ`)).toString("utf8").split("\0");
+  const shell = environment.find((entry) => entry.startsWith("PWD="))?.slice("PWD=".length);
+  return shell?.startsWith("/") ? shell : folder;
 }
 
 async function tapsOf(pid: number, descriptors: ReadonlyMap<string, string>): Promise<string[]> {
@@ -138,12 +137,6 @@ async function foreignParts(pid: number): Promise<string[]> {
 async function effectiveUserId(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "latin1");
   return Number(/^Uid:\s+\d+\s+(\d+)/m.exec(status)?.[1] ?? -1);
-}
-
-/** Without symbolic links on the way; the last part is the socket itself. */
-async function wholePath(path: string): Promise<string> {
-  const folder = await realpath(dirname(path)).catch(() => dirname(path));
-  return join(folder, basename(path));
 }
 
 async function readBounded(path: string): Promise<Buffer> {

@@ -1,6 +1,7 @@
 import { relative } from "node:path";
 import { type GuestDefinition, guestDefinitionFromJson } from "../../definition.ts";
 import type { ExaminedQemu } from "./examine.ts";
+import { fileAt } from "./unix-sockets.ts";
 
 export interface ProposedNic {
   mac: string;
@@ -34,7 +35,7 @@ export function proposeDefinition(
   });
 }
 
-/** Reasons why an examined QEMU cannot become a guest, whatever the other hosts have; none when it can. Pure. */
+/** Reasons why an examined QEMU cannot become a guest, whatever the other hosts have; none when it can. */
 export function adoptionRefusals({ process, monitor, socket, carried }: ExaminedQemu): string[] {
   const refusals = [...carried.refusals];
   if (monitor.target !== "x86_64")
@@ -57,7 +58,8 @@ export function adoptionRefusals({ process, monitor, socket, carried }: Examined
       refusals.push(`it uses the image ${file}, which its command line does not name`);
     }
   }
-  if (!process.sockets.includes(socket)) {
+  const file = fileAt(socket);
+  if (!process.sockets.some((one) => one.file === file)) {
     refusals.push(
       `the monitor ${socket} is not one that process ${process.identity.pid} listens on`,
     );

@@ -1,23 +1,39 @@
+import { statSync } from "node:fs";
+import { runCommand } from "../../../platform/command.ts";
+
 /** A listening unix socket of a network namespace. */
 export interface ListeningSocket {
+  /** Of the socket, as descriptors of it are shown. */
   inode: number;
   /** As it was bound: absolute, or relative to the binder's folder of then. */
   path: string;
+  /** Which file stands for it, however that is called: device and inode. */
+  file: string;
 }
 
-/** The listening sockets with a path that /proc/PID/net/unix tells of (proc_pid_net(5)). Pure. */
-export function listeningSockets(table: string): ListeningSocket[] {
-  return table.split("\n").flatMap((line) => {
-    const match = /^[0-9a-fA-F]+: [0-9A-F]+ [0-9A-F]+ ([0-9A-F]{8}) \d+ \d+ +(\d+) (.+)$/.exec(
-      line,
-    );
+/** The listening unix sockets of this network namespace that have a path (sock_diag(7), UNIX_DIAG_VFS; ss(8)). */
+export async function readListeningSockets(): Promise<ListeningSocket[]> {
+  const { stdout } = await runCommand("ss", ["-x", "-l", "-e", "-n", "-H"]);
+  return listeningSockets(stdout);
+}
+
+/** Pure. */
+export function listeningSockets(text: string): ListeningSocket[] {
+  return text.split("\n").flatMap((line) => {
+    const match = shape.exec(line);
     if (match === null) return [];
-    const [, flags = "0", inode, path = ""] = match;
-    const isListening = (Number.parseInt(flags, 16) & acceptsConnections) !== 0;
-    // Those that begin with @ are of no file system.
-    return isListening && !path.startsWith("@") ? [{ inode: Number(inode), path }] : [];
+    const [, path = "", inode, file, major, minor] = match;
+    return [{ inode: Number(inode), path, file: `${major}:${minor}:${file}` }];
   });
 }
 
-/** __SO_ACCEPTCON of include/linux/net.h. */
-const acceptsConnections = 0x10000;
+/** The file that a path leads to, as sockets name theirs; null for none. */
+export function fileAt(path: string): string | null {
+  const status = statSync(path, { bigint: true, throwIfNoEntry: false });
+  if (status === undefined) return null;
+  const major = (status.dev >> 8n) & 0xfffn;
+  const minor = (status.dev & 0xffn) | ((status.dev >> 12n) & 0xfff00n);
+  return `${major}:${minor}:${status.ino}`;
+}
+
+const shape = /^u_\S+ +LISTEN +\d+ +\d+ +(\S.*?) (\d+) +\* 0 .*\bino:(\d+) dev:(\d+)\/(\d+)/;

@@ -107,6 +107,13 @@ const rewrites: Record<string, Rewrite> = {
       rewriting.refuse(`-mem-path: ${sharedMemory(path)}`);
     return ["-mem-path", path];
   },
+  iscsi: (value, rewriting) => {
+    if (OptionList.parse(value, "user").has("password")) {
+      rewriting.refuse("-iscsi: a password is written on the command line");
+      return [];
+    }
+    return ["-iscsi", value];
+  },
   usbdevice: (value, rewriting) => {
     if (value.startsWith("host:")) rewriting.refuse("-usbdevice host: it is a device of this host");
     return ["-usbdevice", value];

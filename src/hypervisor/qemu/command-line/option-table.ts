@@ -13,7 +13,7 @@ export interface KnownOption {
   takesValue: boolean;
 }
 
-/** The option of that name (without its dashes) in qemu-system-x86_64(1), 7.2 to 10.x; undefined for no option of it. */
+/** The option of that name (without its dashes) in qemu-system-x86_64(1), 7.2 to 10.x, or Proxmox VE's; undefined for any other. */
 export function knownOption(name: string): KnownOption | undefined {
   return options.get(name);
 }
@@ -33,13 +33,13 @@ const withValue: Record<OptionUse, string> = {
     "watchdog-action",
   rewritten:
     "L M accel acpitable audio audiodev bios blockdev cdrom chardev debugcon device drive dtb fda fdb fw_cfg hda hdb " +
-    "hdc hdd initrd kernel machine mem-path mtdblock net netdev nic object option-rom parallel pflash sd serial shim " +
+    "hdc hdd initrd iscsi kernel machine mem-path mtdblock net netdev nic object option-rom parallel pflash sd serial shim " +
     "smbios usbdevice",
   dropped:
-    "D chroot d dfilter display echr gdb incoming k loadvm mon monitor msg name pidfile qmp qmp-pretty run-with " +
+    "D chroot d dfilter display echr gdb id incoming k loadvm mon monitor msg name pidfile qmp qmp-pretty run-with " +
     "runas sandbox seed spice trace vnc",
   refused:
-    "add-fd dump-vmstate fsdev iscsi plugin readconfig soundhw tpmdev virtfs writeconfig xen-domid",
+    "add-fd dump-vmstate fsdev plugin readconfig soundhw tpmdev virtfs writeconfig xen-domid",
 };
 
 const options = new Map<string, KnownOption>(
