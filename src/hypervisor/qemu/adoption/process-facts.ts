@@ -7,7 +7,7 @@ import {
   type ProcessIdentity,
 } from "../../../platform/process-identity.ts";
 import { argumentsFromBytes, longestCommandLineBytes } from "../command-line/command-line.ts";
-import { fileAt, type ListeningSocket, readListeningSockets } from "./unix-sockets.ts";
+import { isSocketAt, type ListeningSocket, readListeningSockets } from "./unix-sockets.ts";
 
 /** A process as proc(5) tells of it. */
 export interface ProcessFacts {
@@ -58,8 +58,7 @@ export async function readProcess(pid: number): Promise<ProcessFacts> {
  * @throws SojournError `SOJ_MONITOR_UNREACHABLE` when there is none, or more than one.
  */
 export async function listenerOf(path: string): Promise<number> {
-  const file = fileAt(path);
-  const socket = (await readListeningSockets()).find((one) => one.file === file);
+  const socket = (await readListeningSockets()).find((one) => isSocketAt(path, one));
   const owners: number[] = [];
   for (const entry of socket === undefined ? [] : await readdir("/proc")) {
     const pid = Number(entry);
@@ -79,9 +78,8 @@ export async function listenerOf(path: string): Promise<number> {
 
 /** Whether the process listens on the socket of that path. */
 export async function listensOn(pid: number, path: string): Promise<boolean> {
-  const file = fileAt(path);
   const sockets = await socketsOf(await readDescriptors(pid));
-  return file !== null && sockets.some((socket) => socket.file === file);
+  return sockets.some((socket) => isSocketAt(path, socket));
 }
 
 async function socketsOf(descriptors: ReadonlyMap<string, string>): Promise<ListeningSocket[]> {

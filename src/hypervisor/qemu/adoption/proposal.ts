@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import { type GuestDefinition, guestDefinitionFromJson } from "../../definition.ts";
 import type { ExaminedQemu } from "./examine.ts";
-import { fileAt } from "./unix-sockets.ts";
+import { isSocketAt } from "./unix-sockets.ts";
 
 export interface ProposedNic {
   mac: string;
@@ -58,8 +58,7 @@ export function adoptionRefusals({ process, monitor, socket, carried }: Examined
       refusals.push(`it uses the image ${file}, which its command line does not name`);
     }
   }
-  const file = fileAt(socket);
-  if (!process.sockets.some((one) => one.file === file)) {
+  if (!process.sockets.some((one) => isSocketAt(socket, one))) {
     refusals.push(
       `the monitor ${socket} is not one that process ${process.identity.pid} listens on`,
     );

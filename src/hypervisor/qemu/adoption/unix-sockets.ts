@@ -7,7 +7,7 @@ export interface ListeningSocket {
   inode: number;
   /** As it was bound: absolute, or relative to the binder's folder of then. */
   path: string;
-  /** Which file stands for it, however that is called: device and inode. */
+  /** Which file stands for it, however that is called: device and inode, as ss writes them. */
   file: string;
 }
 
@@ -27,13 +27,24 @@ export function listeningSockets(text: string): ListeningSocket[] {
   });
 }
 
-/** The file that a path leads to, as sockets name theirs; null for none. */
-export function fileAt(path: string): string | null {
+/** Whether the file at that path stands for the socket; false where there is none. */
+export function isSocketAt(path: string, { file }: ListeningSocket): boolean {
   const status = statSync(path, { bigint: true, throwIfNoEntry: false });
-  if (status === undefined) return null;
-  const major = (status.dev >> 8n) & 0xfffn;
-  const minor = (status.dev & 0xffn) | ((status.dev >> 12n) & 0xfff00n);
-  return `${major}:${minor}:${status.ino}`;
+  if (status === undefined) return false;
+  const { major, minor } = numbersOf(status.dev);
+  // The kernel tells its own form of a device's number (MKDEV), which ss reads as the C library's.
+  const misread = numbersOf((major << 20n) | minor);
+  return [{ major, minor }, misread].some(
+    (device) => file === `${device.major}:${device.minor}:${status.ino}`,
+  );
+}
+
+/** A device's number as the C library takes it apart (gnu_dev_major, gnu_dev_minor). */
+function numbersOf(device: bigint): { major: bigint; minor: bigint } {
+  return {
+    major: (device >> 8n) & 0xfffn,
+    minor: (device & 0xffn) | ((device >> 12n) & 0xffffff00n),
+  };
 }
 
 const shape = /^u_\S+ +LISTEN +\d+ +\d+ +(\S.*?) (\d+) +\* 0 .*\bino:(\d+) dev:(\d+)\/(\d+)/;
