@@ -39,10 +39,16 @@ export async function guestRecords(stateFolder: string): Promise<unknown> {
   const records = await readGuestRecords(stateFolder);
   if (records === null) return "a record cannot be read";
   return records.map((record) => {
-    const { append, extra_arguments: extra, ...definition } = record.definition;
+    const {
+      append,
+      extra_arguments: extra,
+      qemu_arguments: carried,
+      ...definition
+    } = record.definition;
     const hidden = {
       ...(append === undefined ? {} : { append: removed }),
       extra_arguments: extra.map(() => removed),
+      ...(carried === undefined ? {} : { qemu_arguments: carried.map(() => removed) }),
     };
     return { ...record, definition: { ...definition, ...hidden } };
   });

@@ -59,6 +59,7 @@ const requests: Record<string, Record<string, unknown>> = {
   "doctor-guest": { definition: preparation.definition },
   "look-at-storage": { files: [] },
   "digest-files": { paths: [] },
+  "rehearse-guest": { definition: preparation.definition },
   "doctor-path-open": pathEnd,
   "doctor-path-send": { ...pathEnd, bytes: 1480 },
   "doctor-path-count": pathEnd,

@@ -46,6 +46,18 @@ const atHome: GuestRecord = {
   hosting: { stage: "running", tableIndex: 0, homeTunnel: null, sourceTunnel: null },
 };
 
+describe("an adopted guest at home", () => {
+  const adopted: GuestRecord = {
+    ...atHome,
+    hosting: atHome.hosting && { ...atHome.hosting, tap: "tap77" },
+  };
+
+  test("has its owner's tap, which is neither made nor changed", () => {
+    expect(attachmentOf(hostA, adopted).tap).toBe("tap77");
+    expect(desired(hostA, adopted)).toEqual(emptyDesiredState);
+  });
+});
+
 const leaving = (switched: boolean): GuestRecord => ({
   ...atHome,
   outgoing: { tunnel: aToB, switched },

@@ -123,8 +123,8 @@ const hugePages: Topic = {
 };
 
 async function checkHugePages(guests: readonly GuestDefinition[]): Promise<DoctorCheck> {
-  const asking = guests.filter(({ extra_arguments: extra }) =>
-    extra.some((argument) => /hugetlb=on|hugepages/.test(argument)),
+  const asking = guests.filter(({ extra_arguments: extra, qemu_arguments: carried = [] }) =>
+    [...extra, ...carried].some((argument) => /hugetlb=on|hugepages/.test(argument)),
   );
   if (asking.length === 0) return skipped(hugePages, "no guest asks for them");
   return judgeHugePages(

@@ -36,7 +36,7 @@ async function hasMachine(machine: string): Promise<boolean | null> {
   try {
     const { binary } = await qemuFacts()();
     const { stdout } = await runCommand(binary, ["-machine", "help"]);
-    return new RegExp(`^${machine}\\s`, "m").test(stdout);
+    return stdout.split("\n").some((line) => line.startsWith(`${machine} `));
   } catch {
     return null;
   }

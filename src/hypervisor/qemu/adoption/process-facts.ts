@@ -48,8 +48,7 @@ export async function readProcess(pid: number): Promise<ProcessFacts> {
       foreign: await foreignParts(pid),
     };
   } catch (error) {
-    if (isMissing(error)) throw unknownProcess(pid);
-    throw error;
+    throw unreadable(pid, error as NodeJS.ErrnoException);
   }
 }
 
@@ -149,9 +148,14 @@ async function readBounded(path: string): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function isMissing(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code;
-  return code === "ENOENT" || code === "ESRCH";
+function unreadable(pid: number, error: NodeJS.ErrnoException): Error {
+  if (error.code === "ENOENT" || error.code === "ESRCH") return unknownProcess(pid);
+  if (error.code !== "EACCES" && error.code !== "EPERM") return error;
+  return preconditionError(
+    "SOJ_PROCESS_UNKNOWN",
+    `process ${pid} may not be looked at by this daemon (${error.code})`,
+    { cause: error, hint: "the daemon runs as root, in the namespaces of the guests' processes" },
+  );
 }
 
 function unknownProcess(pid: number) {

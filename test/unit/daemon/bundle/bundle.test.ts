@@ -86,6 +86,12 @@ state = "${path("state")}"
     },
   };
   await writeFile(path("state/guests/web1.json"), JSON.stringify(record));
+  const adopted = {
+    ...{ name: "web2", memory_mib: 64 },
+    qemu_arguments: ["-append", `key=${canaries.guest}`],
+  };
+  const other = JSON.stringify({ ...record, guest: "web2", definition: adopted });
+  await writeFile(path("state/guests/web2.json"), other);
 }
 
 /** What the running host would add, which a test must not ask the machine for. */
