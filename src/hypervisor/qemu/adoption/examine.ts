@@ -4,7 +4,7 @@ import { usageError } from "../../../platform/errors.ts";
 import type { Logger } from "../../../platform/log.ts";
 import { type CarriedCommandLine, carryCommandLine } from "../command-line/carry.ts";
 import { parseCommandLine } from "../command-line/command-line.ts";
-import { inspectMonitor, type MonitorFacts } from "./inspect.ts";
+import { inspectMonitor, type MonitorFacts, type UsedImage } from "./inspect.ts";
 import { monitorSockets, openFreeMonitor } from "./monitor.ts";
 import { listenerOf, type ProcessFacts, readProcess } from "./process-facts.ts";
 
@@ -40,7 +40,8 @@ export async function examineQemu(target: AdoptionTarget, logger: Logger): Promi
   const usual = named.length > 0 ? named : process.sockets.map(({ path }) => path);
   const connection = await openFreeMonitor(socket === undefined ? usual : [socket], logger);
   try {
-    const monitor = await inspectMonitor((command, args) => connection.execute(command, args));
+    const told = await inspectMonitor((command, args) => connection.execute(command, args));
+    const monitor = { ...told, images: told.images.map((image) => placed(image, process.folder)) };
     const carried = carryCommandLine(process.arguments, {
       folder: process.folder,
       machine: monitor.machine,
@@ -51,6 +52,12 @@ export async function examineQemu(target: AdoptionTarget, logger: Logger): Promi
   } finally {
     connection.close();
   }
+}
+
+/** QEMU tells an image's path as it was given. */
+function placed(image: UsedImage, folder: string): UsedImage {
+  const whole = resolve(folder, image.file);
+  return look(whole) === "file" ? { ...image, file: whole } : image;
 }
 
 function look(path: string): "folder" | "file" | null {
