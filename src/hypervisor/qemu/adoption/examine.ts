@@ -41,7 +41,7 @@ export async function examineQemu(target: AdoptionTarget, logger: Logger): Promi
   const connection = await openFreeMonitor(socket === undefined ? usual : [socket], logger);
   try {
     const told = await inspectMonitor((command, args) => connection.execute(command, args));
-    const monitor = { ...told, images: told.images.map((image) => placed(image, process.folder)) };
+    const monitor = { ...told, images: told.images.map((image) => placed(image, process)) };
     const carried = carryCommandLine(process.arguments, {
       folder: process.folder,
       machine: monitor.machine,
@@ -55,9 +55,11 @@ export async function examineQemu(target: AdoptionTarget, logger: Logger): Promi
 }
 
 /** QEMU tells an image's path as it was given. */
-function placed(image: UsedImage, folder: string): UsedImage {
+function placed(image: UsedImage, { folder, currentFolder }: ProcessFacts): UsedImage {
   const whole = resolve(folder, image.file);
-  return look(whole) === "file" ? { ...image, file: whole } : image;
+  if (look(whole) !== "file") return image;
+  const isLost = look(resolve(currentFolder, image.file)) === null;
+  return { ...image, file: whole, isLost };
 }
 
 function look(path: string): "folder" | "file" | null {

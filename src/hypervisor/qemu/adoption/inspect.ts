@@ -7,6 +7,8 @@ export interface UsedImage {
   file: string;
   format: string;
   readOnly: boolean;
+  /** QEMU itself would not find it any more by the path that it was given. */
+  isLost: boolean;
 }
 
 /** A running QEMU as its own monitor tells of it. */
@@ -65,7 +67,7 @@ export async function inspectMonitor(execute: Execute): Promise<MonitorFacts> {
 function imageOf({ inserted }: Record<string, unknown>): UsedImage[] {
   if (!isObject(inserted)) return [];
   const { file, drv, ro } = inserted;
-  return [{ file: text(file), format: text(drv), readOnly: ro === true }];
+  return [{ file: text(file), format: text(drv), readOnly: ro === true, isLost: false }];
 }
 
 function listOf(value: unknown): Record<string, unknown>[] {

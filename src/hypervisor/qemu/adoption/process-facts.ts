@@ -19,6 +19,8 @@ export interface ProcessFacts {
   program: string;
   /** Where relative paths of its command line begin. */
   folder: string;
+  /** Where relative paths begin for it now. */
+  currentFolder: string;
   effectiveUserId: number;
   /** Taps that it holds open. */
   taps: string[];
@@ -42,6 +44,7 @@ export async function readProcess(pid: number): Promise<ProcessFacts> {
       commandLineDigest: commandLineDigest(pid) ?? "",
       program: basename((await readlink(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, "")),
       folder: await startFolder(pid, args),
+      currentFolder: await readlink(`/proc/${pid}/cwd`),
       effectiveUserId: await effectiveUserId(pid),
       taps: await tapsOf(pid, descriptors),
       sockets: await socketsOf(descriptors),

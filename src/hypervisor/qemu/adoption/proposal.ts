@@ -53,7 +53,12 @@ export function adoptionRefusals({ process, monitor, socket, carried }: Examined
     const held = process.taps.join(", ") || "none";
     refusals.push(`it holds ${process.taps.length} taps (${held}): a guest moves with exactly one`);
   }
-  for (const { file } of monitor.images) {
+  for (const { file, isLost } of monitor.images) {
+    if (isLost) {
+      refusals.push(
+        `its image ${file} was named by a path of a folder that the process has left (-daemonize): QEMU cannot open it again, as it must when a guest leaves`,
+      );
+    }
     if (!isNamed(file, process.arguments, process.folder)) {
       refusals.push(`it uses the image ${file}, which its command line does not name`);
     }
