@@ -11,6 +11,7 @@ import type {
   OutgoingReadiness,
   RunState,
 } from "../hypervisor.ts";
+import { carriedStorage } from "./carried-storage.ts";
 import { nameImages } from "./command-line/carried-arguments.ts";
 import type { StoredRecord } from "./instance-record.ts";
 import * as migration from "./migration.ts";
@@ -78,7 +79,10 @@ export class QemuInstance implements GuestInstance {
   async openStorage(): Promise<OpenStorage> {
     const nodes = await this.#execute("query-named-block-nodes");
     const devices = await this.#execute("query-block");
-    return openStorage(nodes, devices, this.definition.disks.length);
+    const { disks, qemu_arguments: carried } = this.definition;
+    return carried === undefined
+      ? openStorage(nodes, devices, disks.length)
+      : carriedStorage(nodes, devices, disks);
   }
 
   isAlive(): boolean {
