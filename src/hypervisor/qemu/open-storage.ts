@@ -56,7 +56,7 @@ function pathIn(file: string): string {
 function ownersOf(nodes: readonly Json[]): Map<string, number> {
   const owners = new Map<string, number>();
   for (const node of nodes) {
-    const disk = /^disk(\d+)$/.exec(String(node["node-name"]))?.[1];
+    const disk = /^disk(\d+)$/.exec(nameOf(node["node-name"]))?.[1];
     let image: unknown = node.image;
     while (disk !== undefined && isObject(image)) {
       if (typeof image.filename === "string") owners.set(pathIn(image.filename), Number(disk));
@@ -84,8 +84,12 @@ function mergedByPath(files: readonly OpenFile[]): OpenFile[] {
 /** Disks whose device has another image than the one it was started with. */
 function replacedDisks(devices: readonly unknown[], disks: number): number[] {
   return devices.filter(isObject).flatMap(({ qdev, inserted }) => {
-    const disk = /(?:^|\/)virtio-disk(\d+)(?:\/|$)/.exec(String(qdev))?.[1];
+    const disk = /(?:^|\/)virtio-disk(\d+)(?:\/|$)/.exec(nameOf(qdev))?.[1];
     if (disk === undefined || Number(disk) >= disks || !isObject(inserted)) return [];
     return inserted["node-name"] === `disk${disk}` ? [] : [Number(disk)];
   });
+}
+
+function nameOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
