@@ -40,8 +40,9 @@ export async function checkProposal(
   const here = judgeRehearsal(local, definition, examined, home, home);
   if (here.some(({ result }) => result === "fail")) return [...own, ...here];
   const peers = wanted ?? [...config.peers.keys()];
-  const there: AdoptionCheck[] = [];
-  for (const host of peers) there.push(...(await checkPeer(host, proposal, checking, home)));
+  const there = (
+    await Promise.all(peers.map((host) => checkPeer(host, proposal, checking, home)))
+  ).flat();
   if (peers.length === 0) {
     there.push(check(local, "peers", "warn", "there is no peer that it could go to"));
   }

@@ -4,8 +4,8 @@ import { qemuArguments } from "../../../src/hypervisor/qemu/arguments.ts";
 import {
   carriedArgumentFault,
   nameImages,
-  rehearsalArguments,
 } from "../../../src/hypervisor/qemu/command-line/carried-arguments.ts";
+import { rehearsalArguments } from "../../../src/hypervisor/qemu/command-line/rehearsal-arguments.ts";
 import { instancePaths } from "../../../src/hypervisor/qemu/instance-paths.ts";
 
 const carried = [
@@ -48,11 +48,19 @@ describe("the carried arguments of an adopted guest", () => {
   test("for a rehearsal are on no tap, and take no memory beforehand", () => {
     expect(rehearsalArguments(carried)).toEqual([
       ...["-machine", "pc-q35-10.0,accel=tcg", "-m", "64"],
-      ...["-object", "memory-backend-memfd,id=m,size=64M,prealloc=off"],
+      ...["-object", "memory-backend-ram,id=m,size=64M"],
       ...["-netdev", "hubport,hubid=0,id=lan"],
       ...["-device", "virtio-net-pci,netdev=lan,mac=52:54:00:00:00:01"],
       ...["-chardev", "file,id=sojourn-console,path=/dev/null,append=on"],
       ...["-serial", "chardev:sojourn-console"],
+    ]);
+    const pages =
+      '{"qom-type":"memory-backend-file","id":"m","mem-path":"/dev/hugepages","share":true,"size":64}';
+    expect(rehearsalArguments(["-overcommit", "mem-lock=on", "-object", pages])).toEqual([
+      ...["-object", "memory-backend-ram,id=m,size=64,share=on"],
+    ]);
+    expect(rehearsalArguments(["-object", "rng-random,id=r", "-m", "1"])).toEqual([
+      ...["-object", "rng-random,id=r", "-m", "1"],
     ]);
     expect(rehearsalArguments(["-net", "nic", "-net", "tap,ifname=%tap0%,script=no"])).toEqual([
       ...["-net", "nic"],

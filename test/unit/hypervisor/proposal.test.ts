@@ -23,7 +23,13 @@ function examined(
       ...{ version: { major: 10, minor: 0, text: "10.0.2" }, name: null, runState: "running" },
       ...{ uuid: "00000000-0000-0000-0000-000000000000", target: "x86_64", accelerator: "tcg" },
       ...{ machine: "pc-q35-10.0", memoryMib: 64, vcpus: 2, images: [image], jobs: [] },
-      ...{ blockers: [], migration: "none", tree: { devices: [], macAddresses: [] }, ...monitor },
+      ...{
+        blockers: [],
+        migration: "none",
+        capabilities: ["return-path"],
+        tree: { devices: [], macAddresses: [] },
+        ...monitor,
+      },
     },
     carried: {
       ...{ arguments: ["-m", "64"], refusals: [], warnings: [], cpu: null, kernel: null },
@@ -64,6 +70,7 @@ describe("what is proposed for a running QEMU", () => {
     [{}, { jobs: ["backup of d0"] }, {}, "under way: backup of d0"],
     [{}, { blockers: ["VFIO device"] }, {}, "QEMU says: VFIO device"],
     [{}, { migration: "active" }, {}, "somebody is migrating it: active"],
+    [{}, { capabilities: ["multifd", "events"] }, {}, "capability multifd is set"],
     [{}, { target: "aarch64" }, {}, "its processors are aarch64"],
     [
       {},

@@ -30,6 +30,8 @@ export interface MonitorFacts {
   /** QEMU's own words why it could not be migrated. */
   blockers: string[];
   migration: string;
+  /** Migration capabilities that somebody has set. */
+  capabilities: string[];
   tree: DeviceTree;
 }
 
@@ -60,6 +62,9 @@ export async function inspectMonitor(execute: Execute): Promise<MonitorFacts> {
       ? migration["blocked-reasons"].map((reason) => text(reason))
       : [],
     migration: text(migration.status) || "none",
+    capabilities: (await list("query-migrate-capabilities")).flatMap(({ capability, state }) =>
+      state === true ? [text(capability)] : [],
+    ),
     tree: await readDeviceTree(execute),
   };
 }

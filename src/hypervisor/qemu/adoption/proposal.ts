@@ -49,6 +49,11 @@ export function adoptionRefusals({ process, monitor, socket, carried }: Examined
   if (!["none", "completed", "cancelled", "failed"].includes(monitor.migration)) {
     refusals.push(`somebody is migrating it: ${monitor.migration}`);
   }
+  for (const capability of monitor.capabilities.filter((name) => !ownCapabilities.has(name))) {
+    refusals.push(
+      `the migration capability ${capability} is set, which a destination would not expect: unset it (QMP migrate-set-capabilities)`,
+    );
+  }
   if (process.taps.length !== 1) {
     const held = process.taps.join(", ") || "none";
     refusals.push(`it holds ${process.taps.length} taps (${held}): a guest moves with exactly one`);
@@ -70,6 +75,12 @@ export function adoptionRefusals({ process, monitor, socket, carried }: Examined
   }
   return refusals;
 }
+
+/** Those that Sojourn sets itself, and one that only slows the guest down. */
+const ownCapabilities = new Set([
+  ...["auto-converge", "events", "late-block-activate", "pause-before-switchover"],
+  ...["return-path", "switchover-ack", "validate-uuid"],
+]);
 
 /** An image that was changed, or put over another, since the start would be missing in another process. */
 function isNamed(file: string, args: readonly string[], folder: string): boolean {
