@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import type { AdoptionResult, SojournClient } from "../../client/index.ts";
-import { usageError } from "../../platform/errors.ts";
+import { ExitCode, usageError } from "../../platform/errors.ts";
 import { createOutput } from "../output.ts";
 import { formatTable } from "../table.ts";
 
@@ -39,6 +39,7 @@ export function addAdoption(parent: Command, connect: () => Promise<SojournClien
         ...(dryRun === true ? { dry_run: true } : {}),
       });
       createOutput(options.json ?? false).result(result, () => describe(result));
+      if (!result.possible) process.exitCode = ExitCode.precondition;
     });
   parent
     .command("release <guest>")
