@@ -6,7 +6,7 @@ import type { StoredMigration } from "./stored-migration.ts";
 
 /**
  * How a migration in doubt has ended once an operator has decided, where nothing is left to do but to say so. Pure.
- * @param runState the hypervisor's word for what the guest does at the source.
+ * @param runState the hypervisor's word for what the guest does at the source; `unknown` when it cannot be asked.
  * @param nowMs wall clock, milliseconds since 1970.
  */
 export function endOfConcluded(

@@ -150,7 +150,7 @@ export class Migrations {
 
   /**
    * Ends, and tells of it, one that an operator has decided about and of which nothing else is left here.
-   * @param runState the hypervisor's word for what the guest does here.
+   * @param runState the hypervisor's word for what the guest does at the source; `unknown` when it cannot be asked.
    */
   conclude(id: string, keep: Keep, runState: string): void {
     const earlier = this.#book.find(id);

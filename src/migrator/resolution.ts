@@ -17,5 +17,6 @@ export interface Resolution {
   unreachable: string | null;
   /** Why it is refused; null when it may be carried out. */
   refusal: string | null;
+  /** Empty when it is refused. */
   steps: string[];
 }

@@ -10,6 +10,7 @@ import type { Resolution } from "./resolution.ts";
 import { plannedSteps } from "./resolution-steps.ts";
 import { type Keep, refusalOf } from "./resolution-verdict.ts";
 import { answeredLate, resumeSource } from "./resumption.ts";
+import { sentenceOfEnd } from "./sentence-of-end.ts";
 import type { SourceContext } from "./source-context.ts";
 import { askForFinalWord } from "./source-ending.ts";
 
@@ -51,7 +52,8 @@ export class Resolutions {
     const isOpen = record !== null;
     const refusal = this.#migrations.isRunning(id)
       ? "it is under way: there is nothing to decide"
-      : refusalOf({ keep, role, isOpen, here, there });
+      : ((isOpen || here.held ? null : this.#end(id)) ??
+        refusalOf({ keep, role, isOpen, here, there }));
     const host = this.#context.host.name;
     const other = peer ?? "the other host";
     return {
@@ -59,10 +61,13 @@ export class Resolutions {
       here: { host, ...here },
       there: there === null ? null : { host: other, ...there },
       ...{ unreachable, refusal },
-      steps: plannedSteps({
-        ...{ keep, role, isOpen, guest, host, other, isReachable: there !== null },
-        isGone: here.run_state === "none",
-      }),
+      steps:
+        refusal !== null
+          ? []
+          : plannedSteps({
+              ...{ keep, role, isOpen, guest, host, other, isReachable: there !== null },
+              isGone: here.run_state === "none",
+            }),
     };
   }
 
@@ -82,7 +87,9 @@ export class Resolutions {
       this.#context.logger.warn({ migration: id, guest, keep, role }, "an operator decides");
       if (record === null) {
         this.#write(id, keep, subject);
-        this.#migrations.conclude(id, keep, resolution.here.run_state);
+        const { here, there } = resolution;
+        const source = role === "source" ? here : there;
+        this.#migrations.conclude(id, keep, source?.run_state ?? "unknown");
       } else if (role === "source") await this.#atSource(id, keep, subject, record, resolution);
       else await this.#atDestination(id, keep, subject, record);
       return resolution;
@@ -205,8 +212,20 @@ export class Resolutions {
         },
       );
     }
-    const { guest, role, epoch, peer = null } = last;
+    const { guest, role, epoch, peer = this.#otherHost(id, role) } = last;
     return { guest, role, epoch, peer, record: null };
+  }
+
+  /** As the history has it. */
+  #otherHost(id: string, role: Subject["role"]): string | null {
+    if (!this.#migrations.has(id)) return null;
+    const { from, to } = this.#migrations.get(id);
+    return role === "source" ? to : from;
+  }
+
+  /** What the history says of a migration that has ended; null when it does not know, or says that it is in doubt. */
+  #end(id: string): string | null {
+    return this.#migrations.has(id) ? sentenceOfEnd(this.#migrations.get(id)) : null;
   }
 }
 

@@ -123,7 +123,9 @@ export const resolutionSchema = z
     there: facts.nullable(),
     unreachable: z.string().nullable(),
     refusal: z.string().nullable().meta({ description: "Null when it may be carried out" }),
-    steps: z.array(z.string()),
+    steps: z
+      .array(z.string())
+      .meta({ description: "What would be done, or is done; empty when it is refused" }),
     confirmed: z.boolean(),
     status: migrationSchema.nullable(),
   })
