@@ -1,4 +1,5 @@
 import { ExitCode, type GuestState, preconditionError, SojournError } from "../platform/errors.ts";
+import { failedPhase } from "./failure-phases.ts";
 import { deniedByGate } from "./gates.ts";
 import type { Failure } from "./migration-state.ts";
 import type { Phase } from "./phases.ts";
@@ -11,9 +12,11 @@ export function endingError(
   task: { id: string; guest: string; to: string },
 ): SojournError {
   const { exitCode, guestState, sentence } = endings[outcome];
+  const phase = failedPhase(failure.step);
+  const when = phase === null ? "" : `phase ${phase}: `;
   return new SojournError(
     failure.code as `SOJ_${string}`,
-    `${task.guest} was not moved to ${task.to}: step ${failure.step}: ${failure.message}. ${sentence}`,
+    `${task.guest} was not moved to ${task.to}: ${when}${failure.message}. ${sentence}`,
     {
       exitCode,
       guestState,

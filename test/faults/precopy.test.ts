@@ -19,9 +19,7 @@ test("[rows 11] the destination's QEMU is killed", async () => {
   const migration = fault.migrate("host-a", "host-b");
   await migration.streaming();
   fault.signal(fault.qemuOn("host-b"), "SIGKILL");
-  expect(await migration.ended).toMatchObject(
-    rolledBackIn("await-convergence", "SOJ_MIGRATION_FAILED"),
-  );
+  expect(await migration.ended).toMatchObject(rolledBackIn("precopy", "SOJ_MIGRATION_FAILED"));
   await fault.expectHomeAndClean();
 });
 
@@ -58,9 +56,7 @@ if (process.env.SOJOURN_FAULTS_ALL) {
     await migration.streaming();
     await fault.kill("host-b");
     await fault.restart("host-b");
-    expect(await migration.ended).toMatchObject(
-      rolledBackIn("await-convergence", "SOJ_MIGRATION_FAILED"),
-    );
+    expect(await migration.ended).toMatchObject(rolledBackIn("precopy", "SOJ_MIGRATION_FAILED"));
     await fault.expectHomeAndClean();
   });
 }
@@ -70,9 +66,7 @@ if (process.env.SOJOURN_FAULTS_ALL) {
     const migration = fault.migrate("host-a", "host-b");
     await migration.streaming();
     await fault.kill("host-b");
-    expect(await migration.ended).toMatchObject(
-      rolledBackIn("await-convergence", "SOJ_PEER_UNREACHABLE"),
-    );
+    expect(await migration.ended).toMatchObject(rolledBackIn("precopy", "SOJ_PEER_UNREACHABLE"));
     expect(await fault.placeAt("host-a")).toEqual({ state: "running", host: "host-a" });
     await fault.restart("host-b");
     await fault.expectHomeAndClean();
@@ -112,8 +106,6 @@ if (process.env.SOJOURN_FAULTS_ALL) {
 test("[rows 29] memory never arrives in time: the source goes on and says why", async () => {
   const migration = fault.migrate("host-a", "host-b", ["--timeout", "3"]);
   fault.injected += 1;
-  expect(await migration.ended).toMatchObject(
-    rolledBackIn("await-convergence", "SOJ_NOT_CONVERGING"),
-  );
+  expect(await migration.ended).toMatchObject(rolledBackIn("precopy", "SOJ_NOT_CONVERGING"));
   await fault.expectHomeAndClean();
 });

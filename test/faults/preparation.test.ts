@@ -36,9 +36,7 @@ test("[rows 31, 34] a foreign interface has the tunnel's name at the source, fou
   {
     await using _foreign = await foreignLink("host-a", name, ["bridge"]);
     const migration = await fault.migrateUnplanned("host-a", "host-b");
-    expect(await migration.ended).toMatchObject(
-      rolledBackIn("prepare-source", "SOJ_TUNNEL_FOREIGN"),
-    );
+    expect(await migration.ended).toMatchObject(rolledBackIn("preparing", "SOJ_TUNNEL_FOREIGN"));
   }
   await fault.expectHomeAndClean();
 });
@@ -51,7 +49,7 @@ test("[rows 31, 34] a foreign vxlan device has the network identifier at the des
     const options = ["--tunnel", "vxlan"];
     const migration = await fault.migrateUnplanned("host-a", "host-b", options);
     const ending = await migration.ended;
-    expect(ending).toMatchObject(rolledBackIn("prepare-destination", "SOJ_TUNNEL_FOREIGN"));
+    expect(ending).toMatchObject(rolledBackIn("preparing", "SOJ_TUNNEL_FOREIGN"));
     expect(ending.last).toMatchObject({ message: expect.stringContaining("foreign0") });
   }
   await fault.expectHomeAndClean();
@@ -63,7 +61,7 @@ test("[rows 30] the destination's QEMU does not start: its kernel file is damage
     await using _hidden = await hiddenFile("host-b", kernel);
     const migration = fault.migrate("host-a", "host-b");
     expect(await migration.ended).toMatchObject(
-      rolledBackIn("prepare-destination", "SOJ_HYPERVISOR_START_FAILED"),
+      rolledBackIn("preparing", "SOJ_HYPERVISOR_START_FAILED"),
     );
   }
   await fault.expectHomeAndClean();
@@ -74,9 +72,7 @@ if (process.env.SOJOURN_FAULTS_ALL) {
     {
       await using _filter = await routerRule("ip protocol 4 drop");
       const migration = fault.migrate("host-a", "host-b");
-      expect(await migration.ended).toMatchObject(
-        rolledBackIn("pass-barrier", "SOJ_BARRIER_SILENT"),
-      );
+      expect(await migration.ended).toMatchObject(rolledBackIn("preparing", "SOJ_BARRIER_SILENT"));
     }
     await fault.expectHomeAndClean();
   });
@@ -86,7 +82,7 @@ test("[rows 36] the barrier gets answers to small packets only: the path's MTU i
   {
     await using _filter = await routerRule("ip protocol 4 ip length > 1400 drop");
     const migration = fault.migrate("host-a", "host-b");
-    expect(await migration.ended).toMatchObject(rolledBackIn("pass-barrier", "SOJ_BARRIER_MTU"));
+    expect(await migration.ended).toMatchObject(rolledBackIn("preparing", "SOJ_BARRIER_MTU"));
   }
   await fault.expectHomeAndClean();
 });

@@ -276,14 +276,14 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
   }
 }
 
-/** An error of a migration that was taken back: told with its step, a hint and the guest's place. */
-export function rolledBackIn(step: string, code: string) {
+/** An error of a migration that was taken back: told with its phase if one is meant, a hint and the guest's place. */
+export function rolledBackIn(phase: string | null, code: string) {
   return {
     exitCode: 4,
     last: {
       type: "error",
       code,
-      message: expect.stringContaining(`step ${step}`),
+      message: phase === null ? expect.any(String) : expect.stringContaining(`phase ${phase}: `),
       hint: expect.any(String),
       guest_state: "running-at-source",
     },

@@ -11,11 +11,11 @@ test.each([
   ["guest-lost", 9, "lost", false],
   ["completed", 0, "running-at-destination", false],
 ] as const)(
-  "%s: exit code, place of the guest, step and hint",
+  "%s: exit code, place of the guest, phase and hint",
   (outcome, exitCode, guestState, retryable) => {
     const error = endingError(outcome, failure, task);
     expect(error).toMatchObject({ code: "SOJ_X", exitCode, guestState, retryable });
-    expect(error.message).toContain("web1 was not moved to host-b: step pass-barrier: no answer");
+    expect(error.message).toContain("web1 was not moved to host-b: phase preparing: no answer");
     expect(error.hint).not.toBeNull();
   },
 );
@@ -23,4 +23,15 @@ test.each([
 test("the failure's own hint comes first", () => {
   const hint = "let protocol 4 through";
   expect(endingError("rolled-back", { ...failure, hint }, task).hint).toBe(hint);
+});
+
+test.each([
+  ["ask-at-armed", "web1 was not moved to host-b: no answer."],
+  ["guest", "web1 was not moved to host-b: no answer."],
+  ["constructor", "web1 was not moved to host-b: no answer."],
+  ["await-convergence", "web1 was not moved to host-b: phase precopy: no answer."],
+  ["settle-with-destination", "web1 was not moved to host-b: phase switchover: no answer."],
+])("no step is named by its own name: %s", (step, expected) => {
+  const { message } = endingError("rolled-back", { ...failure, step }, task);
+  expect(message).toContain(expected);
 });
