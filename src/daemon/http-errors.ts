@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { asSojournError, SojournError, usageError } from "../platform/errors.ts";
+import { asSojournError, ExitCode, SojournError, usageError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import { maxBodyBytes } from "./api/limits.ts";
 
@@ -36,22 +36,31 @@ export function replyWithErrorRecords(
   });
 }
 
-/** What went wrong with a request, also where fastify itself has thrown it. */
-export function typedError(thrown: unknown): SojournError {
+/**
+ * What went wrong with a request, also where fastify itself has thrown it.
+ * @param expected hint for a request that could not be read: what a right one is, and where that is written.
+ */
+export function typedError(thrown: unknown, expected?: string): SojournError {
   if (thrown instanceof SojournError) return thrown;
   const { statusCode, message = "bad request" } = thrown as Partial<FastifyError>;
   if (statusCode === 413) {
-    return refused("SOJ_BODY_TOO_LARGE", `the body exceeds ${maxBodyBytes} bytes`, 413);
+    return refused("SOJ_BODY_TOO_LARGE", `the body exceeds ${maxBodyBytes} bytes`, expected, 413);
   }
   if (statusCode === 415) {
-    return refused("SOJ_MEDIA_TYPE", "the body must be application/json", 415);
+    return refused("SOJ_MEDIA_TYPE", "the body must be application/json", expected, 415);
   }
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return usageError(message.slice(0, 300));
+    return usageError(message.slice(0, 300), expected);
   }
   return asSojournError(thrown);
 }
 
-function refused(code: `SOJ_${string}`, message: string, httpStatus: number): SojournError {
-  return new SojournError(code, message, { exitCode: 2, httpStatus });
+function refused(
+  code: `SOJ_${string}`,
+  message: string,
+  hint: string | undefined,
+  httpStatus: number,
+): SojournError {
+  const options = { exitCode: ExitCode.usage, httpStatus };
+  return new SojournError(code, message, hint === undefined ? options : { ...options, hint });
 }

@@ -21,6 +21,10 @@ export interface Problem {
 
 export const problemMediaType = "application/problem+json";
 
+/** For whoever has sent a body that cannot be read. */
+const expectedBody =
+  "a body is one JSON object, of content type application/json, of at most 50 KiB; /docs on this server and docs/api.md tell what is expected";
+
 /** The body that tells `error`. Pure. */
 export function problemOf(error: SojournError): Problem {
   const { message, code, hint, guest_state, exit_code, retryable, id } = error.toRecord();
@@ -41,13 +45,16 @@ export function frameworkErrors(
   reply: FastifyReply,
 ): void {
   // No hook has seen it, and none has counted it: whoever goes on begins anew.
-  sendProblem(reply.header("connection", "close"), typedError(thrown));
+  sendProblem(
+    reply.header("connection", "close"),
+    typedError(thrown, "GET /v1/openapi.json lists all paths"),
+  );
 }
 
 /** Makes every failure a problem with the error's own HTTP status. */
 export function replyWithProblems(app: Api, logger: Logger): void {
   app.setErrorHandler((thrown, request, reply) => {
-    const error = typedError(thrown);
+    const error = typedError(thrown, expectedBody);
     if (error.code === "SOJ_INTERNAL") {
       logger.error({ err: thrown, route: request.routeOptions.url }, "request failed");
     }

@@ -73,12 +73,21 @@ describe("a body", () => {
     expect(asked).toEqual([]);
   });
 
+  it("that cannot be read is answered with what was expected, and where that is written", async () => {
+    const question = { method: "POST", path, token: server.tokens.operate, body: "guest=web1" };
+    expect(await server.ask(question)).toMatchObject({
+      ...{ status: 400, json: { code: "SOJ_USAGE", hint: aboutBodies } },
+    });
+  });
+
   it("of another media type is refused", async () => {
     const headers = { "content-type": "text/plain" };
     const question = { method: "POST", path, token: server.tokens.operate, headers, body: "{}" };
-    expect((await server.ask(question)).status).toBe(415);
+    expect(await server.ask(question)).toMatchObject({ status: 415, json: { hint: aboutBodies } });
   });
 });
+
+const aboutBodies = expect.stringMatching(/JSON object.*application\/json.*\/docs.*docs\/api\.md/);
 
 describe("a name in the path", () => {
   const odd = [
