@@ -70,6 +70,6 @@ const forgetting = [
   "ip neigh show proxy | while read address _ device _; do ip neigh del proxy $address dev $device; done",
   "tc qdisc del dev eth0 clsact",
   "sysctl -qw net.ipv4.conf.guests0.rp_filter=0 net.ipv4.conf.guests0.proxy_arp=0",
-  "sysctl -qw net.ipv4.conf.guests0.send_redirects=1 net.ipv4.neigh.guests0.proxy_delay=80",
+  "sysctl -qw net.ipv4.conf.guests0.send_redirects=0 net.ipv4.neigh.guests0.proxy_delay=80",
   "true",
 ].join("; ");

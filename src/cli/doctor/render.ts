@@ -1,4 +1,5 @@
 import type { DoctorCheck } from "../../daemon/services.ts";
+import { counted } from "../../platform/counted.ts";
 
 /** A check as lines for a person: what is wrong, why it matters, what mends it. */
 export function describeCheck(check: DoctorCheck, host: string | null): string {
@@ -27,7 +28,11 @@ function oneLine(text: string): string {
 export function describeSummary(checks: readonly DoctorCheck[]): string {
   const count = (result: DoctorCheck["result"]) =>
     checks.filter((check) => check.result === result).length;
-  const parts = [`${count("ok")} in order`, `${count("warn")} warnings`, `${count("fail")} failed`];
+  const parts = [
+    `${count("ok")} in order`,
+    counted(count("warn"), "warning"),
+    `${count("fail")} failed`,
+  ];
   if (count("skipped") > 0) parts.push(`${count("skipped")} not checked`);
   const fixable = checks.some((check) => check.fixable);
   return `${parts.join(", ")}${fixable ? "; sojourn doctor --fix sets the kernel switches" : ""}`;

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type GuestRecord, guestRecordSchema } from "../../migrator/records.ts";
+import { counted } from "../../platform/counted.ts";
 import { isOurInterface } from "../../platform/names.ts";
 import type { DoctorCheck } from "../services.ts";
 import { ok, skipped, type Topic, warn } from "./check.ts";
@@ -38,7 +39,10 @@ export function checkLeftovers(
   if (records === null) return skipped(leftovers, "a guest's record cannot be read");
   const ours = interfaces.filter(({ name }) => isOurInterface(name)).map(({ name }) => name);
   if (records.length > 0)
-    return ok(leftovers, `${ours.length} devices for ${records.length} guests`);
+    return ok(
+      leftovers,
+      `${counted(ours.length, "device")} for ${counted(records.length, "guest")}`,
+    );
   if (ours.length === 0) return ok(leftovers, "none");
   return warn(leftovers, `${ours.join(", ")} belong to no guest`, {
     mend: "systemctl restart sojourn",

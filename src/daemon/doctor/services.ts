@@ -1,5 +1,6 @@
 import type { HostNetwork } from "../../migrator/host-network.ts";
 import type { RecordStore } from "../../migrator/record-store.ts";
+import { counted } from "../../platform/counted.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { PeerCaller, ProcedureHandlers } from "../../platform/procedures.ts";
 import { type TunnelKind, type Tunnels, tunnelKinds } from "../../tunnels/tunnel.ts";
@@ -79,7 +80,11 @@ export class Doctor implements AsyncDisposable {
     if (isMoving) return [skipped(topic, "a guest is moving")];
     return attempt(topic, async () => {
       const lines = await network.differences();
-      if (lines.length === 0) return ok(topic, `as ${records.all().length} guests' records ask`);
+      if (lines.length === 0)
+        return ok(
+          topic,
+          `as ${counted(records.all().length, "guest's record asks", "guests' records ask")}`,
+        );
       const missing = lines.slice(0, 5).join("; ");
       return warn(topic, `differs from what guests need: ${missing}`.slice(0, 1_000), {
         hint: "the daemon repairs it by itself within seconds, unless something else keeps changing it: see its log",

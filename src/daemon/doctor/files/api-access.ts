@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { wallClockMs } from "../../../platform/clock.ts";
+import { counted } from "../../../platform/counted.ts";
 import { SojournError } from "../../../platform/errors.ts";
 import { readApiTls } from "../../access/tls-files.ts";
 import { isExpired } from "../../access/tokens.ts";
@@ -48,16 +49,20 @@ async function checkCallers(api: DaemonConfig["api"]): Promise<DoctorCheck> {
   }
   const ended = tokens.filter((token) => isExpired(token, wallClockMs()));
   const valid = tokens.length - ended.length;
-  const found = `${valid} tokens, ${api.clients.size} clients with certificates`;
+  const found = `${counted(valid, "token")}, ${counted(api.clients.size, "client with a certificate", "clients with certificates")}`;
   if (valid + api.clients.size === 0) {
     return warn(callersTopic, "nobody can use the API on TCP", {
       mend: "sojourn token create NAME --role ROLE",
     });
   }
   if (ended.length === 0) return ok(callersTopic, found);
-  return warn(callersTopic, `${found}; ${ended.length} tokens have ended`, {
-    mend: ended.map(({ name }) => `sojourn token revoke ${name}`),
-  });
+  return warn(
+    callersTopic,
+    `${found}; ${counted(ended.length, "token has", "tokens have")} ended`,
+    {
+      mend: ended.map(({ name }) => `sojourn token revoke ${name}`),
+    },
+  );
 }
 
 function knownFault(error: unknown): SojournError {

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { readJournal } from "../../../migrator/journal-file.ts";
 import type { DecodedJournal } from "../../../migrator/journal-format.ts";
 import { monotonicMs } from "../../../platform/clock.ts";
+import { counted } from "../../../platform/counted.ts";
 import { SojournError } from "../../../platform/errors.ts";
 import { diskStorage } from "../../../platform/storage.ts";
 import type { DoctorCheck } from "../../services.ts";
@@ -124,7 +125,7 @@ export function judgeJournal(
   }
   const torn =
     tornBytes > 0 ? `; ${tornBytes} bytes that a crash tore are cut off at the next start` : "";
-  return ok(journal, `${records.length} records${torn}`);
+  return ok(journal, `${counted(records.length, "record")}${torn}`);
 }
 
 const history: Topic = {
@@ -139,7 +140,10 @@ export function checkHistory(folder: string): DoctorCheck {
   if (aside.length > 0) {
     const hint = "the disk may be failing; remove the files once they are of no use";
     const mend = aside.slice(0, 5).map((name) => `rm ${join(folder, name)}*`);
-    return warn(history, `was damaged ${aside.length} times and moved aside`, { hint, mend });
+    return warn(history, `was damaged ${counted(aside.length, "time")} and moved aside`, {
+      hint,
+      mend,
+    });
   }
   if (!names.includes("history.sqlite")) return skipped(history, "there is none yet");
   return ok(history, "in use, none was ever moved aside");

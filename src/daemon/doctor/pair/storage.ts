@@ -1,5 +1,6 @@
 import type { GuestDefinition } from "../../../hypervisor/definition.ts";
 import { StorageProber } from "../../../hypervisor/storage/storage-prober.ts";
+import { counted } from "../../../platform/counted.ts";
 import type { PeerCaller } from "../../../platform/procedures.ts";
 import type { DoctorCheck } from "../../services.ts";
 import { definedUses, type FileUse } from "../../storage/file-uses.ts";
@@ -41,7 +42,8 @@ export function verdict(topic: Topic, findings: readonly Finding[]): DoctorCheck
   const those = (level: Finding["level"]) => findings.filter((finding) => finding.level === level);
   const [refused, warned] = [those("refuse"), those("warn")];
   const worst = refused.length > 0 ? refused : warned;
-  if (worst.length === 0) return ok(topic, `${findings.length} files, seen alike by both hosts`);
+  if (worst.length === 0)
+    return ok(topic, `${counted(findings.length, "file")}, seen alike by both hosts`);
   const detail = worst.slice(0, 5).map(sentenceOf).join("; ").slice(0, 2_000);
   return (refused.length > 0 ? fail : warn)(topic, detail, { hint: worst[0]?.hint ?? null });
 }

@@ -44,7 +44,7 @@ describe("what is in it", () => {
     expect(checkJournal(path)).toMatchObject({ result: "skipped" });
     using journal = new Journal(path);
     journal.append({ step: "begin", migration: "m1", guest: "web1", epoch: 1, role: "source" });
-    expect(checkJournal(path)).toMatchObject({ result: "ok", detail: "1 records" });
+    expect(checkJournal(path)).toMatchObject({ result: "ok", detail: "1 record" });
     await writeFile(path, "not a journal at all, but long enough to be one");
     expect(checkJournal(path)).toMatchObject({ result: "fail" });
   });
