@@ -1,8 +1,12 @@
-import { preconditionError } from "../platform/errors.ts";
+import { isNewer } from "../platform/database.ts";
+import { preconditionError, type SojournError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import type { History } from "./history.ts";
 import { type MigrationQuery, select } from "./migration-query.ts";
 import { isOpen, type MigrationSummary, type StoredMigration } from "./stored-migration.ts";
+
+/** Ended migrations that found no room in the history; the oldest beyond this number are forgotten. */
+const mostUnwritten = 1_000;
 
 /**
  * What is known of this host's migrations: of those under way in memory, of all others in the history. What finds no
@@ -54,20 +58,16 @@ export class MigrationBook {
     return [...past, ...this.#current.values()].filter(isOpen);
   }
 
-  /** @throws SojournError `SOJ_HISTORY_UNWRITABLE`: then nothing may be begun. */
+  /**
+   * A history that only a later release understands is done without.
+   * @throws SojournError `SOJ_HISTORY_UNWRITABLE`: then nothing may be begun.
+   */
   begin(stored: StoredMigration): void {
     try {
       this.#history.put(stored);
     } catch (cause) {
-      throw preconditionError(
-        "SOJ_HISTORY_UNWRITABLE",
-        `a migration of ${stored.guest} could not be remembered: ${(cause as Error).message}`,
-        {
-          cause,
-          guestState: "untouched",
-          hint: "make room on the disk of the daemon's state folder",
-        },
-      );
+      if (!isNewer(cause)) throw unwritable(stored, cause);
+      this.#unwritten.add(stored.id);
     }
     this.#current.set(stored.id, stored);
   }
@@ -98,10 +98,34 @@ export class MigrationBook {
       } catch (error) {
         const text = "alarm: what became of the migration could not be stored";
         this.#logger.error({ migration: id, state: stored?.state, err: error }, text);
+        this.#forgetOldest();
         return;
       }
       this.#unwritten.delete(id);
       if (stored?.endedMs !== null) this.#current.delete(id);
     }
   }
+
+  #forgetOldest(): void {
+    const ended = [...this.#unwritten].filter((id) => {
+      const stored = this.#current.get(id);
+      return stored === undefined || !isOpen(stored);
+    });
+    for (const id of ended.slice(0, -mostUnwritten)) {
+      this.#unwritten.delete(id);
+      this.#current.delete(id);
+    }
+  }
+}
+
+function unwritable({ guest }: StoredMigration, cause: unknown): SojournError {
+  return preconditionError(
+    "SOJ_HISTORY_UNWRITABLE",
+    `a migration of ${guest} could not be remembered: ${(cause as Error).message}`,
+    {
+      cause,
+      guestState: "untouched",
+      hint: "make room on the disk of the daemon's state folder",
+    },
+  );
 }

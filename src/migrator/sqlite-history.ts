@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import { asSojournError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import { RepairableDatabase } from "../platform/repairable-database.ts";
 import type { History } from "./history.ts";
@@ -38,7 +39,7 @@ type Row = Record<string, SQLOutputValue>;
 
 /**
  * A history in one SQLite file, made when there is none. A damaged one is moved aside, with an alarm in the log, and
- * a new one begun; one that cannot be opened is tried again at each use.
+ * a new one begun; one that cannot be opened, or is of a later release, is tried again at each use.
  */
 export class SqliteHistory implements History {
   readonly #path: string;
@@ -46,6 +47,8 @@ export class SqliteHistory implements History {
   readonly #longest: number;
   readonly #database: RepairableDatabase;
   #puts = 0;
+  /** Why it could not be read last; null when it could. */
+  #trouble: string | null = null;
 
   constructor(path: string, logger: Logger, longest = longestHistory) {
     this.#path = path;
@@ -104,11 +107,22 @@ export class SqliteHistory implements History {
 
   #read<Result>(work: (database: DatabaseSync) => Result, missing: Result): Result {
     try {
-      return this.#database.use(work);
+      const result = this.#database.use(work);
+      this.#trouble = null;
+      return result;
     } catch (error) {
-      this.#logger.error({ path: this.#path, err: error }, "alarm: the history cannot be read");
+      this.#tellOnce(error);
       return missing;
     }
+  }
+
+  /** Those who ask again and again must not fill the log. */
+  #tellOnce(error: unknown): void {
+    const { message, hint } = asSojournError(error);
+    if (message === this.#trouble) return;
+    this.#trouble = message;
+    const fields = { path: this.#path, err: error, ...(hint === null ? {} : { hint }) };
+    this.#logger.error(fields, `alarm: the history cannot be read: ${message}`);
   }
 }
 

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { preconditionError, SojournError } from "./errors.ts";
 import { syncFolder } from "./files.ts";
 
 /** Primary result codes of sqlite3.h: the file is malformed, or no database at all. */
@@ -18,7 +19,8 @@ export interface DatabaseSchema {
  * Opens, or makes, a SQLite database that only this process uses, and no other user may read. Each transaction is on
  * disk when it returns: the write-ahead log with `synchronous=FULL` costs one fsync, a rollback journal two or three.
  * The log is kept short, and without shared memory, since there is no second reader.
- * @throws the system's or SQLite's error, `DamagedDatabase` also for tables of another version; see `isDamage`.
+ * @throws the system's or SQLite's error; `DamagedDatabase`, see `isDamage`; SojournError `SOJ_DATABASE_NEWER` for tables
+ *   of a later version, which are left as they are, see `isNewer`.
  */
 export function openDatabase(path: string, schema: DatabaseSchema): DatabaseSync {
   const isNew = !existsSync(path);
@@ -27,6 +29,7 @@ export function openDatabase(path: string, schema: DatabaseSchema): DatabaseSync
     // Before there is a log, which gets the same mode.
     chmodSync(path, 0o600);
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    refuseNewer(database, path, schema);
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
     database.exec("PRAGMA wal_autocheckpoint = 64");
@@ -52,6 +55,11 @@ export function isDamage(error: unknown): boolean {
   return errcode !== undefined && damageCodes.has(errcode & 0xff);
 }
 
+/** True for a file that is whole, and that only a later release understands. */
+export function isNewer(error: unknown): boolean {
+  return error instanceof SojournError && error.code === "SOJ_DATABASE_NEWER";
+}
+
 /** Puts a closed database, with its log, beside where it was, so that a new one can be begun. Returns the new path. */
 export function moveDatabaseAside(path: string, suffix: string): string {
   for (const part of ["", "-wal", "-shm", "-journal"]) {
@@ -61,8 +69,26 @@ export function moveDatabaseAside(path: string, suffix: string): string {
   return `${path}.${suffix}`;
 }
 
+/** Before anything else is looked at, for whoever tries again and again. */
+function refuseNewer(database: DatabaseSync, path: string, { version }: DatabaseSchema): void {
+  const found = versionOf(database);
+  if (found <= version) return;
+  throw preconditionError(
+    "SOJ_DATABASE_NEWER",
+    `${path} was written by a later release (version ${found}, here ${version}); it is left as it is`,
+    {
+      httpStatus: 503,
+      hint: `upgrade this host again, or do without what is in it: stop the daemon, mv ${path} ${path}.later, and start it`,
+    },
+  );
+}
+
+function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare("PRAGMA user_version").get()?.user_version);
+}
+
 function makeTables(database: DatabaseSync, { version, tables }: DatabaseSchema): void {
-  const found = database.prepare("PRAGMA user_version").get()?.user_version;
+  const found = versionOf(database);
   if (found === version) return;
   if (found !== 0) throw new DamagedDatabase(`version ${found} is not known to this release`);
   database.exec(`BEGIN; ${tables} PRAGMA user_version = ${version}; COMMIT;`);

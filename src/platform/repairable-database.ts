@@ -13,7 +13,8 @@ export interface RepairableDatabaseOptions {
 
 /**
  * A database that is opened at its first use, and again after a failure to open it. A damaged one is moved aside, with
- * an alarm in the log, and a new one begun. Disposing closes it until it is used again.
+ * an alarm in the log, and a new one begun; one of a later release is left as it is, and cannot be used. Disposing closes
+ * it until it is used again.
  */
 export class RepairableDatabase implements Disposable {
   readonly #options: RepairableDatabaseOptions;

@@ -125,7 +125,7 @@ test.each([
     () => writeFileSync(path(), "this is no database, whatever its name says".repeat(99)),
   ],
   ["a page overwritten", () => damagePages(path())],
-  ["another version", () => setVersion(path())],
+  ["a version that never was", () => setVersion(path(), -1)],
 ])("a damaged file (%s) is moved aside and a new one begun", (_what, damage) => {
   {
     using history = open();
@@ -137,6 +137,25 @@ test.each([
   expect(history.list({ limit: 1_000 }).map(({ id }) => id)).toEqual(["m7"]);
   const aside = readdirSync(folder.path).filter((name) => name.includes(".damaged-"));
   expect(aside.length).toBeGreaterThan(0);
+});
+
+test("one of a later release is left as it is, and is there again with that release", () => {
+  {
+    using history = open();
+    history.put(migration(1));
+  }
+  setVersion(path(), 99);
+  {
+    using history = open();
+    expect(history.list({ limit: 10 })).toEqual([]);
+    expect(() => history.put(migration(2))).toThrow(
+      expect.objectContaining({ code: "SOJ_DATABASE_NEWER", hint: expect.stringContaining("mv ") }),
+    );
+  }
+  expect(readdirSync(folder.path).filter((name) => name.includes("damaged"))).toEqual([]);
+  setVersion(path(), 1);
+  using history = open();
+  expect(history.list({ limit: 10 }).map(({ id }) => id)).toEqual(["m1"]);
 });
 
 test("a folder that cannot be written to loses nothing but the history", () => {
@@ -168,9 +187,9 @@ function damagePages(file: string): void {
   writeFileSync(file, bytes);
 }
 
-function setVersion(file: string): void {
+function setVersion(file: string, version: number): void {
   const bytes = readFileSync(file);
   // "User version" in the database header (sqlite.org/fileformat2.html, 1.3).
-  bytes.writeUInt32BE(99, 60);
+  bytes.writeInt32BE(version, 60);
   writeFileSync(file, bytes);
 }

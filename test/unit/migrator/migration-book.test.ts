@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { MigrationBook } from "../../../src/migrator/migration-book.ts";
 import type { MigrationQuery } from "../../../src/migrator/migration-query.ts";
 import type { StoredMigration } from "../../../src/migrator/stored-migration.ts";
+import { preconditionError } from "../../../src/platform/errors.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import { memoryHistory } from "../../support/memory-history.ts";
 
@@ -13,10 +14,11 @@ const begun: StoredMigration = {
 const ended: StoredMigration = { ...begun, state: "completed", endedMs: 2 };
 
 function bookOnDisk() {
-  const disk = { full: false };
+  const disk = { full: false, isOfLaterRelease: false };
   const history = memoryHistory();
   const put = (stored: StoredMigration) => {
     if (disk.full) throw new Error("disk full");
+    if (disk.isOfLaterRelease) throw preconditionError("SOJ_DATABASE_NEWER", "of a later release");
     history.put(stored);
   };
   const book = new MigrationBook({ ...history, put }, createLogger("silent"));
@@ -35,6 +37,22 @@ test("nothing is begun that cannot be written down", () => {
   );
   expect(book.find("m1")).toBeUndefined();
   expect(book.list({ limit: 10 })).toEqual([]);
+});
+
+test("with a history of a later release migrations go on, and the newest are remembered in memory", () => {
+  const { disk, book } = bookOnDisk();
+  disk.isOfLaterRelease = true;
+  book.begin(begun);
+  expect(book.get("m1")).toEqual(begun);
+  book.keep(ended);
+  book.keep({ ...ended, id: "doubted", state: "in-doubt" });
+  for (let number = 0; number < 1_000; number += 1) {
+    book.keep({ ...ended, id: `later${number}`, startedMs: 10 + number });
+  }
+  expect(book.find("m1")).toBeUndefined();
+  expect(book.list({ limit: 2_000 })).toHaveLength(1_001);
+  expect(book.open().map(({ id }) => id)).toEqual(["doubted"]);
+  expect(book.get("later999")).toMatchObject({ state: "completed" });
 });
 
 test("an end that finds no room is told all the same, and written once there is room", () => {

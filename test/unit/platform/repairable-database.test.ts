@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openDatabase } from "../../../src/platform/database.ts";
@@ -15,19 +15,10 @@ const add = (notes: RepairableDatabase, text: string) =>
 const count = (notes: RepairableDatabase) =>
   notes.use((database) => database.prepare("SELECT count(*) AS n FROM notes").get()?.n);
 
-test.each([
-  ["no database", (path: string) => writeFileSync(path, "x".repeat(8192))],
-  [
-    "of a later release",
-    (path: string) => {
-      using later = databaseAt(path, 2);
-      add(later, "kept");
-    },
-  ],
-])("a file that is %s is put aside whole, and a new one begun", (_what, make) => {
+test("a file that is no database is put aside whole, and a new one begun", () => {
   using folder = temporaryFolder();
   const path = join(folder.path, "notes.sqlite");
-  make(path);
+  writeFileSync(path, "x".repeat(8192));
   const { size } = statSync(path);
   using notes = databaseAt(path);
   const opened: boolean[] = [];
@@ -37,6 +28,24 @@ test.each([
   expect(opened).toEqual([true]);
   const [aside = ""] = readdirSync(folder.path).filter((name) => name.includes("damaged"));
   expect(statSync(join(folder.path, aside)).size).toBe(size);
+});
+
+test("a file of a later release is refused, and left as it is", () => {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "notes.sqlite");
+  {
+    using later = databaseAt(path, 2);
+    add(later, "kept");
+  }
+  const bytes = readFileSync(path);
+  using notes = databaseAt(path);
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    expect(() => add(notes, "new")).toThrow(/written by a later release \(version 2, here 1\)/);
+  }
+  expect(readFileSync(path)).toEqual(bytes);
+  expect(readdirSync(folder.path)).toEqual(["notes.sqlite"]);
+  using later = databaseAt(path, 2);
+  expect(count(later)).toBe(1);
 });
 
 test("one that another process uses, or that cannot be opened, is left as it is and tried again", () => {

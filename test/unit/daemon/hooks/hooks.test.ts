@@ -1,7 +1,8 @@
 import { createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, rmdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hookPayloadSchema } from "../../../../src/daemon/hooks/payload.ts";
 import { startClockAhead } from "./fast-clock.ts";
@@ -29,6 +30,13 @@ const delivered = (count: number) =>
     const { deliveries } = await host.hooks.services.listDeliveries("chat", query);
     return deliveries.length === count;
   });
+
+/** Of a database that nobody has open. */
+function setUserVersion(path: string, version: number): void {
+  const database = new DatabaseSync(path);
+  database.exec(`PRAGMA user_version = ${version}`);
+  database.close();
+}
 
 async function subscribed(change: object = {}, answer?: Parameters<typeof startReceiver>[0]) {
   const receiver: Receiver = stack.use(await startReceiver(answer));
@@ -278,6 +286,23 @@ describe("hooks", () => {
     expect(host.logged).toContainEqual(
       expect.objectContaining({ message: expect.stringContaining("spool of hooks was damaged") }),
     );
+  });
+
+  it("leave the spool of a later release as it is, and keep events in memory meanwhile", async () => {
+    const path = join(host.stateFolder, "hooks.sqlite");
+    await subscribed();
+    await host.end();
+    setUserVersion(path, 99);
+    host.begin();
+    host.report("completed");
+    const alarms = () =>
+      host.logged.filter(({ message }) => /cannot be spooled/.test(`${message}`));
+    await until(() => alarms().length === 1);
+    expect(alarms()[0]).toMatchObject({ err: { code: "SOJ_DATABASE_NEWER" } });
+    expect(await readdir(host.stateFolder)).not.toContainEqual(expect.stringContaining("damaged"));
+    await expect(host.hooks.services.listDeliveries("chat")).rejects.toThrow("a later release");
+    await host.end();
+    expect(host.logged.at(-1)?.message).toContain("events for hooks were not spooled");
   });
 
   it("keep events in memory while the disk takes none, with one alarm", async () => {
