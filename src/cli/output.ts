@@ -8,6 +8,8 @@ export interface Output {
   line(text: string): void;
   /** A line for programs; dropped without `--json`. */
   record(value: unknown): void;
+  /** What its reader should know although all goes on: `{ "type": "warning", "message" }`, or a line on standard error. */
+  warning(message: string): void;
   /** Either of the two, for commands with one result. */
   result(value: unknown, text: () => string): void;
 }
@@ -22,6 +24,10 @@ export function createOutput(json: boolean): Output {
     },
     record: (value) => {
       if (json) write(JSON.stringify(value));
+    },
+    warning: (message) => {
+      if (json) write(JSON.stringify({ type: "warning", message }));
+      else process.stderr.write(`${harmlessText(`warning: ${message}`)}\n`);
     },
     result: (value, text) => {
       write(json ? JSON.stringify(value) : harmlessText(text()));

@@ -1,5 +1,5 @@
 import { createClient, type SojournClient } from "../../client/index.ts";
-import type { MigrationRequest, StartConduct } from "../../daemon/services.ts";
+import type { MigrationPlan, MigrationRequest, StartConduct } from "../../daemon/services.ts";
 import { delay, monotonicMs } from "../../platform/clock.ts";
 import { preconditionError } from "../../platform/errors.ts";
 import { createLogger } from "../../platform/log.ts";
@@ -55,11 +55,13 @@ export async function runMigration(
   using interruption = catchInterruption(wanted.abortOnExit);
   const { signal } = interruption;
   const client = createClient();
-  if (!(await isNew(client, wanted))) {
+  const plan = await planOfNew(client, wanted);
+  if (plan === null) {
     const { followed } = await moveAndFollow(client, wanted, signal, output);
     printReport(followed.report, output);
     return;
   }
+  for (const warning of plan.warnings) output.warning(warning);
   await using probers = await openProbers(client, request.guest, specs, signal);
   await probers?.measureFloor(floorMs, signal);
   signal.throwIfAborted();
@@ -80,18 +82,20 @@ export async function runMigration(
 }
 
 /**
- * False when an earlier request with the same key began it already. Otherwise whatever is wrong with the request is
+ * Null when an earlier request with the same key began it already. Otherwise whatever is wrong with the request is
  * told before a prober disturbs anybody.
  */
-async function isNew(client: SojournClient, wanted: WantedMigration): Promise<boolean> {
+async function planOfNew(
+  client: SojournClient,
+  wanted: WantedMigration,
+): Promise<MigrationPlan | null> {
   const { idempotencyKey: key } = wanted;
   const isKnown = async () => key !== undefined && (await client.findMigrations(key)).length > 0;
-  if (await isKnown()) return false;
+  if (await isKnown()) return null;
   try {
-    await client.planMigration(wanted.request);
-    return true;
+    return await client.planMigration(wanted.request);
   } catch (error) {
-    if (await isKnown()) return false;
+    if (await isKnown()) return null;
     throw error;
   }
 }
