@@ -4,12 +4,16 @@ import { parse } from "smol-toml";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { networkIdentifier, tunnelName } from "../../src/tunnels/identity.ts";
 import { FaultLab, guest, rolledBackIn } from "./support/fault-lab.ts";
+import { haltAt } from "./support/halted-migration.ts";
+import type { CodePlace } from "./support/pause-point.ts";
 import { recordEachFault } from "./support/record-faults.ts";
 
 /** Faults before anything moves: the guest does not notice, and nothing is left on either host. */
 let fault: FaultLab;
 
 const fromA = { localAddress: "172.16.1.2", remoteAddress: "172.16.2.2" };
+
+const beforeIncomingQemu: CodePlace = { text: "hypervisor.startIncoming(", condition: "true" };
 
 recordEachFault(() => fault);
 
@@ -55,12 +59,13 @@ test("[rows 31, 34] a foreign vxlan device has the network identifier at the des
   await fault.expectHomeAndClean();
 });
 
-test("[rows 30] the destination's QEMU does not start: its kernel file is damaged there", async () => {
+test("[rows 30] the destination's QEMU does not start: its kernel file was damaged after it was looked at", async () => {
   const { kernel } = definition();
   {
+    await using halted = await haltAt(fault, "host-b", beforeIncomingQemu);
     await using _hidden = await hiddenFile("host-b", kernel);
-    const migration = fault.migrate("host-a", "host-b");
-    expect(await migration.ended).toMatchObject(
+    await halted.goOn();
+    expect(await halted.migration.ended).toMatchObject(
       rolledBackIn("preparing", "SOJ_HYPERVISOR_START_FAILED"),
     );
   }
