@@ -46,7 +46,9 @@ function attributeEdits(element: XmlElement, name: string, value: string): Edit[
   if (existing !== undefined && attributeOf(element, name) === value) return [];
   const text = escapedXml(value);
   if (existing !== undefined) return [{ ...existing.span, text }];
-  return [{ start: element.nameEnd, end: element.nameEnd, text: ` ${name}='${text}'` }];
+  const last = [...element.attributes.values()].at(-1);
+  const end = last === undefined ? element.nameEnd : last.span.end + 1;
+  return [{ start: end, end, text: ` ${name}='${text}'` }];
 }
 
 /** The white space before a place. */
