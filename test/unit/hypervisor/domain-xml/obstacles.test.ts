@@ -118,6 +118,10 @@ test.each([
     "depends persistent-reservations",
   ],
   ["<disk type='file' device='cdrom'/>", null],
+  [
+    "<serial type='dev'><source path='/dev/ttyS1'/></serial><console type='dev'><source path='/dev/ttyS1'/></console>",
+    "depends character-device",
+  ],
   ["<hostdev mode='subsystem' type='mdev'><source/></hostdev>", "refused host-device"],
   ["<memory model='nvdimm'><source><path>/p</path></source></memory>", "refused memory-file"],
   ["<memory model='dimm'/>", null],

@@ -38,7 +38,7 @@ export function deviceObstacles(facts: DomainFacts): Obstacle[] {
         { context_id: contextId },
       ),
     ),
-    ...facts.characterDevices.flatMap(characterObstacles),
+    ...facts.characterDevices.filter(isOnItsOwn).flatMap(characterObstacles),
     ...facts.graphics.flatMap(graphicsObstacles),
     ...(facts.hasGraphicsAcceleration
       ? [
@@ -50,6 +50,19 @@ export function deviceObstacles(facts: DomainFacts): Obstacle[] {
         ]
       : []),
   ];
+}
+
+/** libvirt shows a guest's first serial port a second time, as its console. */
+function isOnItsOwn(device: CharacterDevice, _: number, all: readonly CharacterDevice[]): boolean {
+  if (device.kind !== "console") return true;
+  const { type, path, address } = device;
+  return !all.some(
+    (other) =>
+      other.kind === "serial" &&
+      other.type === type &&
+      other.path === path &&
+      other.address === address,
+  );
 }
 
 function characterObstacles(device: CharacterDevice): Obstacle[] {
