@@ -46,7 +46,8 @@ export function rewriteDomain(
 function nicWithMac(interfaces: readonly XmlElement[], mac: string): XmlElement {
   const wanted = mac.toLowerCase();
   const [nic, another] = interfaces.filter((each) => macOf(each) === wanted);
-  if (nic === undefined) throw domainRewriteError(`it has no NIC ${JSON.stringify(mac)}`);
+  if (nic === undefined || wanted === "")
+    throw domainRewriteError(`it has no NIC ${JSON.stringify(mac)}`);
   if (another !== undefined) throw domainRewriteError(`two of its NICs are ${wanted}`);
   return nic;
 }
