@@ -27,7 +27,7 @@ it("finds all well", async () => {
   expect(found["api-certificate"]).toMatchObject({ result: "ok" });
   expect(found["api-callers"]).toMatchObject({
     result: "ok",
-    detail: "3 tokens, 1 clients with certificates",
+    detail: "3 tokens, 1 client with a certificate",
   });
 });
 
