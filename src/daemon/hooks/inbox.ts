@@ -87,7 +87,7 @@ export class Inbox implements AsyncDisposable {
     const { quiet, subscriptions, logger } = this.#options;
     try {
       const wanting = await subscriptions();
-      if (quiet.isQuiet()) this.#write(wantedOf(this.#take(), wanting), wanting);
+      if (quiet.isQuiet()) this.#write(this.#take(), wanting);
     } catch (error) {
       logger.error({ err: error }, "alarm: events for hooks were not spooled");
     }
@@ -112,10 +112,9 @@ export class Inbox implements AsyncDisposable {
   /** What is not written is collected again. Never rejects. */
   async #writeBatch(signal: AbortSignal): Promise<void> {
     const { quiet, logger, subscriptions } = this.#options;
-    let batch = this.#take();
+    const batch = this.#take();
     try {
       const wanting = await subscriptions();
-      batch = wantedOf(batch, wanting);
       await quiet.begin(signal);
       this.#write(batch, wanting);
       this.#hasFailed = false;
@@ -142,6 +141,7 @@ export class Inbox implements AsyncDisposable {
   }
 
   #write({ events, areGuestsToBeLookedAt }: Batch, subscriptions: readonly Subscription[]): void {
+    if (subscriptions.length === 0) return;
     const guests = areGuestsToBeLookedAt ? this.#changedGuests() : [];
     const messages = [
       ...events.flatMap((each) => this.#messageOf(each) ?? []),
@@ -187,11 +187,6 @@ export class Inbox implements AsyncDisposable {
     this.lost += lost;
     this.#options.logger.error({ lost, rank: ranks.progress }, "alarm: events for hooks are lost");
   }
-}
-
-/** Without a receiver only who is here is noted, so that the first one is not told of guests that came before it. */
-function wantedOf(batch: Batch, subscriptions: readonly Subscription[]): Batch {
-  return subscriptions.length === 0 ? { ...batch, events: [] } : batch;
 }
 
 function outcomesOf(collected: readonly Collected[]): SpoolMarks["outcomes"] {

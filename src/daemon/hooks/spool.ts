@@ -160,7 +160,7 @@ export class Spool implements Disposable {
     return this.use((database) => database.prepare(query).get(migration, outcome)) !== undefined;
   }
 
-  /** The guests that are here, as far as was told, or noted while there was nobody to tell. */
+  /** The guests of which was told that they are here. */
   presentGuests(): Map<string, GuestFacts> {
     const rows = this.use((database) => database.prepare("SELECT * FROM present_guests").all());
     return new Map(rows.map((row) => [String(row.guest), JSON.parse(String(row.facts))]));

@@ -1,5 +1,4 @@
 import { createHmac } from "node:crypto";
-import { existsSync } from "node:fs";
 import { chmod, mkdir, readdir, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -205,28 +204,6 @@ describe("hooks", () => {
     host.begin();
     const [, gone] = await receiver.got(2);
     expect(JSON.parse(gone?.body ?? "")).toMatchObject({ type: "guest.departed", guest: web1 });
-  });
-
-  it("do not tell the first receiver of guests that were here before it", async () => {
-    const factsOf = (name: string) => ({ name, addresses: ["10.1.0.10"], home: "host-a" });
-    host.guestsHere.set("web1", factsOf("web1"));
-    host.begin();
-    // What is to be written by then is written at its end.
-    await until(() => existsSync(join(host.stateFolder, "hooks.sqlite")));
-    await host.end();
-    const receiver = await subscribed();
-    host.report("completed");
-    expect(typesOf(await receiver.got(1))).toEqual(["migration.completed"]);
-    host.guestsHere.set("web2", factsOf("web2"));
-    host.guestsHere.delete("web1");
-    host.hooks.noteGuests();
-    const [, gone, come] = await receiver.got(3);
-    expect(JSON.parse(gone?.body ?? "")).toMatchObject({
-      ...{ type: "guest.departed", guest: factsOf("web1") },
-    });
-    expect(JSON.parse(come?.body ?? "")).toMatchObject({
-      ...{ type: "guest.arrived", guest: factsOf("web2") },
-    });
   });
 
   it("drop progress before phases and outcomes when the spool is full, and say so", async () => {
