@@ -47,7 +47,7 @@ describe("strategies of the switchover", () => {
       const to = index % 2 === 0 ? "host-b" : "host-a";
       const outcome = await move(lab, "host-a", to, options);
       const report = reported(outcome.report);
-      expect(instants(report, order), strategy).toEqual(order);
+      expect(stopFirst(report, instants(report, order)), strategy).toEqual(order);
       if (name === "lossless") {
         expect(report).not.toHaveProperty("strategy");
         await pings.replies(20);
@@ -108,6 +108,15 @@ describe("strategies of the switchover", () => {
 function reported(report: MigrationReport | null): MigrationReport {
   if (report === null) throw new Error("there is no report");
   return report;
+}
+
+/** QEMU's migration goes on while the last processor comes to rest, and the two are stamped in either order then. */
+function stopFirst(report: MigrationReport, [first, second, ...rest]: Instant[]): Instant[] {
+  const isSwapped = first === "pre-switchover" && second === "stop";
+  if (!isSwapped || at(report, "stop") - at(report, "pre-switchover") > 2) {
+    return [first, second, ...rest].filter((instant) => instant !== undefined);
+  }
+  return [second, first, ...rest];
 }
 
 /** Those of `wanted` that the timeline shows, in its order. */
