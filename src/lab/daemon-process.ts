@@ -1,16 +1,14 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { closeSync, openSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
-import { delay, monotonicMs } from "../platform/clock.ts";
 import { SojournError, usageError } from "../platform/errors.ts";
 import { isSameProcess, type ProcessIdentity } from "../platform/process-identity.ts";
-import { readRecord, tailOf, writeFileAtomically } from "./files.ts";
+import { readRecord, tailOf } from "./files.ts";
 import { hostConfigPath } from "./host-files.ts";
 import { labPaths } from "./layout.ts";
-import { checkNode, holderOf, labNodePrefix } from "./nodes.ts";
-import { identify, sendSignal, waitUntilGone } from "./process-control.ts";
+import { checkNode, holderOf } from "./nodes.ts";
+import { startOutliving, untilReady } from "./outliving.ts";
+import { sendSignal, waitUntilGone } from "./process-control.ts";
 
 const readyWithinMs = 20_000;
 const endWithinMs = 10_000;
@@ -27,19 +25,11 @@ export function findDaemon(lab: string, host: string): ProcessIdentity | null {
  */
 export async function startDaemon(lab: string, host: string): Promise<ProcessIdentity> {
   const paths = labPaths(lab).node(host);
-  const [program, ...prefix] = labNodePrefix(lab, host) as [string, ...string[]];
-  const log = openSync(paths.daemonLog, "a", 0o600);
   const sojourn = join(labPaths(lab).bin, "sojourn");
-  const child = spawn(program, [...prefix, sojourn, "daemon", "--config", hostConfigPath], {
-    cwd: "/",
-    detached: true,
-    stdio: ["ignore", log, log],
+  const identity = await startOutliving(lab, host, {
+    command: [sojourn, "daemon", "--config", hostConfigPath],
+    ...{ log: paths.daemonLog, record: paths.daemon },
   });
-  closeSync(log);
-  await once(child, "spawn");
-  child.unref();
-  const identity = identify(child.pid as number);
-  writeFileAtomically(paths.daemon, JSON.stringify(identity));
   await waitUntilReady(lab, host, identity);
   return identity;
 }
@@ -69,21 +59,17 @@ export function checkHost(lab: string, node: string): string {
 }
 
 async function waitUntilReady(lab: string, host: string, daemon: ProcessIdentity): Promise<void> {
-  const deadline = monotonicMs() + readyWithinMs;
-  while (!(await answers(daemonSocket(lab, host)))) {
-    const ended = !isSameProcess(daemon);
-    if (!ended && monotonicMs() < deadline) {
-      await delay(25);
-      continue;
-    }
-    const paths = labPaths(lab).node(host);
-    if (ended) rmSync(paths.daemon, { force: true });
-    throw new SojournError(
-      "SOJ_LAB_DAEMON_START",
-      `the daemon of ${host} ${ended ? "ended at once" : `did not answer within ${readyWithinMs} ms`}: ${tailOf(paths.daemonLog) || "its log is empty"}`,
-      { hint: `its log is ${paths.daemonLog}` },
-    );
-  }
+  const isReady = () => answers(daemonSocket(lab, host));
+  const failure = await untilReady(daemon, isReady, readyWithinMs);
+  if (failure === null) return;
+  const paths = labPaths(lab).node(host);
+  if (failure === "ended") rmSync(paths.daemon, { force: true });
+  const what = failure === "ended" ? "ended at once" : `did not answer within ${readyWithinMs} ms`;
+  throw new SojournError(
+    "SOJ_LAB_DAEMON_START",
+    `the daemon of ${host} ${what}: ${tailOf(paths.daemonLog) || "its log is empty"}`,
+    { hint: `its log is ${paths.daemonLog}` },
+  );
 }
 
 /**

@@ -1,16 +1,12 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { delay, monotonicMs } from "../../platform/clock.ts";
 import { findTool, runCommand } from "../../platform/command.ts";
 import { SojournError } from "../../platform/errors.ts";
 import { isSameProcess, type ProcessIdentity } from "../../platform/process-identity.ts";
-import { readRecord, tailOf, writeFileAtomically } from "../files.ts";
+import { readRecord, tailOf } from "../files.ts";
 import { installationRoot } from "../layout.ts";
 import { holderOf, labNodePrefix } from "../nodes.ts";
-import { identify } from "../process-control.ts";
+import { startOutliving, untilReady } from "../outliving.ts";
 import { writeLibvirtFiles } from "./files.ts";
 import { libvirtPaths, libvirtSocket } from "./paths.ts";
 import { virsh } from "./virsh.ts";
@@ -43,18 +39,10 @@ export async function startLibvirtd(lab: string, host: string): Promise<ProcessI
   const enter = join(installationRoot, "src", "lab", "libvirt", "enter.sh");
   await runCommand(program, [...prefix, findTool("sh"), enter, paths.folder, paths.state]);
 
-  const log = openSync(paths.log, "a", 0o600);
-  const child = spawn(program, [...prefix, findTool("libvirtd"), "--listen"], {
-    cwd: "/",
-    detached: true,
-    env: { ...process.env, LC_ALL: "C" },
-    stdio: ["ignore", log, log],
+  const identity = await startOutliving(lab, host, {
+    command: [findTool("libvirtd"), "--listen"],
+    ...{ log: paths.log, record: paths.process, env: { ...process.env, LC_ALL: "C" } },
   });
-  closeSync(log);
-  await once(child, "spawn");
-  child.unref();
-  const identity = identify(child.pid as number);
-  writeFileAtomically(paths.process, JSON.stringify(identity));
   await waitUntilReady(lab, host, identity);
   return identity;
 }
@@ -65,20 +53,16 @@ export function libvirtSocketOf(lab: string, host: string): string {
 }
 
 async function waitUntilReady(lab: string, host: string, libvirtd: ProcessIdentity): Promise<void> {
-  const deadline = monotonicMs() + readyWithinMs;
-  while (!(await answers(lab, host))) {
-    const ended = !isSameProcess(libvirtd);
-    if (!ended && monotonicMs() < deadline) {
-      await delay(25);
-      continue;
-    }
-    const { log } = libvirtPaths(lab, host);
-    throw new SojournError(
-      "SOJ_LAB_LIBVIRTD_START",
-      `libvirtd of ${host} ${ended ? "ended at once" : `took no connection within ${readyWithinMs} ms`}: ${tailOf(log) || "its log is empty"}`,
-      { hint: `its log is ${log}` },
-    );
-  }
+  const failure = await untilReady(libvirtd, () => answers(lab, host), readyWithinMs);
+  if (failure === null) return;
+  const { log } = libvirtPaths(lab, host);
+  const what =
+    failure === "ended" ? "ended at once" : `took no connection within ${readyWithinMs} ms`;
+  throw new SojournError(
+    "SOJ_LAB_LIBVIRTD_START",
+    `libvirtd of ${host} ${what}: ${tailOf(log) || "its log is empty"}`,
+    { hint: `its log is ${log}` },
+  );
 }
 
 /** It listens before it knows whether it can do anything. */
