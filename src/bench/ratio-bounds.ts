@@ -1,3 +1,4 @@
+import { seededRandom } from "../platform/seeded-random.ts";
 import { medianOf } from "./statistics.ts";
 
 const resamples = 4_000;
@@ -27,17 +28,6 @@ export function ratioBounds(
 function resampledMedian(values: readonly number[], random: () => number): number {
   const drawn = values.map(() => values[Math.floor(random() * values.length)] ?? null);
   return medianOf(drawn) ?? Number.NaN;
-}
-
-/** mulberry32. */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function rounded(value: number): number {

@@ -1,12 +1,8 @@
-/** `count` instants (whole ms) below `belowMs`, the same ones for the same seed (mulberry32). */
+import { seededRandom } from "../../../src/platform/seeded-random.ts";
+
+/** `count` instants (whole ms) below `belowMs`, the same ones for the same seed. */
 export function randomInstants(seed: number, count: number, belowMs: number): number[] {
-  let state = seed;
-  const next = () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = seededRandom(seed);
   return Array.from({ length: count }, () => Math.floor(next() * belowMs));
 }
 

@@ -1,12 +1,15 @@
-/** Numbers that depend on nothing but a seed (mulberry32). */
+import { seededRandom } from "../../../src/platform/seeded-random.ts";
+
+/** Numbers that depend on nothing but a seed. */
 export class Random {
   readonly #seed: number;
-  #state: number;
+  /** In [0, 1). */
+  readonly unit: () => number;
   readonly #streams = new Map<string, Random>();
 
   constructor(seed: number) {
     this.#seed = seed;
-    this.#state = (seed ^ 0x9e3779b9) >>> 0;
+    this.unit = seededRandom(seed ^ 0x9e3779b9);
     for (let turn = 0; turn < 4; turn += 1) this.unit();
   }
 
@@ -21,15 +24,6 @@ export class Random {
       this.#streams.set(purpose, found);
     }
     return found;
-  }
-
-  /** In [0, 1). */
-  unit(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
   between(low: number, high: number): number {
