@@ -90,7 +90,7 @@ function start(program: string, options: GroupProcessOptions): Child {
     ...{ cwd: "/", env: { ...env }, detached: true },
     stdio: ["pipe", "pipe", "pipe"],
   });
-  if (isBackground && child.pid !== undefined) lowerSession(child.pid);
+  if (isBackground && child.pid !== undefined) lowerSession(child.pid, backgroundNiceness);
   // A program that does not read its input is none of our trouble.
   child.stdin.on("error", () => {});
   child.stdin.end(input);
@@ -110,9 +110,9 @@ function lowPriority(): string[] {
  * Where the kernel groups processes by session, a nice value counts within its session only, and the session has one
  * of its own (sched(7), "The autogroup feature").
  */
-function lowerSession(pid: number): void {
+export function lowerSession(pid: number, niceness: number): void {
   try {
-    writeFileSync(`/proc/${pid}/autogroup`, `${backgroundNiceness}`);
+    writeFileSync(`/proc/${pid}/autogroup`, `${niceness}`);
   } catch {
     // This kernel does not group, or the process has ended.
   }

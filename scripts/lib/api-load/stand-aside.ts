@@ -1,15 +1,11 @@
-import { writeFileSync } from "node:fs";
 import { constants, setPriority } from "node:os";
+import { lowerSession } from "../../../src/platform/group-process.ts";
 
 /**
- * The lowest priority for this process and its session (sched(7), "The autogroup feature"): callers stand for other
- * machines, whose work takes nothing from the hosts. What it costs to serve them remains.
+ * The lowest priority for this process and its session: callers stand for other machines, whose work takes nothing from
+ * the hosts. What it costs to serve them remains.
  */
 export function standAside(): void {
   setPriority(constants.priority.PRIORITY_LOW);
-  try {
-    writeFileSync("/proc/self/autogroup", `${constants.priority.PRIORITY_LOW}`);
-  } catch {
-    // This kernel does not group.
-  }
+  lowerSession(process.pid, constants.priority.PRIORITY_LOW);
 }
