@@ -1,5 +1,5 @@
 import type { Logger } from "../../platform/log.ts";
-import { ConcurrencyLimit } from "./concurrency-limit.ts";
+import { ConcurrencyLimit } from "../concurrency-limit.ts";
 import type { HookEndpoint } from "./endpoint.ts";
 import { DeliveryCounters } from "./figures.ts";
 import { Lane } from "./lane.ts";

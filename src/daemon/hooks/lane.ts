@@ -1,8 +1,8 @@
 import { delay, wallClockMs } from "../../platform/clock.ts";
 import { asSojournError } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/log.ts";
+import type { ConcurrencyLimit } from "../concurrency-limit.ts";
 import { pauseMs } from "./backoff.ts";
-import type { ConcurrencyLimit } from "./concurrency-limit.ts";
 import type { HookEndpoint } from "./endpoint.ts";
 import { HookFailure } from "./failure.ts";
 import type { DeliveryCounters } from "./figures.ts";

@@ -6,7 +6,7 @@ import {
 } from "node:http";
 import { request as requestHttps } from "node:https";
 import { monotonicMs, startTimer } from "../../platform/clock.ts";
-import { ConcurrencyLimit } from "./concurrency-limit.ts";
+import { ConcurrencyLimit } from "../concurrency-limit.ts";
 import { HookFailure } from "./failure.ts";
 import { failureOf, failureOfStatus } from "./send-failures.ts";
 import {

@@ -3,7 +3,8 @@ import type { StorageFile } from "../../hypervisor/storage/file-facts.ts";
 import { StorageProber } from "../../hypervisor/storage/storage-prober.ts";
 import { preconditionError } from "../../platform/errors.ts";
 import type { ProcedureHandlers } from "../../platform/procedures.ts";
-import { ConcurrencyLimit } from "../hooks/concurrency-limit.ts";
+import { setBounded } from "../bounded-map.ts";
+import { ConcurrencyLimit } from "../concurrency-limit.ts";
 import { largeBytes, type storageProcedures } from "./procedures.ts";
 
 const mostRemembered = 200;
@@ -17,18 +18,14 @@ export class DigestMemory {
     const unknown = files.filter((file) => !this.#known.has(keyOf(file)));
     const read = unknown.length === 0 ? [] : await prober.digest(unknown.map(({ path }) => path));
     const fresh = new Map(unknown.map((file, index) => [keyOf(file), read[index]]));
-    for (const [key, digest] of fresh) if (digest?.sha256) this.#remember(key, digest);
+    for (const [key, digest] of fresh) {
+      if (digest?.sha256) setBounded(this.#known, key, digest, mostRemembered);
+    }
     return files.map(
       (file) =>
         this.#known.get(keyOf(file)) ??
         fresh.get(keyOf(file)) ?? { sha256: null, reason: "it was not read" },
     );
-  }
-
-  #remember(key: string, digest: FileDigest): void {
-    const [oldest] = this.#known.keys();
-    if (this.#known.size >= mostRemembered && oldest !== undefined) this.#known.delete(oldest);
-    this.#known.set(key, digest);
   }
 }
 
