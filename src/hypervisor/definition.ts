@@ -5,7 +5,8 @@ import { readToml } from "../platform/toml.ts";
 import { carriedArgumentFault } from "./qemu/command-line/carried-arguments.ts";
 import { reservedOption } from "./reserved-options.ts";
 
-const absolutePath = z
+/** A path that a guest is defined with. */
+export const absolutePath = z
   .string()
   .max(4096)
   .regex(/^\/[^\p{Cc}]*$/u, "not an absolute path");

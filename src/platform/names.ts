@@ -51,5 +51,10 @@ export function derivedUuid(identity: string): string {
   const bytes = createHash("sha256").update(identity).digest().subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return uuidText(bytes);
+}
+
+/** 16 bytes as people write a UUID (RFC 9562, 4). */
+export function uuidText(bytes: Buffer): string {
   return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

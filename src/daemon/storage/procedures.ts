@@ -1,10 +1,7 @@
 import { z } from "zod";
+import { absolutePath } from "../../hypervisor/definition.ts";
 import { definePeerProcedures } from "../../platform/procedures.ts";
 
-const path = z
-  .string()
-  .max(4_096)
-  .regex(/^\/[^\p{Cc}]*$/u);
 const nonce = z.string().regex(/^[0-9a-f]{32}$/);
 const text = z.string().max(1_000);
 
@@ -17,7 +14,7 @@ const digest = z.object({
 });
 
 const question = z.strictObject({
-  path,
+  path: absolutePath,
   marker: z.strictObject({ nonce, answer: nonce }).nullable(),
   /** Whether what it holds is asked for, if it is small. */
   digest: z.boolean(),
@@ -30,7 +27,7 @@ const sight = z.object({
 });
 
 const storageFile = z.object({
-  path,
+  path: absolutePath,
   found: z.enum(["file", "block", "other", "missing", "unreadable"]),
   reason: text.nullable(),
   real: z.string().max(4_096).nullable(),
@@ -68,7 +65,7 @@ export const storageProcedures = definePeerProcedures({
   },
   /** What files hold, for those that a guest only reads. */
   "digest-files": {
-    request: z.strictObject({ paths: z.array(path).max(mostFiles) }),
+    request: z.strictObject({ paths: z.array(absolutePath).max(mostFiles) }),
     response: z.object({ digests: z.array(digest).max(mostFiles) }),
     timeoutMs: 12_000,
   },

@@ -1,4 +1,4 @@
-import type { GuestDefinition } from "../../hypervisor/definition.ts";
+import { absolutePath, type GuestDefinition } from "../../hypervisor/definition.ts";
 import type { OpenStorage } from "../../hypervisor/hypervisor.ts";
 import { preconditionError, SojournError } from "../../platform/errors.ts";
 import type { PeerCaller } from "../../platform/procedures.ts";
@@ -75,7 +75,7 @@ export async function findingsAbout(
 }
 
 function hasPath({ path }: FileUse): boolean {
-  return /^\/[^\p{Cc}]*$/u.test(path) && path.length <= 4_096;
+  return absolutePath.safeParse(path).success;
 }
 
 /** A name that only this process of this host understands: relative to its folder, or a descriptor it was given. */

@@ -62,7 +62,8 @@ function consoleArguments({ paths }: QemuArgumentsOptions): string[] {
   ];
 }
 
-const sandbox = [
+/** What no QEMU of ours may do: start programs, become another user. */
+export const sandbox = [
   "-sandbox",
   "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 ];

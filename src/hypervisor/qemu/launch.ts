@@ -64,7 +64,8 @@ function isNotThereYet(error: unknown): boolean {
   return cause?.code === "ENOENT" || cause?.code === "ECONNREFUSED";
 }
 
-async function logTail(path: string): Promise<string> {
+/** The end of what QEMU has said. */
+export async function logTail(path: string): Promise<string> {
   await using file = await open(path, "r");
   const { size } = await file.stat();
   const buffer = Buffer.alloc(Math.min(size, 1000));

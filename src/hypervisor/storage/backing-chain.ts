@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { readQcow2Header } from "./qcow2-header.ts";
+import { systemReason } from "./system-reason.ts";
 
 /** One file of an image. */
 export interface ChainLink {
@@ -41,8 +42,7 @@ export function backingChain(path: string, format: "raw" | "qcow2"): ChainLink[]
       next = { path: at(header.backingFile), format: header.backingFormat ?? "unknown" };
       if (next.format === "unknown") next.format = guessedFormat(next.path);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      link.reason = (code ?? message).slice(0, 200);
+      link.reason = systemReason(error);
     }
   }
   return links;

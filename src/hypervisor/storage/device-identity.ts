@@ -1,5 +1,7 @@
-import { readdirSync, readFileSync, realpathSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { deviceNumber } from "../../platform/device-number.ts";
+import { namesIn } from "../../platform/files.ts";
 
 /** What tells a block device from every other one, on whatever host it is seen. */
 export interface DeviceIdentity {
@@ -19,7 +21,8 @@ const worldWide = /^(naa\.|eui\.|uuid\.)/i;
  * @param number the device's number (`st_rdev`).
  */
 export function deviceIdentity(number: bigint, sys = "/sys"): DeviceIdentity {
-  const folder = join(sys, "dev", "block", `${major(number)}:${minor(number)}`);
+  const { major, minor } = deviceNumber(number);
+  const folder = join(sys, "dev", "block", `${major}:${minor}`);
   try {
     const real = realpathSync(folder);
     const sectors = Number(textOf(join(real, "size")) ?? "0");
@@ -50,9 +53,9 @@ function identityOf(folder: string, layer: number): Named {
 
 function mappedIdentity(folder: string, uuid: string, layer: number): Named {
   if (uuid === "") return unknown("its device mapper has given it no UUID");
-  const below = listOf(join(folder, "slaves")).map((name) =>
-    identityOf(realpathSync(join(folder, "slaves", name)), layer + 1),
-  );
+  const below = namesIn(join(folder, "slaves"))
+    .slice(0, 64)
+    .map((name) => identityOf(realpathSync(join(folder, "slaves", name)), layer + 1));
   const nameless = below.find(({ id }) => id === null);
   if (below.length === 0) return unknown("what it lies on is not known");
   if (nameless) return unknown(`of what it lies on ${nameless.why ?? "nothing is known"}`);
@@ -85,21 +88,4 @@ function textOf(path: string): string | null {
   } catch {
     return null;
   }
-}
-
-function listOf(folder: string): string[] {
-  try {
-    return readdirSync(folder).slice(0, 64);
-  } catch {
-    return [];
-  }
-}
-
-/** gnu_dev_major(3). */
-function major(number: bigint): bigint {
-  return ((number >> 8n) & 0xfffn) | ((number >> 32n) & ~0xfffn);
-}
-
-function minor(number: bigint): bigint {
-  return (number & 0xffn) | ((number >> 12n) & ~0xffn & 0xffffffffn);
 }

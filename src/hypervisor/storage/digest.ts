@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { monotonicMs } from "../../platform/clock.ts";
+import { systemReason } from "./system-reason.ts";
 
 /** What a file holds, in short. */
 export interface FileDigest {
@@ -25,8 +26,7 @@ export function digestOf(path: string, deadlineMs: number): FileDigest {
       hash.update(chunk.subarray(0, bytes));
     }
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return { sha256: null, reason: `${code ?? message}`.slice(0, 200) };
+    return { sha256: null, reason: systemReason(error) };
   } finally {
     if (file !== null) closeSync(file);
   }

@@ -2,6 +2,7 @@ import { accessSync, constants, realpathSync, statfsSync, statSync } from "node:
 import { type DeviceIdentity, deviceIdentity } from "./device-identity.ts";
 import { filesystemName } from "./filesystems.ts";
 import { type MarkerRequest, type MarkerSight, seekMarker } from "./marker.ts";
+import { systemReason } from "./system-reason.ts";
 
 /** What a host finds at a path, as it travels between hosts. */
 export interface StorageFile {
@@ -54,7 +55,7 @@ export function lookAt({ path, marker }: LookRequest): StorageFile {
     return {
       ...nothing(path),
       found: isMissing ? "missing" : "unreadable",
-      reason: wordsOf(error),
+      reason: systemReason(error),
     };
   }
 }
@@ -65,7 +66,7 @@ function isAllowed(path: string, mode: number): string | null {
     accessSync(path, mode);
     return null;
   } catch (error) {
-    return wordsOf(error);
+    return systemReason(error);
   }
 }
 
@@ -74,9 +75,4 @@ function nothing(path: string): StorageFile {
     ...{ path, found: "missing", reason: null, real: null, size_bytes: 0, inode: "0" },
     ...{ filesystem: "unknown", writable: false, stamp: "", device: null, marker: null },
   };
-}
-
-function wordsOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return `${code ?? message}`.slice(0, 200);
 }

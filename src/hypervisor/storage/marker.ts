@@ -4,12 +4,12 @@ import {
   fsyncSync,
   lstatSync,
   openSync,
-  readdirSync,
   readSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { namesIn } from "../../platform/files.ts";
 import { type LockSight, MarkerLock, seekLock } from "./marker-lock.ts";
 
 /** A file that one host writes beside an image, for the other to find, to see locked, and to answer in. */
@@ -157,15 +157,6 @@ function removeAbandoned(fresh: string): void {
   for (const name of namesIn(folder)) {
     const path = join(folder, name);
     if (name.startsWith(prefix) && nowMs - writtenMs(path) > abandonedAfterMs) remove(path);
-  }
-}
-
-/** None of a folder that may be entered but not read. */
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
   }
 }
 

@@ -6,6 +6,7 @@ import { digestOf } from "./digest.ts";
 import { lookAt } from "./file-facts.ts";
 import { Marker } from "./marker.ts";
 import type { Answers, PlacedMarker, Question } from "./questions.ts";
+import { systemReason } from "./system-reason.ts";
 
 /*
  * The program of `StorageProber`: one question a line on standard input, one answer a line on standard output. At the
@@ -47,8 +48,7 @@ function place(real: string, nonce: string): PlacedMarker {
     markers.set(nonce, marker);
     return { reason: null, isLocked: marker.isLocked };
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    return { reason: `${code ?? message}`.slice(0, 200), isLocked: false };
+    return { reason: systemReason(error), isLocked: false };
   }
 }
 

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
-import { ExpendableProcess } from "../../platform/expendable-process.ts";
 import type { ChainLink } from "./backing-chain.ts";
 import type { FileDigest } from "./digest.ts";
+import { ExpendableProcess } from "./expendable-process.ts";
 import type { LookRequest, StorageFile } from "./file-facts.ts";
 import type { Answers, PlacedMarker, Question } from "./questions.ts";
 

@@ -1,5 +1,5 @@
 import { startTimer } from "../../../platform/clock.ts";
-import { SojournError } from "../../../platform/errors.ts";
+import { reasonOf, SojournError } from "../../../platform/errors.ts";
 import {
   LibvirtCallError,
   libvirtArgumentError,
@@ -100,8 +100,8 @@ export class Calls {
       } else if (status === MessageStatus.ok) call.settle(payload);
       else call.fail(new LibvirtCallError(call.name, decodeWireError(payload)));
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw libvirtProtocolError(`a reply to ${call.name} that cannot be read: ${reason}`, cause);
+      const what = `a reply to ${call.name} that cannot be read: ${reasonOf(cause)}`;
+      throw libvirtProtocolError(what, cause);
     }
     this.#inFlight.delete(serial);
     this.#proceed();

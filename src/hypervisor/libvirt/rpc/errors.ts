@@ -1,4 +1,4 @@
-import { preconditionError, SojournError } from "../../../platform/errors.ts";
+import { preconditionError, reasonOf, SojournError } from "../../../platform/errors.ts";
 
 /** What libvirt says of a call that failed (`virNetMessageError`; the numbers are those of `virterror.h`). */
 export interface LibvirtErrorFacts {
@@ -61,8 +61,7 @@ export function libvirtRelayLostError(reason: number): SojournError {
 
 /** Nobody answers at the socket. */
 export function libvirtUnreachableError(path: string, cause: unknown): SojournError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return preconditionError("SOJ_LIBVIRT_UNREACHABLE", `no libvirt at ${path}: ${reason}`, {
+  return preconditionError("SOJ_LIBVIRT_UNREACHABLE", `no libvirt at ${path}: ${reasonOf(cause)}`, {
     cause,
     retryable: true,
     hint: "is libvirtd or virtqemud installed and running? `systemctl status libvirtd virtqemud`",
@@ -96,9 +95,12 @@ export function libvirtTimeoutError(what: string, timeoutMs: number, sent: boole
 
 /** A call whose arguments do not fit the protocol: a fault of the caller. */
 export function libvirtArgumentError(procedure: string, cause: unknown): SojournError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new SojournError("SOJ_LIBVIRT_ARGUMENT", `${procedure} cannot be asked: ${reason}`, {
-    cause,
-    hint: "it was not sent",
-  });
+  return new SojournError(
+    "SOJ_LIBVIRT_ARGUMENT",
+    `${procedure} cannot be asked: ${reasonOf(cause)}`,
+    {
+      cause,
+      hint: "it was not sent",
+    },
+  );
 }

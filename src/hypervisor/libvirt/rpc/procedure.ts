@@ -14,37 +14,22 @@ export type Fields = Record<string, XdrType<unknown>>;
 type Values<Shape extends Fields> = { readonly [Key in keyof Shape]: Infer<Shape[Key]> };
 
 /** A procedure of `remote_protocol.x`. Fields in the order of the wire; `{}` for none. */
-export function remoteProcedure<const Arguments extends Fields, const Reply extends Fields>(
-  number: number,
-  name: string,
-  fields: Arguments,
-  replyFields: Reply,
-): Procedure<Values<Arguments>, Values<Reply>> {
-  return procedure(Program.remote, number, name, fields, replyFields);
-}
+export const remoteProcedure = procedureOf(Program.remote);
 
 /** A procedure of `qemu_protocol.x`. */
-export function qemuProcedure<const Arguments extends Fields, const Reply extends Fields>(
-  number: number,
-  name: string,
-  fields: Arguments,
-  replyFields: Reply,
-): Procedure<Values<Arguments>, Values<Reply>> {
-  return procedure(Program.qemu, number, name, fields, replyFields);
-}
+export const qemuProcedure = procedureOf(Program.qemu);
 
-function procedure<Arguments extends Fields, Reply extends Fields>(
-  program: number,
-  number: number,
-  name: string,
-  fields: Arguments,
-  replyFields: Reply,
-): Procedure<Values<Arguments>, Values<Reply>> {
-  return {
+function procedureOf(program: number) {
+  return <const Arguments extends Fields, const Reply extends Fields>(
+    number: number,
+    name: string,
+    fields: Arguments,
+    replyFields: Reply,
+  ): Procedure<Values<Arguments>, Values<Reply>> => ({
     program,
     number,
     name,
     arguments: struct(`${name} arguments`, fields),
     reply: struct(`${name} reply`, replyFields),
-  };
+  });
 }

@@ -1,3 +1,4 @@
+import { reasonOf } from "../../../platform/errors.ts";
 import type { Logger } from "../../../platform/log.ts";
 import { libvirtProtocolError } from "./errors.ts";
 import type { EventKind, EventMessage } from "./events/domain-events.ts";
@@ -110,8 +111,8 @@ function decode(kind: EventKind<EventMessage>, payload: Buffer): EventMessage {
   try {
     return kind.message.decode(payload);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw libvirtProtocolError(`an event ${kind.name} that cannot be read: ${reason}`, cause);
+    const what = `an event ${kind.name} that cannot be read: ${reasonOf(cause)}`;
+    throw libvirtProtocolError(what, cause);
   }
 }
 

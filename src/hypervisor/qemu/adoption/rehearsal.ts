@@ -1,16 +1,17 @@
-import { readdirSync } from "node:fs";
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { delay, monotonicMs } from "../../../platform/clock.ts";
 import { preconditionError } from "../../../platform/errors.ts";
+import { namesIn } from "../../../platform/files.ts";
 import type { Logger } from "../../../platform/log.ts";
 import { findProcessByArgument, identifyProcess } from "../../../platform/process-identity.ts";
 import type { GuestDefinition } from "../../definition.ts";
 import { chooseAccelerator } from "../accelerator.ts";
+import { sandbox } from "../arguments.ts";
 import { escaped } from "../command-line/option-list.ts";
 import { rehearsalArguments } from "../command-line/rehearsal-arguments.ts";
 import { newInstanceId } from "../instance-paths.ts";
-import { launchQemu } from "../launch.ts";
+import { launchQemu, logTail } from "../launch.ts";
 import type { QemuFacts } from "../qemu-facts.ts";
 import { QemuProcess } from "../qemu-process.ts";
 import { QmpConnection } from "../qmp/connection.ts";
@@ -51,7 +52,7 @@ export async function rehearse(
         connection.close();
       }
     } catch (cause) {
-      throw failed(definition.name, await tail(log), cause);
+      throw failed(definition.name, await logTail(log), cause);
     } finally {
       await process.kill();
     }
@@ -77,7 +78,7 @@ function argumentsFor(definition: GuestDefinition, folder: string): string[] {
     ...["-chardev", monitor, "-mon", "chardev=rehearsal,mode=control"],
     ...["-pidfile", join(folder, "pid")],
     ...rehearsalArguments(definition.qemu_arguments ?? []),
-    ...["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ...sandbox,
     ...["-incoming", "defer"],
   ];
 }
@@ -95,22 +96,8 @@ async function connect(path: string, process: QemuProcess, logger: Logger): Prom
   }
 }
 
-async function tail(path: string): Promise<string> {
-  await using file = await open(path, "r");
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(2_000), 0, 2_000, 0);
-  return buffer.toString("utf8", 0, bytesRead).trim() || "it said nothing";
-}
-
 function rehearsalsFolder(runDir: string): string {
   return join(runDir, "rehearsals");
-}
-
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
 }
 
 function failed(guest: string, said: string, cause: unknown) {

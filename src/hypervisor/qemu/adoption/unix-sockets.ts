@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { runCommand } from "../../../platform/command.ts";
+import { deviceNumber } from "../../../platform/device-number.ts";
 
 /** A listening unix socket of a network namespace. */
 export interface ListeningSocket {
@@ -31,20 +32,12 @@ export function listeningSockets(text: string): ListeningSocket[] {
 export function isSocketAt(path: string, { file }: ListeningSocket): boolean {
   const status = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (status === undefined) return false;
-  const { major, minor } = numbersOf(status.dev);
+  const { major, minor } = deviceNumber(status.dev);
   // The kernel tells its own form of a device's number (MKDEV), which ss reads as the C library's.
-  const misread = numbersOf((major << 20n) | minor);
+  const misread = deviceNumber((major << 20n) | minor);
   return [{ major, minor }, misread].some(
     (device) => file === `${device.major}:${device.minor}:${status.ino}`,
   );
-}
-
-/** A device's number as the C library takes it apart (gnu_dev_major, gnu_dev_minor). */
-function numbersOf(device: bigint): { major: bigint; minor: bigint } {
-  return {
-    major: (device >> 8n) & 0xfffn,
-    minor: (device & 0xffn) | ((device >> 12n) & 0xffffff00n),
-  };
 }
 
 const shape = /^u_\S+ +LISTEN +\d+ +\d+ +(\S.*?) (\d+) +\* 0 .*\bino:(\d+) dev:(\d+)\/(\d+)/;

@@ -6,6 +6,7 @@ import {
   XdrError,
   type XdrType,
 } from "@stellar/js-xdr";
+import { uuidText } from "../../../../platform/names.ts";
 
 /** A UUID as people write it, in lower case: 16 bytes on the wire (`remote_uuid`). */
 export function uuid(): XdrType<string> {
@@ -19,8 +20,7 @@ class UuidType extends BaseType<string> {
   readonly #bytes = opaque(16);
 
   _read(reader: Reader, path: string): string {
-    const hex = Buffer.from(this.#bytes._read(reader, path)).toString("hex");
-    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+    return uuidText(Buffer.from(this.#bytes._read(reader, path)));
   }
 
   _write(value: string, writer: Writer, path: string): void {

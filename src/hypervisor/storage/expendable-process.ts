@@ -1,8 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { startTimer } from "./clock.ts";
-import { requireDescriptors } from "./command.ts";
-import { preconditionError, SojournError } from "./errors.ts";
-import { LineSplitter } from "./line-splitter.ts";
+import { startTimer } from "../../platform/clock.ts";
+import { requireDescriptors } from "../../platform/command.ts";
+import { preconditionError, SojournError } from "../../platform/errors.ts";
+import { LineSplitter } from "../../platform/line-splitter.ts";
 
 const longestLineBytes = 1024 * 1024;
 

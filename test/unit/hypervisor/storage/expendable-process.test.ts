@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { ExpendableProcess } from "../../../src/platform/expendable-process.ts";
-import { temporaryFolder } from "../migrator/support.ts";
+import { ExpendableProcess } from "../../../../src/hypervisor/storage/expendable-process.ts";
+import { temporaryFolder } from "../../migrator/support.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {
