@@ -1,8 +1,11 @@
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server, type Socket } from "node:net";
+import { mkdtemp } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import {
+  LibvirtConnection,
+  type LibvirtConnectionOptions,
+} from "../../src/hypervisor/libvirt/rpc/connection.ts";
 import type { LibvirtErrorFacts } from "../../src/hypervisor/libvirt/rpc/errors.ts";
 import type {
   EventKind,
@@ -28,6 +31,8 @@ import {
 } from "../../src/hypervisor/libvirt/rpc/procedures/connect.ts";
 import { Program } from "../../src/hypervisor/libvirt/rpc/programs.ts";
 import { encodeWireError } from "../../src/hypervisor/libvirt/rpc/xdr/wire-error.ts";
+import { createLogger } from "../../src/platform/log.ts";
+import { FakeUnixServer } from "./fake-unix-server.ts";
 
 /** A call as it came. */
 export interface FakeCall {
@@ -43,29 +48,23 @@ type Numbered = Pick<Procedure<unknown, unknown>, "program" | "number">;
 type Answer = (call: FakeCall) => Uint8Array | undefined;
 
 /** A libvirt that says what a test wants it to say, true or not. */
-export class FakeLibvirt implements AsyncDisposable {
-  readonly path: string;
+export class FakeLibvirt extends FakeUnixServer {
   readonly calls: FakeCall[] = [];
   readonly keepalives: PacketHeader[] = [];
-  connections = 0;
   /** Whether pings are answered. */
   isAwake = true;
-  readonly #folder: string;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #clients = new Set<LibvirtConnection>();
   readonly #answers = new Map<string, Answer>();
 
   static async listen(): Promise<FakeLibvirt> {
     const folder = await mkdtemp(join(tmpdir(), "fake-libvirt-"));
     const fake = new FakeLibvirt(folder);
-    await once(fake.#server, "listening");
+    await fake.listening;
     return fake;
   }
 
   private constructor(folder: string) {
-    this.#folder = folder;
-    this.path = join(folder, "libvirt.sock");
-    this.#server = createServer((socket) => this.#accept(socket)).listen(this.path);
+    super(folder, "libvirt.sock");
     this.reply(authList, () => ({ types: [authType.none] }));
     this.reply(connectSupportsFeature, () => ({ supported: 1 }));
     this.reply(connectOpen, () => ({}));
@@ -98,14 +97,9 @@ export class FakeLibvirt implements AsyncDisposable {
     this.#answers.set(`${procedure.program}/${procedure.number}`, answer);
   }
 
-  /** Sends bytes to every client. */
-  say(bytes: Uint8Array): void {
-    for (const socket of this.#sockets) socket.write(bytes);
-  }
-
   /** Sends bytes to every client, and waits until they have gone. */
   async sayAll(bytes: Uint8Array): Promise<void> {
-    const gone = [...this.#sockets].map(
+    const gone = [...this.sockets].map(
       (socket) => new Promise((resolve) => socket.write(bytes, resolve)),
     );
     await Promise.all(gone);
@@ -113,29 +107,32 @@ export class FakeLibvirt implements AsyncDisposable {
 
   /** Reads nothing any more from those who are connected. */
   stopReading(): void {
-    for (const socket of this.#sockets) socket.pause();
+    for (const socket of this.sockets) socket.pause();
   }
 
   event<Message extends EventMessage>(kind: EventKind<Message>, message: Message): void {
     this.say(eventPacket(kind, message));
   }
 
-  /** Ends every connection. */
-  hangUp(): void {
-    for (const socket of this.#sockets) socket.destroy();
+  /** Opens a connection to it, without a log; it ends with this at the latest. */
+  async connect(options: Partial<LibvirtConnectionOptions> = {}): Promise<LibvirtConnection> {
+    const logger = createLogger("silent");
+    const client = await LibvirtConnection.open({ logger, sockets: [this.path], ...options });
+    this.#clients.add(client);
+    return client;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.hangUp();
-    this.#server.close();
-    await rm(this.#folder, { recursive: true, force: true });
+  /** The numbers of the procedures that were called. */
+  get procedures(): number[] {
+    return this.calls.map(({ header }) => header.procedure);
   }
 
-  #accept(socket: Socket): void {
-    this.connections++;
-    this.#sockets.add(socket);
-    socket.on("close", () => this.#sockets.delete(socket));
-    socket.on("error", () => {});
+  override async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await super[Symbol.asyncDispose]();
+  }
+
+  protected serve(socket: Socket): void {
     const splitter = new PacketSplitter(() => {});
     socket.on("data", (chunk) => {
       for (const { header, payload } of splitter.push(chunk)) {

@@ -1,8 +1,8 @@
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server, type Socket } from "node:net";
+import { mkdtemp } from "node:fs/promises";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { FakeUnixServer } from "./fake-unix-server.ts";
 
 export interface FakeCommand {
   execute: string;
@@ -18,33 +18,21 @@ const greeting = {
 };
 
 /** A QMP server that says what a test wants it to say, true or not. */
-export class FakeQmp implements AsyncDisposable {
-  readonly path: string;
+export class FakeQmp extends FakeUnixServer {
   readonly commands: FakeCommand[] = [];
   answer: FakeAnswer;
   greeting: string = `${JSON.stringify(greeting)}\r\n`;
-  connections = 0;
-  readonly #folder: string;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
 
   static async listen(answer: FakeAnswer = () => ({})): Promise<FakeQmp> {
     const folder = await mkdtemp(join(tmpdir(), "fake-qmp-"));
     const fake = new FakeQmp(folder, answer);
-    await once(fake.#server, "listening");
+    await fake.listening;
     return fake;
   }
 
   private constructor(folder: string, answer: FakeAnswer) {
-    this.#folder = folder;
-    this.path = join(folder, "qmp.sock");
+    super(folder, "qmp.sock");
     this.answer = answer;
-    this.#server = createServer((socket) => this.#accept(socket)).listen(this.path);
-  }
-
-  /** Sends text to every client. */
-  say(text: string | Buffer): void {
-    for (const socket of this.#sockets) socket.write(text);
   }
 
   /** Sends a QMP event. */
@@ -54,22 +42,7 @@ export class FakeQmp implements AsyncDisposable {
     );
   }
 
-  /** Ends every connection. */
-  hangUp(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.hangUp();
-    this.#server.close();
-    await rm(this.#folder, { recursive: true, force: true });
-  }
-
-  #accept(socket: Socket): void {
-    this.connections++;
-    this.#sockets.add(socket);
-    socket.on("close", () => this.#sockets.delete(socket));
-    socket.on("error", () => {});
+  protected serve(socket: Socket): void {
     if (this.greeting !== "") socket.write(this.greeting);
     let text = "";
     socket.on("data", (chunk) => {

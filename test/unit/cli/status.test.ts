@@ -1,18 +1,9 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
-import type { DaemonServices, MigrationDetail } from "../../../src/daemon/services.ts";
+import { expect, test } from "vitest";
+import type { MigrationDetail } from "../../../src/daemon/services.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
 import { fakeServices, status } from "../../support/fake-services.ts";
-import { type LocalDaemon, startLocalDaemon } from "../../support/local-daemon.ts";
+import { startLocalDaemon } from "../../support/local-daemon.ts";
 import { runSojourn } from "../../support/sojourn-process.ts";
-
-let services: DaemonServices;
-let daemon: LocalDaemon;
-
-beforeEach(async () => {
-  services = fakeServices();
-  daemon = await startLocalDaemon(() => services);
-});
-afterEach(() => daemon[Symbol.asyncDispose]());
 
 test("sojourn status ID says why a migration did not complete", async () => {
   const denied = new SojournError("SOJ_DENIED_BY_GATE", "gate change-window: frozen", {
@@ -20,7 +11,8 @@ test("sojourn status ID says why a migration did not complete", async () => {
     migration: "m1",
   });
   const detail: MigrationDetail = { ...status, state: "rolled-back", error: denied.toRecord() };
-  services = fakeServices({ getMigration: async () => detail });
+  const services = fakeServices({ getMigration: async () => detail });
+  await using daemon = await startLocalDaemon(() => services);
   const run = (...args: string[]) => runSojourn(args, { SOJOURN_SOCKET: daemon.socketPath });
   const { stdout, exitCode } = await run("status", "m1");
   expect(exitCode).toBe(0);

@@ -1,9 +1,4 @@
-import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import {
-  LibvirtConnection,
-  type LibvirtConnectionOptions,
-} from "../../../src/hypervisor/libvirt/rpc/connection.ts";
 import {
   authList,
   connectGetHostname,
@@ -18,30 +13,18 @@ import { delay } from "../../../src/platform/clock.ts";
 import { type FakeCall, FakeLibvirt, replyTo } from "../../support/fake-libvirt.ts";
 
 const protocol = "SOJ_LIBVIRT_PROTOCOL";
-const logger = pino({ level: "silent" });
 const web1 = { name: "web1", uuid: "9f1c1b6e-0c0e-4d57-8a53-0f6a3c6f0a11", id: 3 };
 
 describe("LibvirtConnection", () => {
   let fake: FakeLibvirt;
-  let connection: LibvirtConnection | undefined;
 
   beforeEach(async () => {
     fake = await FakeLibvirt.listen();
-    connection = undefined;
   });
-  afterEach(async () => {
-    connection?.close();
-    await fake[Symbol.asyncDispose]();
-  });
-
-  const open = async (options: Partial<LibvirtConnectionOptions> = {}) => {
-    connection = await LibvirtConnection.open({ logger, sockets: [fake.path], ...options });
-    return connection;
-  };
-  const procedures = () => fake.calls.map(({ header }) => header.procedure);
+  afterEach(() => fake[Symbol.asyncDispose]());
 
   test("replies may come in any order", async () => {
-    const libvirt = await open();
+    const libvirt = await fake.connect();
     const calls: FakeCall[] = [];
     fake.answer(domainLookupByName, (call) => {
       calls.push(call);
@@ -60,7 +43,7 @@ describe("LibvirtConnection", () => {
   });
 
   test("what libvirt refuses says so in its words, with its numbers", async () => {
-    const libvirt = await open();
+    const libvirt = await fake.connect();
     const description = "Domain not found: no domain with matching name 'web9'";
     fake.refuse(domainLookupByName, { code: 42, domain: 10, level: 2, description });
     await expect(libvirt.call(domainLookupByName, { name: "web9" })).rejects.toMatchObject({
@@ -74,7 +57,7 @@ describe("LibvirtConnection", () => {
   });
 
   test("no more calls than agreed are with libvirt, the others wait for their turn", async () => {
-    const libvirt = await open({ mostInFlight: 2 });
+    const libvirt = await fake.connect({ mostInFlight: 2 });
     const waiting: FakeCall[] = [];
     const before = fake.calls.length;
     fake.answer(domainSuspend, (call) => {
@@ -92,7 +75,7 @@ describe("LibvirtConnection", () => {
   });
 
   test("a call that is given up keeps its place until its late reply, which nobody minds", async () => {
-    const libvirt = await open({ mostInFlight: 1 });
+    const libvirt = await fake.connect({ mostInFlight: 1 });
     const held: FakeCall[] = [];
     fake.answer(domainSuspend, (call) => {
       held.push(call);
@@ -111,7 +94,7 @@ describe("LibvirtConnection", () => {
   });
 
   test("an end of the connection ends the calls that wait for their turn too", async () => {
-    const libvirt = await open({ mostInFlight: 1 });
+    const libvirt = await fake.connect({ mostInFlight: 1 });
     fake.answer(domainSuspend, ({ socket }) => {
       socket.destroy();
       return undefined;
@@ -123,7 +106,7 @@ describe("LibvirtConnection", () => {
   });
 
   test("more calls than can ever be served are refused at once", async () => {
-    const libvirt = await open({ mostInFlight: 1 });
+    const libvirt = await fake.connect({ mostInFlight: 1 });
     fake.answer(domainSuspend, () => undefined);
     const calls = Array.from({ length: 300 }, () => libvirt.call(domainSuspend, { domain: web1 }));
     const first = await Promise.race(calls).catch((error: unknown) => error);
@@ -133,7 +116,7 @@ describe("LibvirtConnection", () => {
   });
 
   test("a signal gives a call up, before it is sent too", async () => {
-    const libvirt = await open();
+    const libvirt = await fake.connect();
     fake.answer(domainSuspend, () => undefined);
     const controller = new AbortController();
     const { signal } = controller;
@@ -146,7 +129,7 @@ describe("LibvirtConnection", () => {
   });
 
   test("arguments that do not fit are not sent", async () => {
-    const libvirt = await open();
+    const libvirt = await fake.connect();
     const before = fake.calls.length;
     await expect(libvirt.call(domainLookupByName, { name: "a\0b" })).rejects.toMatchObject({
       code: "SOJ_LIBVIRT_ARGUMENT",
@@ -156,7 +139,7 @@ describe("LibvirtConnection", () => {
   });
 
   test("a reply of four megabytes in one piece after another is read whole", async () => {
-    const libvirt = await open();
+    const libvirt = await fake.connect();
     const xml = `<domain>${"x".repeat(4_000_000)}</domain>`;
     fake.reply(domainGetXmlDesc, () => ({ xml }));
     const reply = await libvirt.call(domainGetXmlDesc, { domain: web1, flags: 0 });
@@ -203,7 +186,7 @@ describe("LibvirtConnection", () => {
   test.each(endings)(
     "%s ends the connection with a typed error; a new one works",
     async (_, answer, code) => {
-      const libvirt = await open();
+      const libvirt = await fake.connect();
       fake.answer(connectGetHostname, (call) => answer(call, fake));
       fake.answer(domainSuspend, () => undefined);
       const other = libvirt.call(domainSuspend, { domain: web1 });
@@ -218,13 +201,13 @@ describe("LibvirtConnection", () => {
       expect(libvirt.isOpen).toBe(false);
       await expect(libvirt.call(connectGetHostname, {})).rejects.toMatchObject({ code });
       fake.reply(connectGetHostname, () => ({ hostname: "host-a" }));
-      const again = await open();
+      const again = await fake.connect();
       expect(await again.call(connectGetHostname, {})).toEqual({ hostname: "host-a" });
     },
   );
 
   test("an end in the middle of a packet says so", async () => {
-    const libvirt = await open();
+    const libvirt = await fake.connect();
     fake.answer(connectGetHostname, (call) => {
       const whole = replyTo(call, Buffer.alloc(100));
       call.socket.end(whole.subarray(0, 60));
@@ -235,13 +218,16 @@ describe("LibvirtConnection", () => {
 
   test("a libvirt that never answers is given up", async () => {
     fake.answer(authList, () => undefined);
-    await expect(open({ timeoutMs: 50 })).rejects.toMatchObject({ code: "SOJ_HYPERVISOR_TIMEOUT" });
+    await expect(fake.connect({ timeoutMs: 50 })).rejects.toMatchObject({
+      code: "SOJ_HYPERVISOR_TIMEOUT",
+    });
   });
 
   test("disposing takes leave", async () => {
-    await (await open())[Symbol.asyncDispose]();
-    expect(procedures().at(-1)).toBe(2);
-    expect(connection?.isOpen).toBe(false);
+    const libvirt = await fake.connect();
+    await libvirt[Symbol.asyncDispose]();
+    expect(fake.procedures.at(-1)).toBe(2);
+    expect(libvirt.isOpen).toBe(false);
   });
 });
 

@@ -1,6 +1,5 @@
-import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { LibvirtConnection } from "../../../src/hypervisor/libvirt/rpc/connection.ts";
+import type { LibvirtConnection } from "../../../src/hypervisor/libvirt/rpc/connection.ts";
 import {
   type LifecycleMessage,
   lifecycleEvent,
@@ -36,13 +35,9 @@ describe("events", () => {
     fake.reply(connectDomainEventCallbackDeregisterAny, () => ({}));
     fake.reply(connectDomainMonitorEventRegister, () => ({ callbackId: 7 }));
     fake.reply(connectGetHostname, () => ({ hostname: "host-a" }));
-    const logger = pino({ level: "silent" });
-    connection = await LibvirtConnection.open({ logger, sockets: [fake.path] });
+    connection = await fake.connect();
   });
-  afterEach(async () => {
-    connection.close();
-    await fake[Symbol.asyncDispose]();
-  });
+  afterEach(() => fake[Symbol.asyncDispose]());
 
   const listen = (message: LifecycleMessage, receivedMs: number) => {
     heard.push(message);

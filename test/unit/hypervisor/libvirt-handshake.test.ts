@@ -1,9 +1,4 @@
-import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import {
-  LibvirtConnection,
-  type LibvirtConnectionOptions,
-} from "../../../src/hypervisor/libvirt/rpc/connection.ts";
 import {
   authList,
   authPolkit,
@@ -13,30 +8,17 @@ import {
 } from "../../../src/hypervisor/libvirt/rpc/procedures/connect.ts";
 import { FakeLibvirt } from "../../support/fake-libvirt.ts";
 
-const logger = pino({ level: "silent" });
-
 describe("a new connection", () => {
   let fake: FakeLibvirt;
-  let connection: LibvirtConnection | undefined;
 
   beforeEach(async () => {
     fake = await FakeLibvirt.listen();
-    connection = undefined;
   });
-  afterEach(async () => {
-    connection?.close();
-    await fake[Symbol.asyncDispose]();
-  });
-
-  const open = async (options: Partial<LibvirtConnectionOptions> = {}) => {
-    connection = await LibvirtConnection.open({ logger, sockets: [fake.path], ...options });
-    return connection;
-  };
-  const procedures = () => fake.calls.map(({ header }) => header.procedure);
+  afterEach(() => fake[Symbol.asyncDispose]());
 
   test("authenticates, agrees on keepalive, opens, and asks what is there", async () => {
-    const { facts, isOpen } = await open();
-    expect(procedures().slice(0, 3)).toEqual([66, 60, 1]);
+    const { facts, isOpen } = await fake.connect();
+    expect(fake.procedures.slice(0, 3)).toEqual([66, 60, 1]);
     expect(connectOpen.arguments.decode(fake.calls[2]?.payload ?? Buffer.alloc(0))).toEqual({
       name: "qemu:///system",
       flags: 0,
@@ -46,9 +28,9 @@ describe("a new connection", () => {
   });
 
   test("a socket that is not there makes way for the next", async () => {
-    const { path } = await open({ sockets: ["/nonexistent/virtqemud-sock", fake.path] });
+    const { path } = await fake.connect({ sockets: ["/nonexistent/virtqemud-sock", fake.path] });
     expect(path).toBe(fake.path);
-    await expect(open({ sockets: ["/nonexistent/libvirt-sock"] })).rejects.toMatchObject({
+    await expect(fake.connect({ sockets: ["/nonexistent/libvirt-sock"] })).rejects.toMatchObject({
       code: "SOJ_LIBVIRT_UNREACHABLE",
       retryable: true,
       exitCode: 3,
@@ -58,8 +40,8 @@ describe("a new connection", () => {
   test("polkit is asked when libvirt wants it", async () => {
     fake.reply(authList, () => ({ types: [authType.polkit] }));
     fake.reply(authPolkit, () => ({ complete: 1 }));
-    await open();
-    expect(procedures().slice(0, 2)).toEqual([66, 70]);
+    await fake.connect();
+    expect(fake.procedures.slice(0, 2)).toEqual([66, 70]);
   });
 
   test.each([
@@ -69,7 +51,7 @@ describe("a new connection", () => {
     fake.reply(authList, () => ({ types: [type] }));
     const description = "authentication unavailable: no polkit agent available";
     fake.refuse(authPolkit, { code: 94, domain: 7, level: 2, description });
-    const opening = open();
+    const opening = fake.connect();
     await expect(opening).rejects.toMatchObject({
       code: "SOJ_LIBVIRT_ACCESS",
       exitCode: 3,
@@ -81,7 +63,7 @@ describe("a new connection", () => {
   test("polkit may also say no without an error", async () => {
     fake.reply(authList, () => ({ types: [authType.polkit] }));
     fake.reply(authPolkit, () => ({ complete: 0 }));
-    await expect(open()).rejects.toMatchObject({ code: "SOJ_LIBVIRT_ACCESS" });
+    await expect(fake.connect()).rejects.toMatchObject({ code: "SOJ_LIBVIRT_ACCESS" });
   });
 
   test.each([
@@ -91,12 +73,15 @@ describe("a new connection", () => {
     fake.reply(connectSupportsFeature, ({ feature }) => ({
       supported: feature === missing ? 0 : 1,
     }));
-    await expect(open()).rejects.toMatchObject({ code: "SOJ_LIBVIRT_TOO_OLD", exitCode: 3 });
+    await expect(fake.connect()).rejects.toMatchObject({
+      code: "SOJ_LIBVIRT_TOO_OLD",
+      exitCode: 3,
+    });
   });
 
   test("a URI that libvirt refuses is told in its words", async () => {
     const description = "no connection driver available for xen:///system";
     fake.refuse(connectOpen, { code: 5, domain: 0, level: 2, description });
-    await expect(open()).rejects.toMatchObject({ libvirtCode: 5, description });
+    await expect(fake.connect()).rejects.toMatchObject({ libvirtCode: 5, description });
   });
 });

@@ -1,6 +1,4 @@
-import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { LibvirtConnection } from "../../../src/hypervisor/libvirt/rpc/connection.ts";
 import {
   type KeepalivePace,
   usualKeepalive,
@@ -11,24 +9,15 @@ import { Program } from "../../../src/hypervisor/libvirt/rpc/programs.ts";
 import { delay } from "../../../src/platform/clock.ts";
 import { FakeLibvirt } from "../../support/fake-libvirt.ts";
 
-const logger = pino({ level: "silent" });
-
 describe("keepalive", () => {
   let fake: FakeLibvirt;
-  let connection: LibvirtConnection | undefined;
 
   beforeEach(async () => {
     fake = await FakeLibvirt.listen();
   });
-  afterEach(async () => {
-    connection?.close();
-    await fake[Symbol.asyncDispose]();
-  });
+  afterEach(() => fake[Symbol.asyncDispose]());
 
-  const open = async (keepalive: KeepalivePace = usualKeepalive) => {
-    connection = await LibvirtConnection.open({ logger, sockets: [fake.path], keepalive });
-    return connection;
-  };
+  const open = (keepalive: KeepalivePace = usualKeepalive) => fake.connect({ keepalive });
 
   test("libvirt's ping is answered", async () => {
     await open();

@@ -103,11 +103,7 @@ test.each([
     "refused bandwidth-floor",
   ],
   ["", "refused nic-count"],
-])("NIC: %s: %s", (xml, verdict) => {
-  const [first, ...others] = judged(smallDomain(xml));
-  expect(first === undefined ? null : `${first.verdict} ${first.code}`).toBe(verdict);
-  expect(others).toEqual([]);
-});
+])("NIC: %s: %s", (xml, verdict) => expectOne(smallDomain(xml), verdict));
 
 test.each([
   ["<disk type='dir'><source dir='/d'/></disk>", "refused storage-type"],
@@ -135,11 +131,7 @@ test.each([
     "noted graphics",
   ],
   ["<tpm><backend type='external'/></tpm>", "refused tpm"],
-])("%s: %s", (xml, verdict) => {
-  const [first, ...others] = judged(smallDomain(nic + xml));
-  expect(first === undefined ? null : `${first.verdict} ${first.code}`).toBe(verdict);
-  expect(others).toEqual([]);
-});
+])("%s: %s", (xml, verdict) => expectOne(smallDomain(nic + xml), verdict));
 
 test.each([
   ["<launchSecurity type='sev'/>", "refused confidential-memory"],
@@ -151,13 +143,16 @@ test.each([
     "<cpu mode='custom'><feature name='invtsc' policy='require'/></cpu><clock><timer name='tsc' frequency='2000000000'/></clock>",
     null,
   ],
-])("the domain: %s: %s", (xml, verdict) => {
-  const [first, ...others] = judged(smallDomain(nic, xml));
-  expect(first === undefined ? null : `${first.verdict} ${first.code}`).toBe(verdict);
-  expect(others).toEqual([]);
-});
+])("the domain: %s: %s", (xml, verdict) => expectOne(smallDomain(nic, xml), verdict));
 
 test("what is no QEMU is refused", () => {
   const [first] = judged(smallDomain(nic).replace("'kvm'", "'xen'"));
   expect(first).toMatchObject({ verdict: "refused", code: "not-qemu" });
 });
+
+/** What is judged of the domain is this alone, or nothing. */
+function expectOne(xml: string, verdict: string | null): void {
+  const [first, ...others] = judged(xml);
+  expect(first === undefined ? null : `${first.verdict} ${first.code}`).toBe(verdict);
+  expect(others).toEqual([]);
+}
