@@ -1,9 +1,11 @@
-import { monotonicMs, startInterval, type Timer } from "../platform/clock.ts";
+import { monotonicMs, startTimer, type Timer } from "../platform/clock.ts";
 import { asSojournError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { type baseProcedures, protocolVersion } from "./procedures.ts";
 
 const intervalMs = 15_000;
+/** A peer that did not answer, as one that starts beside this daemon, is soon asked again. */
+const firstRetryMs = 1_000;
 
 export interface PeerMonitorOptions {
   host: string;
@@ -14,47 +16,58 @@ export interface PeerMonitorOptions {
     answered(peer: string, tookMs: number): void;
     failed(peer: string, code: string): void;
   };
-  /** Milliseconds between two questions to one peer. */
+  /** Milliseconds between two questions to a peer that answers. */
   everyMs?: number;
 }
 
-/** Asks each peer now and then whether it is there, one question at a time. Ends when disposed. */
+/**
+ * Asks each peer now and then whether it is there, one question at a time; one that does not answer after 1 s, 2 s,
+ * 4 s and so on up to the usual interval. Ends when disposed.
+ */
 export class PeerMonitor implements Disposable {
   readonly #options: PeerMonitorOptions;
-  readonly #timer: Timer;
-  readonly #asking = new Set<string>();
+  readonly #everyMs: number;
+  readonly #timers = new Map<string, Timer>();
   readonly #stop = new AbortController();
 
   constructor(options: PeerMonitorOptions) {
     this.#options = options;
-    this.#askAll();
-    this.#timer = startInterval(() => this.#askAll(), options.everyMs ?? intervalMs);
+    this.#everyMs = options.everyMs ?? intervalMs;
+    for (const peer of options.peers) void this.#ask(peer, firstRetryMs);
   }
 
   [Symbol.dispose](): void {
-    this.#timer.cancel();
     this.#stop.abort();
+    for (const timer of this.#timers.values()) timer.cancel();
   }
 
-  #askAll(): void {
-    if (this.#options.isGuestStanding()) return;
-    for (const peer of this.#options.peers) void this.#ask(peer);
+  async #ask(caller: PeerCaller<typeof baseProcedures>, retryMs: number): Promise<void> {
+    if (this.#options.isGuestStanding()) {
+      this.#askAfter(firstRetryMs, caller, retryMs);
+      return;
+    }
+    const isThere = await this.#isThere(caller);
+    if (this.#stop.signal.aborted) return;
+    if (isThere) this.#askAfter(this.#everyMs, caller, firstRetryMs);
+    else this.#askAfter(retryMs, caller, Math.min(2 * retryMs, this.#everyMs));
   }
 
-  async #ask(caller: PeerCaller<typeof baseProcedures>): Promise<void> {
+  #askAfter(delayMs: number, caller: PeerCaller<typeof baseProcedures>, retryMs: number): void {
+    const timer = startTimer(() => void this.#ask(caller, retryMs), delayMs);
+    this.#timers.set(caller.peer, timer);
+  }
+
+  async #isThere(caller: PeerCaller<typeof baseProcedures>): Promise<boolean> {
     const { host, observer } = this.#options;
-    const { peer } = caller;
-    if (this.#asking.has(peer)) return;
-    this.#asking.add(peer);
-    const startMs = monotonicMs();
     const { signal } = this.#stop;
+    const startMs = monotonicMs();
     try {
       await caller.call("hello", { protocol_version: protocolVersion, host }, { signal });
-      observer.answered(peer, monotonicMs() - startMs);
     } catch (error) {
-      if (!signal.aborted) observer.failed(peer, asSojournError(error).code);
-    } finally {
-      this.#asking.delete(peer);
+      if (!signal.aborted) observer.failed(caller.peer, asSojournError(error).code);
+      return false;
     }
+    observer.answered(caller.peer, monotonicMs() - startMs);
+    return true;
   }
 }

@@ -69,6 +69,11 @@ describe("a guest that comes home", () => {
   test("metrics of both hosts tell of the moves, and of nothing that is left", async () => {
     const scrape = async (host: string) =>
       (await ask(daemonSocket(lab.name, host), "/metrics")).body;
+    const peerIsUp = async (host: string, peer: string) =>
+      valueIn(await scrape(host), "sojourn_peer_up", { peer });
+    // Peers are not asked while a guest stands, and the two moves took most of the time so far.
+    await expect.poll(() => peerIsUp("host-a", "host-b"), { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => peerIsUp("host-b", "host-a"), { timeout: 20_000 }).toBe(1);
     const [home, away] = await Promise.all(["host-a", "host-b"].map(scrape));
     const completed = { outcome: "completed" };
     for (const [host, other] of [
