@@ -4,7 +4,7 @@ import fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { preconditionError, SojournError, usageError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import type { PeerContext, ProcedureHandlers, ProcedureTable } from "../platform/procedures.ts";
-import { maxBodyBytes } from "./api/limits.ts";
+import { maxPeerBodyBytes } from "./api/limits.ts";
 import type { Endpoint } from "./config.ts";
 import { frameworkErrors, replyWithErrorRecords } from "./http-errors.ts";
 import { listenTcp } from "./listen.ts";
@@ -45,7 +45,7 @@ export async function startPeerServer<Table extends ProcedureTable>(
       minVersion: "TLSv1.3",
       handshakeTimeout: 10_000,
     },
-    bodyLimit: maxBodyBytes,
+    bodyLimit: maxPeerBodyBytes,
     forceCloseConnections: true,
     keepAliveTimeout: 60_000,
     logger: false,

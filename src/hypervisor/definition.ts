@@ -100,6 +100,12 @@ export const guestDefinitionSchema = z
       .max(64)
       .default([])
       .describe("More arguments for QEMU, but for those that Sojourn sets itself"),
+    hypervisor: z
+      .literal("libvirt")
+      .optional()
+      .describe(
+        "With libvirt, the guest is the domain of this name or `uuid`, and the other keys only describe it; without it, a QEMU of Sojourn's own",
+      ),
     qemu_arguments: z
       .array(z.string().max(8192))
       .max(512)

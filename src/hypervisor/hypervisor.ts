@@ -82,6 +82,23 @@ export interface OutgoingReadiness {
 }
 
 /**
+ * What a source's hypervisor has to tell the destination's before it can receive the guest, besides the definition;
+ * nobody else reads it.
+ */
+export interface StreamOffer {
+  /** What the guest is made of, in the hypervisor's own words (libvirt: domain XML). */
+  description: string;
+  /** Base64. */
+  cookie: string;
+}
+
+/** What the destination's hypervisor answers to an offer. */
+export interface StreamAnswer {
+  /** Base64. */
+  cookie: string;
+}
+
+/**
  * One hypervisor process that holds (or will receive) a guest. It survives this daemon.
  * Every method throws `SojournError` `SOJ_HYPERVISOR_…`: `_GONE` once the process has died; `_DISCONNECTED`
  * (retryable) while it lives but its monitor does not answer, which proves nothing about the guest;
@@ -102,6 +119,12 @@ export interface GuestInstance extends AsyncDisposable {
   readonly isAdopted?: boolean;
   /** File that receives the guest's serial console. */
   readonly consolePath: string;
+  /**
+   * Whoever stops the guest cannot hold the rest of the stream back: it goes to its end by itself. At the source
+   * `pre-switchover` (event and status) then means that all of it has arrived, and `continueMigration` is not called; the
+   * destination's process, loaded, waits paused until its source has said that its own copy never runs again.
+   */
+  readonly sealsStream?: boolean;
 
   runState(): Promise<RunState>;
   /** What it has open as storage, images that others lie on included. */
@@ -137,7 +160,12 @@ export interface GuestInstance extends AsyncDisposable {
    * Destination: opens the incoming port (`migrate-incoming`), returns the port QEMU listens on. With TLS it takes
    * a stream from `sourceHost` only; who else connects is turned away and the port stays open.
    */
-  listenForMigration(address: string, sourceHost: string): Promise<{ port: number }>;
+  listenForMigration(
+    address: string,
+    sourceHost: string,
+  ): Promise<{ port: number; answer?: StreamAnswer }>;
+  /** Source: begins a stream to `destinationHost`; absent where the definition is all that a destination needs. */
+  offerStream?(destinationHost: string): Promise<StreamOffer>;
   /** Source: sets capabilities and parameters (`events`, `return-path`, `pause-before-switchover`). */
   prepareOutgoing(parameters: OutgoingParameters): Promise<OutgoingReadiness>;
   setOutgoingParameters(parameters: Partial<OutgoingParameters>): Promise<void>;
@@ -145,7 +173,12 @@ export interface GuestInstance extends AsyncDisposable {
    * Sends the guest; with TLS to nobody but `destinationHost`, and it resolves once that has been proved.
    * @throws SojournError `SOJ_STREAM_REFUSED`, `SOJ_STREAM_SILENT`; the guest runs on.
    */
-  migrateTo(address: string, port: number, destinationHost: string): Promise<void>;
+  migrateTo(
+    address: string,
+    port: number,
+    destinationHost: string,
+    answer?: StreamAnswer,
+  ): Promise<void>;
   migrationProgress(): Promise<MigrationProgress>;
   /** `migrate-continue` from `pre-switchover`. */
   continueMigration(): Promise<void>;
@@ -195,6 +228,7 @@ export interface Hypervisor {
   startIncoming(
     definition: GuestDefinition,
     nics: readonly NicAttachment[],
+    offer?: StreamOffer,
   ): Promise<GuestInstance>;
   /** Finds the processes that earlier daemons started and connects to them; forgets records of dead ones. */
   findInstances(): Promise<GuestInstance[]>;

@@ -1,4 +1,4 @@
-import type { GuestInstance } from "../hypervisor/hypervisor.ts";
+import type { GuestInstance, StreamOffer } from "../hypervisor/hypervisor.ts";
 import { delay, wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
@@ -7,7 +7,7 @@ import { ArrivalNetwork } from "./arrival-network.ts";
 import { ArrivalState } from "./arrival-state.ts";
 import { checkEpoch } from "./epochs.ts";
 import type { HostContext } from "./host-context.ts";
-import { IncomingProcess } from "./incoming-process.ts";
+import { IncomingProcess, type Listening } from "./incoming-process.ts";
 import { incomingRecord, landedRecord, type Preparation } from "./incoming-record.ts";
 import { land } from "./landing.ts";
 import type { DestinationState } from "./procedures.ts";
@@ -34,6 +34,8 @@ export class DestinationMigration {
   readonly #process: IncomingProcess;
   readonly network: ArrivalNetwork;
   #landsLate = false;
+  /** The source has promised: only then may a guest run whose stream goes to its end by itself. */
+  #isSealed = false;
   /** A daemon that has just started runs the guest before it has looked at its network. */
   #networkReady: Promise<void> = Promise.resolve();
 
@@ -60,7 +62,7 @@ export class DestinationMigration {
   }
 
   /** Network, then an empty QEMU that listens. What was made is taken back when a later part fails. */
-  async prepare(request: Preparation, peer: string): Promise<number> {
+  async prepare(request: Preparation, peer: string): Promise<Listening> {
     this.#journal.recordPrepared(peer);
     this.#landsLate = request.lands_late;
     try {
@@ -68,7 +70,7 @@ export class DestinationMigration {
       await this.#context.network.change(record);
       // Once the guest runs here it would be too late to find somebody else's route to it.
       await this.#context.network.plan(landedRecord(record));
-      return await this.#process.start(this.#current());
+      return await this.#process.start(this.#current(), request.offer);
     } catch (error) {
       await this.abort();
       throw error;
@@ -76,10 +78,10 @@ export class DestinationMigration {
   }
 
   /** Replaces the incoming process by a new, empty one. */
-  async renew(): Promise<number> {
+  async renew(offer?: StreamOffer): Promise<Listening> {
     if (!this.state.isOpen) throw this.#over();
     await this.#process.discard();
-    return await this.#process.start(this.#current());
+    return await this.#process.start(this.#current(), offer);
   }
 
   async openBarrier(barrierAddress: string): Promise<void> {
@@ -108,11 +110,18 @@ export class DestinationMigration {
     await this.network.expect(() => this.#current(), inbound);
   }
 
+  /** The source has promised never to run its copy again: takes over what is loaded, or as soon as it is. */
+  async seal(): Promise<void> {
+    this.#isSealed = true;
+    if (await this.#process.isLoaded()) await this.#takeOver();
+  }
+
   /**
    * Takes over if the stream arrived whole within `graceMs`; otherwise, or when QEMU does not say, aborts. The
-   * answer is final.
+   * answer is final. `isPromised`: the source says that it has promised.
    */
-  async settle(graceMs: number): Promise<DestinationState> {
+  async settle(graceMs: number, isPromised = false): Promise<DestinationState> {
+    this.#isSealed ||= isPromised;
     const loaded = this.state.phase === "incoming" && (await this.#process.isLoadedSoon());
     if (loaded) await this.#takeOver();
     const state = await this.state.wait(this.#process.isAlive() ? graceMs : 0);
@@ -205,7 +214,9 @@ export class DestinationMigration {
       return;
     }
     try {
-      if (await this.#process.isLoaded()) await this.#takeOver();
+      // What an earlier daemon knew of the source's promise is lost: the source runs its copy once this one has ended.
+      const isForUs = instance.sealsStream !== true && (await this.#process.isLoaded());
+      if (isForUs) await this.#takeOver();
       else await this.abort();
     } catch (error) {
       if (instance.isAlive()) throw error;
@@ -225,6 +236,7 @@ export class DestinationMigration {
   async #takeOver(): Promise<void> {
     const { instance } = this.#process;
     if (instance === null || this.state.phase !== "incoming") return;
+    if (instance.sealsStream === true && !this.#isSealed) return;
     if (this.state.decision === "abort") return;
     if (this.state.decision === "takeover") return await this.state.changed;
     // A process that died once it had loaded everything can run nothing: the source still can, if it is told at once.

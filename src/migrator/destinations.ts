@@ -5,6 +5,7 @@ import { DestinationMigration } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
 import { noteGuestEnded } from "./guest-ended.ts";
 import type { HostContext } from "./host-context.ts";
+import type { Listening } from "./incoming-process.ts";
 import { planArrival } from "./incoming-record.ts";
 import { migrationFacts, runStateOrGone } from "./migration-facts.ts";
 import { forOwnSource } from "./own-source.ts";
@@ -39,11 +40,11 @@ export class Destinations {
         checkAdmissible(this.#context, request, this.#arrivals.isArriving(request.guest));
         const before = this.#context.records.get(request.guest);
         const entry = this.#arrivals.add(new DestinationMigration(this.#context, request, before));
-        const migration_port = await entry.lock.run(() => entry.migration.prepare(request, peer));
+        const listening = await entry.lock.run(() => entry.migration.prepare(request, peer));
         const spec = this.#context.records.get(request.guest)?.hosting?.sourceTunnel;
         if (!spec) throw new Error("prepared without a tunnel");
         const { datapath, mtu } = network.tunnelInterface(spec);
-        return { migration_port, tunnel: { kind: spec.kind, datapath, mtu } };
+        return { ...described(listening), tunnel: { kind: spec.kind, datapath, mtu } };
       },
       "open-barrier": (request) =>
         this.#locked(request, async (migration) => {
@@ -56,17 +57,23 @@ export class Destinations {
           return {};
         }),
       "renew-incoming": (request) =>
-        this.#locked(request, async (migration) => ({ migration_port: await migration.renew() })),
+        this.#locked(request, async (migration) => described(await migration.renew(request.offer))),
       state: async (request) => {
         const migration = this.#arrivals.find(request)?.migration;
         if (migration === undefined) return answerFromJournal(this.#context, request);
         if (request.inbound !== undefined) await migration.expect(request.inbound);
         return await migration.state.wait(request.wait_ms);
       },
+      seal: async (request) => {
+        await this.#demand(request).migration.seal();
+        return {};
+      },
       settle: async (request) => {
         const entry = this.#arrivals.find(request);
         if (entry === undefined) return answerFromJournal(this.#context, request);
-        return await entry.lock.run(() => entry.migration.settle(request.grace_ms));
+        return await entry.lock.run(() =>
+          entry.migration.settle(request.grace_ms, request.promised),
+        );
       },
       abort: async (request) => {
         const entry = this.#arrivals.find(request);
@@ -151,6 +158,7 @@ export class Destinations {
       await entry.lock.run(() => entry.migration.abort());
       return;
     }
+    await entry.migration.seal();
     await entry.migration.state.wait(10_000);
     await entry.lock.run(() => entry.migration.finish());
     this.#arrivals.drop(id);
@@ -206,4 +214,8 @@ export class Destinations {
     const entry = this.#demand(identity);
     return await entry.lock.run(() => work(entry.migration));
   }
+}
+
+function described({ port, answer }: Listening) {
+  return { migration_port: port, ...(answer === undefined ? {} : { answer }) };
 }

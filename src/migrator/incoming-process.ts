@@ -1,4 +1,9 @@
-import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
+import type {
+  GuestEvent,
+  GuestInstance,
+  StreamAnswer,
+  StreamOffer,
+} from "../hypervisor/hypervisor.ts";
 import { delay } from "../platform/clock.ts";
 import type { HostContext } from "./host-context.ts";
 import { attachmentOf } from "./network.ts";
@@ -8,6 +13,12 @@ import type { GuestRecord } from "./records.ts";
 const settleQuestionMs = 300;
 
 type ArrivingRecord = GuestRecord & { migration: NonNullable<GuestRecord["migration"]> };
+
+/** Where a process waits for its guest, and what its hypervisor answers to the source's. */
+export interface Listening {
+  port: number;
+  answer?: StreamAnswer;
+}
 
 /** The QEMU process that receives a guest: paused, one at a time, replaced when its stream was given up. */
 export class IncomingProcess {
@@ -34,14 +45,14 @@ export class IncomingProcess {
     return this.#instance;
   }
 
-  /** Starts an empty process; returns the port it listens on. */
-  async start(record: ArrivingRecord): Promise<number> {
+  /** Starts an empty process. */
+  async start(record: ArrivingRecord, offer?: StreamOffer): Promise<Listening> {
     const { guests, host } = this.#context;
     const { tap } = attachmentOf(host, record);
-    const instance = await guests.hypervisor.startIncoming(record.definition, [{ tapName: tap }]);
+    const nics = [{ tapName: tap }];
+    const instance = await guests.hypervisor.startIncoming(record.definition, nics, offer);
     this.adopt(instance);
-    const { port } = await instance.listenForMigration(host.underlayAddress, record.migration.peer);
-    return port;
+    return await instance.listenForMigration(host.underlayAddress, record.migration.peer);
   }
 
   /** Follows a process that is there. */

@@ -16,6 +16,15 @@ const tunnel = z.object({
   mtu: z.int().positive(),
 });
 
+/** Base64. */
+const cookie = z
+  .string()
+  .max(262_144)
+  .regex(/^[A-Za-z0-9+/]*={0,2}$/);
+/** Of hypervisors that have more to tell each other than the definition (`StreamOffer`). */
+const offer = z.strictObject({ description: z.string().max(131_072), cookie });
+const answer = z.strictObject({ cookie });
+
 const preparation = z.strictObject({
   ...identity,
   definition: guestDefinitionSchema,
@@ -26,6 +35,7 @@ const preparation = z.strictObject({
   resume: z.boolean(),
   /** The network follows the guest only when the source asks to verify: a benchmark's strategy. */
   lands_late: z.boolean(),
+  offer: offer.optional(),
 });
 
 /** What may have to wait in the guest's tap, once before arming. */
@@ -73,7 +83,11 @@ export const migrationProcedures = definePeerProcedures({
   },
   prepare: {
     request: preparation,
-    response: z.object({ migration_port: z.int().min(1).max(65_535), tunnel }),
+    response: z.object({
+      migration_port: z.int().min(1).max(65_535),
+      tunnel,
+      answer: answer.optional(),
+    }),
     timeoutMs: 60_000,
   },
   "open-barrier": {
@@ -88,8 +102,11 @@ export const migrationProcedures = definePeerProcedures({
   },
   /** A new, empty incoming process after a stream was given up before the promise. */
   "renew-incoming": {
-    request: z.strictObject(identity),
-    response: z.object({ migration_port: z.int().min(1).max(65_535) }),
+    request: z.strictObject({ ...identity, offer: offer.optional() }),
+    response: z.object({
+      migration_port: z.int().min(1).max(65_535),
+      answer: answer.optional(),
+    }),
     timeoutMs: 30_000,
   },
   /**
@@ -106,11 +123,21 @@ export const migrationProcedures = definePeerProcedures({
     timeoutMs: 35_000,
   },
   /**
+   * The source has promised never to run its copy again: of guests whose stream goes to its end by itself
+   * (`GuestInstance.sealsStream`), and that are not taken over before.
+   */
+  seal: { request: z.strictObject(identity), response: z.object({}), timeoutMs: 5_000 },
+  /**
    * Takes over if the whole stream is loaded within `grace_ms`, aborts in writing otherwise; either way the answer is
    * final, and given before this host's network follows.
    */
   settle: {
-    request: z.strictObject({ ...identity, grace_ms: z.int().min(0).max(10_000) }),
+    request: z.strictObject({
+      ...identity,
+      grace_ms: z.int().min(0).max(10_000),
+      /** The source has promised (`seal`). */
+      promised: z.boolean().optional(),
+    }),
     response: destinationState,
     timeoutMs: 20_000,
   },

@@ -103,14 +103,15 @@ export async function settleWithDestination(
 
 /** Asks the destination once; its answer is final. @throws SojournError when there is none. */
 export async function askForFinalWord(
-  context: Pick<SourceContext, "peer">,
+  context: Pick<SourceContext, "peer" | "journal">,
   task: Pick<MigrationTask, "id" | "guest" | "epoch" | "to">,
   instance: GuestInstance | undefined,
 ): Promise<DestinationState> {
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
   const progress = await instance?.migrationProgress().catch(() => null);
-  const grace_ms = progress?.status === "pre-switchover" ? 0 : settleGraceMs;
-  const question = { ...identity, grace_ms };
+  const isHeldHere = progress?.status === "pre-switchover" && instance?.sealsStream !== true;
+  const grace_ms = isHeldHere ? 0 : settleGraceMs;
+  const question = { ...identity, grace_ms, promised: context.journal.has(task.id, "promise") };
   return await context.peer(task.to).call("settle", question, { timeoutMs: 10_000 });
 }
 
