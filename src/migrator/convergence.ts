@@ -90,7 +90,13 @@ export async function awaitConvergence(
       lastReport = monotonicMs();
       onProgress(progress, predictedMs);
     }
-    if (progress.dirtySyncCount === 1) await pace.approach(progress);
+    if (progress.dirtySyncCount === 1) {
+      if (endsFirstPass(pace, progress)) {
+        onProgress(progress, null);
+        return await pace.hold(progress.remainingBytes);
+      }
+      await pace.approach(progress);
+    }
     if (progress.dirtySyncCount > handledPass && predictedMs !== null) {
       handledPass = progress.dirtySyncCount;
       const pass = { number: handledPass, predictedMs, previousPredictedMs };
@@ -127,7 +133,21 @@ export function refuseEnded(progress: MigrationProgress): void {
   }
 }
 
-function linkSpeed(progress: MigrationProgress, policy: ConvergencePolicy): number {
+/** Whether arming is due because a stream that goes to its end by itself could not be held after its first pass. */
+export function endsFirstPass(
+  { armBelowBytes }: Pick<Pace, "armBelowBytes">,
+  progress: Pick<MigrationProgress, "dirtySyncCount" | "remainingBytes" | "transferredBytes">,
+): boolean {
+  const { dirtySyncCount, remainingBytes, transferredBytes } = progress;
+  const isFirst = dirtySyncCount === 1 && transferredBytes > 0;
+  return isFirst && remainingBytes > 0 && remainingBytes <= armBelowBytes;
+}
+
+/** Bytes per second that the link takes, as far as is known. */
+export function linkSpeed(
+  progress: MigrationProgress,
+  policy: Pick<ConvergencePolicy, "maxBandwidthBytesPerSecond">,
+): number {
   if (policy.maxBandwidthBytesPerSecond !== 0) return policy.maxBandwidthBytesPerSecond;
   return Math.max((progress.bandwidthMbps * 1e6) / 8, 16 * 1024 * 1024);
 }

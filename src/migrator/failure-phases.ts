@@ -15,6 +15,7 @@ const phaseOfStep: Readonly<Record<Effect, Phase | null>> = {
   "ask-at-armed": null,
   "converge-again": "precopy",
   "arm-copy": "armed",
+  "disarm-copy": "armed",
   "record-pausing": "armed",
   "stop-guest": "armed",
   "await-pre-switchover": "armed",

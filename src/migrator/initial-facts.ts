@@ -13,6 +13,8 @@ export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts
     rest: null,
     predictedBlackoutMs: null,
     migrationPort: null,
+    streamAnswer: undefined,
+    linkBytesPerSecond: 0,
     tunnel: null,
     tunnelInterface: null,
     clockOffset: null,

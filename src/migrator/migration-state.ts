@@ -34,6 +34,7 @@ export type MigrationEvent =
   | { type: "converging" }
   | { type: "stopped-by-hypervisor" }
   | { type: "stream-given-up" }
+  | { type: "still-busy" }
   | { type: "pre-switchover" }
   | { type: "not-promised"; failure: Failure }
   | { type: "destination-resumed" }
@@ -62,6 +63,7 @@ export type Effect =
   | "ask-at-armed"
   | "converge-again"
   | "arm-copy"
+  | "disarm-copy"
   | "record-pausing"
   | "stop-guest"
   | "await-pre-switchover"

@@ -10,10 +10,15 @@ export const rateWindowMs = 100;
  */
 const heldSeconds = 4;
 
+/** With so much left, a stream that is held down has never been seen to end (an idle guest of 128 MiB). */
+const firstPassEndBytes = 24 * 1024 * 1024;
+
 /** What keeps a QEMU from switching over before it is told to. */
 export interface Pace {
   /** QEMU stops the guest as soon as nothing is left to send. */
   stopsByItself: boolean;
+  /** Left in the first pass when arming is due already; 0 where a later pass decides. */
+  armBelowBytes: number;
   /** During the first pass, with every reading. */
   approach(progress: MigrationProgress): Promise<void>;
   /** After a pass that was not the last. */
@@ -29,6 +34,7 @@ export interface Pace {
 /** For a QEMU that waits for the stop by itself (`heldUntilStopped`): the stream is never slowed down. */
 export const unpaced: Pace = {
   stopsByItself: false,
+  armBelowBytes: 0,
   approach: async () => {},
   nextPass: async () => {},
   hold: async () => {},
@@ -48,6 +54,7 @@ export function paced(
   };
   return {
     stopsByItself: true,
+    armBelowBytes: 0,
     approach: async ({ remainingBytes }) => {
       if (remainingBytes === 0) return;
       const slower = approachBandwidth(remainingBytes, present);
@@ -62,6 +69,24 @@ export function paced(
     ownStop: ["paused"],
     hold: (remainingBytes) => set(holdingBandwidth(remainingBytes, heldSeconds)),
     stoppable: (signal) => windowEnd(instance, signal),
+  };
+}
+
+/**
+ * For a hypervisor whose stream goes to its end by itself (`GuestInstance.sealsStream`): of an idle guest nothing is left
+ * after the first pass that could be held back, so that arming comes before its end. Empty pages go by in no time: after
+ * an attempt that missed the end, the next one looks for it earlier.
+ */
+export function pacedToEnd(
+  instance: GuestInstance,
+  bandwidth: { firstPassBytesPerSecond: number; maxBytesPerSecond: number },
+  attempts: number,
+): Pace {
+  return {
+    ...paced(instance, bandwidth),
+    armBelowBytes: firstPassEndBytes * 8 ** attempts,
+    // The rest of the first pass goes while the guest runs.
+    stoppable: async () => {},
   };
 }
 

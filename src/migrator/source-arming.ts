@@ -89,7 +89,7 @@ async function whileStreaming(facts: MigrationFacts, work: Promise<void>): Promi
 async function drained({ instance, inboundRate }: MigrationFacts): Promise<void> {
   const waiting = (inboundRate.packetsPerSecond / 1000) * longestReadDelayMs;
   const questions = 3 + Math.min(Math.ceil(waiting / 50), 40);
-  for (let asked = 0; asked < questions; asked += 1) await instance.runState();
+  for (let asked = 0; asked < questions; asked += 1) await instance.migrationProgress();
 }
 
 /** The destination is there, and its tap has room for what will wait in it. */

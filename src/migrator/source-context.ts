@@ -1,4 +1,9 @@
-import type { GuestEvent, GuestInstance, MigrationProgress } from "../hypervisor/hypervisor.ts";
+import type {
+  GuestEvent,
+  GuestInstance,
+  MigrationProgress,
+  StreamAnswer,
+} from "../hypervisor/hypervisor.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import type { TunnelInterface, TunnelKind } from "../tunnels/tunnel.ts";
 import type { Afterwards } from "./afterwards.ts";
@@ -70,6 +75,10 @@ export interface MigrationFacts {
   rest: "held" | "given-up" | null;
   predictedBlackoutMs: number | null;
   migrationPort: number | null;
+  /** Of the destination's hypervisor to the offer of ours; undefined where neither says anything. */
+  streamAnswer: StreamAnswer | undefined;
+  /** The fastest that the link was seen or may be taken to be; 0 before that is known. */
+  linkBytesPerSecond: number;
   tunnel: { kind: TunnelKind; datapath: "kernel" | "bpf"; mtu: number } | null;
   tunnelInterface: TunnelInterface | null;
   /** Of the destination; null when it was not estimated. */

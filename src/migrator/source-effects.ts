@@ -3,6 +3,7 @@ import { alarmOfUnwritten } from "./journal-alarm.ts";
 import type { JournalStep } from "./journal-record.ts";
 import { changeRouteLate } from "./late-route.ts";
 import type { Effect, MigrationEvent, MigrationState } from "./migration-state.ts";
+import { attachmentOf } from "./network.ts";
 import { armCopy } from "./source-arming.ts";
 import {
   type MigrationFacts,
@@ -28,6 +29,7 @@ import {
 } from "./source-preparation.ts";
 import { renewDestination } from "./source-renewal.ts";
 import { askBeforeArming, convergeAgain } from "./source-rest.ts";
+import { sealAtDestination, stopAtEndOfPass } from "./source-sealing.ts";
 import {
   awaitPreSwitchover,
   changeRoute,
@@ -113,12 +115,17 @@ export class SourceEffects {
         this.#guard.forget();
         await armCopy(context, task, facts, signal);
         return;
+      case "disarm-copy":
+        await context.network.routing.disarm(attachmentOf(context.host, facts.before).address);
+        releaseNetwork(facts);
+        return;
       case "record-pausing":
         this.#record("pausing");
         return;
       case "stop-guest":
         await this.#guard.beforeStop();
-        await stopGuest(context, facts);
+        if (facts.instance.sealsStream) await stopAtEndOfPass(context, facts, signal);
+        else await stopGuest(context, facts);
         return;
       case "await-pre-switchover":
         await awaitPreSwitchover(context, facts, signal);
@@ -134,7 +141,8 @@ export class SourceEffects {
         return;
       case "continue-migration":
         await this.#guard.afterPromise();
-        await continueMigration(context, facts);
+        if (facts.instance.sealsStream) await sealAtDestination(context, task, facts);
+        else await continueMigration(context, facts);
         return;
       case "await-takeover":
         return this.#answer(await awaitTakeover(context, task, facts), state);

@@ -11,6 +11,7 @@ import {
 import { SourceEffects } from "./source-effects.ts";
 import { GuestGone } from "./source-ending.ts";
 import { type LeasePhase, SourceLease } from "./source-lease.ts";
+import { StillBusy } from "./source-sealing.ts";
 import { DestinationAborted, StallGuard } from "./stall-guard.ts";
 import { keepStoppedAfterRestart } from "./stopped-copy.ts";
 import { isEnded, isPromised, transition } from "./transition.ts";
@@ -145,6 +146,7 @@ export class SourceMigration {
       this.facts.attempts += 1;
       return { type: "stopped-by-hypervisor" };
     }
+    if (error instanceof StillBusy) return { type: "still-busy" };
     const failure = failureOf(error, effect);
     this.#context.logger.warn({ migration: this.task.id, step: effect, err: error }, "step failed");
     if (effect === "record-promise") return { type: "not-promised", failure };

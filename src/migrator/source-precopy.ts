@@ -1,7 +1,7 @@
 import { monotonicMs } from "../platform/clock.ts";
-import { awaitConvergence } from "./convergence.ts";
+import { awaitConvergence, linkSpeed } from "./convergence.ts";
 import { attachmentOf } from "./network.ts";
-import { firstPassBandwidth, paced, unpaced } from "./pacing.ts";
+import { firstPassBandwidth, paced, pacedToEnd, unpaced } from "./pacing.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 
 /** Below this the guest's own activity decides, so that QEMU never converges by itself while it runs. */
@@ -23,10 +23,14 @@ export async function startPrecopy(
   else {
     const firstPassBytesPerSecond = startBandwidth(context, facts);
     await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond: firstPassBytesPerSecond });
-    facts.pace = paced(instance, { firstPassBytesPerSecond, maxBytesPerSecond });
+    const bandwidth = { firstPassBytesPerSecond, maxBytesPerSecond };
+    facts.pace = instance.sealsStream
+      ? pacedToEnd(instance, bandwidth, facts.attempts)
+      : paced(instance, bandwidth);
   }
   await readInboundRate(context, facts);
-  await instance.migrateTo(task.toUnderlayAddress, facts.migrationPort, task.to);
+  const { migrationPort, streamAnswer } = facts;
+  await instance.migrateTo(task.toUnderlayAddress, migrationPort, task.to, streamAnswer);
   facts.streamStartedMs = monotonicMs();
 }
 
@@ -51,6 +55,7 @@ export async function converge(
       running: facts.resume,
     },
     (progress, predictedMs) => {
+      facts.linkBytesPerSecond = Math.max(facts.linkBytesPerSecond, linkSpeed(progress, policy));
       facts.predictedBlackoutMs = predictedMs;
       facts.onProgress(progress, predictedMs);
       void readInboundRate(context, facts);

@@ -22,8 +22,11 @@ export async function prepareDestination(
   );
   facts.clockOffset = offset;
   context.logger.info({ migration: task.id, ...offset }, "clock offset to the destination");
-  const prepared = await peer.call("prepare", preparationOf(context, task, facts), { signal });
+  const offer = await facts.instance.offerStream?.(task.to);
+  const preparation = { ...preparationOf(context, task, facts), ...(offer && { offer }) };
+  const prepared = await peer.call("prepare", preparation, { signal });
   facts.migrationPort = prepared.migration_port;
+  facts.streamAnswer = prepared.answer;
 }
 
 /** The body of `prepare` and `plan-incoming`. */

@@ -25,6 +25,9 @@ export async function renewDestination(
   await context.network.routing.disarm(attachmentOf(context.host, facts.before).address);
   releaseNetwork(facts);
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
-  const renewed = await context.peer(task.to).call("renew-incoming", identity, { signal });
+  const offer = await facts.instance.offerStream?.(task.to);
+  const request = { ...identity, ...(offer && { offer }) };
+  const renewed = await context.peer(task.to).call("renew-incoming", request, { signal });
   facts.migrationPort = renewed.migration_port;
+  facts.streamAnswer = renewed.answer;
 }

@@ -1,5 +1,5 @@
 import { startTimer } from "../platform/clock.ts";
-import { refuseEnded, standstillMs, streamStalled } from "./convergence.ts";
+import { endsFirstPass, refuseEnded, standstillMs, streamStalled } from "./convergence.ts";
 import { rejectionOf } from "./interruptible.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { askGates, mustAsk } from "./source-gates.ts";
@@ -59,7 +59,9 @@ export async function convergeAgain(
 ): Promise<void> {
   facts.rest = null;
   const { instance, pace } = facts;
-  const { dirtySyncCount, remainingBytes } = await instance.migrationProgress();
+  const progress = await instance.migrationProgress();
+  if (endsFirstPass(pace, progress)) return await pace.hold(progress.remainingBytes);
+  const { dirtySyncCount, remainingBytes } = progress;
   const { maxBandwidthBytesPerSecond } = context.policy;
   await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond });
   await pace.nextPass(remainingBytes);

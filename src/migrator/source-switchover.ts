@@ -8,7 +8,7 @@ import { attachmentOf, redirectRoute } from "./network.ts";
 import type { MigrationFacts, SourceContext } from "./source-context.ts";
 
 /** Downtime limit (ms) at which even a held-down rate counts as fast enough for the rest, so that QEMU switches over. */
-const switchoverLimitMs = 10_000;
+export const switchoverLimitMs = 10_000;
 
 /** QEMU goes on at once when it is told to. */
 const continueTimeoutMs = 2_000;
@@ -154,12 +154,14 @@ export async function continueMigration(
   await answered;
 }
 
-function notStoppedInTime(deadlineMs: number): SojournError {
+/** QEMU, or libvirt, is silent after it was told to stop the guest. */
+export function notStoppedInTime(deadlineMs: number): SojournError {
   const message = `QEMU did not answer within ${deadlineMs} ms of being told to stop the guest`;
   return new SojournError("SOJ_FROZEN_DEADLINE", message, { retryable: true });
 }
 
-function leftPrecopy(event: GuestEvent): boolean {
+/** Whether nothing follows in precopy any more. */
+export function leftPrecopy(event: GuestEvent): boolean {
   const ends = ["pre-switchover", "failed", "cancelled"];
   return event.name === "MIGRATION" && ends.includes(String(event.data.status));
 }
@@ -174,6 +176,6 @@ function isOver(event: GuestEvent): boolean {
 }
 
 /** The host's wall clock as QEMU stamped it; ours where its clock failed. */
-function stampOf({ timestampMs }: GuestEvent): number {
+export function stampOf({ timestampMs }: GuestEvent): number {
   return Number.isNaN(timestampMs) ? wallClockMs() : timestampMs;
 }

@@ -36,6 +36,7 @@ export function fromSwitchover(state: MigrationState, event: MigrationEvent): Tr
     case "converging":
     case "stopped-by-hypervisor":
     case "stream-given-up":
+    case "still-busy":
     case "pre-switchover":
     case "retired":
     case "rolled-back":
@@ -64,6 +65,7 @@ export function fromSettling(state: MigrationState, event: MigrationEvent): Tran
     case "converging":
     case "stopped-by-hypervisor":
     case "stream-given-up":
+    case "still-busy":
     case "pre-switchover":
     case "not-promised":
     case "retired":
@@ -93,6 +95,7 @@ export function fromVerifying(state: MigrationState, event: MigrationEvent): Tra
     case "converging":
     case "stopped-by-hypervisor":
     case "stream-given-up":
+    case "still-busy":
     case "pre-switchover":
     case "not-promised":
     case "destination-resumed":

@@ -22,6 +22,7 @@ export function fromPlanned(state: MigrationState, event: MigrationEvent): Trans
     case "converging":
     case "stopped-by-hypervisor":
     case "stream-given-up":
+    case "still-busy":
     case "pre-switchover":
     case "not-promised":
     case "destination-resumed":
@@ -69,6 +70,14 @@ export function beforePromise(
     case "stream-given-up":
       return state.name === "precopy"
         ? { state: { name: "prepared" }, effects: ["start-precopy"] }
+        : stay(state);
+    // A stream that goes to its end by itself would take too long: the guest is not stopped yet.
+    case "still-busy":
+      return state.name === "armed"
+        ? {
+            state: { name: "precopy" },
+            effects: ["disarm-copy", "await-convergence", "ask-at-armed", "converge-again"],
+          }
         : stay(state);
     case "pre-switchover":
       return state.name === "armed"

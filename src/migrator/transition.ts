@@ -65,6 +65,7 @@ function fromRollingBack(
     case "converging":
     case "stopped-by-hypervisor":
     case "stream-given-up":
+    case "still-busy":
     case "pre-switchover":
     case "not-promised":
     case "destination-resumed":

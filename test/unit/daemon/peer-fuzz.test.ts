@@ -38,6 +38,7 @@ const requests: Record<string, Record<string, unknown>> = {
   "close-barrier": identity,
   "renew-incoming": identity,
   state: { ...identity, wait_ms: 0 },
+  seal: identity,
   settle: { ...identity, grace_ms: 0 },
   abort: identity,
   verify: identity,

@@ -88,7 +88,7 @@ describe("peer calls", () => {
     await expect(client.call("big", { text: "y" })).rejects.toMatchObject({
       code: "SOJ_PEER_UNREACHABLE",
     });
-    await expect(client.call("big", { text: "y".repeat(60_000) })).rejects.toMatchObject({
+    await expect(client.call("big", { text: "y".repeat(600_000) })).rejects.toMatchObject({
       code: "SOJ_BODY_TOO_LARGE",
     });
   });

@@ -1,0 +1,121 @@
+import type { GuestEvent } from "../hypervisor/hypervisor.ts";
+import { monotonicMs } from "../platform/clock.ts";
+import { SojournError } from "../platform/errors.ts";
+import { within } from "../platform/waiting.ts";
+import { linkSpeed, predictedBlackoutMs } from "./convergence.ts";
+import { rejectionOf } from "./interruptible.ts";
+import { paced } from "./pacing.ts";
+import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { leftPrecopy, notStoppedInTime, stampOf, switchoverLimitMs } from "./source-switchover.ts";
+
+/** The guest dirties too much to be stopped at the end of this pass: it runs on, and the stream too. */
+export class StillBusy extends Error {}
+
+/** A predicted blackout, or a rest, that no further pass would make much smaller. */
+const [shortMs, littleBytes] = [30, 2 * 1024 * 1024];
+
+/** What is left of the first pass goes at full speed, and longer than this only where something is wrong. */
+const longestPassMs = 30_000;
+
+/** How long the destination may take to read that it may run the guest. */
+const sealTimeoutMs = 2_000;
+
+/**
+ * Stops the guest whose stream goes to its end by itself: lets the stream go, and stops the guest as soon as the first
+ * pass is over, unless the hypervisor does so itself. That stop is as good: nothing runs elsewhere before the promise, and
+ * packets are copied already.
+ * @throws StillBusy; SojournError `SOJ_FROZEN_DEADLINE`, `SOJ_STREAM_STALLED`.
+ */
+export async function stopAtEndOfPass(
+  context: SourceContext,
+  facts: MigrationFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { instance, timeline } = facts;
+  const { frozenDeadlineMs, downtimeLimitMs, maxBandwidthBytesPerSecond } = context.policy;
+  const ended = instance.waitForEvent("the stream's end", leftPrecopy, {
+    timeoutMs: longestPassMs + frozenDeadlineMs,
+  });
+  ended.catch(() => {});
+  facts.preSwitchover = ended;
+  facts.stopIssuedMs = null;
+  if (!facts.resume) {
+    const atOnce = Math.max(downtimeLimitMs, switchoverLimitMs);
+    const parameters = { maxBandwidthBytesPerSecond, downtimeLimitMs: atOnce };
+    return await instance.setOutgoingParameters(parameters);
+  }
+  using moments = new Moments(facts);
+  await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond });
+  if (facts.pace.armBelowBytes > 0) {
+    const next = Promise.race([moments.passOrStop, ended, rejectionOf(signal)]);
+    const event = await within(longestPassMs, () => next, passTooLong);
+    // What the stream's end means is for the next step; a guest that is not sent any more is not stopped.
+    if (event !== undefined && leftPrecopy(event)) return;
+    if (moments.stop === null) await refuseBusy(context, facts);
+  }
+  facts.stopIssuedMs = moments.stop?.receivedMs ?? monotonicMs();
+  const inTime = <Result>(work: () => Promise<Result>) =>
+    within(frozenDeadlineMs, work, () => notStoppedInTime(frozenDeadlineMs));
+  await inTime(() => instance.stop());
+  facts.preSwitchover = inTime(() => ended);
+  facts.preSwitchover.catch(() => {});
+  const stop = await inTime(() => moments.stopped);
+  facts.stoppedMs = timeline.mark("stop", context.host.name, stampOf(stop));
+}
+
+/** Tells the destination that the guest is its own. */
+export async function sealAtDestination(
+  context: SourceContext,
+  task: MigrationTask,
+  facts: MigrationFacts,
+): Promise<void> {
+  facts.timeline.mark("continue", context.host.name);
+  facts.afterwards.release();
+  const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
+  await context.peer(task.to).call("seal", identity, { timeoutMs: sealTimeoutMs });
+}
+
+/** @throws StillBusy when a further pass would make the blackout much shorter; that pass is under way then. */
+async function refuseBusy(context: SourceContext, facts: MigrationFacts): Promise<void> {
+  const { instance } = facts;
+  const progress = await instance.migrationProgress();
+  const speed = Math.max(facts.linkBytesPerSecond, linkSpeed(progress, context.policy));
+  facts.predictedBlackoutMs = predictedBlackoutMs(progress, speed);
+  const { remainingBytes } = progress;
+  if (facts.predictedBlackoutMs <= shortMs || remainingBytes <= littleBytes) return;
+  const maxBytesPerSecond = context.policy.maxBandwidthBytesPerSecond;
+  facts.pace = paced(instance, { firstPassBytesPerSecond: speed, maxBytesPerSecond });
+  await facts.pace.nextPass(remainingBytes);
+  throw new StillBusy();
+}
+
+function passTooLong(): SojournError {
+  const message = `the stream's first pass does not end within ${longestPassMs / 1000} s`;
+  return new SojournError("SOJ_STREAM_STALLED", message, { retryable: true });
+}
+
+/** The first end of a pass, or stop of the guest, from now on. */
+class Moments implements Disposable {
+  readonly passOrStop: Promise<void>;
+  readonly stopped: Promise<GuestEvent>;
+  stop: GuestEvent | null = null;
+  readonly #unlisten: () => void;
+
+  constructor({ instance }: Pick<MigrationFacts, "instance">) {
+    const either = Promise.withResolvers<void>();
+    const stopped = Promise.withResolvers<GuestEvent>();
+    this.passOrStop = either.promise;
+    this.stopped = stopped.promise;
+    this.#unlisten = instance.onEvent((event) => {
+      if (event.name === "STOP") {
+        this.stop ??= event;
+        stopped.resolve(event);
+      }
+      if (event.name === "STOP" || event.name === "MIGRATION_PASS") either.resolve();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#unlisten();
+  }
+}
