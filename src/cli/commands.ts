@@ -23,5 +23,6 @@ export const commandLoaders = {
     (await import("./commands/support-bundle.ts")).supportBundleCommand(),
   pki: async () => (await import("./commands/pki.ts")).pkiCommand(),
   token: async () => (await import("./commands/token.ts")).tokenCommand(),
+  libvirt: async () => (await import("./commands/libvirt.ts")).libvirtCommand(),
   lab: async () => (await import("./commands/lab.ts")).labCommand(),
 } satisfies Record<string, Loader>;

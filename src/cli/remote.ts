@@ -14,7 +14,7 @@ const options: Record<keyof Given, [flag: string, value: string, description: st
 
 /** They are about this machine, whatever daemon runs elsewhere. */
 const localCommands = new Set([
-  ...["daemon", "doctor", "journal", "lab", "pki", "probe", "support-bundle", "token"],
+  ...["daemon", "doctor", "journal", "lab", "libvirt", "pki", "probe", "support-bundle", "token"],
 ]);
 
 /**

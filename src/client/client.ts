@@ -4,6 +4,7 @@ import { type EventClient, eventClient } from "./events.ts";
 import { type GuestClient, guestClient } from "./guests.ts";
 import { type HostClient, hostClient } from "./host.ts";
 import { type InventoryClient, inventoryClient } from "./inventory.ts";
+import { type LibvirtClient, libvirtClient } from "./libvirt.ts";
 import { type MigrationClient, migrationClient } from "./migrations.ts";
 import { type WebhookClient, webhookClient } from "./webhooks.ts";
 
@@ -14,6 +15,7 @@ export interface SojournClient
     MigrationClient,
     EventClient,
     InventoryClient,
+    LibvirtClient,
     WebhookClient {}
 
 /**
@@ -33,6 +35,7 @@ export function createClient(options: ClientOptions = {}): SojournClient {
     ...migrationClient(connection),
     ...eventClient(connection),
     ...inventoryClient(connection),
+    ...libvirtClient(connection),
     ...webhookClient(connection),
   };
 }

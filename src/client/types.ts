@@ -14,6 +14,7 @@ export type {
   WebhookTestResult,
   WebhookWish,
 } from "../daemon/hooks/webhook-services.ts";
+export type { LibvirtHookAnswer, LibvirtHookRequest } from "../daemon/libvirt-hooks/schemas.ts";
 export type {
   Decision,
   DoctorCheck,

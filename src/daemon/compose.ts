@@ -39,6 +39,7 @@ import { createHostServices } from "./host-services.ts";
 import { IdempotentStarts } from "./idempotency.ts";
 import { untilCalm } from "./inventory/calm-reader.ts";
 import { createInventory } from "./inventory/inventory.ts";
+import { LibvirtHooks } from "./libvirt-hooks/answer.ts";
 import { Lifelines } from "./lifelines.ts";
 import type { DaemonMetrics } from "./metrics/daemon-metrics.ts";
 import { timedStorage } from "./metrics/timed-storage.ts";
@@ -173,6 +174,10 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await doctor.removeLeftovers();
     await prepareUnderlays(tunnels, config, logger);
   });
+  const libvirtHooks = new LibvirtHooks({
+    context: shared,
+    isArriving: (guest) => destinations.isArriving(guest),
+  });
   const adoptions = new Adoptions(shared, config.paths.guests);
   const adoption = new GuestAdoption({
     ...{ config, guests, adoptions, hypervisor, peer, isGuestStanding, logger },
@@ -204,6 +209,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     observation,
     doctor: doctor.services,
     adoption: adoption.services,
+    libvirtHooks,
   });
   const handlers = {
     ...baseHandlers(config, capabilities),

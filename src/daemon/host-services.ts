@@ -15,6 +15,7 @@ import { goneSummary, guestSummaries, guestSummary } from "./guest-summary.ts";
 import type { WebhookServices } from "./hooks/webhook-services.ts";
 import { type IdempotentStarts, idempotencyOf } from "./idempotency.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
+import type { LibvirtHookServices } from "./libvirt-hooks/schemas.ts";
 import type { Lifelines } from "./lifelines.ts";
 import { cursorOf, placeOfCursor } from "./list-cursor.ts";
 import type { MigrationStarter } from "./migration-starter.ts";
@@ -44,6 +45,7 @@ export interface HostServicesOptions {
   observation: Pick<Observation, "continueTrace" | "noteMeasured">;
   doctor: Pick<DaemonServices, "doctor" | "examinePeer">;
   adoption: AdoptionServices;
+  libvirtHooks: LibvirtHookServices;
 }
 
 /** The services around guests and migrations. */
@@ -150,5 +152,6 @@ export function createHostServices(options: HostServicesOptions): HostServices {
     getThroughput: async (id) => migrations.get(id).throughput ?? null,
     ...options.doctor,
     ...options.adoption,
+    ...options.libvirtHooks,
   };
 }

@@ -13,6 +13,7 @@ import type { AdoptionServices } from "./adoption/schemas.ts";
 import type { BenchmarkServices } from "./benchmarks/schemas.ts";
 import type { WebhookServices } from "./hooks/webhook-services.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
+import type { LibvirtHookServices } from "./libvirt-hooks/schemas.ts";
 import type { TraceParent } from "./tracing/trace-parent.ts";
 
 export type { GateEvent, MigrationFilter, PhaseEvent, ProgressEvent };
@@ -181,7 +182,8 @@ export interface DaemonServices
   extends InventoryServices,
     BenchmarkServices,
     WebhookServices,
-    AdoptionServices {
+    AdoptionServices,
+    LibvirtHookServices {
   listGuests(): Promise<GuestSummary[]>;
   showGuest(name: string): Promise<GuestSummary>;
   startGuest(name: string): Promise<GuestSummary>;

@@ -29,6 +29,11 @@ export class Destinations {
     return forOwnSource(this.#context, this.#handlers());
   }
 
+  /** A migration brings the guest here, from the first word of its source on. */
+  isArriving(guest: string): boolean {
+    return this.#arrivals.isArriving(guest);
+  }
+
   #handlers(): ProcedureHandlers<typeof migrationProcedures> {
     const { network } = this.#context;
     return {

@@ -89,6 +89,7 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
     listGuests: async () => [guest],
     showGuest: async (name) => (name === "web1" ? guest : unknownGuest(name)),
     adoptGuest: async () => adoption,
+    answerLibvirtHook: async () => ({ verdict: "proceed", reason: null, description: null }),
     releaseGuest: async (name) => ({ guest: name, released: true, pid: 4711 }),
     startGuest: async () => guest,
     stopGuest: async () => ({ ...guest, state: "stopped", host: null }),

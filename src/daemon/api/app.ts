@@ -17,6 +17,7 @@ import { addEventRoutes } from "./routes/events.ts";
 import { addGuestRoutes } from "./routes/guests.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addInventoryRoutes } from "./routes/inventory.ts";
+import { addLibvirtRoutes } from "./routes/libvirt.ts";
 import { addMetricsRoutes } from "./routes/metrics.ts";
 import { addMigrationRoutes } from "./routes/migrations.ts";
 import { addWebhookRoutes } from "./routes/webhooks.ts";
@@ -73,6 +74,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   addMetricsRoutes(app, metrics);
   addDoctorRoutes(app, services);
   addGuestRoutes(app, services);
+  addLibvirtRoutes(app, services);
   addMigrationRoutes(app, services);
   addInventoryRoutes(app, services);
   addEventRoutes(app, services, new EventStreams(quiet, options.eventStreams));
