@@ -1,6 +1,7 @@
 import { SojournError } from "../../platform/errors.ts";
 import { streamOf } from "../../platform/event-stream.ts";
 import type { GuestDefinition } from "../definition.ts";
+import type { WaitOptions } from "../event-hub.ts";
 import type {
   GuestEvent,
   GuestInstance,
@@ -17,7 +18,6 @@ import type { StoredRecord } from "./instance-record.ts";
 import * as migration from "./migration.ts";
 import { openStorage } from "./open-storage.ts";
 import type { QemuProcess } from "./qemu-process.ts";
-import type { WaitOptions } from "./qmp/event-hub.ts";
 import { isObject } from "./qmp/messages.ts";
 import type { QmpSession } from "./qmp/session.ts";
 import { boundHandshake } from "./stream-handshake.ts";

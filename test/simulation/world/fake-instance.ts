@@ -1,4 +1,5 @@
 import type { GuestDefinition } from "../../../src/hypervisor/definition.ts";
+import { EventHub, type WaitOptions } from "../../../src/hypervisor/event-hub.ts";
 import type {
   GuestEvent,
   GuestInstance,
@@ -8,7 +9,6 @@ import type {
   OutgoingReadiness,
   RunState,
 } from "../../../src/hypervisor/hypervisor.ts";
-import { EventHub, type WaitOptions } from "../../../src/hypervisor/qemu/qmp/event-hub.ts";
 import type { Timer } from "../../../src/platform/clock.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
 import { streamOf } from "../../../src/platform/event-stream.ts";

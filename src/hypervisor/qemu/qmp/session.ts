@@ -1,10 +1,10 @@
 import { delay } from "../../../platform/clock.ts";
 import { SojournError } from "../../../platform/errors.ts";
 import type { Logger } from "../../../platform/log.ts";
+import { EventHub, type WaitOptions } from "../../event-hub.ts";
 import type { GuestEvent } from "../../hypervisor.ts";
 import type { QemuProcess } from "../qemu-process.ts";
 import { QmpConnection } from "./connection.ts";
-import { EventHub, type WaitOptions } from "./event-hub.ts";
 
 export interface QmpSessionOptions {
   guest: string;

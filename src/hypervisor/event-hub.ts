@@ -1,7 +1,7 @@
-import { startTimer } from "../../../platform/clock.ts";
-import { SojournError } from "../../../platform/errors.ts";
-import type { Logger } from "../../../platform/log.ts";
-import type { GuestEvent } from "../../hypervisor.ts";
+import { startTimer } from "../platform/clock.ts";
+import { SojournError } from "../platform/errors.ts";
+import type { Logger } from "../platform/log.ts";
+import type { GuestEvent } from "./hypervisor.ts";
 
 interface Waiter {
   matches: (event: GuestEvent) => boolean;

@@ -1,0 +1,60 @@
+import type { CallOptions } from "../rpc/calls.ts";
+import { JobStatsFlag } from "../rpc/constants/flags.ts";
+import type { Procedure } from "../rpc/procedure.ts";
+import { domainGetState } from "../rpc/procedures/domains.ts";
+import { domainGetJobStats } from "../rpc/procedures/jobs.ts";
+import type { Domain } from "../rpc/xdr/domain.ts";
+import { goneError, isNoDomain } from "./errors.ts";
+import { type JobStatistics, readJobStatistics } from "./job-statistics.ts";
+import type { LibvirtLink } from "./link.ts";
+import type { DomainStateReply } from "./run-state.ts";
+
+/** One domain, and the connection over which libvirt is asked about it. */
+export class DomainHandle {
+  /** libvirt goes by the UUID. */
+  readonly domain: Domain;
+  readonly guest: string;
+  readonly link: LibvirtLink;
+  readonly #onGone: () => void;
+
+  constructor(
+    link: LibvirtLink,
+    identity: { guest: string; name: string; uuid: string },
+    onGone: () => void,
+  ) {
+    this.link = link;
+    this.guest = identity.guest;
+    this.domain = { name: identity.name, uuid: identity.uuid, id: -1 };
+    this.#onGone = onGone;
+  }
+
+  /** @throws as `LibvirtLink.call`; `SOJ_HYPERVISOR_GONE` when libvirt does not know the domain */
+  async call<More extends object, Reply>(
+    procedure: Procedure<{ readonly domain: Domain } & More, Reply>,
+    more: More,
+    options?: CallOptions,
+  ): Promise<Reply> {
+    try {
+      return await this.link.call(procedure, { domain: this.domain, ...more }, options);
+    } catch (error) {
+      if (!isNoDomain(error)) throw error;
+      this.#onGone();
+      throw goneError(this.guest, error);
+    }
+  }
+
+  async state(): Promise<DomainStateReply> {
+    return await this.call(domainGetState, { flags: 0 });
+  }
+
+  /** Of the job that is under way. */
+  async job(): Promise<JobStatistics> {
+    return readJobStatistics(await this.call(domainGetJobStats, { flags: 0 }));
+  }
+
+  /** Of the latest job that has ended. */
+  async completedJob(): Promise<JobStatistics> {
+    const flags = JobStatsFlag.completed | JobStatsFlag.keepCompleted;
+    return readJobStatistics(await this.call(domainGetJobStats, { flags }));
+  }
+}

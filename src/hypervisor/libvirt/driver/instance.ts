@@ -1,0 +1,332 @@
+import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { monotonicMs } from "../../../platform/clock.ts";
+import { streamOf } from "../../../platform/event-stream.ts";
+import type { Logger } from "../../../platform/log.ts";
+import { waitAtMost } from "../../../platform/waiting.ts";
+import type { GuestDefinition } from "../../definition.ts";
+import { EventHub, type WaitOptions } from "../../event-hub.ts";
+import type {
+  GuestEvent,
+  MigrationProgress,
+  NicAttachment,
+  OpenStorage,
+  OutgoingParameters,
+  OutgoingReadiness,
+  RunState,
+  StreamAnswer,
+  StreamOffer,
+} from "../../hypervisor.ts";
+import { readDomain } from "../domain-xml/read-domain.ts";
+import type { MonitorMessage } from "../rpc/events/monitor-event.ts";
+import {
+  domainDestroy,
+  domainGetXmlDesc,
+  domainResume,
+  domainShutdown,
+  domainSuspend,
+} from "../rpc/procedures/domains.ts";
+import type { Arrival } from "./arrival-description.ts";
+import { ArrivalRole } from "./arrival-role.ts";
+import { DomainHandle } from "./domain-handle.ts";
+import { disconnectedError, goneError, isInvalidNow, refusedError } from "./errors.ts";
+import { guestEventOf, migrationStatusOf, ownEvent } from "./guest-event.ts";
+import type { InstanceRecord } from "./instance-record.ts";
+import { progressOf } from "./job-statistics.ts";
+import type {
+  DomainEnd,
+  LibvirtInstance,
+  StreamOptions,
+  StreamPorts,
+} from "./libvirt-hypervisor.ts";
+import type { LibvirtLink } from "./link.ts";
+import { openStorage } from "./open-storage.ts";
+import { isRunning, runStateOf } from "./run-state.ts";
+import { SourceRole } from "./source-role.ts";
+
+export interface InstanceContext {
+  link: LibvirtLink;
+  logger: Logger;
+  stream: StreamOptions;
+  ports: StreamPorts | null;
+  /** The stream that brought it is at its end. */
+  onArrived: (instance: DomainInstance) => void;
+  onDispose: (instance: DomainInstance) => void;
+}
+
+/** QEMU's own word of a stop comes within milliseconds of libvirt's. */
+const stopNoticeMs = 300;
+/** How long libvirt may take to end a QEMU: SIGTERM, then SIGKILL. */
+const destroyTimeoutMs = 30_000;
+/** And to tell of it. */
+const endNoticeMs = 3_000;
+
+/** A guest that is a domain of libvirt's. */
+export class DomainInstance implements LibvirtInstance {
+  readonly guest: string;
+  readonly instanceId: string;
+  readonly uuid: string;
+  readonly definition: GuestDefinition;
+  readonly nics: readonly NicAttachment[];
+  readonly incoming: boolean;
+  readonly isAdopted: boolean;
+  readonly consolePath: string;
+  readonly sealsStream = true;
+  readonly ended: Promise<void>;
+  readonly #context: InstanceContext;
+  readonly #handle: DomainHandle;
+  readonly #source: SourceRole;
+  readonly #arrival: ArrivalRole | null;
+  readonly #events: EventHub;
+  readonly #end = Promise.withResolvers<void>();
+  #whyEnded: DomainEnd | null = null;
+  /** As QEMU's events tell; null before anything was told or asked. */
+  #isRunning: boolean | null = null;
+  #hasArrived: boolean;
+  #pid = 0;
+
+  /** @param arrival of a domain that is still to come. */
+  constructor(record: InstanceRecord, context: InstanceContext, arrival: Arrival | null = null) {
+    const { link, logger, stream, ports } = context;
+    this.#context = context;
+    this.guest = record.definition.name;
+    this.instanceId = record.instance_id;
+    this.uuid = record.uuid;
+    this.definition = record.definition;
+    this.nics = record.taps.map((tapName) => ({ tapName }));
+    this.incoming = record.incoming;
+    this.isAdopted = !record.incoming;
+    this.consolePath = record.console;
+    this.ended = this.#end.promise;
+    this.#hasArrived = record.arrived;
+    this.#events = new EventHub(logger);
+    const identity = { guest: this.guest, name: record.domain_name, uuid: record.uuid };
+    this.#handle = new DomainHandle(link, identity, () => this.noteEnd("unknown"));
+    this.#source = new SourceRole(this.#handle, {
+      ...{ stream, logger },
+      onStatus: (status) => this.#tell("MIGRATION", { status }),
+    });
+    const onArrived = () => this.#noteArrival();
+    const given = { stream, ports, logger, onArrived };
+    this.#arrival = arrival === null ? null : new ArrivalRole(arrival, this.#handle, given);
+  }
+
+  /** From libvirt's own file; 0 when it is not known. */
+  get pid(): number {
+    const { socketPath } = this.#context.link;
+    if (this.#pid === 0 && socketPath !== null && this.hasDomain && this.isAlive()) {
+      this.#pid = readPid(`${dirname(socketPath)}/qemu/${this.#handle.domain.name}.pid`);
+    }
+    return this.#pid;
+  }
+
+  get whyEnded(): DomainEnd | null {
+    return this.#whyEnded;
+  }
+
+  get hasOwnStream(): boolean {
+    return this.#source.isBusy || !this.#hasArrived;
+  }
+
+  /** False before libvirt has started a QEMU for it. */
+  get hasDomain(): boolean {
+    return this.#arrival === null || this.#arrival.hasDomain;
+  }
+
+  async runState(): Promise<RunState> {
+    if (!this.isAlive()) throw goneError(this.guest);
+    if (!this.hasDomain) return "inmigrate";
+    const reply = await this.#handle.state();
+    const isArriving = this.#arrival === null ? !this.#hasArrived : !this.#arrival.hasArrived;
+    return runStateOf(reply, isArriving);
+  }
+
+  async openStorage(): Promise<OpenStorage> {
+    const { xml } = await this.#handle.call(domainGetXmlDesc, { flags: 0 });
+    return openStorage(readDomain(xml).disks, this.definition.disks);
+  }
+
+  isAlive(): boolean {
+    return this.#whyEnded === null;
+  }
+
+  waitForEvent(
+    description: string,
+    matches: (event: GuestEvent) => boolean,
+    options: WaitOptions,
+  ): Promise<GuestEvent> {
+    const waiting = this.isAlive()
+      ? this.#events.wait(description, matches, options)
+      : Promise.reject(goneError(this.guest));
+    // Whoever waits may fail before it gets to awaiting this: then nobody minds.
+    waiting.catch(() => {});
+    return waiting;
+  }
+
+  onEvent(listener: (event: GuestEvent) => void): () => void {
+    return this.#events.listen(listener);
+  }
+
+  events(signal: AbortSignal): AsyncIterable<GuestEvent> {
+    return streamOf((listener) => this.onEvent(listener), signal);
+  }
+
+  /** QEMU's own event has come by then, if it stopped a guest that ran. */
+  async stop(): Promise<void> {
+    const isStop = ({ name }: GuestEvent) => name === "STOP";
+    const stopped =
+      this.#isRunning === false
+        ? Promise.resolve()
+        : this.waitForEvent("STOP", isStop, { timeoutMs: stopNoticeMs });
+    await this.#handle.call(domainSuspend, {});
+    await stopped.catch(() => {});
+  }
+
+  async cont(): Promise<void> {
+    if (!this.hasDomain || (await this.runState()) === "inmigrate") {
+      throw refusedError(this.guest, "has not arrived; it was not started");
+    }
+    if (this.#source.isSending)
+      throw refusedError(this.guest, "is being sent; it was not continued");
+    if (this.#source.hasArrived) await this.#source.cancel();
+    // libvirt lets it go on by itself when a stream is taken back.
+    if (isRunning(await this.#handle.state())) return;
+    await this.#handle.call(domainResume, {});
+  }
+
+  async powerDown(): Promise<void> {
+    await this.#handle.call(domainShutdown, {});
+  }
+
+  async quit(): Promise<void> {
+    await this.#arrival?.abandon();
+    if (!this.isAlive()) return;
+    if (!this.hasDomain) return this.noteEnd("unknown");
+    if (this.#source.hasArrived && (await this.#source.confirm())) {
+      await waitAtMost(endNoticeMs, this.ended);
+      return this.noteEnd("migrated");
+    }
+    await this.#destroy();
+  }
+
+  listenForMigration(address: string): Promise<{ port: number; answer: StreamAnswer }> {
+    if (this.#arrival !== null && this.isAlive()) return this.#arrival.listen(address);
+    return Promise.reject(refusedError(this.guest, "does not wait to arrive here"));
+  }
+
+  async offerStream(destinationHost: string): Promise<StreamOffer> {
+    if (!this.isAlive()) throw goneError(this.guest);
+    return await this.#source.offer(destinationHost);
+  }
+
+  async prepareOutgoing(parameters: OutgoingParameters): Promise<OutgoingReadiness> {
+    await this.#source.setParameters(parameters);
+    return { heldUntilStopped: false };
+  }
+
+  setOutgoingParameters(parameters: Partial<OutgoingParameters>): Promise<void> {
+    return this.#source.setParameters(parameters);
+  }
+
+  async migrateTo(
+    address: string,
+    port: number,
+    destinationHost: string,
+    answer?: StreamAnswer,
+  ): Promise<void> {
+    await this.#source.send({ address, port, host: destinationHost }, answer);
+  }
+
+  async migrationProgress(): Promise<MigrationProgress> {
+    if (!this.isAlive()) throw goneError(this.guest);
+    const arriving = this.#arrival;
+    if (arriving !== null && !arriving.hasArrived) return progressOf(null, arriving.status, null);
+    const isIncoming = this.incoming && this.#hasArrived;
+    const progress = await this.#source.progress();
+    return progress ?? progressOf(null, isIncoming ? "completed" : "none", null);
+  }
+
+  /** libvirt goes on by itself. */
+  async continueMigration(): Promise<void> {}
+
+  cancelMigration(): Promise<void> {
+    return this.#source.cancel();
+  }
+
+  /** QEMU does it at the end of a migration, by libvirt's orders. */
+  async announceSelf(): Promise<void> {}
+
+  /** Takes what libvirt passed on from QEMU's monitor. */
+  noteMonitorEvent(message: MonitorMessage, receivedMs: number): void {
+    const event = guestEventOf(message, receivedMs);
+    if (event.name === "STOP") this.#isRunning = false;
+    if (event.name === "RESUME") this.#isRunning = true;
+    const status = migrationStatusOf(event);
+    const arriving = this.#arrival?.hasArrived === false ? this.#arrival : this.#source;
+    if (status === null || arriving.noteQemuStatus(status)) this.#events.emit(event);
+  }
+
+  /** Asks for what may have been missed. @throws SojournError `SOJ_HYPERVISOR_DISCONNECTED` */
+  async catchUp(): Promise<void> {
+    if (!this.hasDomain || !this.isAlive()) return;
+    const reply = await this.#handle.state();
+    const [was, now] = [this.#isRunning, isRunning(reply)];
+    this.#isRunning = now;
+    if (!this.#hasArrived && this.#arrival === null && runStateOf(reply, true) !== "inmigrate") {
+      this.#noteArrival();
+    }
+    if (was !== null && was !== now) this.#tell(now ? "RESUME" : "STOP");
+  }
+
+  /** Its QEMU is gone. */
+  noteEnd(why: DomainEnd): void {
+    if (this.#whyEnded !== null) return;
+    this.#whyEnded = why;
+    this.#closeStreams();
+    this.#events.fail(goneError(this.guest));
+    this.#end.resolve();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closeStreams();
+    this.#events.fail(disconnectedError(null));
+    this.#context.onDispose(this);
+  }
+
+  async #destroy(): Promise<void> {
+    const options = { timeoutMs: destroyTimeoutMs };
+    try {
+      await this.#handle.call(domainDestroy, {}, options);
+      await waitAtMost(endNoticeMs, this.ended);
+    } catch (error) {
+      // It was not running any more, or unknown, when libvirt came to it.
+      if (this.isAlive() && !isInvalidNow(error)) throw error;
+    }
+    this.noteEnd("destroyed");
+  }
+
+  #noteArrival(): void {
+    const isNews = this.#arrival !== null;
+    this.#hasArrived = true;
+    this.#context.onArrived(this);
+    if (isNews) this.#tell("MIGRATION", { status: "completed" });
+  }
+
+  #tell(name: string, data: GuestEvent["data"] = {}): void {
+    this.#events.emit(ownEvent(name, monotonicMs(), data));
+  }
+
+  #closeStreams(): void {
+    this.#arrival?.close();
+    this.#source.close();
+  }
+}
+
+function readPid(path: string): number {
+  try {
+    const pid = Number(readFileSync(path, "utf8").trim());
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : 0;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,228 @@
+import { delay } from "../../../platform/clock.ts";
+import { SojournError } from "../../../platform/errors.ts";
+import { AsyncLock } from "../../../platform/lock.ts";
+import type { Logger } from "../../../platform/log.ts";
+import type {
+  MigrationProgress,
+  MigrationStatus,
+  OutgoingParameters,
+  StreamAnswer,
+  StreamOffer,
+} from "../../hypervisor.ts";
+import { LibvirtCallError } from "../rpc/errors.ts";
+import {
+  domainMigrateSetMaxDowntime,
+  domainMigrateSetMaxSpeed,
+} from "../rpc/procedures/migration.ts";
+import type { DomainHandle } from "./domain-handle.ts";
+import { refusedError } from "./errors.ts";
+import { isGoingOut, type JobStatistics, progressOf } from "./job-statistics.ts";
+import type { StreamOptions } from "./libvirt-hypervisor.ts";
+import { type OutgoingContext, OutgoingStream, type StreamTarget } from "./outgoing-stream.ts";
+import { bandwidthMibps, downtimeMs } from "./stream-parameters.ts";
+
+/** How long a stream may take until QEMU sends; libvirt connects to the destination first. */
+const underWayMs = 15_000;
+/** Between two looks whether it does, besides QEMU's own word. */
+const lookMs = 250;
+
+/** A domain as the source of migrations: one stream at a time. */
+export class SourceRole {
+  readonly #handle: DomainHandle;
+  readonly #options: StreamOptions;
+  readonly #logger: Logger;
+  readonly #onStatus: OutgoingContext["onStatus"];
+  readonly #parametersLock = new AsyncLock();
+  #stream: OutgoingStream | null = null;
+  #parameters: OutgoingParameters = { downtimeLimitMs: 1, maxBandwidthBytesPerSecond: 0 };
+  #latest: JobStatistics | null = null;
+  #isUnderWay = Promise.withResolvers<void>();
+
+  constructor(
+    handle: DomainHandle,
+    given: { stream: StreamOptions; logger: Logger; onStatus: OutgoingContext["onStatus"] },
+  ) {
+    this.#handle = handle;
+    this.#options = given.stream;
+    this.#logger = given.logger;
+    this.#onStatus = given.onStatus;
+  }
+
+  /** A stream was begun, and is not over. */
+  get isBusy(): boolean {
+    return this.#stream !== null && !this.#stream.isOver;
+  }
+
+  get isSending(): boolean {
+    return this.#stream?.isSending ?? false;
+  }
+
+  get hasArrived(): boolean {
+    return this.#stream?.hasArrived ?? false;
+  }
+
+  /** Begins a stream, in place of an earlier one. */
+  async offer(destinationHost: string): Promise<StreamOffer> {
+    if (this.isSending || this.hasArrived) {
+      throw refusedError(
+        this.#handle.guest,
+        "is being sent already",
+        "the stream has to end first",
+      );
+    }
+    await this.cancel();
+    const { link, domain } = this.#handle;
+    const context = { link, domain, stream: this.#options, logger: this.#logger };
+    const onStatus = this.#onStatus;
+    this.#stream = await OutgoingStream.begin({ ...context, onStatus }, destinationHost);
+    this.#latest = null;
+    this.#isUnderWay = Promise.withResolvers();
+    return this.#stream.offer;
+  }
+
+  /** Remembered until a stream runs; of one that has ended nothing can be changed any more. */
+  async setParameters(parameters: Partial<OutgoingParameters>): Promise<void> {
+    const { downtimeLimitMs, maxBandwidthBytesPerSecond } = parameters;
+    if (downtimeLimitMs !== undefined) downtimeMs(downtimeLimitMs);
+    if (maxBandwidthBytesPerSecond !== undefined) bandwidthMibps(maxBandwidthBytesPerSecond);
+    this.#parameters = { ...this.#parameters, ...parameters };
+    if (this.isSending) await this.#parametersLock.run(() => this.#apply(parameters));
+  }
+
+  /**
+   * Sends the guest; resolves when QEMU does.
+   * @throws SojournError `SOJ_STREAM_REFUSED`, `SOJ_STREAM_SILENT`, `SOJ_HYPERVISOR_REFUSED` without an offer and its
+   * answer
+   */
+  async send(target: StreamTarget, answer: StreamAnswer | undefined): Promise<void> {
+    const stream = this.#stream;
+    if (stream === null || stream.isOver || answer === undefined) {
+      const hint = "migrate it again";
+      throw refusedError(
+        this.#handle.guest,
+        "is not to be sent: no stream of it was agreed on",
+        hint,
+      );
+    }
+    stream.perform(target, answer, this.#parameters);
+    const isInTime = await this.#awaitUnderWay(stream);
+    if (stream.hasArrived) return;
+    if (stream.isOver) throw streamRefused(target, stream.errorText, this.#options.tls);
+    if (isInTime) return;
+    await stream.abort();
+    throw streamSilent(target);
+  }
+
+  /** What QEMU says of its side of the stream; true when it is told on as it is. */
+  noteQemuStatus(status: MigrationStatus): boolean {
+    if (this.#stream === null || this.#stream.isOver) return true;
+    const isTold = this.#stream.noteQemuStatus(status);
+    if (status === "active" && isTold) this.#isUnderWay.resolve();
+    return isTold;
+  }
+
+  /** Null when nothing is known of a stream. */
+  async progress(): Promise<MigrationProgress | null> {
+    const stream = this.#stream;
+    if (stream?.hasArrived) this.#latest = await this.#arrivedJob();
+    else {
+      const job = await this.#handle.job();
+      if (isGoingOut(job)) this.#latest = job;
+      if ((stream === null || stream.isOver) && isGoingOut(job))
+        return progressOf(job, "active", null);
+    }
+    if (stream === null) return null;
+    return progressOf(this.#latest, stream.status, stream.errorText);
+  }
+
+  /** Takes the stream back; nothing without one. */
+  async cancel(): Promise<void> {
+    if (this.#stream !== null && !this.#stream.isOver) await this.#stream.abort();
+  }
+
+  /** The guest is the destination's for good. False when libvirt could not be told. */
+  async confirm(): Promise<boolean> {
+    return (await this.#stream?.confirm()) ?? false;
+  }
+
+  close(): void {
+    this.#stream?.close();
+  }
+
+  async #awaitUnderWay(stream: OutgoingStream): Promise<boolean> {
+    const over = new AbortController();
+    const late = delay(underWayMs, over.signal).then(
+      () => false,
+      () => false,
+    );
+    const seen = this.#isUnderWay.promise.then(() => true);
+    const ended = stream.performed.then(() => true);
+    try {
+      const isInTime = await Promise.race([seen, ended, late, this.#look(stream, over.signal)]);
+      if (isInTime && stream.isSending) {
+        // Only now: libvirt puts back what it found before, once the stream has failed.
+        const { downtimeLimitMs } = this.#parameters;
+        await this.#parametersLock.run(() => this.#apply({ downtimeLimitMs }));
+      }
+      return isInTime;
+    } finally {
+      over.abort();
+    }
+  }
+
+  /** Whether QEMU sends shows in the job too, should its word not come. */
+  async #look(stream: OutgoingStream, signal: AbortSignal): Promise<boolean> {
+    for (;;) {
+      await delay(lookMs, signal).catch(() => {});
+      if (signal.aborted) return false;
+      const job = await this.#handle.job().catch(() => null);
+      if (job !== null && isGoingOut(job) && (job.memoryTotalBytes ?? 0) > 0) {
+        stream.noteQemuStatus("active");
+        return true;
+      }
+    }
+  }
+
+  async #apply(parameters: Partial<OutgoingParameters>): Promise<void> {
+    const { downtimeLimitMs, maxBandwidthBytesPerSecond } = parameters;
+    try {
+      await Promise.all([
+        downtimeLimitMs !== undefined &&
+          this.#handle.call(domainMigrateSetMaxDowntime, {
+            downtimeMs: BigInt(downtimeMs(downtimeLimitMs)),
+            flags: 0,
+          }),
+        maxBandwidthBytesPerSecond !== undefined &&
+          this.#handle.call(domainMigrateSetMaxSpeed, {
+            bandwidthMibps: BigInt(bandwidthMibps(maxBandwidthBytesPerSecond)),
+            flags: 0,
+          }),
+      ]);
+    } catch (error) {
+      if (this.isSending || !(error instanceof LibvirtCallError)) throw error;
+    }
+  }
+
+  async #arrivedJob(): Promise<JobStatistics | null> {
+    const job = await this.#handle.completedJob().catch(() => null);
+    return job?.memoryTotalBytes ? job : this.#latest;
+  }
+}
+
+function streamRefused(target: StreamTarget, words: string | null, tls: boolean): SojournError {
+  const { host, address, port } = target;
+  const message = `no stream to ${host} (${address}:${port}): ${words ?? "libvirt did not say why"}`;
+  return new SojournError("SOJ_STREAM_REFUSED", message, {
+    hint: tls
+      ? "libvirt needs certificates of one authority on both hosts that name them (migrate_tls_x509_cert_dir)"
+      : "libvirt's log on both hosts may tell more",
+  });
+}
+
+function streamSilent({ host, address, port }: StreamTarget): SojournError {
+  const message = `no stream to ${host} (${address}:${port}) came about within ${underWayMs / 1000} s`;
+  return new SojournError("SOJ_STREAM_SILENT", message, {
+    retryable: true,
+    hint: "is the destination overloaded, or the path to it cut?",
+  });
+}
