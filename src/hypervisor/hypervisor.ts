@@ -182,7 +182,11 @@ export interface GuestInstance extends AsyncDisposable {
   migrationProgress(): Promise<MigrationProgress>;
   /** `migrate-continue` from `pre-switchover`. */
   continueMigration(): Promise<void>;
-  /** The stream then ends as `cancelled`, over TLS now and then as `failed`; the guest is as it was. */
+  /**
+   * The stream then ends as `cancelled`, over TLS now and then as `failed`; the guest is as it was. One that seals itself
+   * (`sealsStream`) is ended so too when it is only offered (nothing else keeps the guest bound to it then), when all of it
+   * has arrived, and without an error when there is none any more.
+   */
   cancelMigration(): Promise<void>;
   /** QEMU's self-announcement (RARP), `announce-self`. */
   announceSelf(): Promise<void>;

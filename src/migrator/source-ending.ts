@@ -254,17 +254,28 @@ export async function giveBack(
 ): Promise<void> {
   const { instance } = facts;
   mayRun(instance);
-  const moving = ["setup", "active", "pre-switchover", "device", "cancelling"];
-  if (moving.includes((await instance.migrationProgress()).status)) {
-    await instance.cancelMigration();
-    const deadline = monotonicMs() + 5_000;
-    while (moving.includes((await instance.migrationProgress()).status)) {
-      if (monotonicMs() > deadline) throw new Error("QEMU does not end the stream");
-      await delay(5);
-    }
-  }
+  await endStream(instance);
   if (!facts.resume) return;
   const state = await instance.runState();
   if (state === "running" || needsReset(state)) return;
   if (mayBeOurStop || state !== "paused") await instance.cont();
+}
+
+const moving = ["setup", "active", "pre-switchover", "device", "cancelling"];
+
+/** Also one that is only offered. One that has arrived before it heard of its end hears of it once more. */
+async function endStream(instance: GuestInstance): Promise<void> {
+  const deadline = monotonicMs() + 5_000;
+  let toldAt: string | null = null;
+  for (;;) {
+    const { status } = await instance.migrationProgress();
+    const isMoving = moving.includes(status);
+    const isOffered = toldAt === null && instance.offerStream !== undefined;
+    if (!isMoving && !isOffered) return;
+    if (toldAt === null || (status === "pre-switchover" && toldAt !== status)) {
+      toldAt = status;
+      await instance.cancelMigration();
+    } else if (monotonicMs() > deadline) throw new Error("QEMU does not end the stream");
+    else await delay(5);
+  }
 }

@@ -103,6 +103,12 @@ export class Injection {
           clock.after(fault.forMs, () => qemu.thaw());
         }
         return;
+      case "restart-libvirtd": {
+        const libvirtd = this.#world.libvirtds.get(fault.host);
+        libvirtd?.end();
+        clock.after(fault.backAfterMs, () => libvirtd?.begin());
+        return;
+      }
       case "network-fails":
         failing.set(fault.host, fault.operations);
         return;

@@ -2,6 +2,8 @@ import type { GuestInstance, Hypervisor } from "../../src/hypervisor/hypervisor.
 import type { Journal } from "../../src/migrator/journal.ts";
 import { decodeJournal } from "../../src/migrator/journal-format.ts";
 import type { JournalStep } from "../../src/migrator/journal-record.ts";
+import { startTimer } from "../../src/platform/clock.ts";
+import type { PeerContext } from "../../src/platform/procedures.ts";
 import type { Mutation } from "./world/mutation.ts";
 
 /** What a mutant leads to: two copies, or one that is behind the other. */
@@ -86,6 +88,38 @@ export const mutants = {
       ask: (...asked) => gates.ask(...asked).catch(() => {}),
     }),
   },
+  "takeover-without-the-seal": {
+    schedule: { seals: true },
+    daemon: (_journal, hypervisor) =>
+      onEachInstance(hypervisor, (instance) => {
+        if (instance.incoming) Object.assign(instance, { sealsStream: false });
+      }),
+  },
+  "seal-before-the-promise": {
+    schedule: { seals: true },
+    daemon: (journal) => {
+      const within = journal.appendWithin.bind(journal);
+      const pending = new Set<string>();
+      journal.appendWithin = async (record, withinMs) => {
+        if (record.step !== "promise") return await within(record, withinMs);
+        pending.add(record.migration);
+        startTimer(() => void within(record, withinMs).catch(() => {}), 20);
+      };
+      const has = journal.has.bind(journal);
+      journal.has = (id, step) => has(id, step) || (step === "promise" && pending.has(id));
+    },
+  },
+  /** The source runs its copy on a word that the destination has not written yet. */
+  "resumed-before-the-abort": {
+    schedule: { seals: true },
+    handlers: (handlers) => {
+      const settle = async (...asked: [never, PeerContext]) => {
+        startTimer(() => void handlers.settle?.(...asked).catch(() => {}), 50);
+        return { state: "aborted", takeover_ms: null, resume_ms: null };
+      };
+      return { ...handlers, settle };
+    },
+  },
   "no-lease": { lostTimerMs: 30_000, leadsTo: /is left over: inmigrate/ },
   "no-fdatasync": { withoutSync: true },
 } satisfies Record<string, Mutation>;
@@ -131,8 +165,8 @@ function writeAfter(
 
 function onEachInstance(hypervisor: Hypervisor, change: (instance: GuestInstance) => void): void {
   const { startIncoming, findInstances } = hypervisor;
-  hypervisor.startIncoming = async (definition, nics) => {
-    const instance = await startIncoming(definition, nics);
+  hypervisor.startIncoming = async (...asked) => {
+    const instance = await startIncoming(...asked);
     change(instance);
     return instance;
   };

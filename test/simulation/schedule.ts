@@ -24,6 +24,8 @@ export type Happening =
   | { kind: "reset-stream"; ends: ("source" | "destination")[] }
   | { kind: "kill-qemu"; host: HostName }
   | { kind: "freeze-qemu"; host: HostName; forMs: number }
+  /** Where guests are libvirt's domains. */
+  | { kind: "restart-libvirtd"; host: HostName; backAfterMs: number }
   | { kind: "network-fails"; host: HostName; operations: number }
   | { kind: "disk-fails"; host: HostName; how: DiskFailure; forMs: number }
   | { kind: "cancel" }
@@ -58,6 +60,8 @@ export interface Schedule {
   duplicates: number;
   /** QEMU waits for the stop of the guest (`heldUntilStopped`). */
   held: boolean;
+  /** Guests are libvirt's domains, whose streams go to their end by themselves; absent where they are not. */
+  seals?: boolean;
   /** The guest's user has paused it. */
   paused: boolean;
   /** Both daemons are restarted once everything is healed. */
@@ -81,6 +85,9 @@ export function scheduleOf(seed: number): Schedule {
   const drawn = Array.from({ length: count }, () => faultOf(random, hosts));
   const paused = random.chance(0.04);
   const gates = gatesOf(random.stream("gates"));
+  const sealing = random.stream("sealing");
+  const seals = sealing.chance(0.3);
+  if (seals && sealing.chance(0.35)) drawn.push(restartOf(sealing));
   const faults = inGates(drawn, gates, random.stream("faults in gates"));
   return {
     seed,
@@ -91,6 +98,7 @@ export function scheduleOf(seed: number): Schedule {
     slowness: random.pick([0, 0, 0.02, 0.2]),
     duplicates: random.pick([0, 0, 0.05, 0.3]),
     held: random.chance(0.85),
+    ...(seals ? { seals } : {}),
     paused,
     restarts: random.chance(0.6),
     afterwards: !paused && random.chance(0.25) ? [random.pick(hosts)] : [],
@@ -134,6 +142,14 @@ function inGates(
 
 function faultOf(random: Random, hosts: readonly HostName[]): Fault {
   return { ...happeningOf(random, hosts), when: momentOf(random) };
+}
+
+function restartOf(random: Random): Fault {
+  const host = random.pick(["host-a", "host-b"] as const);
+  return {
+    kind: "restart-libvirtd",
+    ...{ host, backAfterMs: pause(random), when: momentOf(random) },
+  };
 }
 
 function momentOf(random: Random): Moment {

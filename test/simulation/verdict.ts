@@ -73,7 +73,8 @@ function wrongCopies(world: World, schedule: Schedule, guestKilled: boolean): st
   if (!alive.some(({ runState }) => wanted.includes(runState)) && !guestKilled) {
     wrong.push("the guest is nowhere");
   }
-  for (const { name, runState, monitor } of alive) {
+  for (const { name, runState, monitor, protectedBy } of alive) {
+    if (protectedBy !== null) wrong.push(`${name} stays protected from changes`);
     if (!wanted.includes(runState)) wrong.push(`${name} is left over: ${runState}`);
     if (monitor === null) wrong.push(`nobody watches ${name}`);
   }

@@ -9,9 +9,20 @@ export class DaemonProcess {
   alive = true;
   /** Its event loop does nothing before that. */
   stalledUntilMs = 0;
+  readonly #atEnd: (() => void)[] = [];
 
   constructor(host: string) {
     this.host = host;
+  }
+
+  /** Calls back when it ends. */
+  onEnd(listener: () => void): void {
+    this.#atEnd.push(listener);
+  }
+
+  end(): void {
+    this.alive = false;
+    for (const listener of this.#atEnd.splice(0)) listener();
   }
 
   /** @throws Killed */

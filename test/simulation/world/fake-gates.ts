@@ -75,8 +75,8 @@ export class FakeGates {
 
   /** Never while the guest stands, unless its user has paused it, or a QEMU that cannot be held has stopped it. */
   #refuseStanding(host: string, point: GatePoint): void {
-    const { held, paused } = this.#schedule;
-    if (!held || paused) return;
+    const { held, paused, seals } = this.#schedule;
+    if (!held || paused || seals) return;
     const standing = this.#copies
       .on(host)
       .find((copy) => !copy.frozen && ["paused", "finish-migrate"].includes(copy.runState));

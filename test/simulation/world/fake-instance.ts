@@ -41,31 +41,44 @@ export class FakeInstance implements GuestInstance {
   readonly incoming: boolean;
   readonly consolePath = "";
   readonly ended: Promise<void>;
-  readonly #qemu: FakeQemu;
-  readonly #context: InstanceContext;
-  readonly #events: EventHub;
+  protected readonly qemu: FakeQemu;
+  protected readonly context: InstanceContext;
+  protected readonly hub: EventHub;
   #knownToLive = true;
   #busyUntilMs = 0;
 
   constructor(qemu: FakeQemu, context: InstanceContext) {
-    this.#qemu = qemu;
-    this.#context = context;
+    this.qemu = qemu;
+    this.context = context;
     this.guest = qemu.definition.name;
     this.instanceId = `${qemu.pid}`;
     this.pid = qemu.pid;
     this.definition = qemu.definition;
     this.incoming = qemu.incoming;
-    this.#events = new EventHub(context.logger);
-    qemu.monitor = (event) => this.#deliver(0, () => this.#events.emit(event));
+    this.hub = new EventHub(context.logger);
+    qemu.monitor = (event) => this.hear(event);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
     const learn = () => {
       this.#knownToLive = false;
-      this.#events.fail(this.#gone());
+      this.hub.fail(this.gone());
       resolve();
     };
-    qemu.onEnded = () => this.#deliver(1, learn);
+    qemu.onEnded = () => this.hearEnd(learn);
     if (!qemu.alive) learn();
+  }
+
+  protected hear(event: GuestEvent): void {
+    this.deliver(0, () => this.hub.emit(event));
+  }
+
+  protected hearEnd(learn: () => void): void {
+    this.deliver(1, learn);
+  }
+
+  /** Why no command can be carried out now; null when it can. */
+  protected obstacle(): SojournError | null {
+    return null;
   }
 
   isAlive(): boolean {
@@ -73,7 +86,7 @@ export class FakeInstance implements GuestInstance {
   }
 
   runState(): Promise<RunState> {
-    return this.#execute(() => this.#qemu.runState);
+    return this.execute(() => this.qemu.runState);
   }
 
   async openStorage() {
@@ -81,11 +94,11 @@ export class FakeInstance implements GuestInstance {
   }
 
   waitForEvent(description: string, matches: (event: GuestEvent) => boolean, options: WaitOptions) {
-    return this.#events.wait(description, matches, options);
+    return this.hub.wait(description, matches, options);
   }
 
   onEvent(listener: (event: GuestEvent) => void): () => void {
-    return this.#events.listen(listener);
+    return this.hub.listen(listener);
   }
 
   events(signal: AbortSignal): AsyncIterable<GuestEvent> {
@@ -93,108 +106,108 @@ export class FakeInstance implements GuestInstance {
   }
 
   stop(): Promise<void> {
-    return this.#execute(() => {
-      if (this.#qemu.stream !== null) this.#qemu.stream.stop();
-      else if (this.#qemu.runState === "running") this.#qemu.setRunState("paused");
+    return this.execute(() => {
+      if (this.qemu.stream !== null) this.qemu.stream.stop();
+      else if (this.qemu.runState === "running") this.qemu.setRunState("paused");
     });
   }
 
   async cont(): Promise<void> {
-    await this.#execute(() => {
-      if (this.#qemu.runState === "inmigrate") throw this.#refused("cont");
-      this.#qemu.setRunState("running");
+    await this.execute(() => {
+      if (this.qemu.runState === "inmigrate") throw this.refused("cont");
+      this.qemu.setRunState("running");
     });
   }
 
   powerDown(): Promise<void> {
-    return this.#execute(() => {});
+    return this.execute(() => {});
   }
 
   /** A frozen process obeys only the signal that follows after `graceMs`. */
   async quit(graceMs = 2_000): Promise<void> {
-    const { process } = this.#context;
+    const { process } = this.context;
     if (!process.alive) return await never;
-    const qemu = this.#qemu;
+    const qemu = this.qemu;
     if (!qemu.alive) return;
     qemu.after(1, () => qemu.end("told to quit"));
-    this.#deliver(graceMs, () => qemu.end("killed by its daemon"));
+    this.deliver(graceMs, () => qemu.end("killed by its daemon"));
     await this.ended;
   }
 
   listenForMigration(): Promise<{ port: number }> {
-    return this.#execute(() => {
-      const port = 49_152 + this.#qemu.pid;
-      this.#qemu.port = port;
+    return this.execute(() => {
+      const port = 49_152 + this.qemu.pid;
+      this.qemu.port = port;
       return { port };
     });
   }
 
   prepareOutgoing(): Promise<OutgoingReadiness> {
-    return this.#execute(() => ({ heldUntilStopped: this.#context.held }));
+    return this.execute(() => ({ heldUntilStopped: this.context.held }));
   }
 
   setOutgoingParameters(parameters: Partial<OutgoingParameters>): Promise<void> {
     const { downtimeLimitMs, maxBandwidthBytesPerSecond: bandwidth } = parameters;
-    return this.#execute(() => {
-      if (bandwidth !== undefined) this.#qemu.stream?.rest(bandwidth > 0 && bandwidth < 4096);
-      if ((downtimeLimitMs ?? 0) > 1_000) this.#qemu.stream?.hurry();
+    return this.execute(() => {
+      if (bandwidth !== undefined) this.qemu.stream?.rest(bandwidth > 0 && bandwidth < 4096);
+      if ((downtimeLimitMs ?? 0) > 1_000) this.qemu.stream?.hurry();
     });
   }
 
   migrateTo(_address: string, port: number): Promise<void> {
-    return this.#execute(() => {
-      const { links, random, held, processAt } = this.#context;
-      new Stream({ source: this.#qemu, destination: processAt(port), links, random, held });
+    return this.execute(() => {
+      const { links, random, held, processAt } = this.context;
+      new Stream({ source: this.qemu, destination: processAt(port), links, random, held });
     });
   }
 
   migrationProgress(): Promise<MigrationProgress> {
-    return this.#execute(() => ({
-      status: this.#qemu.status,
-      transferredBytes: this.#qemu.stream?.transferredBytes() ?? 0,
+    return this.execute(() => ({
+      status: this.qemu.status,
+      transferredBytes: this.qemu.stream?.transferredBytes() ?? 0,
       remainingBytes: 65_536,
       totalBytes: 1_048_576,
       dirtyBytesPerSecond: 0,
       bandwidthMbps: 1000,
-      dirtySyncCount: this.#qemu.stream?.dirtySyncs ?? 0,
+      dirtySyncCount: this.qemu.stream?.dirtySyncs ?? 0,
       errorText: null,
     }));
   }
 
   continueMigration(): Promise<void> {
-    return this.#execute(() => {
-      if (this.#qemu.status !== "pre-switchover") throw this.#refused("migrate-continue");
-      this.#qemu.stream?.goOn();
+    return this.execute(() => {
+      if (this.qemu.status !== "pre-switchover") throw this.refused("migrate-continue");
+      this.qemu.stream?.goOn();
     });
   }
 
   cancelMigration(): Promise<void> {
-    return this.#execute(() => this.#qemu.stream?.cancel());
+    return this.execute(() => this.qemu.stream?.cancel());
   }
 
   announceSelf(): Promise<void> {
-    return this.#execute(() => {});
+    return this.execute(() => {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#context.process.alive) return await never;
-    this.#qemu.monitor = null;
-    this.#events.fail(this.#gone());
+    if (!this.context.process.alive) return await never;
+    this.qemu.monitor = null;
+    this.hub.fail(this.gone());
   }
 
   /** One command: carried out whoever still listens, answered if its process lives and is not frozen. */
-  #execute<Result>(work: () => Result): Promise<Result> {
-    const { process, random } = this.#context;
+  protected execute<Result>(work: () => Result): Promise<Result> {
+    const { process, random } = this.context;
     if (!process.alive) return never;
-    const qemu = this.#qemu;
-    if (!qemu.alive) return Promise.reject(this.#gone());
+    const qemu = this.qemu;
+    if (!qemu.alive) return Promise.reject(this.obstacle() ?? this.gone());
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     let giveUp: Timer | null = null;
     const settle = (answer: () => void) => {
       giveUp?.cancel();
       if (!process.alive) return;
       // A monitor tells of what a command led to before it answers the command.
-      this.#deliver(0, answer);
+      this.deliver(0, answer);
     };
     const carryOut = () => {
       let result: Result;
@@ -210,36 +223,37 @@ export class FakeInstance implements GuestInstance {
     const { nowMs } = qemu.clock;
     this.#busyUntilMs = Math.max(this.#busyUntilMs, nowMs + random.between(0.05, 0.5)) + 0.05;
     qemu.clock.after(this.#busyUntilMs - nowMs, () => {
-      if (!qemu.alive) {
-        settle(() => reject(this.#gone()));
+      const obstacle = this.obstacle() ?? (qemu.alive ? null : this.gone());
+      if (obstacle !== null) {
+        settle(() => reject(obstacle));
         return;
       }
       if (!qemu.frozen) {
         carryOut();
         return;
       }
-      giveUp = this.#deliver(answerTimeoutMs, () =>
-        reject(qemu.alive ? this.#timeout() : this.#gone()),
+      giveUp = this.deliver(answerTimeoutMs, () =>
+        reject(qemu.alive ? this.#timeout() : this.gone()),
       );
       qemu.act(carryOut);
     });
     return promise;
   }
 
-  #deliver(delayMs: number, work: () => void): Timer {
-    return this.#qemu.clock.deliver(this.#context.process, delayMs, work);
+  protected deliver(delayMs: number, work: () => void): Timer {
+    return this.qemu.clock.deliver(this.context.process, delayMs, work);
   }
 
-  #gone(): SojournError {
-    return new SojournError("SOJ_HYPERVISOR_GONE", `${this.#qemu.name} has ended`);
+  protected gone(): SojournError {
+    return new SojournError("SOJ_HYPERVISOR_GONE", `${this.qemu.name} has ended`);
   }
 
-  #refused(command: string): SojournError {
-    return new SojournError("SOJ_HYPERVISOR_REFUSED", `${this.#qemu.name} refuses ${command}`);
+  protected refused(command: string): SojournError {
+    return new SojournError("SOJ_HYPERVISOR_REFUSED", `${this.qemu.name} refuses ${command}`);
   }
 
   #timeout(): SojournError {
     const options = { retryable: true };
-    return new SojournError("SOJ_HYPERVISOR_TIMEOUT", `${this.#qemu.name} is silent`, options);
+    return new SojournError("SOJ_HYPERVISOR_TIMEOUT", `${this.qemu.name} is silent`, options);
   }
 }

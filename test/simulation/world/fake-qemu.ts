@@ -1,7 +1,8 @@
 import type { GuestDefinition } from "../../../src/hypervisor/definition.ts";
 import type { GuestEvent, MigrationStatus, RunState } from "../../../src/hypervisor/hypervisor.ts";
 import type { Copies } from "./copies.ts";
-import type { Stream } from "./stream.ts";
+import type { LibvirtSession } from "./fake-libvirtd.ts";
+import type { GuestStream } from "./stream.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface QemuOptions {
@@ -31,7 +32,13 @@ export class FakeQemu {
   /** Of the guest's history; see `Copies`. */
   run = 0;
   port: number | null = null;
-  stream: Stream | null = null;
+  stream: GuestStream | null = null;
+  /** With libvirt: the connection whose end ends an incoming process that has not arrived (`autodestroy`). */
+  preparedBy: LibvirtSession | null = null;
+  /** With libvirt: the connection that keeps others from changing the guest (`CHANGE_PROTECTION`). */
+  protectedBy: LibvirtSession | null = null;
+  /** With libvirt: bytes per second of what it sends; 0 means as fast as the link takes it. */
+  bandwidth = 0;
   monitor: ((event: GuestEvent) => void) | null = null;
   onEnded: (() => void) | null = null;
   readonly #copies: Copies;

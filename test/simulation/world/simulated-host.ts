@@ -77,7 +77,7 @@ export class SimulatedHost {
   }
 
   kill(): void {
-    if (this.#process !== null) this.#process.alive = false;
+    this.#process?.end();
     this.#process = null;
     this.#daemon = null;
   }

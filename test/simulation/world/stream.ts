@@ -12,6 +12,27 @@ export interface StreamOptions {
   held: boolean;
 }
 
+/** What a migration between two processes is to them, and to whoever holds their monitors. */
+export interface GuestStream {
+  readonly dirtySyncs: number;
+  transferredBytes(): number;
+  /** Hardly anything goes out, and no pass ends. */
+  rest(rests: boolean): void;
+  /** Somebody stops the guest. */
+  stop(): void;
+  /** The downtime limit was raised. */
+  hurry(): void;
+  /** `migrate-continue`. */
+  goOn(): void;
+  cancel(): void;
+  /** The connection is reset under one of the two. */
+  reset(end: "source" | "destination"): void;
+  /** One of the two processes has ended. */
+  processEnded(process: FakeQemu): void;
+  /** The libvirtd of one of the two is there again. */
+  libvirtdStarted?(process: FakeQemu): void;
+}
+
 const underWay = ["setup", "active", "pre-switchover", "device"];
 
 /** A rate limiter's window (ms): what it grants goes out in one burst. */
@@ -22,7 +43,7 @@ const windowMs = 100;
  * (observed, QEMU 7.2 and 10.0): nothing times out by itself before the switchover; a stream that breaks makes the
  * source as it was before QEMU stopped it, so it runs again by itself unless somebody else had stopped it first.
  */
-export class Stream {
+export class Stream implements GuestStream {
   dirtySyncs = 0;
   #rests = false;
   #lastPass = 8;

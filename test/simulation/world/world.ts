@@ -9,6 +9,7 @@ import { DaemonProcess } from "./daemon-process.ts";
 import { FakeGates } from "./fake-gates.ts";
 import { fakeHypervisor } from "./fake-hypervisor.ts";
 import type { NetworkDoor } from "./fake-kernel.ts";
+import { FakeLibvirtd } from "./fake-libvirtd.ts";
 import { FakeQemu } from "./fake-qemu.ts";
 import { hostFacts, initialRecord } from "./guest.ts";
 import { Links } from "./links.ts";
@@ -29,6 +30,8 @@ export class World {
   readonly links = new Links(this.clock);
   readonly random: Random;
   readonly hosts = new Map<HostName, SimulatedHost>();
+  /** Where guests are libvirt's domains. */
+  readonly libvirtds = new Map<HostName, FakeLibvirtd>();
   readonly words: Words;
   readonly gates: FakeGates;
   readonly bootFailures: string[] = [];
@@ -62,7 +65,10 @@ export class World {
       receiver: (host) => this.hosts.get(host as HostName)?.daemon ?? null,
       trace: this.trace,
     };
-    for (const name of schedule.hosts) this.#addHost(name);
+    for (const name of schedule.hosts) {
+      if (schedule.seals) this.libvirtds.set(name, new FakeLibvirtd(name, this));
+      this.#addHost(name);
+    }
     this.#placeGuest();
   }
 
@@ -121,6 +127,7 @@ export class World {
     this.links.healAll();
     this.failing.clear();
     for (const qemu of this.copies.all) qemu.thaw();
+    for (const libvirtd of this.libvirtds.values()) libvirtd.begin();
     for (const { process, disk } of this.hosts.values()) {
       disk.fails = null;
       if (process !== null)
@@ -183,6 +190,7 @@ export class World {
       random: this.random.stream(`QEMU on ${host}`),
       links: this.links,
       held: this.#schedule.held,
+      libvirtd: this.libvirtds.get(host as HostName) ?? null,
       processAt: (port) => this.copies.all.find((qemu) => qemu.alive && qemu.port === port) ?? null,
       processesHere: () => this.copies.on(host),
       startIncoming: () => this.#start(host, true),
