@@ -1,5 +1,4 @@
 import type { CallOptions } from "../rpc/calls.ts";
-import { JobStatsFlag } from "../rpc/constants/flags.ts";
 import type { Procedure } from "../rpc/procedure.ts";
 import { domainGetState } from "../rpc/procedures/domains.ts";
 import { domainGetJobStats } from "../rpc/procedures/jobs.ts";
@@ -50,11 +49,5 @@ export class DomainHandle {
   /** Of the job that is under way. */
   async job(): Promise<JobStatistics> {
     return readJobStatistics(await this.call(domainGetJobStats, { flags: 0 }));
-  }
-
-  /** Of the latest job that has ended. */
-  async completedJob(): Promise<JobStatistics> {
-    const flags = JobStatsFlag.completed | JobStatsFlag.keepCompleted;
-    return readJobStatistics(await this.call(domainGetJobStats, { flags }));
   }
 }

@@ -10,12 +10,13 @@ import type {
   StreamOffer,
 } from "../../hypervisor.ts";
 import { LibvirtCallError } from "../rpc/errors.ts";
+import { domainAbortJob } from "../rpc/procedures/jobs.ts";
 import {
   domainMigrateSetMaxDowntime,
   domainMigrateSetMaxSpeed,
 } from "../rpc/procedures/migration.ts";
 import type { DomainHandle } from "./domain-handle.ts";
-import { refusedError } from "./errors.ts";
+import { isInvalidNow, refusedError } from "./errors.ts";
 import { isGoingOut, type JobStatistics, progressOf } from "./job-statistics.ts";
 import type { StreamOptions } from "./libvirt-hypervisor.ts";
 import { type OutgoingContext, OutgoingStream, type StreamTarget } from "./outgoing-stream.ts";
@@ -70,7 +71,7 @@ export class SourceRole {
         "the stream has to end first",
       );
     }
-    await this.cancel();
+    await this.#stream?.abort();
     const { link, domain } = this.#handle;
     const context = { link, domain, stream: this.#options, logger: this.#logger };
     const onStatus = this.#onStatus;
@@ -123,21 +124,25 @@ export class SourceRole {
 
   /** Null when nothing is known of a stream. */
   async progress(): Promise<MigrationProgress | null> {
+    const job = await this.#handle.job();
+    const isOut = isGoingOut(job);
+    if (isOut) this.#latest = job;
     const stream = this.#stream;
-    if (stream?.hasArrived) this.#latest = await this.#arrivedJob();
-    else {
-      const job = await this.#handle.job();
-      if (isGoingOut(job)) this.#latest = job;
-      if ((stream === null || stream.isOver) && isGoingOut(job))
-        return progressOf(job, "active", null);
-    }
-    if (stream === null) return null;
-    return progressOf(this.#latest, stream.status, stream.errorText);
+    // Somebody else's, or one that an earlier daemon has begun.
+    if (isOut && (stream === null || stream.isOver)) return progressOf(job, "active", null);
+    return stream && progressOf(this.#latest, stream.status, stream.errorText);
   }
 
-  /** Takes the stream back; nothing without one. */
+  /** Takes the stream back, or ends one that an earlier daemon has begun; nothing without one. */
   async cancel(): Promise<void> {
-    if (this.#stream !== null && !this.#stream.isOver) await this.#stream.abort();
+    if (this.#stream !== null && !this.#stream.isOver) return await this.#stream.abort();
+    if (!isGoingOut(await this.#handle.job())) return;
+    try {
+      await this.#handle.call(domainAbortJob, {});
+    } catch (error) {
+      // It has just ended.
+      if (!isInvalidNow(error)) throw error;
+    }
   }
 
   /** The guest is the destination's for good. False when libvirt could not be told. */
@@ -201,11 +206,6 @@ export class SourceRole {
     } catch (error) {
       if (this.isSending || !(error instanceof LibvirtCallError)) throw error;
     }
-  }
-
-  async #arrivedJob(): Promise<JobStatistics | null> {
-    const job = await this.#handle.completedJob().catch(() => null);
-    return job?.memoryTotalBytes ? job : this.#latest;
   }
 }
 
