@@ -89,6 +89,29 @@ const migration = z.strictObject({
     .describe("A migration that does not converge until then is rolled back"),
 });
 
+const libvirtSection = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether guests of libvirt's can be taken in here and arrive here; without the section, no",
+    ),
+  sockets: z
+    .array(absolutePath.max(107, "too long for a socket's path"))
+    .min(1)
+    .max(8)
+    .optional()
+    .describe(
+      "Where libvirt listens, tried in this order; by default virtqemud-sock and libvirt-sock in /run/libvirt",
+    ),
+  tls: z
+    .boolean()
+    .optional()
+    .describe(
+      "Whether the streams of these guests are protected, with the certificates of libvirt's qemu.conf; alike on all hosts; as under [migration] where it is not said",
+    ),
+});
+
 const logSection = z.strictObject({
   level: z
     .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"])
@@ -120,6 +143,7 @@ export const configSchema = z
       .default({}),
     api: apiSection(endpoint).prefault({}),
     migration: migration.prefault({}),
+    libvirt: libvirtSection.optional(),
     paths: paths.prefault({}),
     log: logSection.prefault({}),
     gates: gatesSection.default([]),

@@ -20,6 +20,14 @@ export interface GuestNetwork {
   bridge: string;
 }
 
+/** How this host speaks with its libvirt. */
+export interface LibvirtConfig {
+  /** Tried in this order; null for the system's. */
+  sockets: readonly string[] | null;
+  /** Whether libvirt protects the streams of its guests, with certificates of its own. */
+  tls: boolean;
+}
+
 export interface DaemonConfig {
   host: { name: string; underlayAddress: string };
   guestNetworks: GuestNetwork[];
@@ -41,6 +49,8 @@ export interface DaemonConfig {
     minimumPasses: number;
     timeoutS: number;
   };
+  /** Null on hosts that take in no guests of libvirt's. */
+  libvirt: LibvirtConfig | null;
   paths: { state: string; run: string; guests: string };
   log: { level: string };
   /** Who is asked whether migrations that leave this host go on. */
@@ -107,10 +117,16 @@ function fromFile(file: ConfigFile): DaemonConfig {
       minimumPasses: file.migration.minimum_passes,
       timeoutS: file.migration.timeout_s,
     },
+    libvirt: libvirtConfig(file),
     paths: file.paths,
     log: file.log,
     gates: file.gates,
     hooks: file.hooks,
     webhooks: file.webhooks,
   };
+}
+
+function libvirtConfig({ libvirt, migration }: ConfigFile): LibvirtConfig | null {
+  if (libvirt === undefined || !libvirt.enabled) return null;
+  return { sockets: libvirt.sockets ?? null, tls: libvirt.tls ?? migration.tls };
 }

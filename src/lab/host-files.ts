@@ -9,10 +9,13 @@ import { guestBridge, hostAddresses, hostNames, labPaths, peerPort } from "./lay
 export const hostConfigPath = "/etc/sojourn/sojourn.toml";
 
 /**
- * Writes each host's certificates and configuration into its private /etc/sojourn.
- * Returns the hosts whose configuration is not what it was: a running daemon has to read it again.
+ * Writes each host's certificates and configuration into its private /etc/sojourn; with `libvirt` the daemons take in
+ * guests of its. Returns the hosts whose configuration is not what it was: a running daemon has to read it again.
  */
-export async function writeHostFiles(lab: string, hosts: number): Promise<string[]> {
+export async function writeHostFiles(
+  lab: string,
+  { hosts, libvirt }: { hosts: number; libvirt: boolean },
+): Promise<string[]> {
   const paths = labPaths(lab);
   await initCertificateAuthority(paths.pki);
   const changed: string[] = [];
@@ -20,7 +23,8 @@ export async function writeHostFiles(lab: string, hosts: number): Promise<string
     const { etc } = paths.node(host);
     mkdirSync(join(etc, "guests"), { recursive: true, mode: 0o700 });
     await ensureCertificate(lab, host);
-    if (writeIfDifferent(join(etc, "sojourn.toml"), hostConfig(host, hosts))) changed.push(host);
+    if (writeIfDifferent(join(etc, "sojourn.toml"), hostConfig(host, hosts, libvirt)))
+      changed.push(host);
   }
   return changed;
 }
@@ -41,7 +45,7 @@ async function ensureCertificate(lab: string, host: string): Promise<void> {
   await issueHostCertificate(paths.pki, { name: host, addresses, outDir });
 }
 
-function hostConfig(host: string, hosts: number): string {
+function hostConfig(host: string, hosts: number, libvirt: boolean): string {
   const { underlayAddress, guestSubnet, guestGateway } = hostAddresses(host);
   const peers = hostNames(hosts).filter((name) => name !== host);
   return stringify({
@@ -59,6 +63,7 @@ function hostConfig(host: string, hosts: number): string {
         { address: `${hostAddresses(name).underlayAddress}:${peerPort}` },
       ]),
     ),
+    ...(libvirt ? { libvirt: { enabled: true } } : {}),
     log: { level: "info" },
   });
 }

@@ -80,13 +80,14 @@ export async function upLab(options: UpOptions): Promise<LabSummary> {
   await buildNodes(lab, request, options.program);
   if (options.daemons === false) return { lab, nodes, guests: [] };
 
-  say("daemons", `${hostNames(request.hosts).join(", ")}: certificates, configuration, daemons`);
-  await runDaemons(lab, request.hosts);
-
+  const hosts = hostNames(request.hosts);
+  const changed = await writeHostFiles(lab, request);
   if (request.libvirt) {
-    say("libvirt", `${hostNames(request.hosts).join(", ")}: libvirtd`);
+    say("libvirt", `${hosts.join(", ")}: libvirtd`);
     await runLibvirt(lab, request.hosts);
   }
+  say("daemons", `${hosts.join(", ")}: certificates, configuration, daemons`);
+  await runDaemons(lab, hosts, changed);
 
   const guests: LabSummary["guests"] = [];
   const image = request.guests > 0 ? await guestImage(lab, options.image ?? {}) : null;
@@ -185,10 +186,9 @@ function ensureProgram(lab: string, program: string): void {
   }
 }
 
-async function runDaemons(lab: string, hosts: number): Promise<void> {
-  const changed = await writeHostFiles(lab, hosts);
+async function runDaemons(lab: string, hosts: readonly string[], changed: readonly string[]) {
   await Promise.all(
-    hostNames(hosts).map((host) => {
+    hosts.map((host) => {
       if (findDaemon(lab, host) === null) return startDaemon(lab, host);
       return changed.includes(host) ? restartDaemon(lab, host) : undefined;
     }),

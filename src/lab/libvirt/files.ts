@@ -12,12 +12,13 @@ import { libvirtPaths, libvirtPkiFolder } from "./paths.ts";
  */
 export function writeLibvirtFiles(lab: string, host: string, hosts: number): void {
   const paths = libvirtPaths(lab, host);
-  mkdirSync(join(paths.etc, "pki"), { recursive: true, mode: 0o755 });
+  mkdirSync(join(paths.etc, "pki", streamFolder), { recursive: true, mode: 0o755 });
   const { underlayAddress } = hostAddresses(host);
   writeIfDifferent(join(paths.etc, "libvirtd.conf"), daemonConfig(lab, host, underlayAddress));
   writeIfDifferent(join(paths.etc, "qemu.conf"), qemuConfig(host, underlayAddress));
   writeIfDifferent(join(paths.etc, "libvirt.conf"), clientConfig(hosts));
-  linkCertificates(join(paths.etc, "pki"));
+  linkCertificates(join(paths.etc, "pki"), forConnections);
+  linkCertificates(join(paths.etc, "pki", streamFolder), forStreams);
   writeInPlace(paths.hosts, namesTable(hosts));
   writeInPlace(
     paths.passwd,
@@ -72,6 +73,9 @@ function qemuConfig(host: string, address: string): string {
     stdio_handler: "file",
     migration_host: host,
     migration_address: address,
+    // `virsh migrate --tls` works too: either end shows the other a certificate of the lab's authority.
+    migrate_tls_x509_cert_dir: `${libvirtPkiFolder}/${streamFolder}`,
+    migrate_tls_x509_verify: 1,
   });
 }
 
@@ -88,15 +92,26 @@ export function libvirtUri(host: string): string {
   return `qemu+tls://${host}/system?pkipath=${libvirtPkiFolder}`;
 }
 
-/** The host's certificate serves both ends of TLS. */
-function linkCertificates(folder: string): void {
-  const targets = {
-    "cacert.pem": "ca.crt",
-    "servercert.pem": "host.crt",
-    "serverkey.pem": "host.key",
-    "clientcert.pem": "host.crt",
-    "clientkey.pem": "host.key",
-  };
+/** Below the folder of certificates: those of migration streams, under the names that QEMU looks for. */
+const streamFolder = "qemu";
+
+/** The host's certificate serves both ends of TLS, of connections between libvirts and of streams between QEMUs. */
+const forConnections = {
+  "cacert.pem": "ca.crt",
+  "servercert.pem": "host.crt",
+  "serverkey.pem": "host.key",
+  "clientcert.pem": "host.crt",
+  "clientkey.pem": "host.key",
+};
+const forStreams = {
+  "ca-cert.pem": "ca.crt",
+  "server-cert.pem": "host.crt",
+  "server-key.pem": "host.key",
+  "client-cert.pem": "host.crt",
+  "client-key.pem": "host.key",
+};
+
+function linkCertificates(folder: string, targets: Readonly<Record<string, string>>): void {
   for (const [name, target] of Object.entries(targets)) {
     const path = join(folder, name);
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) continue;

@@ -42,6 +42,20 @@ describe("parseConfig", () => {
     }
   });
 
+  it("has libvirt's guests only where the section is, protected as others are unless it says so", () => {
+    const libvirtOf = (text: string) => parseConfig(`${complete}\n${text}`, "sojourn.toml").libvirt;
+    expect(libvirtOf("")).toBeNull();
+    expect(libvirtOf("[libvirt]\nenabled = false\n")).toBeNull();
+    expect(libvirtOf("[libvirt]\n")).toEqual({ sockets: null, tls: true });
+    expect(libvirtOf("[migration]\ntls = false\n[libvirt]\n")?.tls).toBe(false);
+    const named = `[libvirt]\ntls = false\nsockets = ["/run/libvirt/libvirt-sock"]\n`;
+    expect(libvirtOf(named)).toEqual({ sockets: ["/run/libvirt/libvirt-sock"], tls: false });
+    expect(() => libvirtOf("[libvirt]\nsockets = []\n")).toThrow(/libvirt\.sockets/);
+    expect(() => libvirtOf('[libvirt]\nuri = "qemu:///session"\n')).toThrow(
+      /unknown key libvirt\.uri/,
+    );
+  });
+
   it("fills in what is optional", () => {
     const config = parseConfig(complete, "sojourn.toml");
     expect(config.peers.get("host-b")).toEqual({ address: "172.16.2.2", port: 7707 });
