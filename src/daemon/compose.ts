@@ -1,6 +1,4 @@
 import { join } from "node:path";
-import { createQemuHypervisor } from "../hypervisor/qemu/qemu-hypervisor.ts";
-import type { StreamTls } from "../hypervisor/qemu/stream-tls.ts";
 import { Adoptions } from "../migrator/adoptions.ts";
 import { Destinations } from "../migrator/destinations.ts";
 import { Guests } from "../migrator/guests.ts";
@@ -31,11 +29,14 @@ import { openBenchmarks } from "./benchmarks/open.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
 import { Doctor } from "./doctor/services.ts";
+import { KnownDomains } from "./domains/known-domains.ts";
+import { ReturningGuests } from "./domains/returning-guests.ts";
 import { EventFeed } from "./event-feed.ts";
 import { openGates } from "./gates/open-gates.ts";
 import { createHooks } from "./hooks/compose-hooks.ts";
 import { TargetPolicy } from "./hooks/targets.ts";
 import { createHostServices } from "./host-services.ts";
+import { openHypervisors } from "./hypervisors.ts";
 import { IdempotentStarts } from "./idempotency.ts";
 import { untilCalm } from "./inventory/calm-reader.ts";
 import { createInventory } from "./inventory/inventory.ts";
@@ -52,7 +53,6 @@ import { baseHandlers } from "./procedures.ts";
 import type { DaemonServices } from "./services.ts";
 import { DigestMemory, storageHandlers } from "./storage/host-storage.ts";
 import { requireStorage } from "./storage/storage-check.ts";
-import { layOutStreamCredentials } from "./stream-credentials.ts";
 import { prepareUnderlays } from "./underlays.ts";
 
 export interface DaemonContext {
@@ -103,12 +103,8 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   // Remembered kernel values mean nothing after a reboot: they live where a reboot clears them.
   const routing = stack.use(await openRoutingPlane({ logger, stateFolder: config.paths.run }));
   const network = new HostNetwork(host, tunnels, routing, records, logger);
-  const hypervisor = createQemuHypervisor({
-    runDir: config.paths.run,
-    logger,
-    tls: await streamTls(config),
-    ports: config.migration.ports,
-  });
+  const { hypervisor, libvirt } = await openHypervisors(config, logger);
+  if (libvirt !== null) stack.use(libvirt);
   const guests = new Guests({
     host,
     hypervisor,
@@ -183,11 +179,20 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     ...{ config, guests, adoptions, hypervisor, peer, isGuestStanding, logger },
   });
   await adoption.recover();
+  const shownDomains =
+    libvirt &&
+    stack.use(new KnownDomains({ hostName: host.name, libvirt, guests, records, isGuestStanding }));
+  const returning =
+    libvirt &&
+    stack.use(
+      new ReturningGuests({ host, guests, records, adoptions, hypervisor, libvirt, logger }),
+    );
   const openWatch = (onChange: () => void) => openKernelWatch({ logger, onChange });
   metrics.network.know(stack.use(new NetworkKeeper({ network, openWatch, logger })));
   notices.tell();
   mirrors.goOn();
   hooks.begin();
+  returning?.begin();
 
   const capabilities = () => hypervisor.capabilities();
   const inventory = createInventory({
@@ -210,9 +215,10 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     doctor: doctor.services,
     adoption: adoption.services,
     libvirtHooks,
+    domains: shownDomains,
   });
   const handlers = {
-    ...baseHandlers(config, capabilities),
+    ...baseHandlers(config, hypervisor),
     ...inventory.handlers,
     ...destinations.handlers(),
     ...delegationHandlers(starter, starts, migrations, records, observation),
@@ -234,13 +240,6 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   };
   const owned = stack.move();
   return { services, handlers, underWay, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-async function streamTls(config: DaemonConfig): Promise<StreamTls | null> {
-  if (!config.migration.tls) return null;
-  const folder = join(config.paths.run, "stream-tls");
-  await layOutStreamCredentials(folder, config.peerApi);
-  return { folder };
 }
 
 function peerLookup(context: DaemonContext) {

@@ -9,6 +9,7 @@ import { isWithinBudget } from "../probe/analysis.ts";
 import type { AdoptionServices } from "./adoption/schemas.ts";
 import type { BenchmarkServices } from "./benchmarks/schemas.ts";
 import { delegateMigration, delegatePlan } from "./delegation.ts";
+import type { KnownDomains } from "./domains/known-domains.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { createEventServices } from "./event-services.ts";
 import { goneSummary, guestSummaries, guestSummary } from "./guest-summary.ts";
@@ -46,6 +47,8 @@ export interface HostServicesOptions {
   doctor: Pick<DaemonServices, "doctor" | "examinePeer">;
   adoption: AdoptionServices;
   libvirtHooks: LibvirtHookServices;
+  /** Null on hosts without libvirt. */
+  domains: Pick<KnownDomains, "summaries" | "explain"> | null;
 }
 
 /** The services around guests and migrations. */
@@ -73,21 +76,38 @@ export function createHostServices(options: HostServicesOptions): HostServices {
     return record?.redirect && !record.hosting ? options.peer(record.redirect.host) : null;
   };
 
+  const { domains } = options;
+  /** What somebody wants of a guest may be wanted of a domain that is none yet. */
+  const ofGuest = async <Result>(name: string, work: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw domains === null ? error : await domains.explain(name, error);
+    }
+  };
+
   return {
-    listGuests: () => guestSummaries(options),
-    showGuest: (name) => guestSummary(options, name),
+    async listGuests() {
+      const [known, others = []] = await Promise.all([
+        guestSummaries(options),
+        domains?.summaries(),
+      ]);
+      return [...known, ...others];
+    },
+    showGuest: (name) => ofGuest(name, () => guestSummary(options, name)),
     async startGuest(name) {
-      await guests.start(name);
+      await ofGuest(name, () => guests.start(name));
       return await guestSummary(options, name);
     },
     async stopGuest(name) {
-      await guests.stop(name);
+      await ofGuest(name, () => guests.stop(name));
       return await guestSummary(options, name).catch(() => goneSummary(name));
     },
-    async planMigration(request) {
-      const peer = elsewhere(request.guest);
-      return peer === null ? await starter.plan(request) : await delegatePlan(peer, request);
-    },
+    planMigration: (request) =>
+      ofGuest(request.guest, async () => {
+        const peer = elsewhere(request.guest);
+        return peer === null ? await starter.plan(request) : await delegatePlan(peer, request);
+      }),
     async startMigration(request, { idempotencyKey: key, abortUnlessFollowed, traceParent } = {}) {
       const idempotency = key === undefined ? null : idempotencyOf(key, request);
       const begin = () => {
@@ -102,7 +122,9 @@ export function createHostServices(options: HostServicesOptions): HostServices {
         if (abortUnlessFollowed) lifelines.expectFollower(begun);
         return begun;
       };
-      const id = idempotency === null ? await start() : await starts.start(idempotency, start);
+      const id = await ofGuest(request.guest, () =>
+        idempotency === null ? start() : starts.start(idempotency, start),
+      );
       return statusOf(migrations.get(id));
     },
     async listMigrations(filter, limit, cursor) {

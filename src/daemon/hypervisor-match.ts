@@ -16,7 +16,7 @@ export interface HypervisorFacts {
  *   and the reverse; `SOJ_STREAM_TLS_MISMATCH`: no stream is sent in clear because the other side wants it so.
  */
 export function checkHypervisorsMatch(
-  definition: Pick<GuestDefinition, "name" | "accelerator">,
+  definition: Pick<GuestDefinition, "name" | "accelerator" | "hypervisor">,
   source: HypervisorFacts,
   destination: HypervisorFacts,
 ): void {
@@ -36,7 +36,7 @@ export function checkHypervisorsMatch(
     throw preconditionError(
       "SOJ_STREAM_TLS_MISMATCH",
       `${without.host} has migration streams without TLS, the other host protects them`,
-      { hint: "set tls under [migration] alike on both hosts" },
+      { hint: `set tls under [${definition.hypervisor ?? "migration"}] alike on both hosts` },
     );
   }
 }

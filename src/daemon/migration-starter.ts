@@ -16,7 +16,7 @@ import type { Tunnels } from "../tunnels/tunnel.ts";
 import type { DaemonConfig } from "./config.ts";
 import { checkHypervisorsMatch } from "./hypervisor-match.ts";
 import type { procedures } from "./peer-procedures.ts";
-import { protocolVersion } from "./procedures.ts";
+import { isStreamProtected, protocolVersion } from "./procedures.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
 import type { StorageCheck } from "./storage/storage-check.ts";
 
@@ -193,12 +193,11 @@ export class MigrationStarter {
   }
 
   async #checkHypervisors(to: string, record: GuestRecord): Promise<void> {
-    const theirs = await this.#peer(to).call("hypervisor", {});
-    const source = {
-      host: this.#config.host.name,
-      ...(await this.#context.guests.hypervisor.capabilities()),
-      streamTls: this.#config.migration.tls,
-    };
+    const { hypervisor: kind } = record.definition;
+    const theirs = await this.#peer(to).call("hypervisor", kind === undefined ? {} : { kind });
+    const { version, accelerator } = await this.#context.guests.hypervisor.capabilities(kind);
+    const streamTls = isStreamProtected(this.#config, kind);
+    const source = { host: this.#config.host.name, version, accelerator, streamTls };
     const destination = { host: to, ...theirs, streamTls: theirs.stream_tls };
     this.#context.logger.info({ guest: record.guest, source, destination }, "hypervisors");
     checkHypervisorsMatch(record.definition, source, destination);

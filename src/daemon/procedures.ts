@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { HypervisorCapabilities } from "../hypervisor/hypervisor.ts";
+import type { Hypervisor, HypervisorKind } from "../hypervisor/hypervisor.ts";
 import { clockProcedure } from "../migrator/clock-procedure.ts";
 import { monotonicMs, wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
@@ -22,9 +22,9 @@ export const baseProcedures = definePeerProcedures({
     }),
     timeoutMs: 5_000,
   },
-  /** Fails as starting a guest would: no QEMU, or one too old. */
+  /** Fails as starting a guest would: no QEMU, or one too old; no libvirt for a guest of its. */
   hypervisor: {
-    request: z.strictObject({}),
+    request: z.strictObject({ kind: z.literal("libvirt").optional() }),
     response: z.object({
       version: z.string().max(200),
       accelerator: z.enum(["kvm", "tcg"]),
@@ -36,7 +36,7 @@ export const baseProcedures = definePeerProcedures({
 
 export function baseHandlers(
   config: DaemonConfig,
-  capabilities: () => Promise<HypervisorCapabilities>,
+  hypervisor: Pick<Hypervisor, "capabilities">,
 ): ProcedureHandlers<typeof baseProcedures> {
   return {
     clock: async () => ({ monotonic_ms: monotonicMs(), wall_clock_ms: wallClockMs() }),
@@ -55,6 +55,17 @@ export function baseHandlers(
         guest_subnets: config.guestNetworks.map((network) => network.subnet),
       };
     },
-    hypervisor: async () => ({ ...(await capabilities()), stream_tls: config.migration.tls }),
+    hypervisor: async ({ kind }) => {
+      const { version, accelerator } = await hypervisor.capabilities(kind);
+      return { version, accelerator, stream_tls: isStreamProtected(config, kind) };
+    },
   };
+}
+
+/** Whether this host protects the streams of guests of that kind. */
+export function isStreamProtected(
+  { migration, libvirt }: Pick<DaemonConfig, "migration" | "libvirt">,
+  kind: HypervisorKind | undefined,
+): boolean {
+  return kind === undefined ? migration.tls : (libvirt?.tls ?? migration.tls);
 }

@@ -20,8 +20,11 @@ export type { GateEvent, MigrationFilter, PhaseEvent, ProgressEvent };
 
 export interface GuestSummary {
   name: string;
-  /** `away`: this host is its home, another one runs it. `invalid`: it stands still, and its definition is wrong. */
-  state: "running" | "paused" | "stopped" | "away" | "invalid";
+  /**
+   * `away`: this host is its home, another one runs it. `invalid`: it stands still, and its definition is wrong.
+   * `libvirt`: a domain of libvirt's that runs here and is no guest yet.
+   */
+  state: "running" | "paused" | "stopped" | "away" | "invalid" | "libvirt";
   /** Where it is; null when stopped. */
   host: string | null;
   home: string;
@@ -36,6 +39,8 @@ export interface GuestSummary {
   since_ms: number | null;
   /** What is wrong with the definition of a guest that is invalid; null otherwise. */
   error: { code: string; message: string; hint: string | null } | null;
+  /** Whether `guest adopt` could make a guest of it; absent for those that are guests. */
+  adoptable?: boolean | undefined;
 }
 
 export interface MigrationRequest {

@@ -192,6 +192,9 @@ export interface GuestInstance extends AsyncDisposable {
   announceSelf(): Promise<void>;
 }
 
+/** What runs a guest where it is not QEMU by itself. */
+export type HypervisorKind = NonNullable<GuestDefinition["hypervisor"]>;
+
 export interface HypervisorCapabilities {
   version: string;
   accelerator: "kvm" | "tcg";
@@ -224,8 +227,11 @@ export interface AdoptingHypervisor extends Hypervisor {
 }
 
 export interface Hypervisor {
-  /** @throws SojournError when QEMU is missing, or too old: before 9.0, TCG corrupts a migrating guest. */
-  capabilities(): Promise<HypervisorCapabilities>;
+  /**
+   * Of what runs guests by default, or those of a kind.
+   * @throws SojournError when QEMU is missing, or too old: before 9.0, TCG corrupts a migrating guest.
+   */
+  capabilities(kind?: HypervisorKind): Promise<HypervisorCapabilities>;
   /** Boots the guest. */
   start(definition: GuestDefinition, nics: readonly NicAttachment[]): Promise<GuestInstance>;
   /** Starts an empty process that waits paused (`-S -incoming defer`) for the guest's state. */

@@ -1,6 +1,6 @@
 import type { GuestDefinition } from "../hypervisor/definition.ts";
 import type { GuestInstance } from "../hypervisor/hypervisor.ts";
-import { preconditionError } from "../platform/errors.ts";
+import { preconditionError, type SojournError } from "../platform/errors.ts";
 import { checkName } from "../platform/names.ts";
 import { definedNames, removeDefinition, writeDefinition } from "./guest-definitions.ts";
 import { placeOf } from "./guests.ts";
@@ -35,19 +35,46 @@ export class Adoptions {
     tap: string,
     attach: () => Promise<GuestInstance>,
   ): Promise<void> {
-    const { host, guests, network, records } = this.#context;
+    using _reserved = this.#context.guests.reserve(definition.name);
+    this.refuseKnown(definition.name);
+    await this.#hold(definition, tap, attach);
+    writeDefinition(this.#definitions, definition);
+  }
+
+  /**
+   * The same for a defined guest that its owner has started again: it is a guest as it was before it ended.
+   * @throws SojournError `SOJ_GUEST_BUSY` when it is known to be somewhere; as `takeIn`
+   */
+  async takeBack(
+    definition: GuestDefinition,
+    tap: string,
+    attach: () => Promise<GuestInstance>,
+  ): Promise<void> {
+    const { host, guests, records } = this.#context;
     const { name } = definition;
     using _reserved = guests.reserve(name);
-    this.refuseKnown(name);
+    const known = records.get(name);
+    if (known !== undefined) {
+      const hint = `sojourn guest show ${name}`;
+      throw preconditionError("SOJ_GUEST_BUSY", `${name} ${placeOf(known, host.name)}`, { hint });
+    }
+    await this.#hold(definition, tap, attach);
+  }
+
+  async #hold(
+    definition: GuestDefinition,
+    tap: string,
+    attach: () => Promise<GuestInstance>,
+  ): Promise<void> {
+    const { host, guests, network, records } = this.#context;
     const record = await recordAtHome(host, definition, records.all(), network.routing);
     await network.change({ ...record, hosting: record.hosting && { ...record.hosting, tap } });
     try {
       guests.adopt(await attach());
     } catch (error) {
-      await network.forget(name);
+      await network.forget(definition.name);
       throw error;
     }
-    writeDefinition(this.#definitions, definition);
   }
 
   /** @throws SojournError `SOJ_GUEST_EXISTS` for the name of a guest that is defined, or known to be somewhere. */
@@ -62,13 +89,18 @@ export class Adoptions {
   }
 
   /**
-   * Forgets a guest that goes on in the process that was adopted. `detach` lets go of the process, and decides.
+   * Forgets a guest that goes on in the process that was adopted, or one of libvirt's that does not run. `detach` lets go
+   * of the process, and decides.
    * @throws SojournError `SOJ_GUEST_UNKNOWN`, `SOJ_GUEST_BUSY`, `SOJ_GUEST_NOT_HERE`, `SOJ_NOT_ADOPTED`
    */
   async letGo(name: string, detach: (instance: GuestInstance) => Promise<void>): Promise<void> {
-    const { guests, network } = this.#context;
-    guests.definition(name);
+    const { guests, network, records } = this.#context;
+    const { hypervisor } = guests.definition(name);
     using _reserved = guests.reserve(name);
+    if (hypervisor === "libvirt" && records.get(name) === undefined) {
+      removeDefinition(this.#definitions, name);
+      return;
+    }
     const instance = this.#adopted(name);
     // Before the process is let go of: a definition alone could be started beside it.
     removeDefinition(this.#definitions, name);
@@ -102,10 +134,22 @@ export class Adoptions {
       });
     }
     if (instance.isAdopted && record.hosting?.tap !== undefined) return instance;
+    if (record.definition.hypervisor === "libvirt") throw onOwnTap(name);
     throw preconditionError(
       "SOJ_NOT_ADOPTED",
       `${name} runs in a process that Sojourn started, on a tap of Sojourn's`,
       { hint: `to end it: sojourn guest stop ${name}` },
     );
   }
+}
+
+function onOwnTap(name: string): SojournError {
+  return preconditionError(
+    "SOJ_NOT_ADOPTED",
+    `${name} came here by a migration, onto a tap of Sojourn's that it would lose`,
+    {
+      guestState: "untouched",
+      hint: `at its home, libvirt gives it its own tap again at its next start: virsh shutdown ${name}, virsh start ${name}`,
+    },
+  );
 }

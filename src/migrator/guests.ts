@@ -95,8 +95,8 @@ export class Guests {
 
   /**
    * Boots a defined guest.
-   * @throws SojournError `SOJ_GUEST_UNKNOWN`, `SOJ_GUEST_THERE` (it runs already), `SOJ_GUEST_BUSY`, or what QEMU and
-   *   the kernel refuse.
+   * @throws SojournError `SOJ_GUEST_UNKNOWN`, `SOJ_GUEST_THERE` (it runs already), `SOJ_GUEST_BUSY`, `SOJ_LIBVIRT_START`
+   *   for one that libvirt starts, or what QEMU and the kernel refuse.
    */
   async start(name: string): Promise<void> {
     const known = this.#records.get(name);
@@ -107,9 +107,11 @@ export class Guests {
         ? preconditionError("SOJ_GUEST_THERE", place, { hint })
         : preconditionError("SOJ_GUEST_BUSY", place, { hint });
     }
+    const definition = this.definition(name);
+    if (definition.hypervisor === "libvirt") throw startedByLibvirt(name);
     this.#starting.add(name);
     try {
-      await this.#boot(this.definition(name));
+      await this.#boot(definition);
     } finally {
       this.#starting.delete(name);
     }
@@ -233,4 +235,11 @@ export function placeOf(record: GuestRecord | undefined, host: string): string {
   if (record?.hosting) return `is on ${host} already`;
   if (record?.redirect) return `is away at ${record.redirect.host}`;
   return `does not run on ${host}`;
+}
+
+function startedByLibvirt(name: string) {
+  return preconditionError("SOJ_LIBVIRT_START", `${name} is libvirt's, which starts it itself`, {
+    guestState: "untouched",
+    hint: `virsh start ${name}; it is a guest again as soon as it runs`,
+  });
 }

@@ -8,6 +8,8 @@ import { formatTable } from "../table.ts";
 interface AdoptOptions {
   qmp?: string;
   pid?: number;
+  libvirt?: boolean;
+  domain?: string;
   nic?: string[];
   to?: string[];
   dryRun?: boolean;
@@ -18,7 +20,9 @@ interface AdoptOptions {
 export function addAdoption(parent: Command, connect: () => Promise<SojournClient>): void {
   parent
     .command("adopt <guest>")
-    .description("make a guest of a QEMU that runs already, under this name")
+    .description("make a guest of a QEMU, or of a domain of libvirt's, that runs already")
+    .option("--libvirt", "it is the domain of this name; libvirt keeps it")
+    .option("--domain <name or uuid>", "with --libvirt: which domain it is")
     .option("--qmp <socket>", "its QMP socket")
     .option("--pid <pid>", "its process", processNumber)
     .option("--nic <address/length[@mac]>", "its address, where the host has not seen it", collect)
@@ -27,13 +31,18 @@ export function addAdoption(parent: Command, connect: () => Promise<SojournClien
     .option("--json", "print JSON, errors too")
     .action(async (name: string, options: AdoptOptions) => {
       const { qmp, pid, nic, to, dryRun } = options;
-      if (qmp === undefined && pid === undefined) {
-        throw usageError("name the QEMU: --qmp SOCKET or --pid PID", "pgrep -a qemu");
+      const libvirt = domainOf(options);
+      if (qmp === undefined && pid === undefined && libvirt === undefined) {
+        throw usageError(
+          "name the QEMU: --libvirt, --qmp SOCKET or --pid PID",
+          "virsh list; pgrep -a qemu",
+        );
       }
       const result = await (await connect()).adoptGuest({
         name,
         ...(qmp === undefined ? {} : { qmp: resolve(qmp) }),
         ...(pid === undefined ? {} : { pid }),
+        ...(libvirt === undefined ? {} : { libvirt }),
         ...(nic === undefined ? {} : { nic }),
         ...(to === undefined ? {} : { to }),
         ...(dryRun === true ? { dry_run: true } : {}),
@@ -47,9 +56,10 @@ export function addAdoption(parent: Command, connect: () => Promise<SojournClien
     .option("--json", "print JSON, errors too")
     .action(async (name: string, { json = false }: AdoptOptions) => {
       const released = await (await connect()).releaseGuest(name);
-      createOutput(json).result(
-        released,
-        () => `${released.guest} is no guest any more; process ${released.pid} runs on`,
+      createOutput(json).result(released, () =>
+        released.pid === 0
+          ? `${released.guest} is no guest any more`
+          : `${released.guest} is no guest any more; process ${released.pid} runs on`,
       );
     });
 }
@@ -58,12 +68,24 @@ function describe(result: AdoptionResult): string {
   const rows = result.checks.map(({ host, subject, result: verdict, detail }) => [
     ...[verdict, host, subject, detail],
   ]);
-  const { guest, pid, monitor } = result;
+  const { guest, pid, monitor, domain } = result;
+  const what =
+    domain === undefined ? `process ${pid}, monitor ${monitor}` : `domain ${domain} of libvirt's`;
   const verdict = result.adopted
-    ? `${guest} is a guest of this host: process ${pid}, monitor ${monitor}`
+    ? `${guest} is a guest of this host: ${what}`
     : `${guest} ${result.possible ? "can" : "cannot"} be adopted; nothing was changed`;
   const table = formatTable(["RESULT", "HOST", "ABOUT", "FOUND"], rows);
   return result.adopted ? `${table}\n${verdict}` : `${result.definition}\n${table}\n${verdict}`;
+}
+
+/** @throws SojournError `SOJ_USAGE` */
+function domainOf({ libvirt, domain, qmp, pid }: AdoptOptions): { domain?: string } | undefined {
+  if (libvirt !== true) {
+    if (domain === undefined) return undefined;
+    throw usageError("--domain goes with --libvirt");
+  }
+  if (qmp === undefined && pid === undefined) return domain === undefined ? {} : { domain };
+  throw usageError("--libvirt goes without --qmp and --pid: libvirt holds the monitor");
 }
 
 function collect(value: string, before: string[] = []): string[] {

@@ -49,13 +49,18 @@ function describe(guests: readonly GuestSummary[]): string {
     guest.host ?? "-",
     guest.home,
     guest.addresses.join(",") || "-",
-    guest.state === "invalid" ? "-" : `${guest.memory_mib} MiB`,
+    guest.memory_mib === 0 ? "-" : `${guest.memory_mib} MiB`,
   ]);
   const table = formatTable(["GUEST", "STATE", "HOST", "HOME", "ADDRESSES", "MEMORY"], rows);
   const faults = guests.flatMap(({ name, error }) =>
     error === null ? [] : `${name} is invalid: ${error.message} [${error.code}]`,
   );
-  return [table, ...faults].join("\n");
+  const domains = guests.flatMap(({ name, adoptable }) =>
+    adoptable === true
+      ? `${name} is libvirt's and no guest yet: sojourn guest adopt ${name} --libvirt`
+      : [],
+  );
+  return [table, ...faults, ...domains].join("\n");
 }
 
 async function connect(): Promise<SojournClient> {

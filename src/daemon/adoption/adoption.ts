@@ -1,4 +1,4 @@
-import type { AdoptingHypervisor } from "../../hypervisor/hypervisor.ts";
+import type { HostHypervisors } from "../../hypervisor/host-hypervisors.ts";
 import { endLeftRehearsals } from "../../hypervisor/qemu/adoption/rehearsal.ts";
 import type { Adoptions } from "../../migrator/adoptions.ts";
 import { definitionText } from "../../migrator/guest-definitions.ts";
@@ -10,6 +10,7 @@ import type { PeerCaller, ProcedureHandlers } from "../../platform/procedures.ts
 import type { DaemonConfig } from "../config.ts";
 import type { baseProcedures } from "../procedures.ts";
 import { checkProposal } from "./checks.ts";
+import { DomainAdoption } from "./domains/domain-adoption.ts";
 import type { adoptionProcedures } from "./procedures.ts";
 import { type Proposal, propose } from "./propose.ts";
 import { rehearseHere } from "./rehearse-here.ts";
@@ -25,22 +26,24 @@ export interface AdoptionOptions {
   config: DaemonConfig;
   guests: Guests;
   adoptions: Adoptions;
-  hypervisor: AdoptingHypervisor;
+  hypervisor: HostHypervisors;
   peer: (host: string) => PeerCaller<typeof baseProcedures & typeof adoptionProcedures>;
   /** While it says yes, no program is started for anybody's checks. */
   isGuestStanding: () => boolean;
   logger: Logger;
 }
 
-/** Makes guests of QEMUs that run already, and tells other hosts what would become of theirs here. */
+/** Makes guests of QEMUs and domains that run already, and tells other hosts what would become of theirs here. */
 export class GuestAdoption {
   readonly #options: AdoptionOptions;
   /** One at a time: each starts a QEMU for a moment. */
   readonly #rehearsals = new AsyncLock();
   readonly #adoptions = new AsyncLock();
+  readonly #domains: DomainAdoption;
 
   constructor(options: AdoptionOptions) {
     this.#options = options;
+    this.#domains = new DomainAdoption(options);
   }
 
   readonly services: AdoptionServices = {
@@ -51,6 +54,7 @@ export class GuestAdoption {
   handlers(): ProcedureHandlers<typeof adoptionProcedures> {
     return {
       "rehearse-guest": ({ definition }) => this.#rehearse(definition),
+      ...this.#domains.handlers(),
     };
   }
 
@@ -61,8 +65,20 @@ export class GuestAdoption {
   }
 
   async #adopt(request: AdoptionRequest): Promise<AdoptionResult> {
-    const { config, guests, adoptions, hypervisor, logger } = this.#options;
-    adoptions.refuseKnown(request.name);
+    this.#options.adoptions.refuseKnown(request.name);
+    const judged =
+      request.libvirt === undefined
+        ? await this.#judge(request)
+        : await this.#domains.judge(request);
+    const { result, takeIn } = judged;
+    if (request.dry_run === true) return result;
+    if (!result.possible) throw refused(result);
+    await takeIn();
+    return { ...result, adopted: true };
+  }
+
+  async #judge(request: AdoptionRequest) {
+    const { config, guests, hypervisor, logger } = this.#options;
     const proposal = await propose(request, { config, instances: guests.instances(), logger });
     const checks = await checkProposal(proposal, {
       config,
@@ -71,11 +87,7 @@ export class GuestAdoption {
       rehearse: (definition) => this.#rehearse(definition),
       capabilities: () => hypervisor.capabilities(),
     });
-    const result = resultOf(proposal, checks);
-    if (request.dry_run === true) return result;
-    if (!result.possible) throw refused(request.name, checks);
-    await this.#takeIn(proposal);
-    return { ...result, adopted: true };
+    return { result: resultOf(proposal, checks), takeIn: () => this.#takeIn(proposal) };
   }
 
   async #takeIn({ definition, examined, tap }: Proposal): Promise<void> {
@@ -132,13 +144,13 @@ function resultOf(proposal: Proposal, checks: AdoptionCheck[]): AdoptionResult {
   };
 }
 
-function refused(name: string, checks: readonly AdoptionCheck[]) {
+function refused({ guest, checks }: AdoptionResult) {
   const reasons = checks.filter(({ result }) => result === "fail");
   const shown = reasons.slice(0, 12).map(({ host, detail }) => `${host}: ${detail}`);
   if (reasons.length > shown.length) shown.push(`and ${reasons.length - shown.length} more`);
   return preconditionError(
     "SOJ_ADOPTION_REFUSED",
-    `${name} cannot be adopted:\n${shown.join("\n")}`,
+    `${guest} cannot be adopted:\n${shown.join("\n")}`,
     { guestState: "untouched", hint: "see all of it: sojourn guest adopt … --dry-run" },
   );
 }

@@ -1,15 +1,13 @@
 import { z } from "zod";
 import { guestDefinitionSchema } from "../../hypervisor/definition.ts";
 import { definePeerProcedures } from "../../platform/procedures.ts";
+import { domainProcedures } from "./domains/procedures.ts";
+import { hostCpuSchema } from "./host-cpu.ts";
 
 const rehearsalSchema = z.object({
   /** Of the installed QEMU; null when there is none. */
   qemu_version: z.string().max(200).nullable(),
-  cpu: z.object({
-    model: z.string().max(300),
-    /** Sorted, each once. */
-    features: z.string().max(16_384),
-  }),
+  cpu: hostCpuSchema,
   has_vhost_net: z.boolean(),
   missing_files: z.array(z.string().max(4_096)).max(64),
   /** Lines of the machine's devices; null when it could not be made. */
@@ -28,4 +26,5 @@ export const adoptionProcedures = definePeerProcedures({
     response: rehearsalSchema,
     timeoutMs: 40_000,
   },
+  ...domainProcedures,
 });

@@ -6,7 +6,7 @@ import { preconditionError } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { DaemonConfig } from "../config.ts";
 import type { AdoptionRequest } from "./schemas.ts";
-import { addressesSeen, bridgeOf, chooseAddress, parseNicWish } from "./tap-facts.ts";
+import { parseNicWish, placeOfTap } from "./tap-facts.ts";
 
 /** What would become of a running QEMU. */
 export interface Proposal {
@@ -30,20 +30,8 @@ export async function propose(
   const examined = await examineQemu({ socket: qmp, pid }, known.logger);
   refuseKnownProcess(examined.process.identity.pid, known.instances);
   const { tap, mac } = onlyNic(examined, wish?.mac ?? null);
-  const bridge = await bridgeOf(tap);
-  const { config } = known;
-  const network = config.guestNetworks.find((one) => one.bridge === bridge);
-  if (bridge === null || network === undefined) {
-    const place = bridge === null ? "in no bridge" : `in ${bridge}, which is no guest network's`;
-    throw preconditionError("SOJ_BRIDGE_MISSING", `the guest's tap ${tap} is ${place}`, {
-      guestState: "untouched",
-      hint: "a guest is moved out of a bridge of [[guest_networks]]; name its bridge there, or put the tap into one",
-    });
-  }
-  const seen = await addressesSeen(bridge, mac);
-  const address = chooseAddress(config, network, mac, seen, wish);
-  const { gateway } = network;
-  const definition = proposeDefinition(name, examined, { mac, addresses: [address], gateway });
+  const { bridge, nic: defined } = await placeOfTap(known.config, tap, mac, wish);
+  const definition = proposeDefinition(name, examined, defined);
   return { examined, definition, tap, bridge };
 }
 

@@ -1,8 +1,9 @@
-import { access, constants, readFile } from "node:fs/promises";
+import { access, constants } from "node:fs/promises";
 import type { GuestDefinition } from "../../hypervisor/definition.ts";
 import type { AdoptingHypervisor } from "../../hypervisor/hypervisor.ts";
 import { asSojournError } from "../../platform/errors.ts";
 import { filesOf } from "../doctor/files/guests.ts";
+import { readHostCpu } from "./host-cpu.ts";
 import type { HostRehearsal } from "./procedures.ts";
 
 /** Makes the guest's machine on this host, empty, for a moment, and looks for what it needs besides. */
@@ -20,7 +21,7 @@ export async function rehearseHere(
   );
   const facts = {
     qemu_version: version,
-    cpu: cpuOf(await readFile("/proc/cpuinfo", "utf8")),
+    cpu: await readHostCpu(),
     has_vhost_net: await canUse("/dev/vhost-net", constants.R_OK | constants.W_OK),
     missing_files: missing.slice(0, 64),
   };
@@ -34,15 +35,8 @@ export async function rehearseHere(
   }
 }
 
-/** Model and features of the first processor of proc_cpuinfo(5). Pure. */
-export function cpuOf(cpuInfo: string): HostRehearsal["cpu"] {
-  const value = (key: string) => new RegExp(`^${key}\\s*:\\s*(.*)$`, "m").exec(cpuInfo)?.[1] ?? "";
-  const model = ["vendor_id", "cpu family", "model", "stepping"].map(value).join(" ");
-  const features = [...new Set(value("flags").split(/\s+/))].toSorted().join(" ").trim();
-  return { model: model.slice(0, 300), features: features.slice(0, 16_384) };
-}
-
-function canUse(path: string, mode: number): Promise<boolean> {
+/** Whether this process may use a file so (access(2)). */
+export function canUse(path: string, mode: number): Promise<boolean> {
   return access(path, mode).then(
     () => true,
     () => false,

@@ -3,7 +3,7 @@ import { nameSchema } from "../api/schemas/names.ts";
 
 const hostText = z.string().min(1).max(100);
 
-/** What is wished for: a running QEMU becomes a guest. */
+/** What is wished for: a running QEMU, or a domain of libvirt's, becomes a guest. */
 export const adoptionRequestSchema = z
   .strictObject({
     name: nameSchema,
@@ -16,6 +16,14 @@ export const adoptionRequestSchema = z
     pid: z.int().min(2).max(4_194_304).optional().meta({
       description: "Its process; without it the one that listens on `qmp`",
     }),
+    libvirt: z
+      .strictObject({
+        domain: z.string().min(1).max(256).optional().meta({
+          description: "Name or UUID; without it the domain that has the guest's name",
+        }),
+      })
+      .optional()
+      .meta({ description: "It is a running domain of libvirt's, and remains one" }),
     nic: z
       .array(z.string().max(64))
       .max(8)
@@ -27,6 +35,10 @@ export const adoptionRequestSchema = z
       .optional()
       .meta({ description: "Peers that it must be able to go to; without it, any one of all" }),
     dry_run: z.boolean().optional().meta({ description: "Only proposes and checks" }),
+  })
+  .refine(({ libvirt, qmp, pid }) => libvirt === undefined || (qmp ?? pid) === undefined, {
+    path: ["libvirt"],
+    error: "a domain of libvirt's has no monitor or process of its own to name",
   })
   .meta({
     id: "AdoptionRequest",
@@ -41,15 +53,16 @@ export const adoptionCheckSchema = z.object({
   detail: z.string(),
 });
 
-/** A running QEMU as the guest that it would be, or has become. */
+/** A running QEMU, or a domain of libvirt's, as the guest that it would be, or has become. */
 export const adoptionSchema = z
   .object({
     type: z.literal("adoption"),
     guest: z.string(),
     adopted: z.boolean().meta({ description: "False for a dry run" }),
     possible: z.boolean().meta({ description: "False when a check has failed" }),
-    pid: z.int(),
-    monitor: z.string(),
+    pid: z.int().meta({ description: "0 for a domain whose process libvirt does not tell" }),
+    monitor: z.string().meta({ description: "Of a domain: libvirt's socket" }),
+    domain: z.string().optional().meta({ description: "UUID of a domain of libvirt's" }),
     tap: z.string(),
     bridge: z.string(),
     definition: z.string().meta({ description: "The text of its definition's file (TOML)" }),
@@ -70,7 +83,7 @@ export type AdoptionResult = z.output<typeof adoptionSchema>;
 /** The part of the daemon's services that is about adoption. */
 export interface AdoptionServices {
   /**
-   * Makes a running QEMU a guest of this host, or with `dry_run` only says what would be made and whether it could move.
+   * Makes a running QEMU, or a domain of libvirt's, a guest of this host, or with `dry_run` only says what would be made and whether it could move.
    * @throws SojournError `SOJ_ADOPTION_REFUSED` with every reason
    */
   adoptGuest(request: AdoptionRequest): Promise<AdoptionResult>;

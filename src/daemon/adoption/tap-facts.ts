@@ -4,6 +4,37 @@ import { runCommand } from "../../platform/command.ts";
 import { preconditionError, usageError } from "../../platform/errors.ts";
 import type { DaemonConfig, GuestNetwork } from "../config.ts";
 
+/** A NIC as a definition has it, with one address. */
+export interface PlacedNic {
+  mac: string;
+  addresses: string[];
+  gateway: string;
+}
+
+/**
+ * The bridge that a guest's tap is in, one of this host's guest networks, and the address that the guest has on it.
+ * @throws SojournError `SOJ_BRIDGE_MISSING`, `SOJ_ADDRESS_UNKNOWN`
+ */
+export async function placeOfTap(
+  config: DaemonConfig,
+  tap: string,
+  mac: string,
+  wish: NicWish | null,
+): Promise<{ bridge: string; nic: PlacedNic }> {
+  const bridge = await bridgeOf(tap);
+  const network = config.guestNetworks.find((one) => one.bridge === bridge);
+  if (bridge === null || network === undefined) {
+    const place = bridge === null ? "in no bridge" : `in ${bridge}, which is no guest network's`;
+    throw preconditionError("SOJ_BRIDGE_MISSING", `the guest's tap ${tap} is ${place}`, {
+      guestState: "untouched",
+      hint: "a guest is moved out of a bridge of [[guest_networks]]; name its bridge there, or put the tap into one",
+    });
+  }
+  const seen = await addressesSeen(bridge, mac);
+  const address = chooseAddress(config, network, mac, seen, wish);
+  return { bridge, nic: { mac, addresses: [address], gateway: network.gateway } };
+}
+
 /** The bridge that a tap is in; null for one in none. */
 export async function bridgeOf(tap: string): Promise<string | null> {
   const { stdout } = await runCommand("ip", ["-j", "link", "show", "dev", tap]);

@@ -1,6 +1,7 @@
 import type { GuestDefinition } from "../../hypervisor/definition.ts";
 import { treeDifferences } from "../../hypervisor/qemu/adoption/device-tree.ts";
 import type { ExaminedQemu } from "../../hypervisor/qemu/adoption/examine.ts";
+import { compareHostCpus } from "./host-cpu.ts";
 import type { HostRehearsal } from "./procedures.ts";
 import type { AdoptionCheck } from "./schemas.ts";
 
@@ -55,29 +56,20 @@ function judgeCpu(
     const detail = `-cpu ${model} is another processor in QEMU ${there.qemu_version ?? "(none)"} than in ${monitor.version.text}`;
     return [{ result: "fail", detail }];
   }
-  if (home.cpu.features === there.cpu.features && home.cpu.model === there.cpu.model) {
-    return [
-      { result: "warn", detail: `-cpu ${model}: the same processor today; microcode may differ` },
-    ];
-  }
-  const [ours, theirs] = [home, there].map(({ cpu }) => new Set(cpu.features.split(" ")));
-  const missing = [...(ours ?? [])].filter((feature) => !theirs?.has(feature));
-  const lacking =
-    missing.length === 0 ? there.cpu.model : `without ${missing.slice(0, 8).join(" ")}`;
-  return [
-    {
-      result: "fail",
-      detail: `-cpu ${model} is this host's processor, and that one is another: ${lacking}`,
-    },
-  ];
+  return [compareHostCpus(`-cpu ${model}`, home.cpu, there.cpu)];
 }
 
 function judgeVersion({ monitor }: Pick<ExaminedQemu, "monitor">, there: HostRehearsal): string[] {
-  const [major = 0, minor = 0] = (there.qemu_version ?? "").split(".").map(Number);
-  const { version } = monitor;
-  const isOlder = major * 1000 + minor < version.major * 1000 + version.minor;
-  if (!isOlder) return [];
-  return [`QEMU ${there.qemu_version ?? "(none)"} is older than the guest's ${version.text}`];
+  return olderQemu(monitor.version.text, there.qemu_version);
+}
+
+/** What is to be said of a host whose QEMU is older than the guest's; nothing otherwise. Pure. */
+export function olderQemu(guests: string, there: string | null): string[] {
+  const [ours = 0, theirs = 0] = [guests, there ?? ""].map((version) => {
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    return major * 1000 + minor;
+  });
+  return theirs >= ours ? [] : [`QEMU ${there ?? "(none)"} is older than the guest's ${guests}`];
 }
 
 function needsVhost({ qemu_arguments: carried = [] }: GuestDefinition): boolean {

@@ -150,7 +150,7 @@ export class SimulatedHost {
     });
     await recoverHost(source, migrations, destinations);
     const served = {
-      ...baseHandlers(config, () => hypervisor.capabilities()),
+      ...baseHandlers(config, hypervisor),
       ...destinations.handlers(),
     } as unknown as Handlers;
     const handlers = mutation.handlers?.(served, { journal, records }) ?? served;

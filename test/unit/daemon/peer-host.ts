@@ -181,7 +181,9 @@ export class PeerHost implements AsyncDisposable {
       peers: new Map(),
     } as unknown as DaemonConfig;
     return {
-      ...baseHandlers(config, async () => ({ version: "10.0", accelerator: "tcg" })),
+      ...baseHandlers(config, {
+        capabilities: async () => ({ version: "10.0", accelerator: "tcg" }),
+      }),
       "describe-host": async () => description,
       ...destinations.handlers(),
       ...delegationHandlers(starter as never, starts, migrations, this.records, {

@@ -161,4 +161,46 @@ describe("a guest that is adopted, or let go, by a daemon that may die", () => {
     await expect(letGo()).rejects.toMatchObject({ code: "SOJ_NOT_ADOPTED" });
     expect(guests.instance("byhand")).toBe(adopted);
   });
+
+  describe("that is libvirt's", () => {
+    const libvirts = { ...definition, hypervisor: "libvirt" as const };
+    const domain = { ...adopted, definition: libvirts };
+    const attach = async () => domain;
+
+    test("is started by libvirt alone, and is a guest again on its tap", async () => {
+      const { adoptions, guests, records } = await host.daemon();
+      await adoptions.takeIn(libvirts, "tap77", attach);
+      await expect(guests.start("byhand")).rejects.toMatchObject({ code: "SOJ_GUEST_THERE" });
+      const takeBack = () => adoptions.takeBack(libvirts, "tap78", attach);
+      await expect(takeBack()).rejects.toMatchObject({ code: "SOJ_GUEST_BUSY" });
+      await guests.noteEnded(domain);
+      expect(records.get("byhand")).toBeUndefined();
+      await expect(guests.start("byhand")).rejects.toMatchObject({
+        ...{
+          code: "SOJ_LIBVIRT_START",
+          exitCode: 3,
+          hint: expect.stringMatching(/^virsh start byhand;/),
+        },
+      });
+      await takeBack();
+      expect(records.get("byhand")?.hosting?.tap).toBe("tap78");
+      expect(guests.instance("byhand")).toBe(domain);
+    });
+
+    test("is forgotten while it does not run, and kept while it would lose Sojourn's tap", async () => {
+      const { adoptions, guests, records } = await host.daemon();
+      await adoptions.takeIn(libvirts, "tap77", attach);
+      const record = records.get("byhand");
+      if (!record?.hosting) throw new Error("no record");
+      const { tap: _tap, ...hosting } = record.hosting;
+      records.put({ ...record, hosting });
+      await expect(adoptions.letGo("byhand", host.detach)).rejects.toMatchObject({
+        ...{ code: "SOJ_NOT_ADOPTED", hint: expect.stringContaining("virsh start byhand") },
+      });
+      await guests.noteEnded(domain);
+      expect(host.isDefined).toBe(true);
+      await adoptions.letGo("byhand", () => Promise.reject(new Error("nothing to let go of")));
+      await expectNone();
+    });
+  });
 });

@@ -4,9 +4,9 @@ import { z } from "zod";
 export const guestSchema = z
   .object({
     name: z.string(),
-    state: z.enum(["running", "paused", "stopped", "away", "invalid"]).meta({
+    state: z.enum(["running", "paused", "stopped", "away", "invalid", "libvirt"]).meta({
       description:
-        "`away`: this host is its home, another one runs it; `invalid`: its definition is wrong, so that it can neither start nor move",
+        "`away`: this host is its home, another one runs it; `invalid`: its definition is wrong, so that it can neither start nor move; `libvirt`: a domain of this host's libvirt that runs and is no guest yet",
     }),
     host: z.string().nullable().meta({ description: "Where it is; null when stopped" }),
     home: z.string().meta({ description: "The host whose subnet owns its address" }),
@@ -28,6 +28,9 @@ export const guestSchema = z
       .object({ code: z.string(), message: z.string(), hint: z.string().nullable() })
       .nullable()
       .meta({ description: "What is wrong with the definition of a guest that is invalid" }),
+    adoptable: z.boolean().optional().meta({
+      description: "True for a domain that `adoptGuest` could make a guest; absent for guests",
+    }),
   })
   .meta({
     id: "Guest",

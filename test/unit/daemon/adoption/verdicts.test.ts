@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { cpuOf } from "../../../../src/daemon/adoption/host-cpu.ts";
 import type { HostRehearsal } from "../../../../src/daemon/adoption/procedures.ts";
-import { cpuOf } from "../../../../src/daemon/adoption/rehearse-here.ts";
 import { judgeRehearsal, milder } from "../../../../src/daemon/adoption/verdicts.ts";
 import { guestDefinitionFromJson } from "../../../../src/hypervisor/definition.ts";
 

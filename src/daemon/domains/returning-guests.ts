@@ -1,0 +1,155 @@
+import type { GuestDefinition } from "../../hypervisor/definition.ts";
+import type { HostHypervisors } from "../../hypervisor/host-hypervisors.ts";
+import { nicOfDomain } from "../../hypervisor/libvirt/adoption/proposal.ts";
+import type {
+  LibvirtHypervisor,
+  RunningDomain,
+  StartedDomain,
+} from "../../hypervisor/libvirt/driver/libvirt-hypervisor.ts";
+import type { Adoptions } from "../../migrator/adoptions.ts";
+import type { Guests } from "../../migrator/guests.ts";
+import { guestNetworkOf, type HostFacts } from "../../migrator/network.ts";
+import type { RecordStore } from "../../migrator/record-store.ts";
+import { preconditionError, SojournError } from "../../platform/errors.ts";
+import type { Logger } from "../../platform/log.ts";
+import { namePattern } from "../../platform/names.ts";
+import { retry } from "../../platform/retry.ts";
+import { bridgeOf } from "../adoption/tap-facts.ts";
+
+export interface ReturningGuestsOptions {
+  host: HostFacts;
+  guests: Pick<Guests, "names" | "definition">;
+  records: Pick<RecordStore, "get">;
+  adoptions: Pick<Adoptions, "takeBack">;
+  hypervisor: Pick<HostHypervisors, "adoptDomain">;
+  libvirt: Pick<LibvirtHypervisor, "domains" | "onDomainStarted">;
+  logger: Logger;
+  /** Stands in for `bridgeOf` in tests. */
+  findBridge?: (tap: string) => Promise<string | null>;
+}
+
+/** For its end to be cleaned up after, where it was only started again, and for a libvirt that is restarted. */
+const pace = { pauseMs: 1_000, longestPauseMs: 15_000, forMs: 60_000 };
+
+/**
+ * Guests that libvirt ends and starts at their home, where their definition says that they are its: as soon as they run
+ * they are guests again, by nobody's command. Those that come by a migration are not its business.
+ */
+export class ReturningGuests implements AsyncDisposable {
+  readonly #options: ReturningGuestsOptions;
+  readonly #ended = new AbortController();
+  readonly #takingIn = new Map<string, Promise<void>>();
+  #unsubscribe: () => void = () => {};
+
+  constructor(options: ReturningGuestsOptions) {
+    this.#options = options;
+  }
+
+  /** From now on; those that run already are taken in too, as soon as libvirt answers. */
+  begin(): void {
+    const { libvirt } = this.#options;
+    this.#unsubscribe = libvirt.onDomainStarted(({ name, how }) => {
+      if (how !== "migrated") this.#takeIn(name, how);
+    });
+    if (this.#definedNames().length > 0) {
+      this.#background("all", () => this.#takeInAll());
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#unsubscribe();
+    this.#ended.abort();
+    await Promise.allSettled(this.#takingIn.values());
+  }
+
+  async #takeInAll(): Promise<void> {
+    const { signal } = this.#ended;
+    const domains = await retry(() => this.#options.libvirt.domains(), {
+      ...{ pauseMs: 1_000, longestPauseMs: 15_000, signal },
+    });
+    for (const { name } of domains) this.#takeIn(name, "found");
+  }
+
+  #takeIn(name: string, how: StartedDomain["how"]): void {
+    if (this.#definitionOf(name) === null) return;
+    this.#background(name, async () => {
+      const { signal } = this.#ended;
+      await retry(() => this.#attempt(name, how), { ...pace, signal, isFinal: isFinal });
+    });
+  }
+
+  async #attempt(name: string, how: StartedDomain["how"]): Promise<void> {
+    const { records, libvirt, adoptions, hypervisor, logger } = this.#options;
+    const definition = this.#definitionOf(name);
+    const record = records.get(name);
+    if (definition === null || record?.migration) return;
+    if (record?.redirect && how !== "found") {
+      logger.error(
+        { guest: name, host: record.redirect.host },
+        "alarm: libvirt has started a guest here that is away at another host",
+      );
+    }
+    if (record?.redirect) return;
+    const domain = (await libvirt.domains()).find(({ uuid }) => uuid === definition.uuid);
+    if (domain === undefined) return;
+    const tap = await this.#tapOf(domain, definition);
+    const { uuid } = domain;
+    await adoptions.takeBack(definition, tap, () => hypervisor.adoptDomain({ definition, uuid }));
+    logger.info({ guest: name, uuid, tap, how }, "guest of libvirt's taken in again");
+  }
+
+  /** @throws SojournError `SOJ_NO_TAP`, `SOJ_BRIDGE_MISSING` where it is not what its definition says */
+  async #tapOf({ name, facts }: RunningDomain, definition: GuestDefinition): Promise<string> {
+    const { host, findBridge = bridgeOf } = this.#options;
+    const nic = facts === null ? null : nicOfDomain(facts);
+    const [defined] = definition.nics;
+    if (nic === null || nic.mac !== defined?.mac) {
+      throw preconditionError(
+        "SOJ_NO_TAP",
+        `the domain ${name} has another NIC than its guest (${defined?.mac ?? "none"})`,
+        { hint: `while it is shut off: sojourn guest release ${name}; then adopt it again` },
+      );
+    }
+    const bridge = await findBridge(nic.device);
+    const address = defined.addresses[0]?.split("/")[0] ?? "";
+    if (bridge !== null && guestNetworkOf(host, address)?.bridge === bridge) return nic.device;
+    throw preconditionError(
+      "SOJ_BRIDGE_MISSING",
+      `the tap ${nic.device} of ${name} is in ${bridge ?? "no bridge"}, not in its guest network's`,
+      { hint: "put the domain's interface into the bridge of [[guest_networks]]" },
+    );
+  }
+
+  /** Of a guest of libvirt's whose home is here; null for others. */
+  #definitionOf(name: string): GuestDefinition | null {
+    if (!namePattern.test(name)) return null;
+    try {
+      const definition = this.#options.guests.definition(name);
+      return definition.hypervisor === "libvirt" ? definition : null;
+    } catch {
+      return null;
+    }
+  }
+
+  #definedNames(): string[] {
+    return this.#options.guests.names().filter((name) => this.#definitionOf(name) !== null);
+  }
+
+  /** One at a time for each guest. */
+  #background(key: string, work: () => Promise<void>): void {
+    if (this.#takingIn.has(key) || this.#ended.signal.aborted) return;
+    const done = work()
+      .catch((error: unknown) => {
+        if (this.#ended.signal.aborted) return;
+        this.#options.logger.error({ guest: key, err: error }, "guest of libvirt's not taken in");
+      })
+      .finally(() => this.#takingIn.delete(key));
+    this.#takingIn.set(key, done);
+  }
+}
+
+/** Those that another try would end with too. */
+function isFinal(error: unknown): boolean {
+  if (!(error instanceof SojournError)) return true;
+  return ["SOJ_NO_TAP", "SOJ_BRIDGE_MISSING", "SOJ_GUEST_ADDRESS"].includes(error.code);
+}

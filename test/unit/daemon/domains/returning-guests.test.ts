@@ -1,0 +1,136 @@
+import { afterEach, expect, test, vi } from "vitest";
+import {
+  ReturningGuests,
+  type ReturningGuestsOptions,
+} from "../../../../src/daemon/domains/returning-guests.ts";
+import type { GuestDefinition } from "../../../../src/hypervisor/definition.ts";
+import { readDomain } from "../../../../src/hypervisor/libvirt/domain-xml/read-domain.ts";
+import type {
+  RunningDomain,
+  StartedDomain,
+} from "../../../../src/hypervisor/libvirt/driver/libvirt-hypervisor.ts";
+import type { GuestRecord } from "../../../../src/migrator/records.ts";
+import { preconditionError } from "../../../../src/platform/errors.ts";
+import { fixture } from "../../hypervisor/domain-xml/fixtures.ts";
+import { aToB, definitionOf, hostA, recordOf } from "../../migrator/support.ts";
+
+const facts = readDomain(fixture("lab-migratable"));
+const { uuid } = facts;
+const nic = { mac: "52:54:00:77:7b:59", addresses: ["10.1.0.10/24"], gateway: "10.1.0.1" };
+const definition: GuestDefinition = {
+  ...{ ...definitionOf("web1", 10), uuid, nics: [nic], hypervisor: "libvirt" },
+};
+const web1: RunningDomain = { name: "web1", uuid, state: "running", isPersistent: true, facts };
+
+let ended = async () => {};
+
+afterEach(() => ended());
+
+interface World {
+  running: RunningDomain[];
+  record?: GuestRecord | undefined;
+  bridge?: string | null;
+  domains?: () => Promise<RunningDomain[]>;
+}
+
+function bed(world: World) {
+  let start: (domain: StartedDomain) => void = () => {};
+  const takeBack = vi.fn(async (_definition: GuestDefinition, _tap: string) => {
+    if (world.record !== undefined) throw preconditionError("SOJ_GUEST_BUSY", "is here already");
+  });
+  const error = vi.fn();
+  const logger = { error, info: () => {}, warn: () => {} };
+  const guests = {
+    names: () => ["web1", "own"],
+    definition: (name: string) => (name === "web1" ? definition : definitionOf(name, 20)),
+  };
+  const returning = new ReturningGuests({
+    ...{ host: hostA, guests, logger: logger as never, adoptions: { takeBack } },
+    records: { get: () => world.record },
+    hypervisor: {} as ReturningGuestsOptions["hypervisor"],
+    libvirt: {
+      domains: world.domains ?? (async () => world.running),
+      onDomainStarted: (listener) => {
+        start = listener;
+        return () => {};
+      },
+    },
+    findBridge: async () => (world.bridge === undefined ? "guests0" : world.bridge),
+  });
+  ended = () => returning[Symbol.asyncDispose]();
+  returning.begin();
+  return {
+    takeBack,
+    error,
+    start: (name: string, how: StartedDomain["how"]) => start({ name, uuid, how }),
+  };
+}
+
+test("a guest that runs when the daemon starts is taken in on the tap that it has", async () => {
+  const { takeBack } = bed({ running: [web1] });
+  await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1));
+  expect(takeBack.mock.calls[0]?.slice(0, 2)).toEqual([definition, "lv-web1"]);
+});
+
+test("libvirt's start makes it a guest again; an arrival, a stranger and QEMU's own guests are left", async () => {
+  const world: World = { running: [] };
+  const { takeBack, start } = bed(world);
+  await new Promise(setImmediate);
+  world.running = [web1];
+  for (const [name, how] of [
+    ["web1", "migrated"],
+    ["own", "booted"],
+    ["../x", "booted"],
+  ] as const) {
+    start(name, how);
+  }
+  await new Promise(setImmediate);
+  expect(takeBack).not.toHaveBeenCalled();
+  start("web1", "booted");
+  await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1));
+});
+
+test("a start that comes before its end is cleaned up after, and a libvirt that is away, are waited for", async () => {
+  const world: World = { running: [web1], record: recordOf("web1", 10) };
+  let tries = 0;
+  world.domains = async () => {
+    tries += 1;
+    if (tries === 1) throw preconditionError("SOJ_HYPERVISOR_DISCONNECTED", "away");
+    if (tries === 3) world.record = undefined;
+    return world.running;
+  };
+  const { takeBack, error } = bed(world);
+  await vi.waitFor(() => expect(takeBack.mock.settledResults.at(-1)?.type).toBe("fulfilled"), {
+    timeout: 4_000,
+  });
+  expect(error).not.toHaveBeenCalled();
+});
+
+test("one that is away and was started here too is left, and an alarm given", async () => {
+  const record = { ...recordOf("web1", 10), redirect: { host: "host-b", tunnel: aToB } };
+  const { takeBack, error, start } = bed({ running: [web1], record });
+  start("web1", "booted");
+  await vi.waitFor(() => expect(error).toHaveBeenCalled());
+  expect(error.mock.calls[0]?.[1]).toMatch(/^alarm: .*away at another host/);
+  expect(takeBack).not.toHaveBeenCalled();
+});
+
+test.each([
+  [
+    "another NIC",
+    { facts: { ...facts, nics: [{ ...facts.nics[0], mac: "52:54:00:00:00:09" }] } },
+    {},
+  ],
+  ["another bridge", {}, { bridge: "br9" }],
+  ["no bridge", {}, { bridge: null }],
+])(
+  "%s than its definition has: it is not taken in, and the log says so",
+  async (_, other, place) => {
+    const { takeBack, error } = bed({
+      running: [{ ...web1, ...other } as RunningDomain],
+      ...place,
+    });
+    await vi.waitFor(() => expect(error).toHaveBeenCalledTimes(1));
+    expect(takeBack).not.toHaveBeenCalled();
+  },
+);
