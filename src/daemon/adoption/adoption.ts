@@ -3,7 +3,7 @@ import { endLeftRehearsals } from "../../hypervisor/qemu/adoption/rehearsal.ts";
 import type { Adoptions } from "../../migrator/adoptions.ts";
 import { definitionText } from "../../migrator/guest-definitions.ts";
 import type { Guests } from "../../migrator/guests.ts";
-import { preconditionError } from "../../platform/errors.ts";
+import { preconditionError, usageError } from "../../platform/errors.ts";
 import { AsyncLock } from "../../platform/lock.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { PeerCaller, ProcedureHandlers } from "../../platform/procedures.ts";
@@ -65,11 +65,13 @@ export class GuestAdoption {
   }
 
   async #adopt(request: AdoptionRequest): Promise<AdoptionResult> {
-    this.#options.adoptions.refuseKnown(request.name);
+    const { name, libvirt, qmp, pid } = request;
+    if (libvirt !== undefined && (qmp !== undefined || pid !== undefined)) {
+      throw usageError("a domain of libvirt's has no monitor or process of its own to name");
+    }
+    this.#options.adoptions.refuseKnown(name);
     const judged =
-      request.libvirt === undefined
-        ? await this.#judge(request)
-        : await this.#domains.judge(request);
+      libvirt === undefined ? await this.#judge(request) : await this.#domains.judge(request);
     const { result, takeIn } = judged;
     if (request.dry_run === true) return result;
     if (!result.possible) throw refused(result);

@@ -36,10 +36,6 @@ export const adoptionRequestSchema = z
       .meta({ description: "Peers that it must be able to go to; without it, any one of all" }),
     dry_run: z.boolean().optional().meta({ description: "Only proposes and checks" }),
   })
-  .refine(({ libvirt, qmp, pid }) => libvirt === undefined || (qmp ?? pid) === undefined, {
-    path: ["libvirt"],
-    error: "a domain of libvirt's has no monitor or process of its own to name",
-  })
   .meta({
     id: "AdoptionRequest",
     examples: [{ name: "web9", qmp: "/run/web9.qmp", dry_run: true }],

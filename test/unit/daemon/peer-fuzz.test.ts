@@ -61,6 +61,10 @@ const requests: Record<string, Record<string, unknown>> = {
   "look-at-storage": { files: [] },
   "digest-files": { paths: [] },
   "rehearse-guest": { definition: preparation.definition },
+  "expect-domain": {
+    ...{ name: "web1", uuid: "da275636-58e7-4170-8c1e-f6681149fadf", emulator: null, cpu: null },
+    ...{ architecture: "x86_64", machine: "pc-i440fx-10.0", virtualization: "kvm", paths: [] },
+  },
   "doctor-path-open": pathEnd,
   "doctor-path-send": { ...pathEnd, bytes: 1480 },
   "doctor-path-count": pathEnd,

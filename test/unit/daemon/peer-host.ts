@@ -178,6 +178,7 @@ export class PeerHost implements AsyncDisposable {
       host: hostB,
       guestNetworks: hostB.guestNetworks,
       migration: { tls: true, ports: { first: 40_000, last: 40_010 } },
+      libvirt: null,
       peers: new Map(),
     } as unknown as DaemonConfig;
     return {
@@ -189,7 +190,7 @@ export class PeerHost implements AsyncDisposable {
       ...delegationHandlers(starter as never, starts, migrations, this.records, {
         continueTrace: () => {},
       }),
-      ...new GuestAdoption({ isGuestStanding: () => true } as never).handlers(),
+      ...new GuestAdoption({ config, isGuestStanding: () => true } as never).handlers(),
       ...doctorHandlers({
         config,
         ends: new PathEnds({
