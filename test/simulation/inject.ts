@@ -3,6 +3,7 @@ import { decodeJournal } from "../../src/migrator/journal-format.ts";
 import type { Fault, HostName } from "./schedule.ts";
 import { runningProcess } from "./world/daemon-process.ts";
 import type { WriteSide } from "./world/memory-disk.ts";
+import { SealedStream } from "./world/sealed-stream.ts";
 import type { World } from "./world/world.ts";
 
 /** Makes the faults of a schedule happen from its making on; `stop` ends that, and what they left is healed by the caller. */
@@ -140,10 +141,23 @@ export class Injection {
   #killProcesses(name: HostName): void {
     const { copies } = this.#world;
     const held = copies.on(name).some((qemu) => copies.holders().includes(qemu));
+    // What has arrived of a guest whose source has promised nothing is given up with it.
+    const isSource = copies
+      .on(name)
+      .some((qemu) => qemu.stream instanceof SealedStream && qemu.stream.isOf(qemu));
+    const isUnsealed = isSource && !this.#isPromised(name);
     for (const qemu of copies.on(name)) qemu.end("killed");
     if (!held) return;
+    if (isUnsealed) this.guestKilled = true;
     const alone = this.#faults.length === 1 && !this.#hasTakenOver(name);
     if (!alone || copies.holders().length === 0) this.guestKilled = true;
+  }
+
+  #isPromised(name: HostName): boolean {
+    const journal = this.#world.host(name).disk.read("/state/journal");
+    const records = journal === null ? [] : decodeJournal(journal).records;
+    const last = records.at(-1)?.migration;
+    return records.some(({ migration, step }) => migration === last && step === "promise");
   }
 
   #hasTakenOver(name: HostName): boolean {

@@ -49,6 +49,8 @@ export class FakeLibvirtd {
     this.#sessions.add(session);
     process.onEnd(() => session.close());
     session.onClosed(() => this.#release(session));
+    // What a daemon had sent before its end is carried out.
+    if (!process.alive) this.#clock.after(0, () => session.close());
     return session;
   }
 
