@@ -2,6 +2,7 @@ import type { GuestInstance, MigrationProgress } from "../hypervisor/hypervisor.
 import { delay, monotonicMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import type { Pace } from "./pacing.ts";
+import { needsReset } from "./resume.ts";
 import { Standstill } from "./standstill.ts";
 
 /** Loading the devices' state and starting again, beside the remaining memory. */
@@ -78,10 +79,13 @@ export async function awaitConvergence(
   let lastReport = 0;
   const standstill = new Standstill();
   using passes = new PassCounter(instance);
+  if (policy.running) await refuseStanding(instance);
   for (;;) {
     signal.throwIfAborted();
     const progress = await instance.migrationProgress();
-    if (!policy.running && progress.status === "pre-switchover") return;
+    if (!policy.running && isAllSent(progress)) return;
+    if (policy.running && passes.isStanding && instance.sealsStream)
+      throw new StoppedByHypervisor();
     refuseEnded(progress);
     linkBytesPerSecond = Math.max(linkBytesPerSecond, linkSpeed(progress, policy));
     const predictedMs =
@@ -112,6 +116,23 @@ export async function awaitConvergence(
     if (monotonicMs() > deadline) throw notConverging(progress, predictedMs, policy);
     await passes.next(10, signal);
   }
+}
+
+/** Whether nothing of the guest's memory is left at the source. */
+export function isAllSent({ status }: Pick<MigrationProgress, "status">): boolean {
+  return status === "pre-switchover" || status === "device";
+}
+
+/**
+ * For a guest whose stream goes to its end by itself: where that does not come, nothing else tells that it stands.
+ * @throws StoppedByHypervisor when it was stopped, by its hypervisor or by anybody else.
+ */
+export async function refuseStanding(
+  instance: Pick<GuestInstance, "sealsStream" | "runState">,
+): Promise<void> {
+  if (!instance.sealsStream) return;
+  const state = await instance.runState();
+  if (state !== "running" && !needsReset(state)) throw new StoppedByHypervisor();
 }
 
 /** @throws StoppedByHypervisor; SojournError `SOJ_MIGRATION_FAILED` when the stream is no longer under way. */
@@ -177,15 +198,17 @@ function notConverging(
   );
 }
 
-/** Wakes the loop as soon as QEMU reports a new pass (MIGRATION_PASS) or a new status. */
+/** Wakes the loop as soon as QEMU reports a new pass (MIGRATION_PASS), a new status, or a stop. */
 class PassCounter implements Disposable {
+  isStanding = false;
   readonly #unsubscribe: () => void;
   #wake: () => void = () => {};
   #missed = false;
 
   constructor(instance: GuestInstance) {
     this.#unsubscribe = instance.onEvent((event) => {
-      if (event.name !== "MIGRATION_PASS" && event.name !== "MIGRATION") return;
+      if (event.name === "STOP" || event.name === "RESUME") this.isStanding = event.name === "STOP";
+      else if (event.name !== "MIGRATION_PASS" && event.name !== "MIGRATION") return;
       this.#missed = true;
       this.#wake();
     });

@@ -1,5 +1,5 @@
 import { delay } from "../platform/clock.ts";
-import { refuseEnded, StoppedByHypervisor } from "./convergence.ts";
+import { refuseEnded, refuseStanding, StoppedByHypervisor } from "./convergence.ts";
 import { interruptible } from "./interruptible.ts";
 import { attachmentOf } from "./network.ts";
 import { rateWindowMs } from "./pacing.ts";
@@ -32,6 +32,7 @@ export async function armCopy(
 ): Promise<void> {
   const over = new AbortController();
   const goesOn = AbortSignal.any([signal, over.signal]);
+  if (facts.resume) await refuseStanding(facts.instance);
   const preparation = prepareToStop(context, task, facts, goesOn);
   try {
     await whileStreaming(facts, interruptible(preparation, signal));
@@ -72,7 +73,8 @@ async function whileStreaming(facts: MigrationFacts, work: Promise<void>): Promi
   const unlisten = facts.instance.onEvent(({ name, data }) => {
     const isOver =
       name === "MIGRATION" && ["pre-switchover", "device"].includes(String(data.status));
-    if (isOver) stopped.reject(new StoppedByHypervisor());
+    if (isOver || (name === "STOP" && facts.instance.sealsStream))
+      stopped.reject(new StoppedByHypervisor());
   });
   try {
     await Promise.race([work, stopped.promise]);

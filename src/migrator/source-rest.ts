@@ -1,5 +1,11 @@
 import { startTimer } from "../platform/clock.ts";
-import { endsFirstPass, refuseEnded, standstillMs, streamStalled } from "./convergence.ts";
+import {
+  endsFirstPass,
+  isAllSent,
+  refuseEnded,
+  standstillMs,
+  streamStalled,
+} from "./convergence.ts";
 import { rejectionOf } from "./interruptible.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { askGates, mustAsk } from "./source-gates.ts";
@@ -84,11 +90,11 @@ async function rest(
   const standstill = new Standstill();
   while (!over.aborted) {
     const progress = await instance.migrationProgress();
-    const isAllSent = progress.status === "pre-switchover" || progress.status === "device";
+    const isOver = isAllSent(progress) || (status.isStanding && instance.sealsStream === true);
     // A guest that its user has paused is all sent, and waits for the switchover.
-    if (facts.resume || !isAllSent) {
+    if (facts.resume || !isOver) {
       const runsDry = facts.pace.stopsByItself && progress.remainingBytes < leastBytes;
-      if (isAllSent || (runsDry && progress.status === "active")) {
+      if (isOver || (runsDry && progress.status === "active")) {
         await renewDestination(context, task, facts, signal);
         return "given-up";
       }
@@ -102,13 +108,15 @@ async function rest(
 
 /** Wakes whoever looks at a stream when its status changes: a guest that QEMU has stopped must not wait. */
 class StatusWatch implements Disposable {
+  isStanding = false;
   readonly #unsubscribe: () => void;
   #wake: () => void = () => {};
   #isNews = false;
 
   constructor({ instance }: Pick<MigrationFacts, "instance">) {
     this.#unsubscribe = instance.onEvent(({ name }) => {
-      if (name !== "MIGRATION") return;
+      if (name === "STOP" || name === "RESUME") this.isStanding = name === "STOP";
+      else if (name !== "MIGRATION") return;
       this.#isNews = true;
       this.#wake();
     });

@@ -1,12 +1,18 @@
-import type { GuestEvent } from "../hypervisor/hypervisor.ts";
+import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
 import { monotonicMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import { within } from "../platform/waiting.ts";
-import { linkSpeed, predictedBlackoutMs } from "./convergence.ts";
+import { linkSpeed, predictedBlackoutMs, refuseEnded, refuseStanding } from "./convergence.ts";
 import { rejectionOf } from "./interruptible.ts";
 import { paced } from "./pacing.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
-import { leftPrecopy, notStoppedInTime, stampOf, switchoverLimitMs } from "./source-switchover.ts";
+import {
+  frozenTimeLeftMs,
+  leftPrecopy,
+  notStoppedInTime,
+  stampOf,
+  switchoverLimitMs,
+} from "./source-switchover.ts";
 
 /** The guest dirties too much to be stopped at the end of this pass: it runs on, and the stream too. */
 export class StillBusy extends Error {}
@@ -46,6 +52,7 @@ export async function stopAtEndOfPass(
   }
   using moments = new Moments(facts);
   await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond });
+  await refuseMissed(instance, moments);
   if (facts.pace.armBelowBytes > 0) {
     const next = Promise.race([moments.passOrStop, ended, rejectionOf(signal)]);
     const event = await within(longestPassMs, () => next, passTooLong);
@@ -55,12 +62,22 @@ export async function stopAtEndOfPass(
   }
   facts.stopIssuedMs = moments.stop?.receivedMs ?? monotonicMs();
   const inTime = <Result>(work: () => Promise<Result>) =>
-    within(frozenDeadlineMs, work, () => notStoppedInTime(frozenDeadlineMs));
+    within(frozenTimeLeftMs(context, facts), work, () => notStoppedInTime(frozenDeadlineMs));
   await inTime(() => instance.stop());
   facts.preSwitchover = inTime(() => ended);
   facts.preSwitchover.catch(() => {});
   const stop = await inTime(() => moments.stopped);
   facts.stoppedMs = timeline.mark("stop", context.host.name, stampOf(stop));
+}
+
+/** @throws as `refuseStanding` and `refuseEnded`, of what came before anybody listened. */
+async function refuseMissed(instance: GuestInstance, moments: Moments): Promise<void> {
+  try {
+    await refuseStanding(instance);
+    refuseEnded(await instance.migrationProgress());
+  } catch (error) {
+    if (moments.stop === null) throw error;
+  }
 }
 
 /** Tells the destination that the guest is its own. */
