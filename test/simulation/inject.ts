@@ -1,6 +1,6 @@
 import type { GatePoint } from "../../src/migrator/gates.ts";
 import { decodeJournal } from "../../src/migrator/journal-format.ts";
-import type { Fault, HostName } from "./schedule.ts";
+import type { Fault, HostName, Instant } from "./schedule.ts";
 import { runningProcess } from "./world/daemon-process.ts";
 import type { WriteSide } from "./world/memory-disk.ts";
 import { SealedStream } from "./world/sealed-stream.ts";
@@ -13,6 +13,7 @@ export class Injection {
   readonly #writes = new Map<HostName, number>();
   #atWrites: Fault[];
   #atGates: Fault[];
+  #atInstants: Fault[];
   #stopped = false;
   /** Kinds of what happened. */
   readonly injected: string[] = [];
@@ -24,10 +25,12 @@ export class Injection {
     this.#faults = faults;
     this.#atWrites = faults.filter(({ when }) => "write" in when);
     this.#atGates = faults.filter(({ when }) => "gate" in when);
+    this.#atInstants = faults.filter(({ when }) => "instant" in when);
     for (const fault of faults) {
       if ("atMs" in fault.when) world.clock.after(fault.when.atMs, () => this.#happen(fault));
     }
     world.gates.onAsked = (point) => this.#atGate(point);
+    world.copies.onInstant = (instant) => this.#atInstant(instant);
     if (this.#atWrites.length === 0) return;
     for (const [name, { disk }] of world.hosts) {
       disk.onDurable = (side, what) => this.#atWrite(name, side, what);
@@ -60,6 +63,15 @@ export class Injection {
       const { when } = fault;
       if (!("gate" in when) || when.gate !== point) continue;
       this.#atGates = this.#atGates.filter((other) => other !== fault);
+      this.#world.clock.after(when.delayMs, () => this.#happen(fault));
+    }
+  }
+
+  #atInstant(instant: Instant): void {
+    for (const fault of [...this.#atInstants]) {
+      const { when } = fault;
+      if (!("instant" in when) || when.instant !== instant) continue;
+      this.#atInstants = this.#atInstants.filter((other) => other !== fault);
       this.#world.clock.after(when.delayMs, () => this.#happen(fault));
     }
   }

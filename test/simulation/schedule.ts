@@ -6,12 +6,21 @@ export type HostName = "host-a" | "host-b" | "host-c";
 export type LinkKind = "control" | "data";
 
 /**
- * When a fault happens: at a time (ms after the migration was asked for), `delayMs` after a gate was first asked, or around the nth durable write that a host
+ * Of a stream that goes to its end by itself: its guest is stopped, the destination's libvirt has loaded it, the source's
+ * has heard of that.
+ */
+export const instants = ["stopped", "loaded", "arrived"] as const;
+
+export type Instant = (typeof instants)[number];
+
+/**
+ * When a fault happens: at a time (ms after the migration was asked for), `delayMs` after a gate was first asked or a stream has come so far for the first time, or around the nth durable write that a host
  * makes from then on; without a delay, in the middle of the code that writes.
  */
 export type Moment =
   | { atMs: number }
   | { gate: GatePoint; delayMs: number }
+  | { instant: Instant; delayMs: number }
   | { host: HostName; write: number; side: WriteSide; delayMs: number };
 
 export type Happening =
@@ -87,7 +96,8 @@ export function scheduleOf(seed: number): Schedule {
   const gates = gatesOf(random.stream("gates"));
   const sealing = random.stream("sealing");
   const seals = sealing.chance(0.3);
-  if (seals && sealing.chance(0.35)) drawn.push(restartOf(sealing));
+  if (seals && sealing.chance(0.3)) drawn.push(restartOf(sealing));
+  if (seals && sealing.chance(0.4)) drawn.push(atSwitchover(sealing));
   const faults = inGates(drawn, gates, random.stream("faults in gates"));
   return {
     seed,
@@ -142,6 +152,13 @@ function inGates(
 
 function faultOf(random: Random, hosts: readonly HostName[]): Fault {
   return { ...happeningOf(random, hosts), when: momentOf(random) };
+}
+
+function atSwitchover(random: Random): Fault {
+  const pair: readonly HostName[] = ["host-a", "host-b"];
+  const fault = random.chance(0.3) ? restartOf(random) : happeningOf(random, pair);
+  const delayMs = random.chance(0.3) ? 0 : round(random.between(0, random.pick([2, 8, 30])));
+  return { ...fault, when: { instant: random.pick(instants), delayMs } };
 }
 
 function restartOf(random: Random): Fault {

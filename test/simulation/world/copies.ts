@@ -1,9 +1,12 @@
+import type { Instant } from "../schedule.ts";
 import type { FakeQemu } from "./fake-qemu.ts";
 
 /** Watches every process that holds the guest: at no instant may two run it, nor one that is older than what ran. */
 export class Copies {
   readonly all: FakeQemu[] = [];
   readonly violations: string[] = [];
+  /** Called when the stream of a domain has come so far. */
+  onInstant: (instant: Instant) => void = () => {};
   /** Grows each time the guest is run: a copy that lacks the latest run would undo what peers have seen. */
   #latestRun = 0;
 

@@ -1,5 +1,6 @@
 import type { GuestDefinition } from "../../../src/hypervisor/definition.ts";
 import type { GuestEvent, MigrationStatus, RunState } from "../../../src/hypervisor/hypervisor.ts";
+import type { Instant } from "../schedule.ts";
 import type { Copies } from "./copies.ts";
 import type { LibvirtSession } from "./fake-libvirtd.ts";
 import type { GuestStream } from "./stream.ts";
@@ -113,6 +114,11 @@ export class FakeQemu {
     this.status = status;
     this.#trace?.(`${this.name}: migration ${status}`);
     this.emit("MIGRATION", { status });
+  }
+
+  /** Its stream, or the one that it receives, has come so far. */
+  note(instant: Instant): void {
+    this.#copies.onInstant(instant);
   }
 
   emit(name: string, data: Record<string, unknown>): void {

@@ -111,6 +111,7 @@ export class SealedStream implements GuestStream {
     if (this.#source.runState !== "running") return;
     this.#advance();
     this.#source.setRunState("postmigrate");
+    if (this.#job === "runs") this.#source.note("stopped");
     this.#plan();
   }
 
@@ -276,6 +277,7 @@ export class SealedStream implements GuestStream {
           destination.preparedBy = null;
           destination.setRunState(destination.startsPaused || !this.#ran ? "paused" : "running");
           destination.setStatus("completed");
+          destination.note("loaded");
         });
       });
     }
@@ -286,6 +288,7 @@ export class SealedStream implements GuestStream {
     if (this.#job !== "runs") return;
     if (this.#told === "cancelling" && this.#random.chance(0.5)) return;
     this.#job = "has-arrived";
+    this.#source.note("arrived");
     this.#source.setRunState("postmigrate");
     const session = this.#session;
     this.#source.clock.deliver(session.process, this.#random.between(0.1, 3), () => {
