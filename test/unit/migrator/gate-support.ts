@@ -5,6 +5,7 @@ import type { GatePoint, GateQuestion, Gates, PlannedGate } from "../../../src/m
 import { initialFacts } from "../../../src/migrator/initial-facts.ts";
 import type { MigrationFacts, SourceContext } from "../../../src/migrator/source-context.ts";
 import { Timeline } from "../../../src/migrator/timeline.ts";
+import { monotonicMs } from "../../../src/platform/clock.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import { hostA, recordOf } from "./support.ts";
 
@@ -88,7 +89,7 @@ export class StreamingGuest {
   become(status: string, state = this.state): void {
     this.status = status;
     this.state = state;
-    this.#tell({ name: "MIGRATION", data: { status } });
+    this.tell({ name: "MIGRATION", data: { status } });
   }
 
   standStill(): void {
@@ -99,15 +100,18 @@ export class StreamingGuest {
   pass(remainingBytes: number): void {
     this.dirtySyncCount += 1;
     this.remainingBytes = remainingBytes;
-    this.#tell({ name: "MIGRATION_PASS", data: { pass: this.dirtySyncCount } });
+    this.tell({ name: "MIGRATION_PASS", data: { pass: this.dirtySyncCount } });
   }
 
   get listeners(): number {
     return this.#listeners.size;
   }
 
-  #tell(event: Pick<GuestEvent, "name" | "data">): void {
-    for (const listener of this.#listeners) listener({ ...event, timestampMs: 0, receivedMs: 0 });
+  tell({ name, data = {} }: { name: string; data?: Record<string, unknown> }): void {
+    const receivedMs = monotonicMs();
+    for (const listener of [...this.#listeners]) {
+      listener({ name, data, timestampMs: Number.NaN, receivedMs });
+    }
   }
 }
 

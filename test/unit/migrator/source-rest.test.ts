@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { DeniedByGate, noGates } from "../../../src/migrator/gates.ts";
-import { paced } from "../../../src/migrator/pacing.ts";
+import { paced, pacedToEnd } from "../../../src/migrator/pacing.ts";
 import { askBeforeArming, convergeAgain } from "../../../src/migrator/source-rest.ts";
 import { FakeClock, pass } from "../platform/fake-clock.ts";
 import { task } from "./example-task.ts";
 import { gateContext, OpenGates, StreamingGuest } from "./gate-support.ts";
+import { SealingGuest } from "./sealing-guest.ts";
 
 /** A gate is asked before arming; `ended` tells how that went so far. */
 function begin(guest = new StreamingGuest(), isPaced = false) {
@@ -155,4 +156,37 @@ test("a denial and a cancellation end it at once", async () => {
   await pass(clock, 0);
   expect(cancelled.ended.with).toMatchObject({ message: "cancelled" });
   expect(cancelled.guest.listeners).toBe(0);
+});
+
+test("a stream that seals itself rests in its first pass, and is armed in that pass afterwards", async () => {
+  using clock = new FakeClock();
+  const guest = new SealingGuest();
+  const { context, facts, gates, ended, calls } = begin(guest, true);
+  facts.pace = pacedToEnd(
+    facts.instance,
+    { firstPassBytesPerSecond: 1e8, maxBytesPerSecond: 0 },
+    0,
+  );
+  guest.remainingBytes = 20 * 2 ** 20;
+  await pass(clock, 2_000, 100);
+  gates.allow();
+  await pass(clock, 0);
+  expect([ended.with, facts.rest, calls]).toEqual(["allowed", "held", []]);
+  await convergeAgain(context, task, facts, new AbortController().signal);
+  // What is left lasts for seconds: nothing is sent a second time.
+  expect(guest.bandwidths).toEqual([1024, 5 * 2 ** 20]);
+});
+
+test("a guest that its hypervisor stops while a gate thinks runs again at once, though its stream does not end", async () => {
+  using clock = new FakeClock();
+  const guest = new SealingGuest();
+  const { facts, gates, ended, calls } = begin(guest, true);
+  await pass(clock, 300);
+  guest.standsStill();
+  await pass(clock, 0);
+  expect([guest.state, guest.cancelled, guest.offers]).toEqual(["running", 1, 1]);
+  expect(calls).toEqual(["renew-incoming"]);
+  gates.allow();
+  await pass(clock, 0);
+  expect([ended.with, facts.rest]).toEqual(["allowed", "given-up"]);
 });
