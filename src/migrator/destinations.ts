@@ -143,11 +143,12 @@ export class Destinations {
         await supersede(this.#context, { ...identity, new_epoch: epoch + 1 });
         return;
       }
+      // Before anything that gives it up in writing: it may not be possible now.
+      if (journal.has(id, "resolved-source")) await guests.end(record.guest);
       const before =
         record.redirect === null ? undefined : { ...record, hosting: null, migration: null };
       const entry = this.#arrivals.add(new DestinationMigration(this.#context, identity, before));
       const takenOver = journal.has(id, "takeover");
-      if (journal.has(id, "resolved-source")) await guests.end(record.guest);
       await entry.migration.recover(guests.instance(record.guest), takenOver, networkReady);
       if (journal.has(id, "resolved-destination")) await this.#carryOut(id);
     } catch (error) {

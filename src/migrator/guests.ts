@@ -84,12 +84,20 @@ export class Guests {
     if (this.#instances.get(instance.guest) === instance) this.#instances.delete(instance.guest);
   }
 
-  /** Ends the guest's process here at once, as one that must not run; nothing else is cleaned up. */
+  /**
+   * Ends the guest's process here at once, as one that must not run; nothing else is cleaned up.
+   * @throws SojournError `SOJ_HYPERVISOR_…` of one that cannot be ended now; it stays the guest's.
+   */
   async end(guest: string): Promise<void> {
     const instance = this.#instances.get(guest);
     if (instance === undefined) return;
     this.release(instance);
-    await instance.quit(0);
+    try {
+      await instance.quit(0);
+    } catch (error) {
+      this.#instances.set(guest, instance);
+      throw error;
+    }
     await instance[Symbol.asyncDispose]();
   }
 

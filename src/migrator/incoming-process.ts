@@ -67,13 +67,18 @@ export class IncomingProcess {
     });
   }
 
-  /** Ends the process, which is then no longer ours; nothing when there is none. */
+  /** Ends the process, which is then no longer ours; nothing when there is none. One that cannot be ended stays ours. */
   async discard(): Promise<void> {
     const instance = this.#instance;
-    this.#instance = null;
     if (instance === null) return;
+    this.#instance = null;
+    try {
+      await instance.quit(0);
+    } catch (error) {
+      this.#instance = instance;
+      throw error;
+    }
     this.#context.guests.release(instance);
-    await instance.quit(0);
     await instance[Symbol.asyncDispose]();
   }
 
