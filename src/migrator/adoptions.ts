@@ -109,6 +109,18 @@ export class Adoptions {
     await network.forget(name);
   }
 
+  /**
+   * Lets go of a process that its owner has ended and replaced by another, on another tap; the guest stays defined.
+   * `detach` lets go of the process.
+   */
+  async drop(instance: GuestInstance, detach: () => Promise<void>): Promise<void> {
+    const { guests, network } = this.#context;
+    using _reserved = guests.reserve(instance.guest);
+    guests.release(instance);
+    await detach();
+    await network.forget(instance.guest);
+  }
+
   /** Writes the definitions that a daemon that died had no time to write. */
   complete(): void {
     const defined = new Set(definedNames(this.#definitions));

@@ -11,6 +11,7 @@ import { checkHistory, checkJournal, checkStateFolder } from "./files/state.ts";
 import { checkFirewall, readFirewall, readStreamPorts } from "./firewall/checks.ts";
 import { type Interface, readInterfaces } from "./host/interfaces.ts";
 import { checkNamespaces, checkNftables, checkTunnels } from "./host/kernel.ts";
+import { checkLibvirt } from "./host/libvirt.ts";
 import { checkClock, checkFileLimit, checkPrivileges, checkTools } from "./host/machine.ts";
 import {
   checkDuplicateGateway,
@@ -38,6 +39,7 @@ export async function examineMachine(
     examineBareMachine(),
     examineNetwork(config, interfaces),
     examineFiles(config),
+    checkLibvirt(config),
     attempt(about("service"), checkService),
     attempt(about("file-limit"), () => checkFileLimit(daemonPid)),
     attempt(about("leftovers"), async () =>

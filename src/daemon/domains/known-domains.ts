@@ -19,7 +19,7 @@ export interface KnownDomainsOptions {
 }
 
 /** How old a list may be that nobody waits for a newer one of. */
-const freshForMs = 2_000;
+const freshForMs = 5_000;
 /** How long a caller waits for a libvirt that is slow. */
 const patienceMs = 500;
 

@@ -8,7 +8,7 @@ import type {
 } from "../../hypervisor/libvirt/driver/libvirt-hypervisor.ts";
 import type { Adoptions } from "../../migrator/adoptions.ts";
 import type { Guests } from "../../migrator/guests.ts";
-import { guestNetworkOf, type HostFacts } from "../../migrator/network.ts";
+import { attachmentOf, guestNetworkOf, type HostFacts } from "../../migrator/network.ts";
 import type { RecordStore } from "../../migrator/record-store.ts";
 import { preconditionError, SojournError } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/log.ts";
@@ -18,10 +18,10 @@ import { bridgeOf } from "../adoption/tap-facts.ts";
 
 export interface ReturningGuestsOptions {
   host: HostFacts;
-  guests: Pick<Guests, "names" | "definition">;
+  guests: Pick<Guests, "names" | "definition" | "instance">;
   records: Pick<RecordStore, "get">;
-  adoptions: Pick<Adoptions, "takeBack">;
-  hypervisor: Pick<HostHypervisors, "adoptDomain">;
+  adoptions: Pick<Adoptions, "takeBack" | "drop">;
+  hypervisor: Pick<HostHypervisors, "adoptDomain" | "letGo">;
   libvirt: Pick<LibvirtHypervisor, "domains" | "onDomainStarted">;
   logger: Logger;
   /** Stands in for `bridgeOf` in tests. */
@@ -67,7 +67,23 @@ export class ReturningGuests implements AsyncDisposable {
     const domains = await retry(() => this.#options.libvirt.domains(), {
       ...{ pauseMs: 1_000, longestPauseMs: 15_000, signal },
     });
-    for (const { name } of domains) this.#takeIn(name, "found");
+    for (const domain of domains) {
+      await this.#dropReplaced(domain);
+      this.#takeIn(domain.name, "found");
+    }
+  }
+
+  /** A domain that was started anew while no daemon ran is on its own tap, and not on the one that it came home to. */
+  async #dropReplaced({ name, facts }: RunningDomain): Promise<void> {
+    const { host, guests, records, adoptions, hypervisor, logger } = this.#options;
+    const [record, instance] = [records.get(name), guests.instance(name)];
+    const nic = facts === null ? null : nicOfDomain(facts);
+    if (!record?.hosting || record.migration || record.home.host !== host.name) return;
+    if (instance?.definition.hypervisor !== "libvirt" || nic === null) return;
+    const { tap } = attachmentOf(host, record);
+    if (nic.device === tap) return;
+    logger.warn({ guest: name, tap, found: nic.device }, "libvirt has started a guest anew");
+    await adoptions.drop(instance, () => hypervisor.letGo(instance));
   }
 
   #takeIn(name: string, how: StartedDomain["how"]): void {
@@ -79,10 +95,10 @@ export class ReturningGuests implements AsyncDisposable {
   }
 
   async #attempt(name: string, how: StartedDomain["how"]): Promise<void> {
-    const { records, libvirt, adoptions, hypervisor, logger } = this.#options;
+    const { guests, records, libvirt, adoptions, hypervisor, logger } = this.#options;
     const definition = this.#definitionOf(name);
     const record = records.get(name);
-    if (definition === null || record?.migration) return;
+    if (definition === null || record?.migration || guests.instance(name)?.isAlive()) return;
     if (record?.redirect && how !== "found") {
       logger.error(
         { guest: name, host: record.redirect.host },

@@ -9,7 +9,7 @@ import { type baseProcedures, protocolVersion } from "../../procedures.ts";
 import type { DoctorCheck } from "../../services.ts";
 import { attempt, fail, ok, skipped, type Topic, warn } from "../check.ts";
 import { inPrefix } from "../firewall/packet.ts";
-import { judgeHypervisors } from "./hypervisors.ts";
+import { judgeHypervisors, judgeLibvirts } from "./hypervisors.ts";
 import type { doctorProcedures } from "./procedures.ts";
 
 export type PairPeer = PeerCaller<typeof baseProcedures & typeof doctorProcedures>;
@@ -60,6 +60,7 @@ export async function checkPair(
     ...(await attempt({ id: "peer-hypervisor", subject, why: "" }, () =>
       judgeHypervisors(config, peer),
     )),
+    ...(await judgeLibvirts(config, peer)),
     ...(await attempt(mtu, () => checkPathMtu(mtu, config, facts), "skipped")),
   ];
 }

@@ -5,9 +5,10 @@ import { elementAt } from "../domain-xml/xml/element.ts";
 import type { LibvirtConnection } from "../rpc/connection.ts";
 import { DomainState } from "../rpc/constants/domain-state.ts";
 import { LibvirtErrorCode } from "../rpc/constants/error-codes.ts";
-import { MigrateFlag, XmlFlag } from "../rpc/constants/flags.ts";
+import { ListDomainsFlag, MigrateFlag, XmlFlag } from "../rpc/constants/flags.ts";
 import { JobType } from "../rpc/constants/jobs.ts";
 import { LibvirtCallError } from "../rpc/errors.ts";
+import { connectListAllDomains } from "../rpc/procedures/connect.ts";
 import {
   domainGetState,
   domainGetXmlDesc,
@@ -30,6 +31,8 @@ export interface ExaminedDomain {
   cpu: string | null;
   /** Without ACPI a guest cannot be asked to shut itself down. */
   hasAcpi: boolean;
+  /** It has a definition that stays when it ends. */
+  isPersistent: boolean;
   /** Something is being done with it already: a migration, a dump, … */
   isBusy: boolean;
   /** Why libvirt would not let it go; null when it would. */
@@ -51,6 +54,9 @@ export async function examineDomain(
   const describe = async (flags: number) =>
     (await connection.call(domainGetXmlDesc, { domain, flags })).xml;
   const [running, migratable] = [await describe(0), await describe(XmlFlag.migratable)];
+  const persistent = await connection.call(connectListAllDomains, {
+    ...{ needResults: 1, flags: ListDomainsFlag.active | ListDomainsFlag.persistent },
+  });
   const { type: job } = await connection.call(domainGetJobInfo, { domain });
   const isBusy = job !== JobType.none;
   return {
@@ -59,6 +65,7 @@ export async function examineDomain(
     migratable: readDomain(migratable),
     cpu: cpuOf(migratable),
     hasAcpi: elementAt(parseDomainDocument(migratable), "features", "acpi") !== undefined,
+    isPersistent: persistent.domains.some(({ uuid }) => uuid === domain.uuid),
     refusal: isBusy ? null : await refusalOf(connection, domain),
   };
 }

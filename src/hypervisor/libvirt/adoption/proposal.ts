@@ -43,9 +43,13 @@ export interface DomainVerdict {
 export function judgeDomain({
   facts,
   hasAcpi,
+  isPersistent,
   isBusy,
   refusal,
-}: Pick<ExaminedDomain, "facts" | "hasAcpi" | "isBusy" | "refusal">): DomainVerdict {
+}: Pick<
+  ExaminedDomain,
+  "facts" | "hasAcpi" | "isPersistent" | "isBusy" | "refusal"
+>): DomainVerdict {
   const obstacles = obstaclesOf(facts);
   const refusals = obstacles.filter(({ verdict }) => verdict === "refused").map(sentenceOf);
   if (facts.architecture !== "x86_64") {
@@ -59,6 +63,7 @@ export function judgeDomain({
   if (!hasAcpi) {
     warnings.push("without <features><acpi/>, its guest cannot be asked to shut itself down");
   }
+  if (!isPersistent) warnings.push("it is transient: libvirt forgets it when it ends");
   return { refusals, warnings };
 }
 

@@ -4,6 +4,8 @@ import {
   type ReturningGuestsOptions,
 } from "../../../../src/daemon/domains/returning-guests.ts";
 import type { GuestDefinition } from "../../../../src/hypervisor/definition.ts";
+import { endedInstance } from "../../../../src/hypervisor/ended-instance.ts";
+import type { GuestInstance } from "../../../../src/hypervisor/hypervisor.ts";
 import { readDomain } from "../../../../src/hypervisor/libvirt/domain-xml/read-domain.ts";
 import type {
   RunningDomain,
@@ -30,6 +32,7 @@ interface World {
   running: RunningDomain[];
   record?: GuestRecord | undefined;
   bridge?: string | null;
+  instance?: GuestInstance;
   domains?: () => Promise<RunningDomain[]>;
 }
 
@@ -43,9 +46,14 @@ function bed(world: World) {
   const guests = {
     names: () => ["web1", "own"],
     definition: (name: string) => (name === "web1" ? definition : definitionOf(name, 20)),
+    instance: () => world.instance,
   };
+  const drop = vi.fn(async () => {
+    delete world.record;
+    delete world.instance;
+  });
   const returning = new ReturningGuests({
-    ...{ host: hostA, guests, logger: logger as never, adoptions: { takeBack } },
+    ...{ host: hostA, guests, logger: logger as never, adoptions: { takeBack, drop } },
     records: { get: () => world.record },
     hypervisor: {} as ReturningGuestsOptions["hypervisor"],
     libvirt: {
@@ -61,6 +69,7 @@ function bed(world: World) {
   returning.begin();
   return {
     takeBack,
+    drop,
     error,
     start: (name: string, how: StartedDomain["how"]) => start({ name, uuid, how }),
   };
@@ -134,3 +143,29 @@ test.each([
     expect(takeBack).not.toHaveBeenCalled();
   },
 );
+
+test.each([
+  ["on the tap that it came home to is left", "lv-web1", []],
+  [
+    "that was started anew on its own tap is let go of, and taken in there",
+    "sjp012345678",
+    ["lv-web1"],
+  ],
+])("a guest %s", async (_, tap, expected) => {
+  const record = {
+    ...{ ...recordOf("web1", 10), definition },
+    hosting: {
+      stage: "running",
+      tableIndex: 0,
+      homeTunnel: null,
+      sourceTunnel: null,
+      tap,
+    } as const,
+  };
+  const instance = { ...endedInstance(definition), isAlive: () => true };
+  const { takeBack, drop, error } = bed({ running: [web1], record, instance });
+  await vi.waitFor(() => expect(takeBack.mock.calls.map(([, on]) => on)).toEqual(expected));
+  await new Promise(setImmediate);
+  expect(error).not.toHaveBeenCalled();
+  expect(drop).toHaveBeenCalledTimes(expected.length);
+});

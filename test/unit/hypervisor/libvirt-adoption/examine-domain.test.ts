@@ -11,6 +11,7 @@ import {
   connectCompareHypervisorCpu,
   connectGetDomainCapabilities,
   connectGetVersion,
+  connectListAllDomains,
 } from "../../../../src/hypervisor/libvirt/rpc/procedures/connect.ts";
 import {
   domainGetState,
@@ -52,6 +53,7 @@ beforeEach(async () => {
   libvirt.reply(domainGetState, () => ({ state: DomainState.running, reason: 1 }));
   libvirt.reply(domainGetXmlDesc, () => ({ xml: fixture("lab-migratable") }));
   libvirt.reply(domainGetJobInfo, () => noJob);
+  libvirt.reply(connectListAllDomains, () => ({ domains: [web1], count: 1 }));
 });
 
 afterEach(() => libvirt[Symbol.asyncDispose]());
@@ -63,7 +65,13 @@ test("a domain is looked at as it runs, and libvirt asked whether it would let i
     return { cookie: new Uint8Array(), xml: "" };
   });
   const examined = await examineDomain(await libvirt.connect(), "web1");
-  expect(examined).toMatchObject({ domain: web1, state: "running", hasAcpi: true, refusal: null });
+  expect(examined).toMatchObject({
+    domain: web1,
+    state: "running",
+    hasAcpi: true,
+    isPersistent: true,
+    refusal: null,
+  });
   expect(examined.cpu).toMatch(/^<cpu mode='custom'.*<\/cpu>$/s);
   // With its protection something would stay begun.
   expect(begun.map((flags) => flags & MigrateFlag.changeProtection)).toEqual([0]);

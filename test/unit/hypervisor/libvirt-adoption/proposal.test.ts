@@ -7,7 +7,7 @@ import {
 import { readDomain } from "../../../../src/hypervisor/libvirt/domain-xml/read-domain.ts";
 import { fixture, smallDomain } from "../domain-xml/fixtures.ts";
 
-const sound = { hasAcpi: true, isBusy: false, refusal: null };
+const sound = { hasAcpi: true, isPersistent: true, isBusy: false, refusal: null };
 
 test("a domain is described by its definition, and remains libvirt's", () => {
   const facts = readDomain(fixture("lab-migratable"));
@@ -53,11 +53,14 @@ test("what libvirt is doing with it, and what depends on the other host, is told
       "<interface type='bridge'><mac address='52:54:00:00:00:01'/><filterref filter='clean'/></interface>",
     ),
   );
-  expect(judgeDomain({ facts, hasAcpi: false, isBusy: true, refusal: null })).toEqual({
+  expect(
+    judgeDomain({ facts, hasAcpi: false, isPersistent: false, isBusy: true, refusal: null }),
+  ).toEqual({
     refusals: [expect.stringContaining("virsh domjobinfo")],
     warnings: [
       expect.stringMatching(/has a network filter.*\(filter clean\) \[network-filter\]$/),
       expect.stringContaining("<features><acpi/>"),
+      expect.stringContaining("transient"),
     ],
   });
   expect(nicOfDomain(facts)).toBeNull();
