@@ -49,7 +49,7 @@ await inLab(
     if (options.elsewhere) apis.elsewhere = await openApi(lab.name, "host-c");
     await measure(lab, apis, await addClientAddresses(lab.name, addressesOfCrowd));
   },
-  options.elsewhere ? 3 : 2,
+  { hosts: options.elsewhere ? 3 : 2 },
 );
 
 interface Apis {

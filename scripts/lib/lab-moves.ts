@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { downLab, labNodePrefix, upLab } from "../../src/lab/index.ts";
+import { downLab, labNodePrefix, type UpOptions, upLab } from "../../src/lab/index.ts";
 import type { MigrationReport } from "../../src/migrator/report.ts";
 import { ExitCode, reasonOf } from "../../src/platform/errors.ts";
 
@@ -16,19 +16,19 @@ export interface MovingLab {
  * Does work in a lab that is taken down afterwards, also after Ctrl-C. What fails is told on standard error and becomes
  * the exit code.
  * @param program its name, for people.
- * @param hosts of the lab.
+ * @param wish what lab; by default one of two hosts.
  */
 export async function inLab(
   program: string,
   name: string,
   work: (lab: MovingLab) => Promise<void>,
-  hosts = 2,
+  wish: Pick<UpOptions, "hosts" | "guests" | "libvirt"> = { hosts: 2 },
 ): Promise<void> {
   const { signal } = interruption();
   const onProgress = (_step: unknown, message: string) =>
     void process.stderr.write(`lab: ${message}\n`);
   try {
-    await upLab({ lab: name, hosts, signal, onProgress });
+    await upLab({ lab: name, ...wish, signal, onProgress });
     await work({ name, signal });
   } catch (error) {
     const reason = signal.aborted ? signal.reason : error;
