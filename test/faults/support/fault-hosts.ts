@@ -132,9 +132,10 @@ export class FaultHosts {
     return records.filter(({ migration }) => migration === id).map(({ step }) => step);
   }
 
-  /** Monitors' sockets on a host, one for each process of a guest. */
-  async monitors(host: string): Promise<string[]> {
-    const find = ["find", "/run/sojourn", "-name", "instance.json"];
+  /** Records of guests' processes on a host, whichever hypervisor has them. */
+  async instanceRecords(host: string): Promise<string[]> {
+    const names = ["-name", "instance.json", "-o", "-path", "*/libvirt/*.json"];
+    const find = ["find", "/run/sojourn", ...names];
     return (await this.run(host, find)).split("\n").filter((path) => path !== "");
   }
 

@@ -189,7 +189,7 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
   async expectOnlyCopyAt(host: string): Promise<void> {
     expect(this.qemuProcesses().map(({ node }) => node)).toEqual([host]);
     for (const each of hosts) {
-      expect(await this.monitors(each)).toHaveLength(each === host ? 1 : 0);
+      expect(await this.instanceRecords(each)).toHaveLength(each === host ? 1 : 0);
       expect(await this.unfinished(each)).toEqual([]);
     }
   }
