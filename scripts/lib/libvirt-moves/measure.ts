@@ -33,7 +33,7 @@ export async function measuredMove(
   );
   await delay(floorMs, signal);
   const startMs = monotonicMs();
-  const blackoutMs = await method.move(from, to, signal);
+  const { blackoutMs, timeline } = await method.move(from, to, signal);
   const endMs = monotonicMs();
   await untilAnswered(group.probers, endMs, signal);
   await delay(settleMs, signal);
@@ -50,6 +50,7 @@ export async function measuredMove(
     total_ms: Math.round(endMs - startMs),
     rto: echo?.rto ?? null,
     sessions_broken: echo?.broken ?? 0,
+    timeline,
   };
 }
 

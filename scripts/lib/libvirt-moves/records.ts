@@ -1,5 +1,6 @@
 import { ratioBounds } from "../../../src/bench/ratio-bounds.ts";
-import { medianOf, ratioOf, statisticsOf } from "../../../src/bench/statistics.ts";
+import { medianOf, ratioOf, type Statistics, statisticsOf } from "../../../src/bench/statistics.ts";
+import type { TimelineEntry } from "../../../src/migrator/report.ts";
 import type { MethodName } from "./methods.ts";
 
 /** What one move has cost; null where it was not measured. */
@@ -20,6 +21,28 @@ export interface Move {
   /** Retransmission timers of the session's that fired. */
   rto: number | null;
   sessions_broken: number;
+  timeline: TimelineEntry[];
+}
+
+/** Told as median, p95 and largest of a method. */
+export const spread = [
+  "tcp_echo_outage_ms",
+  "tcp_echo_floor_ms",
+  "packet_outage_ms",
+  "blackout_ms",
+  "total_ms",
+] as const;
+
+/** Told as the sum over a method's moves. */
+export const counted = ["packets_lost", "rto", "sessions_broken"] as const;
+
+type Figures = Record<(typeof spread)[number], Statistics> &
+  Record<(typeof counted)[number] | "moves", number>;
+
+/** Of medians, and bounds that hold it with 95 % (bootstrap): a difference is measurable when 1 lies outside. */
+export interface Ratio {
+  of_medians: number | null;
+  bounds_95: [low: number, high: number] | null;
 }
 
 const comparisons: readonly (readonly [MethodName, MethodName])[] = [
@@ -29,43 +52,53 @@ const comparisons: readonly (readonly [MethodName, MethodName])[] = [
   ["hook", "script"],
 ];
 
-/** Median, p95 and largest of each method, and how the outages of Sojourn's libvirt driver compare with the others'. */
+/** What each method cost, and how methods compare. */
 export function summaryOf(moves: readonly Move[]) {
   const methods = [...new Set(moves.map(({ method }) => method))];
-  const outages = Object.fromEntries(methods.map((method) => [method, outagesOf(moves, method)]));
   const pairs = comparisons.filter((pair) => pair.every((method) => methods.includes(method)));
+  const figures = methods.map((method): [string, Figures] => [method, figuresOf(moves, method)]);
+  const ratios = pairs.map(([one, other]): [string, Record<"outage" | "blackout", Ratio>] => [
+    `${one}/${other}`,
+    {
+      outage: ratio(moves, one, other, "tcp_echo_outage_ms"),
+      blackout: ratio(moves, one, other, "blackout_ms"),
+    },
+  ]);
   return {
     type: "summary" as const,
-    methods: Object.fromEntries(methods.map((method) => [method, figuresOf(moves, method)])),
-    ratios: Object.fromEntries(
-      pairs.map(([one, other]) => {
-        const [these, others] = [outages[one] ?? [], outages[other] ?? []];
-        const ratio = ratioOf(medianOf(these), medianOf(others));
-        // Bounds that hold the ratio with 95 %; a difference is measurable when 1 lies outside.
-        return [`${one}/${other}`, { outage: ratio, outage_95: ratioBounds(these, others) }];
-      }),
-    ),
+    methods: Object.fromEntries(figures),
+    ratios: Object.fromEntries(ratios),
   };
 }
 
-function figuresOf(moves: readonly Move[], method: MethodName) {
-  const these = moves.filter((move) => move.method === method);
-  const sum = (name: "packets_lost" | "sessions_broken" | "rto") =>
-    these.reduce((total, move) => total + (move[name] ?? 0), 0);
+function figuresOf(moves: readonly Move[], method: MethodName): Figures {
+  const of = (name: (typeof spread | typeof counted)[number]) => valuesOf(moves, method, name);
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   return {
-    moves: these.length,
-    tcp_echo_outage_ms: statisticsOf(these.map((move) => move.tcp_echo_outage_ms)),
-    tcp_echo_floor_ms: statisticsOf(these.map((move) => move.tcp_echo_floor_ms)),
-    packet_outage_ms: statisticsOf(these.map((move) => move.packet_outage_ms)),
-    blackout_ms: statisticsOf(these.map((move) => move.blackout_ms)),
-    total_ms: statisticsOf(these.map((move) => move.total_ms)),
-    packets_lost: sum("packets_lost"),
-    rto: sum("rto"),
-    sessions_broken: sum("sessions_broken"),
+    moves: moves.filter((move) => move.method === method).length,
+    ...Object.fromEntries(spread.map((name) => [name, statisticsOf(of(name))])),
+    ...Object.fromEntries(counted.map((name) => [name, sum(of(name))])),
+  } as Figures;
+}
+
+function ratio(
+  moves: readonly Move[],
+  one: MethodName,
+  other: MethodName,
+  name: (typeof spread)[number],
+): Ratio {
+  const [these, others] = [valuesOf(moves, one, name), valuesOf(moves, other, name)];
+  return {
+    of_medians: ratioOf(medianOf(these), medianOf(others)),
+    bounds_95: ratioBounds(these, others),
   };
 }
 
-function outagesOf(moves: readonly Move[], method: MethodName): number[] {
-  const these = moves.filter((move) => move.method === method);
-  return these.flatMap(({ tcp_echo_outage_ms }) => tcp_echo_outage_ms ?? []);
+/** Those that were measured. */
+function valuesOf(
+  moves: readonly Move[],
+  method: MethodName,
+  name: (typeof spread | typeof counted)[number],
+): number[] {
+  return moves.flatMap((move) => (move.method === method ? (move[name] ?? []) : []));
 }

@@ -13,7 +13,7 @@ export function sojournMethod(lab: string, name: MethodName, number: number): Me
     move: async (from, to, signal) => {
       const args = ["migrate", guestName(number), "--to", to, "--json", "--no-probe"];
       const commandLine = [...labNodePrefix(lab, from), "sojourn"];
-      return (await runMigrate({ commandLine, args, timeoutMs: withinMs, signal })).blackoutMs;
+      return runMigrate({ commandLine, args, timeoutMs: withinMs, signal });
     },
     [Symbol.asyncDispose]: async () => {},
   };

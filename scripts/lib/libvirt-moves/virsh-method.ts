@@ -25,7 +25,7 @@ export async function virshMethod(
       const migrate = ["migrate", "--live", domain, to];
       await virsh(lab, from, migrate, { timeoutMs: withinMs, signal });
       await afterwards(from, to);
-      return watch.blackoutMs(from, to);
+      return { blackoutMs: watch.blackoutMs(from, to), timeline: [] };
     },
     [Symbol.asyncDispose]: () => watch[Symbol.asyncDispose](),
   };
