@@ -2,6 +2,8 @@ import { guestImage } from "../../../src/lab/guest-image.ts";
 import { firstHost, guestName, waitForGuest } from "../../../src/lab/guests.ts";
 import { labNodePrefix } from "../../../src/lab/index.ts";
 import { defineDomain, ensureDomainTap, startDomain } from "../../../src/lab/libvirt/domain.ts";
+import { findLibvirtd } from "../../../src/lab/libvirt/libvirtd.ts";
+import { sendSignal } from "../../../src/lab/process-control.ts";
 import { runCommand } from "../../../src/platform/command.ts";
 import type { MovingLab } from "../lab-moves.ts";
 import type { Method, MethodName } from "./methods.ts";
@@ -28,7 +30,7 @@ export async function openMethod(moving: MovingLab, name: MethodName): Promise<M
       return sojournMethod(lab, name, number);
     case "hook":
       await adopt(lab, number);
-      for (const host of hosts) await inHost(lab, host, ["sojourn", "libvirt", "install-hooks"]);
+      for (const host of hosts) await installHooks(lab, host);
       return virshMethod(lab, name, number);
     case "script":
       await prepareRoutes(lab, number);
@@ -48,6 +50,13 @@ async function startPlainDomain({ name: lab, signal }: MovingLab, number: number
 async function adopt(lab: string, number: number): Promise<void> {
   const command = ["sojourn", "guest", "adopt", guestName(number), "--libvirt"];
   await inHost(lab, firstHost, command);
+}
+
+/** libvirtd looks for its first hook when it is told to read its files again. */
+async function installHooks(lab: string, host: string): Promise<void> {
+  await inHost(lab, host, ["sojourn", "libvirt", "install-hooks"]);
+  const libvirtd = findLibvirtd(lab, host);
+  if (libvirtd !== null) sendSignal(libvirtd, "SIGHUP");
 }
 
 async function inHost(lab: string, host: string, command: readonly string[]): Promise<void> {
