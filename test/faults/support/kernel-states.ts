@@ -16,6 +16,7 @@ export async function kernelStates(
 function comparable(states: KernelStates): KernelStates {
   const text = JSON.stringify(states)
     .replace(/ (id|tag|pref|handle) [0-9a-fx]+/g, " $1 N")
+    .replace(/(qdisc \w+) [0-9a-f]+:/g, "$1 N:")
     .replace(/ linkdown\b|NO-CARRIER,|,LOWER_UP/g, "")
     .replace(/(guests0 +)(UP|DOWN)\b/g, "$1")
     .replace(/(sjx[0-9a-f]+\S* +UP +)[0-9a-f:]{17}/g, "$1MAC")
