@@ -137,7 +137,9 @@ export class SourceEffects {
         return;
       case "change-route":
         await this.#guard.afterPromise();
-        if (conduct.routeChange === "pre-switchover") await changeRoute(context, facts);
+        if (conduct.routeChange === "pre-switchover" && !facts.instance.sealsStream) {
+          await changeRoute(context, facts);
+        }
         return;
       case "continue-migration":
         await this.#guard.afterPromise();

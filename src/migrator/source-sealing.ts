@@ -7,12 +7,14 @@ import { rejectionOf } from "./interruptible.ts";
 import { paced } from "./pacing.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import {
+  changeRoute,
   frozenTimeLeftMs,
   leftPrecopy,
   notStoppedInTime,
   stampOf,
   switchoverLimitMs,
 } from "./source-switchover.ts";
+import { conductOf } from "./strategy.ts";
 
 /** The guest dirties too much to be stopped at the end of this pass: it runs on, and the stream too. */
 export class StillBusy extends Error {}
@@ -80,16 +82,21 @@ async function refuseMissed(instance: GuestInstance, moments: Moments): Promise<
   }
 }
 
-/** Tells the destination that the guest is its own. */
+/**
+ * Tells the destination that the guest is its own, and changes the route meanwhile: packets are copied to both hosts until
+ * that is done, so the guest needs not wait for it.
+ */
 export async function sealAtDestination(
   context: SourceContext,
   task: MigrationTask,
   facts: MigrationFacts,
 ): Promise<void> {
-  facts.timeline.mark("continue", context.host.name);
-  facts.afterwards.release();
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
-  await context.peer(task.to).call("seal", identity, { timeoutMs: sealTimeoutMs });
+  const sealed = context.peer(task.to).call("seal", identity, { timeoutMs: sealTimeoutMs });
+  facts.timeline.mark("continue", context.host.name);
+  const isNow = conductOf(task.strategy).routeChange === "pre-switchover";
+  const changed = isNow ? changeRoute(context, facts) : Promise.resolve();
+  await Promise.all([sealed, changed]).finally(() => facts.afterwards.release());
 }
 
 /** @throws StillBusy when a further pass would make the blackout much shorter; that pass is under way then. */

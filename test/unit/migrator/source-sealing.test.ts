@@ -169,7 +169,8 @@ test("a guest that its user had paused is not stopped, and its stream goes at fu
 
 test("the destination is told that the guest is its own", async () => {
   const { context, facts, calls } = gateContext(noGates, new SealingGuest());
-  await sealAtDestination(context, task, facts);
+  const late = { ...task, strategy: { name: "post-resume" as const } };
+  await sealAtDestination(context, late, facts);
   expect(calls).toEqual(["seal"]);
   expect(facts.timeline.entries).toMatchObject([{ phase: "continue", host: "host-a" }]);
 });
