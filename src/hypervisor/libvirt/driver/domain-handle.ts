@@ -1,12 +1,19 @@
+import { SojournError } from "../../../platform/errors.ts";
+import { waitAtMost } from "../../../platform/waiting.ts";
 import type { CallOptions } from "../rpc/calls.ts";
 import type { Procedure } from "../rpc/procedure.ts";
-import { domainGetState } from "../rpc/procedures/domains.ts";
+import { domainDestroy, domainGetState } from "../rpc/procedures/domains.ts";
 import { domainGetJobStats } from "../rpc/procedures/jobs.ts";
 import type { Domain } from "../rpc/xdr/domain.ts";
-import { goneError, isNoDomain } from "./errors.ts";
+import { goneError, isInvalidNow, isNoDomain } from "./errors.ts";
 import { type JobStatistics, readJobStatistics } from "./job-statistics.ts";
 import type { LibvirtLink } from "./link.ts";
 import type { DomainStateReply } from "./run-state.ts";
+
+/** How long libvirt may take to end a QEMU: SIGTERM, then SIGKILL. */
+const destroyTimeoutMs = 30_000;
+/** And to tell of its end. */
+export const endNoticeMs = 3_000;
 
 /** One domain, and the connection over which libvirt is asked about it. */
 export class DomainHandle {
@@ -49,5 +56,16 @@ export class DomainHandle {
   /** Of the job that is under way. */
   async job(): Promise<JobStatistics> {
     return readJobStatistics(await this.call(domainGetJobStats, { flags: 0 }));
+  }
+
+  /** Ends its QEMU; nothing when it does not run any more. @param ended resolves when libvirt has told so. */
+  async destroy(ended: Promise<void>): Promise<void> {
+    try {
+      await this.call(domainDestroy, {}, { timeoutMs: destroyTimeoutMs });
+      await waitAtMost(endNoticeMs, ended);
+    } catch (error) {
+      const isGone = error instanceof SojournError && error.code === "SOJ_HYPERVISOR_GONE";
+      if (!isGone && !isInvalidNow(error)) throw error;
+    }
   }
 }

@@ -57,6 +57,9 @@ class LibvirtDriver implements LibvirtHypervisor {
       onMonitor: (message, receivedMs) =>
         this.#find(message.domain.uuid)?.noteMonitorEvent(message, receivedMs),
       onConnected: (isFirst) => this.#catchUp(isFirst),
+      onLost: (reason) => {
+        for (const instance of this.#records.keys()) instance.noteDisconnected(reason);
+      },
     });
     this.#context = {
       ...{ link: this.#link, logger, stream, ports },
@@ -108,7 +111,7 @@ class LibvirtDriver implements LibvirtHypervisor {
     await this.#link.start();
     if (!this.#link.isConnected) throw disconnectedError(null);
     await writeRecord(this.#options.runDir, record);
-    return this.#add(record, new DomainInstance(record, this.#context, arrival));
+    return this.#add(record, new DomainInstance(record, this.#context, { arrival }));
   }
 
   async findInstances(): Promise<GuestInstance[]> {
@@ -175,7 +178,8 @@ class LibvirtDriver implements LibvirtHypervisor {
 
   /** A domain that libvirt does not tell of yet is still a guest: it is handed out, and asked for again. */
   async #attach(record: InstanceRecord): Promise<DomainInstance> {
-    const instance = this.#add(record, new DomainInstance(record, this.#context));
+    const found = new DomainInstance(record, this.#context, { isFound: true });
+    const instance = this.#add(record, found);
     await instance.catchUp().catch((error: unknown) => {
       this.#options.logger.warn(
         { guest: instance.guest, err: error },

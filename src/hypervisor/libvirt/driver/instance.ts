@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { dirname } from "node:path";
 import { monotonicMs } from "../../../platform/clock.ts";
 import { streamOf } from "../../../platform/event-stream.ts";
 import type { Logger } from "../../../platform/log.ts";
@@ -19,17 +17,12 @@ import type {
 } from "../../hypervisor.ts";
 import { readDomain } from "../domain-xml/read-domain.ts";
 import type { MonitorMessage } from "../rpc/events/monitor-event.ts";
-import {
-  domainDestroy,
-  domainGetXmlDesc,
-  domainResume,
-  domainShutdown,
-  domainSuspend,
-} from "../rpc/procedures/domains.ts";
+import { domainGetXmlDesc, domainShutdown } from "../rpc/procedures/domains.ts";
 import type { Arrival } from "./arrival-description.ts";
 import { ArrivalRole } from "./arrival-role.ts";
-import { DomainHandle } from "./domain-handle.ts";
-import { disconnectedError, goneError, isInvalidNow, refusedError } from "./errors.ts";
+import { DomainHandle, endNoticeMs } from "./domain-handle.ts";
+import { domainPid } from "./domain-pid.ts";
+import { disconnectedError, goneError, refusedError } from "./errors.ts";
 import { guestEventOf, migrationStatusOf, ownEvent } from "./guest-event.ts";
 import type { InstanceRecord } from "./instance-record.ts";
 import { progressOf } from "./job-statistics.ts";
@@ -41,7 +34,8 @@ import type {
 } from "./libvirt-hypervisor.ts";
 import type { LibvirtLink } from "./link.ts";
 import { openStorage } from "./open-storage.ts";
-import { isRunning, runStateOf } from "./run-state.ts";
+import { Processors } from "./processors.ts";
+import { runStateOf } from "./run-state.ts";
 import { SourceRole } from "./source-role.ts";
 
 export interface InstanceContext {
@@ -54,13 +48,6 @@ export interface InstanceContext {
   onDispose: (instance: DomainInstance) => void;
 }
 
-/** QEMU's own word of a stop comes within milliseconds of libvirt's. */
-const stopNoticeMs = 300;
-/** How long libvirt may take to end a QEMU: SIGTERM, then SIGKILL. */
-const destroyTimeoutMs = 30_000;
-/** And to tell of it. */
-const endNoticeMs = 3_000;
-
 /** A guest that is a domain of libvirt's. */
 export class DomainInstance implements LibvirtInstance {
   readonly guest: string;
@@ -72,21 +59,25 @@ export class DomainInstance implements LibvirtInstance {
   readonly isAdopted: boolean;
   readonly consolePath: string;
   readonly sealsStream = true;
-  readonly ended: Promise<void>;
+  readonly #end = Promise.withResolvers<void>();
+  readonly ended = this.#end.promise;
   readonly #context: InstanceContext;
   readonly #handle: DomainHandle;
   readonly #source: SourceRole;
   readonly #arrival: ArrivalRole | null;
+  readonly #processors: Processors;
+  readonly #isFound: boolean;
   readonly #events: EventHub;
-  readonly #end = Promise.withResolvers<void>();
   #whyEnded: DomainEnd | null = null;
-  /** As QEMU's events tell; null before anything was told or asked. */
-  #isRunning: boolean | null = null;
   #hasArrived: boolean;
   #pid = 0;
 
-  /** @param arrival of a domain that is still to come. */
-  constructor(record: InstanceRecord, context: InstanceContext, arrival: Arrival | null = null) {
+  /** @param origin of a domain that is still to come, or that an earlier daemon has left. */
+  constructor(
+    record: InstanceRecord,
+    context: InstanceContext,
+    { arrival = null, isFound = false }: { arrival?: Arrival | null; isFound?: boolean } = {},
+  ) {
     const { link, logger, stream, ports } = context;
     this.#context = context;
     this.guest = record.definition.name;
@@ -97,11 +88,12 @@ export class DomainInstance implements LibvirtInstance {
     this.incoming = record.incoming;
     this.isAdopted = !record.incoming;
     this.consolePath = record.console;
-    this.ended = this.#end.promise;
     this.#hasArrived = record.arrived;
     this.#events = new EventHub(logger);
     const identity = { guest: this.guest, name: record.domain_name, uuid: record.uuid };
     this.#handle = new DomainHandle(link, identity, () => this.noteEnd("unknown"));
+    this.#isFound = isFound;
+    this.#processors = new Processors(this.#handle, this.#events);
     this.#source = new SourceRole(this.#handle, {
       ...{ stream, logger },
       onStatus: (status) => this.#tell("MIGRATION", { status }),
@@ -111,11 +103,10 @@ export class DomainInstance implements LibvirtInstance {
     this.#arrival = arrival === null ? null : new ArrivalRole(arrival, this.#handle, given);
   }
 
-  /** From libvirt's own file; 0 when it is not known. */
+  /** 0 when it is not known. */
   get pid(): number {
-    const { socketPath } = this.#context.link;
-    if (this.#pid === 0 && socketPath !== null && this.hasDomain && this.isAlive()) {
-      this.#pid = readPid(`${dirname(socketPath)}/qemu/${this.#handle.domain.name}.pid`);
+    if (this.#pid === 0 && this.hasDomain && this.isAlive()) {
+      this.#pid = domainPid(this.#context.link.socketPath, this.#handle.domain.name);
     }
     return this.#pid;
   }
@@ -171,15 +162,8 @@ export class DomainInstance implements LibvirtInstance {
     return streamOf((listener) => this.onEvent(listener), signal);
   }
 
-  /** QEMU's own event has come by then, if it stopped a guest that ran. */
-  async stop(): Promise<void> {
-    const isStop = ({ name }: GuestEvent) => name === "STOP";
-    const stopped =
-      this.#isRunning === false
-        ? Promise.resolve()
-        : this.waitForEvent("STOP", isStop, { timeoutMs: stopNoticeMs });
-    await this.#handle.call(domainSuspend, {});
-    await stopped.catch(() => {});
+  stop(): Promise<void> {
+    return this.#processors.stop();
   }
 
   async cont(): Promise<void> {
@@ -189,9 +173,7 @@ export class DomainInstance implements LibvirtInstance {
     if (this.#source.isSending)
       throw refusedError(this.guest, "is being sent; it was not continued");
     if (this.#source.hasArrived) await this.#source.cancel();
-    // libvirt lets it go on by itself when a stream is taken back.
-    if (isRunning(await this.#handle.state())) return;
-    await this.#handle.call(domainResume, {});
+    await this.#processors.resume();
   }
 
   async powerDown(): Promise<void> {
@@ -206,7 +188,8 @@ export class DomainInstance implements LibvirtInstance {
       await waitAtMost(endNoticeMs, this.ended);
       return this.noteEnd("migrated");
     }
-    await this.#destroy();
+    await this.#handle.destroy(this.ended);
+    this.noteEnd("destroyed");
   }
 
   listenForMigration(address: string): Promise<{ port: number; answer: StreamAnswer }> {
@@ -263,23 +246,27 @@ export class DomainInstance implements LibvirtInstance {
   /** Takes what libvirt passed on from QEMU's monitor. */
   noteMonitorEvent(message: MonitorMessage, receivedMs: number): void {
     const event = guestEventOf(message, receivedMs);
-    if (event.name === "STOP") this.#isRunning = false;
-    if (event.name === "RESUME") this.#isRunning = true;
+    this.#processors.note(event.name);
     const status = migrationStatusOf(event);
     const arriving = this.#arrival?.hasArrived === false ? this.#arrival : this.#source;
     if (status === null || arriving.noteQemuStatus(status)) this.#events.emit(event);
   }
 
-  /** Asks for what may have been missed. @throws SojournError `SOJ_HYPERVISOR_DISCONNECTED` */
+  /** Asks for what may have been missed. @throws SojournError `SOJ_HYPERVISOR_DISCONNECTED`, `SOJ_HYPERVISOR_GONE` */
   async catchUp(): Promise<void> {
     if (!this.hasDomain || !this.isAlive()) return;
+    if (this.#isFound && this.#processors.isUnknown) await this.#source.inherit();
     const reply = await this.#handle.state();
-    const [was, now] = [this.#isRunning, isRunning(reply)];
-    this.#isRunning = now;
     if (!this.#hasArrived && this.#arrival === null && runStateOf(reply, true) !== "inmigrate") {
       this.#noteArrival();
     }
-    if (was !== null && was !== now) this.#tell(now ? "RESUME" : "STOP");
+    const missed = this.#processors.learn(reply);
+    if (missed !== null) this.#tell(missed);
+  }
+
+  /** There is no connection to libvirt: what is waited for may be missed. */
+  noteDisconnected(reason: unknown): void {
+    this.#events.fail(disconnectedError(reason));
   }
 
   /** Its QEMU is gone. */
@@ -297,18 +284,6 @@ export class DomainInstance implements LibvirtInstance {
     this.#context.onDispose(this);
   }
 
-  async #destroy(): Promise<void> {
-    const options = { timeoutMs: destroyTimeoutMs };
-    try {
-      await this.#handle.call(domainDestroy, {}, options);
-      await waitAtMost(endNoticeMs, this.ended);
-    } catch (error) {
-      // It was not running any more, or unknown, when libvirt came to it.
-      if (this.isAlive() && !isInvalidNow(error)) throw error;
-    }
-    this.noteEnd("destroyed");
-  }
-
   #noteArrival(): void {
     const isNews = this.#arrival !== null;
     this.#hasArrived = true;
@@ -316,21 +291,12 @@ export class DomainInstance implements LibvirtInstance {
     if (isNews) this.#tell("MIGRATION", { status: "completed" });
   }
 
-  #tell(name: string, data: GuestEvent["data"] = {}): void {
+  #tell(name: string, data?: GuestEvent["data"]): void {
     this.#events.emit(ownEvent(name, monotonicMs(), data));
   }
 
   #closeStreams(): void {
     this.#arrival?.close();
     this.#source.close();
-  }
-}
-
-function readPid(path: string): number {
-  try {
-    const pid = Number(readFileSync(path, "utf8").trim());
-    return Number.isSafeInteger(pid) && pid > 0 ? pid : 0;
-  } catch {
-    return 0;
   }
 }

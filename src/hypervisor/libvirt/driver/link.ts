@@ -16,6 +16,8 @@ export interface LinkOptions {
   onMonitor: (message: MonitorMessage, receivedMs: number) => void;
   /** There is a connection (again), and its events come: what was missed has to be asked for. */
   onConnected: (isFirst: boolean) => Promise<void>;
+  /** There is none any more. */
+  onLost: (reason: Error) => void;
 }
 
 /** How long who asks for something waits for the very first connection. */
@@ -144,6 +146,7 @@ export class LibvirtLink implements AsyncDisposable {
     this.#failure = reason;
     if (this.#disposal.signal.aborted) return;
     this.#options.logger.warn({ err: reason }, "connection to libvirt lost");
+    this.#options.onLost(reason);
     void this.#connect();
   }
 

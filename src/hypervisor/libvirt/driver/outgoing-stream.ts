@@ -155,8 +155,9 @@ export class OutgoingStream {
   /** Takes the stream back, whatever phase it is in; libvirt lets the guest go on if it stopped it, or we did. */
   async abort(): Promise<void> {
     this.#isAborted = true;
-    if (this.#phase === "sending") await this.#abortJob();
-    else if (this.#phase !== "over") await this.#confirm(true);
+    if (this.isSending) await this.#abortJob();
+    // Also one that arrived while it was being aborted.
+    if (!this.isSending && !this.isOver) await this.#confirm(true);
   }
 
   /**

@@ -37,6 +37,8 @@ export class SourceRole {
   #stream: OutgoingStream | null = null;
   #parameters: OutgoingParameters = { downtimeLimitMs: 1, maxBandwidthBytesPerSecond: 0 };
   #latest: JobStatistics | null = null;
+  /** The job that goes out is an earlier daemon's. */
+  #isInherited = false;
   #isUnderWay = Promise.withResolvers<void>();
 
   constructor(
@@ -122,21 +124,25 @@ export class SourceRole {
     return isTold;
   }
 
-  /** Null when nothing is known of a stream. */
+  /** Null when nothing is known of a stream of ours. */
   async progress(): Promise<MigrationProgress | null> {
     const job = await this.#handle.job();
     const isOut = isGoingOut(job);
     if (isOut) this.#latest = job;
-    const stream = this.#stream;
-    // Somebody else's, or one that an earlier daemon has begun.
-    if (isOut && (stream === null || stream.isOver)) return progressOf(job, "active", null);
-    return stream && progressOf(this.#latest, stream.status, stream.errorText);
+    this.#isInherited &&= isOut;
+    if (this.#isInherited) return progressOf(job, "active", null);
+    return this.#stream && progressOf(this.#latest, this.#stream.status, this.#stream.errorText);
+  }
+
+  /** A stream that goes out now is an earlier daemon's; one that begins later without us is somebody else's. */
+  async inherit(): Promise<void> {
+    this.#isInherited = this.#stream === null && isGoingOut(await this.#handle.job());
   }
 
   /** Takes the stream back, or ends one that an earlier daemon has begun; nothing without one. */
   async cancel(): Promise<void> {
     if (this.#stream !== null && !this.#stream.isOver) return await this.#stream.abort();
-    if (!isGoingOut(await this.#handle.job())) return;
+    if (!this.#isInherited) return;
     try {
       await this.#handle.call(domainAbortJob, {});
     } catch (error) {
