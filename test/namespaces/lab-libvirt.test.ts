@@ -1,8 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { AdoptionResult } from "../../src/client/index.ts";
+import { killDaemon, restartDaemon } from "../../src/lab/daemon-process.ts";
 import { downLab, labNodePrefix, upLab } from "../../src/lab/index.ts";
 import { findLibvirtd, startLibvirtd } from "../../src/lab/libvirt/libvirtd.ts";
 import { sendSignal, waitUntilGone } from "../../src/lab/process-control.ts";
 import { labProcesses } from "../../src/lab/processes.ts";
+import { daemonOf } from "../support/daemon-of.ts";
 import { footprintOf } from "./lab-support/footprint.ts";
 import { run } from "./lab-support/run.ts";
 
@@ -31,6 +34,90 @@ test("web1 is a domain of plain libvirt on host-a, and the client reaches it", a
   expect(ping.code, ping.stdout + ping.stderr).toBe(0);
   const found = await upLab({ lab });
   expect(found.guests).toEqual([{ name: "web1", address: "10.1.0.10", host: "host-a" }]);
+});
+
+describe("the domain as a guest of Sojourn's", () => {
+  const daemon = (host: string) => daemonOf(lab, host);
+  const stateOf = async () => {
+    const guests = await daemon("host-a").listGuests();
+    return guests.map(({ name, state, adoptable }) => ({ name, state, adoptable }));
+  };
+  const adopt = (change: object = {}) =>
+    daemon("host-a").adoptGuest({ name: "web1", libvirt: {}, to: ["host-b"], ...change });
+  const verdicts = ({ checks }: AdoptionResult) =>
+    checks.filter(({ result }) => result !== "ok").map(({ host, detail }) => `${host}: ${detail}`);
+
+  test("is listed as one that could be adopted, and nothing else can be done with it", async () => {
+    expect(await stateOf()).toEqual([{ name: "web1", state: "libvirt", adoptable: true }]);
+    const request = { guest: "web1", to: "host-b" };
+    await expect(daemon("host-a").startMigration(request)).rejects.toMatchObject({
+      ...{ code: "SOJ_GUEST_UNKNOWN", hint: "sojourn guest adopt web1 --libvirt" },
+    });
+  });
+
+  test("is proposed with what the other host says, and nothing is changed", async () => {
+    const before = await virsh("host-a", "dumpxml", "web1");
+    const proposal = await adopt({ dry_run: true });
+    expect(verdicts(proposal)).toEqual([]);
+    expect(proposal).toMatchObject({
+      ...{ adopted: false, possible: true, tap: "lv-web1", bridge: "guests0" },
+      checks: expect.arrayContaining([
+        expect.objectContaining({ host: "host-b", subject: "machine" }),
+      ]),
+    });
+    expect(proposal.definition).toContain(`addresses = [ "10.1.0.10/24" ]`);
+    expect(await virsh("host-a", "dumpxml", "web1")).toBe(before);
+    expect(await stateOf()).toMatchObject([{ state: "libvirt" }]);
+  });
+
+  test("is refused for a host that has another domain of its name, or takes in none", async () => {
+    const namesake =
+      "<domain type='qemu'><name>web1</name><memory unit='MiB'>64</memory><os><type>hvm</type></os></domain>";
+    await inNode("host-b", "sh", "-c", `echo "${namesake}" > /run/namesake.xml`);
+    await virsh("host-b", "define", "/run/namesake.xml");
+    expect(verdicts(await adopt({ dry_run: true }))).toEqual([
+      expect.stringMatching(/^host-b: libvirt has another domain web1 there/),
+    ]);
+    await virsh("host-b", "undefine", "web1");
+
+    const config = "/etc/sojourn/sojourn.toml";
+    await inNode("host-b", "sed", "-i", "s/^enabled = true/enabled = false/", config);
+    await restartDaemon(lab, "host-b");
+    await expect(adopt()).rejects.toMatchObject({
+      ...{ code: "SOJ_ADOPTION_REFUSED", message: expect.stringContaining("SOJ_LIBVIRT_DISABLED") },
+    });
+    await inNode("host-b", "sed", "-i", "s/^enabled = false/enabled = true/", config);
+    await restartDaemon(lab, "host-b");
+  });
+
+  test("is a guest whatever libvirt, the daemon and libvirtd do, until it is released", async () => {
+    expect(await adopt()).toMatchObject({ adopted: true });
+    const running = [{ name: "web1", state: "running", adoptable: undefined }];
+    expect(await stateOf()).toEqual(running);
+
+    await virsh("host-a", "destroy", "web1");
+    await expect.poll(stateOf, { timeout: 5_000 }).toMatchObject([{ state: "stopped" }]);
+    await expect(daemon("host-a").startGuest("web1")).rejects.toMatchObject({
+      ...{ code: "SOJ_LIBVIRT_START", hint: expect.stringContaining("virsh start web1") },
+    });
+    await virsh("host-a", "start", "web1");
+    await expect.poll(stateOf, { timeout: 10_000 }).toEqual(running);
+
+    // Started anew while the daemon is down: it is found by the start of the next one.
+    await killDaemon(lab, "host-a");
+    await virsh("host-a", "reset", "web1");
+    await restartDaemon(lab, "host-a");
+    expect(await stateOf()).toEqual(running);
+
+    const libvirtd = findLibvirtd(lab, "host-a");
+    expect(libvirtd !== null && sendSignal(libvirtd, "SIGKILL")).toBe(true);
+    await startLibvirtd(lab, "host-a");
+    await expect.poll(stateOf, { timeout: 10_000 }).toEqual(running);
+
+    expect(await daemon("host-a").releaseGuest("web1")).toMatchObject({ released: true });
+    expect(await virsh("host-a", "domstate", "web1")).toBe("running");
+    await expect.poll(stateOf, { timeout: 10_000 }).toMatchObject([{ state: "libvirt" }]);
+  });
 });
 
 test("virsh alone moves it there and back, past a libvirtd that was killed and one that was restarted", async () => {
