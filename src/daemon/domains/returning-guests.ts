@@ -22,7 +22,7 @@ export interface ReturningGuestsOptions {
   records: Pick<RecordStore, "get">;
   adoptions: Pick<Adoptions, "takeBack" | "drop">;
   hypervisor: Pick<HostHypervisors, "adoptDomain" | "letGo">;
-  libvirt: Pick<LibvirtHypervisor, "domains" | "onDomainStarted">;
+  libvirt: Pick<LibvirtHypervisor, "capabilities" | "domains" | "onDomainStarted">;
   logger: Logger;
   /** Stands in for `bridgeOf` in tests. */
   findBridge?: (tap: string) => Promise<string | null>;
@@ -51,9 +51,9 @@ export class ReturningGuests implements AsyncDisposable {
     this.#unsubscribe = libvirt.onDomainStarted(({ name, how }) => {
       if (how !== "migrated") this.#takeIn(name, how);
     });
-    if (this.#definedNames().length > 0) {
-      this.#background("all", () => this.#takeInAll());
-    }
+    if (this.#definedNames().length > 0) this.#background("all", () => this.#takeInAll());
+    // libvirt makes QEMU tell what it can when it is first asked, which takes seconds: before somebody waits for it.
+    libvirt.capabilities().catch(() => {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

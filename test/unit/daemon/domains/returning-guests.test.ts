@@ -57,6 +57,7 @@ function bed(world: World) {
     records: { get: () => world.record },
     hypervisor: {} as ReturningGuestsOptions["hypervisor"],
     libvirt: {
+      capabilities: () => Promise.reject(new Error("not asked for")),
       domains: world.domains ?? (async () => world.running),
       onDomainStarted: (listener) => {
         start = listener;
