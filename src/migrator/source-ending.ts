@@ -151,7 +151,10 @@ async function endSourceProcess(context: SourceContext, facts: MigrationFacts): 
   if (instance.isAlive()) {
     facts.finalProgress = await instance.migrationProgress().catch(() => null);
   }
-  await instance.quit();
+  await retry(() => instance.quit(), {
+    ...{ pauseMs: retryMs, forMs: disconnectedMs },
+    isFinal: (error) => !isDisconnected(error),
+  });
   context.guests.release(instance);
   await instance[Symbol.asyncDispose]();
 }
@@ -205,6 +208,9 @@ async function leaveTunnel(
 /** Time for a destination that runs the guest to come back before this host's part is left for a restart. */
 const retirementDeadlineMs = 120_000;
 
+/** Time for libvirt to come back, which alone can end a guest of its own that stands here; later inquiries end it. */
+const disconnectedMs = 30_000;
+
 /** How long the stream's end may take to load once the destination is asked for a final word. */
 const settleGraceMs = 1_000;
 
@@ -217,6 +223,10 @@ function untilAnswered<Answer>(
   forMs = retirementDeadlineMs,
 ): Promise<Answer> {
   return retry(ask, { pauseMs: retryMs, forMs, isFinal });
+}
+
+function isDisconnected(error: unknown): boolean {
+  return error instanceof SojournError && error.code === "SOJ_HYPERVISOR_DISCONNECTED";
 }
 
 function isFinal(error: unknown): boolean {
