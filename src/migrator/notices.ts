@@ -66,7 +66,13 @@ export class Notices implements Disposable {
     const destination = this.#context.peer(peer);
     const fields = { migration: id, guest, destination: peer };
     try {
-      const { state } = await destination.call("settle", { id, guest, epoch, grace_ms: 0 });
+      const { state } = await destination.call("settle", {
+        id,
+        guest,
+        epoch,
+        grace_ms: 0,
+        promised: true,
+      });
       if (state === "taken-over") {
         await destination.call("finish", { id, guest, epoch });
         this.#context.logger.info(fields, "the destination knows that the guest is its own");
