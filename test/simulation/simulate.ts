@@ -13,6 +13,8 @@ export interface SimulationResult {
   events: number;
   /** How the migrations ended; those in doubt are counted also when that was resolved. */
   outcomes: string[];
+  /** The longest time in which nobody ran the guest. */
+  longestStandMs: number;
 }
 
 export interface SimulationOptions {
@@ -61,6 +63,7 @@ export async function simulate(
     faults: injection.injected,
     events: world.clock.events,
     outcomes,
+    longestStandMs: world.copies.longestStandMs,
   };
 }
 

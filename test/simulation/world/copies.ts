@@ -9,6 +9,9 @@ export class Copies {
   onInstant: (instant: Instant) => void = () => {};
   /** Grows each time the guest is run: a copy that lacks the latest run would undo what peers have seen. */
   #latestRun = 0;
+  #stoodSinceMs: number | null = null;
+  /** The longest time in which nobody ran the guest (ms). */
+  longestStandMs = 0;
 
   running(): FakeQemu[] {
     return this.all.filter((copy) => copy.alive && copy.runState === "running");
@@ -25,8 +28,16 @@ export class Copies {
     return this.all.filter((copy) => copy.alive && copy.host === host);
   }
 
+  /** Called by a copy that ran. */
+  noteStop(copy: FakeQemu): void {
+    this.#stoodSinceMs = copy.clock.nowMs;
+  }
+
   /** Called by a copy that begins to run. */
   noteRun(copy: FakeQemu): void {
+    const stoodMs = copy.clock.nowMs - (this.#stoodSinceMs ?? copy.clock.nowMs);
+    this.longestStandMs = Math.max(this.longestStandMs, stoodMs);
+    this.#stoodSinceMs = null;
     const running = this.running();
     if (running.length > 1) {
       this.violations.push(`two copies run: ${running.map(({ name }) => name).join(" and ")}`);

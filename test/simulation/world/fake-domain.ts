@@ -93,7 +93,7 @@ export class FakeDomain extends FakeInstance {
     return this.execute(() => {
       const stream = this.#outgoing();
       if (stream?.isUnderWay) stream.cancel();
-      else if (this.#session?.isOpen) stream?.takeBack(this.#session);
+      else if (this.#session !== null) stream?.takeBack(this.#session);
       if (!stream?.isUnderWay) this.#closeSession();
     });
   }

@@ -106,7 +106,10 @@ export class FakeQemu {
     if (state === "running") {
       this.#copies.noteRun(this);
       this.emit("RESUME", {});
-    } else if (before === "running") this.emit("STOP", {});
+    } else if (before === "running") {
+      this.#copies.noteStop(this);
+      this.emit("STOP", {});
+    }
   }
 
   setStatus(status: MigrationStatus): void {

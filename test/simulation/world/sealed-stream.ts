@@ -22,6 +22,9 @@ const [linkBytesPerSecond, leastBytesPerSecond] = [125e6, 2 ** 20];
 /** Between two looks at a stream that does not move, and how long until its connection is reset (ms). */
 const [lookMs, resetAfterMs] = [50, 15_000];
 
+/** Between two questions of a driver that has lost its connection (ms). */
+const lookAgainMs = 200;
+
 /**
  * A migration between two domains, as libvirt 9 carries it out (src/hypervisor/libvirt/FACTS.md): nothing holds it before
  * the switchover, QEMU stops the guest by itself when hardly anything is left, and the source runs again by itself in
@@ -133,7 +136,7 @@ export class SealedStream implements GuestStream {
   takeBack(session: LibvirtSession): void {
     if (this.#job !== "has-arrived" || session !== this.#session) return;
     this.#job = "over";
-    if (this.#ran) this.#source.setRunState("running");
+    if (this.#ran && session.isOpen) this.#source.setRunState("running");
     this.#tell("cancelled");
   }
 
@@ -296,11 +299,19 @@ export class SealedStream implements GuestStream {
     });
   }
 
-  /** The daemon that has begun it does not learn any more what becomes of it. */
+  /** The daemon that has begun it learns only that it is over, once libvirt is there again: then it has failed. */
   #lose(): void {
-    if (this.#session.process.alive && !["failed", "cancelled"].includes(this.#told)) {
-      this.#tell("failed");
-    }
+    if (["failed", "cancelled", "pre-switchover"].includes(this.#told)) return;
+    const look = () => {
+      if (this.#job === "runs" || !this.#libvirtd.isUp) this.#loseLater(look);
+      else this.#tell("failed");
+    };
+    this.#loseLater(look);
+  }
+
+  #loseLater(look: () => void): void {
+    const { process } = this.#session;
+    if (process.alive && this.#source.alive) this.#source.clock.deliver(process, lookAgainMs, look);
   }
 
   /** The source's end of the connection is closed: a destination that has not everything gives up. */
