@@ -6,6 +6,9 @@ import type { WriteSide } from "./world/memory-disk.ts";
 import { SealedStream } from "./world/sealed-stream.ts";
 import type { World } from "./world/world.ts";
 
+/** A destination that was promised a guest, and has not heard of it, gives it up with its lease (30 s). */
+const longestSilenceMs = 25_000;
+
 /** Makes the faults of a schedule happen from its making on; `stop` ends that, and what they left is healed by the caller. */
 export class Injection {
   readonly #world: World;
@@ -146,18 +149,19 @@ export class Injection {
     host.kill();
     host.disk.losePower(this.#world.random.stream(`power of ${fault.host}`));
     host.kernel.clear();
-    this.#killProcesses(fault.host);
+    this.#killProcesses(fault.host, fault.backAfterMs);
     this.#bootLater(fault);
   }
 
-  #killProcesses(name: HostName): void {
+  /** @param awayMs how long no daemon of the host says anything. */
+  #killProcesses(name: HostName, awayMs = 0): void {
     const { copies } = this.#world;
     const held = copies.on(name).some((qemu) => copies.holders().includes(qemu));
-    // What has arrived of a guest whose source has promised nothing is given up with it.
+    // What has arrived of a guest whose source has promised nothing, or cannot say so, is given up with it.
     const isSource = copies
       .on(name)
       .some((qemu) => qemu.stream instanceof SealedStream && qemu.stream.isOf(qemu));
-    const isUnsealed = isSource && !this.#isPromised(name);
+    const isUnsealed = isSource && (awayMs > longestSilenceMs || !this.#isPromised(name));
     for (const qemu of copies.on(name)) qemu.end("killed");
     if (!held) return;
     if (isUnsealed) this.guestKilled = true;
