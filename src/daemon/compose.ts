@@ -41,6 +41,7 @@ import { IdempotentStarts } from "./idempotency.ts";
 import { untilCalm } from "./inventory/calm-reader.ts";
 import { createInventory } from "./inventory/inventory.ts";
 import { LibvirtHooks } from "./libvirt-hooks/answer.ts";
+import { followHandlers } from "./libvirt-hooks/followed.ts";
 import { Lifelines } from "./lifelines.ts";
 import type { DaemonMetrics } from "./metrics/daemon-metrics.ts";
 import { timedStorage } from "./metrics/timed-storage.ts";
@@ -171,8 +172,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await prepareUnderlays(tunnels, config, logger);
   });
   const libvirtHooks = new LibvirtHooks({
-    context: shared,
-    isArriving: (guest) => destinations.isArriving(guest),
+    ...{ context: shared, destinations, peers: [...context.peers.values()] },
   });
   const adoptions = new Adoptions(shared, config.paths.guests);
   const adoption = new GuestAdoption({
@@ -224,6 +224,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     ...delegationHandlers(starter, starts, migrations, records, observation),
     ...{ ...doctor.handlers(), ...adoption.handlers() },
     ...storageHandlers(digests, calm),
+    ...followHandlers(shared, starter),
   };
   stack.defer(async () => {
     await migrations.windDown(windDownMs);

@@ -66,6 +66,29 @@ export class MigrationStarter {
     }
   }
 
+  /**
+   * Prepares for a migration to `to` that others have begun with libvirt, which does all checks of its own. Returns its id
+   * when the guest may be sent; that of the one before when nothing has come of it yet.
+   * @throws SojournError as `start`, and what the preparation meets; all is as before then
+   */
+  async follow(guest: string, to: string): Promise<string> {
+    const known = await this.#migrations.followedTo(guest, to);
+    if (known !== null) return known;
+    const record = this.#check({ guest, to });
+    this.#reserved.add(guest);
+    try {
+      const { host, migration } = this.#config;
+      const greeting = { protocol_version: protocolVersion, host: host.name };
+      const peer = await this.#peer(to).call("hello", greeting);
+      const { kind } = await this.#tunnels.choose(migration.tunnel);
+      const task = this.#newTask({ guest, to }, record, peer.underlay_address, kind);
+      await this.#migrations.follow({ ...task, followed: true }, record);
+      return task.id;
+    } finally {
+      this.#reserved.delete(guest);
+    }
+  }
+
   /** What `start` would do on both hosts; changes nothing. */
   async plan(request: MigrationRequest): Promise<MigrationPlan> {
     const before = this.#check(request);
@@ -166,17 +189,26 @@ export class MigrationStarter {
       this.#tunnels.choose(request.tunnel ?? migration.tunnel),
       this.#checkHypervisors(request.to, record),
     ]);
-    const task: MigrationTask = {
+    return { task: this.#newTask(request, record, peer.underlay_address, kind), warnings };
+  }
+
+  #newTask(
+    request: MigrationRequest,
+    record: GuestRecord,
+    toUnderlayAddress: string,
+    tunnelKind: MigrationTask["tunnelKind"],
+  ): MigrationTask {
+    const { migration } = this.#config;
+    return {
       id: newMigrationId(),
       guest: request.guest,
       epoch: Math.max(record.epoch, this.#context.journal.highestEpoch(request.guest)) + 1,
       to: request.to,
-      toUnderlayAddress: peer.underlay_address,
-      tunnelKind: kind,
+      toUnderlayAddress,
+      tunnelKind,
       deadlineMs: (request.timeout_s ?? migration.timeoutS) * 1000,
       strategy: request.strategy ?? lossless,
     };
-    return { task, warnings };
   }
 
   async #switchLine(task: MigrationTask, before: GuestRecord): Promise<PlanLine> {

@@ -2,6 +2,7 @@ import { delegationProcedures, migrationProcedures } from "../migrator/procedure
 import { adoptionProcedures } from "./adoption/procedures.ts";
 import { doctorProcedures } from "./doctor/pair/procedures.ts";
 import { hostProcedures } from "./inventory/host-description.ts";
+import { followProcedures } from "./libvirt-hooks/procedures.ts";
 import { baseProcedures } from "./procedures.ts";
 import { storageProcedures } from "./storage/procedures.ts";
 
@@ -10,4 +11,5 @@ export const procedures = {
   ...{ ...baseProcedures, ...hostProcedures },
   ...{ ...migrationProcedures, ...delegationProcedures },
   ...{ ...doctorProcedures, ...storageProcedures, ...adoptionProcedures },
+  ...followProcedures,
 };

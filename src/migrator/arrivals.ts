@@ -65,6 +65,16 @@ export class Arrivals implements Disposable {
     );
   }
 
+  /** The same, of one that others began with libvirt. */
+  isFollowing(guest: string): boolean {
+    return [...this.#entries.values()].some(
+      ({ migration }) =>
+        migration.isFollowed &&
+        migration.identity.guest === guest &&
+        migration.state.answer().state === "incoming",
+    );
+  }
+
   /** Lets go of timers. */
   [Symbol.dispose](): void {
     for (const id of [...this.#entries.keys()]) this.drop(id);

@@ -6,8 +6,10 @@ import { ArrivalJournal } from "./arrival-journal.ts";
 import { ArrivalNetwork } from "./arrival-network.ts";
 import { ArrivalState } from "./arrival-state.ts";
 import { checkEpoch } from "./epochs.ts";
+import type { FollowedDomains } from "./followed-domains.ts";
+import { FollowedProcess } from "./followed-process.ts";
 import type { HostContext } from "./host-context.ts";
-import { IncomingProcess, type Listening } from "./incoming-process.ts";
+import { IncomingProcess, type Listening, type ReceivingProcess } from "./incoming-process.ts";
 import { incomingRecord, landedRecord, type Preparation } from "./incoming-record.ts";
 import { land } from "./landing.ts";
 import type { DestinationState } from "./procedures.ts";
@@ -31,7 +33,7 @@ export class DestinationMigration {
   readonly #before: GuestRecord | undefined;
   readonly state = new ArrivalState();
   readonly #journal: ArrivalJournal;
-  readonly #process: IncomingProcess;
+  readonly #process: ReceivingProcess;
   readonly network: ArrivalNetwork;
   #landsLate = false;
   /** The source has promised: only then may a guest run whose stream goes to its end by itself. */
@@ -39,7 +41,11 @@ export class DestinationMigration {
   /** A daemon that has just started runs the guest before it has looked at its network. */
   #networkReady: Promise<void> = Promise.resolve();
 
-  constructor(context: HostContext, identity: Identity, before: GuestRecord | undefined) {
+  constructor(
+    context: HostContext,
+    identity: Identity & { followed?: boolean | undefined },
+    before: GuestRecord | undefined,
+  ) {
     this.#context = context;
     this.identity = { id: identity.id, guest: identity.guest, epoch: identity.epoch };
     this.#logger = context.logger.child({ migration: identity.id, guest: identity.guest });
@@ -49,7 +55,7 @@ export class DestinationMigration {
       identity,
     );
     this.network = new ArrivalNetwork(context, this.#logger);
-    this.#process = new IncomingProcess(context, {
+    const told: ConstructorParameters<typeof IncomingProcess>[1] = {
       onLoaded: () =>
         this.#takeOver().catch((error: unknown) =>
           this.#logger.error({ err: error }, "takeover failed"),
@@ -58,7 +64,14 @@ export class DestinationMigration {
         this.#noteEnded(instance).catch((error: unknown) =>
           this.#logger.error({ err: error }, "the abort of an ended process failed"),
         ),
-    });
+    };
+    if (identity.followed !== true) this.#process = new IncomingProcess(context, told);
+    else this.#process = new FollowedProcess(context, domainsOf(context), told);
+  }
+
+  /** Others began it, with libvirt. */
+  get isFollowed(): boolean {
+    return this.#process instanceof FollowedProcess;
   }
 
   /** Network, then an empty QEMU that listens. What was made is taken back when a later part fails. */
@@ -199,6 +212,10 @@ export class DestinationMigration {
     networkReady: Promise<void>,
   ): Promise<void> {
     this.#networkReady = networkReady;
+    if (this.#process instanceof FollowedProcess && !takenOver) {
+      await this.#goOnFollowing(this.#process, instance);
+      return;
+    }
     if (instance === undefined && !takenOver) {
       await this.abort();
       return;
@@ -225,6 +242,13 @@ export class DestinationMigration {
     }
   }
 
+  /** libvirt has gone on meanwhile: the guest runs here, is still to come, or has stayed where it was. */
+  async #goOnFollowing(process: FollowedProcess, instance?: GuestInstance): Promise<void> {
+    await process.start(this.#current());
+    if (instance !== undefined) process.adopt(instance);
+    if (await process.isLoadedSoon()) await this.#takeOver();
+  }
+
   /** A source that gives up one stream for a new one ends our process first and asks for another afterwards. */
   async #noteEnded(instance: GuestInstance): Promise<void> {
     const isExpected = () => this.#process.instance !== instance || this.state.phase !== "incoming";
@@ -237,7 +261,8 @@ export class DestinationMigration {
   async #takeOver(): Promise<void> {
     const { instance } = this.#process;
     if (instance === null || this.state.phase !== "incoming") return;
-    if (instance.sealsStream === true && !this.#isSealed) return;
+    const runsAlready = this.#process.resumedMs !== undefined;
+    if (!runsAlready && instance.sealsStream === true && !this.#isSealed) return;
     if (this.state.decision === "abort") return;
     if (this.state.decision === "takeover") return await this.state.changed;
     // A process that died once it had loaded everything can run nothing: the source still can, if it is told at once.
@@ -260,6 +285,7 @@ export class DestinationMigration {
   /** What follows the recorded takeover: the guest runs, and the network follows it. */
   async #complete(instance: GuestInstance, record: GuestRecord, run: typeof resume): Promise<void> {
     if (record.migration?.resume) this.state.resumeMs = await run(instance, this.#logger);
+    else this.state.resumeMs = this.#process.resumedMs ?? null;
     this.network.willLand(async () => {
       await this.#networkReady;
       await land(this.#context, record);
@@ -284,4 +310,15 @@ export class DestinationMigration {
       `migration ${this.identity.id} is ${this.state.phase} at ${this.#context.host.name}`,
     );
   }
+}
+
+function domainsOf({ host, domains }: HostContext): FollowedDomains {
+  if (domains !== undefined) return domains;
+  throw preconditionError(
+    "SOJ_LIBVIRT_DISABLED",
+    `${host.name} does not look after libvirt's domains`,
+    {
+      hint: "add [libvirt] to its sojourn.toml",
+    },
+  );
 }

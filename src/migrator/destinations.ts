@@ -34,6 +34,11 @@ export class Destinations {
     return this.#arrivals.isArriving(guest);
   }
 
+  /** The same, of a migration that others began with libvirt. */
+  isFollowing(guest: string): boolean {
+    return this.#arrivals.isFollowing(guest);
+  }
+
   #handlers(): ProcedureHandlers<typeof migrationProcedures> {
     const { network } = this.#context;
     return {
@@ -147,7 +152,10 @@ export class Destinations {
       if (journal.has(id, "resolved-source")) await guests.end(record.guest);
       const before =
         record.redirect === null ? undefined : { ...record, hosting: null, migration: null };
-      const entry = this.#arrivals.add(new DestinationMigration(this.#context, identity, before));
+      const followed = record.migration?.followed;
+      const entry = this.#arrivals.add(
+        new DestinationMigration(this.#context, { ...identity, followed }, before),
+      );
       const takenOver = journal.has(id, "takeover");
       await entry.migration.recover(guests.instance(record.guest), takenOver, networkReady);
       if (journal.has(id, "resolved-destination")) await this.#carryOut(id);

@@ -1,4 +1,5 @@
 import type { Logger } from "../platform/log.ts";
+import type { FollowedDomains } from "./followed-domains.ts";
 import type { Guests } from "./guests.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { Journal } from "./journal.ts";
@@ -13,4 +14,6 @@ export interface HostContext {
   records: RecordStore;
   journal: Journal;
   logger: Logger;
+  /** Of the host's libvirt; absent where guests are none of its domains. */
+  domains?: FollowedDomains;
 }

@@ -12,7 +12,7 @@ import type { GuestRecord } from "./records.ts";
 /** How long the monitor may take to say whether the stream is loaded when the source asks for a final word. */
 const settleQuestionMs = 300;
 
-type ArrivingRecord = GuestRecord & { migration: NonNullable<GuestRecord["migration"]> };
+export type ArrivingRecord = GuestRecord & { migration: NonNullable<GuestRecord["migration"]> };
 
 /** Where a process waits for its guest, and what its hypervisor answers to the source's. */
 export interface Listening {
@@ -20,8 +20,22 @@ export interface Listening {
   answer?: StreamAnswer;
 }
 
+/** What receives a guest. */
+export interface ReceivingProcess {
+  readonly instance: GuestInstance | null;
+  /** Wall clock, of a guest that runs without having been told to by this host; absent where only this host lets it run. */
+  readonly resumedMs?: number | null;
+  start(record: ArrivingRecord, offer?: StreamOffer): Promise<Listening>;
+  adopt(instance: GuestInstance): void;
+  discard(): Promise<void>;
+  end(): Promise<void>;
+  isAlive(): boolean;
+  isLoaded(): Promise<boolean>;
+  isLoadedSoon(): Promise<boolean>;
+}
+
 /** The QEMU process that receives a guest: paused, one at a time, replaced when its stream was given up. */
-export class IncomingProcess {
+export class IncomingProcess implements ReceivingProcess {
   readonly #context: Pick<HostContext, "host" | "guests">;
   readonly #onLoaded: () => void;
   readonly #onEnded: (instance: GuestInstance) => void;

@@ -39,6 +39,7 @@ export function incomingRecord(
       role: "destination",
       peer,
       resume: request.resume,
+      ...(request.followed === true ? { followed: true } : {}),
     },
   };
 }

@@ -7,6 +7,7 @@ import { endOfConcluded } from "./concluded.ts";
 import { tooLate } from "./endings.ts";
 import { EventLog } from "./event-log.ts";
 import { progressEvent } from "./events.ts";
+import { FollowedMigration } from "./followed-migration.ts";
 import type { History } from "./history.ts";
 import { initialFacts } from "./initial-facts.ts";
 import { Inquiries } from "./inquiries.ts";
@@ -32,9 +33,12 @@ import {
 } from "./stored-migration.ts";
 import { Timeline } from "./timeline.ts";
 
+/** How long one that others began, and that has failed, may take to be taken back before the next one. */
+const takenBackMs = 10_000;
+
 interface Running {
   /** Null for one that another host carries out for us. */
-  migration: SourceMigration | null;
+  migration: SourceMigration | FollowedMigration | null;
   events: EventLog<StreamEvent>;
   /** Resolves when it has ended and its end is stored. */
   done: Promise<void>;
@@ -65,6 +69,39 @@ export class Migrations {
     this.#book.begin({ ...this.#blank(task), idempotency: options.idempotency });
     const { budgetMs } = options;
     return this.#launch(task, before, resume, { name: "planned" }, { type: "started" }, budgetMs);
+  }
+
+  /**
+   * Follows one that others have begun with libvirt. Resolves when the guest may be sent.
+   * @throws SojournError what is in the way; nothing is changed then.
+   */
+  async follow(task: MigrationTask, before: GuestRecord): Promise<void> {
+    this.#book.begin({ ...this.#blank(task), idempotency: null });
+    await this.#launchFollowed(task, before, false).prepared;
+  }
+
+  /**
+   * The one that is prepared for this destination, and of which others have made nothing yet; null when there is none. One
+   * that is just being taken back is waited for.
+   */
+  async followedTo(guest: string, to: string): Promise<string | null> {
+    const id = this.runningOf(guest) ?? "";
+    const { migration, done } = this.#running.get(id) ?? {};
+    if (!(migration instanceof FollowedMigration) || done === undefined) return null;
+    if (migration.isAwaited && migration.task.to === to) {
+      await migration.prepared;
+      return id;
+    }
+    if (!migration.holdsGuest) await waitAtMost(takenBackMs, done);
+    return null;
+  }
+
+  /** The same with one that an earlier daemon has prepared. */
+  goOnFollowing(task: MigrationTask, before: GuestRecord): string {
+    const earlier = this.#book.find(task.id);
+    this.#book.reopen(earlier ?? this.#blank(task));
+    this.#launchFollowed(task, before, true, earlier);
+    return task.id;
   }
 
   /** Goes on with a migration that was left between two records (resumption.ts). */
@@ -104,8 +141,12 @@ export class Migrations {
   async windDown(graceMs: number): Promise<void> {
     this.#inquiries[Symbol.dispose]();
     const running = [...this.#running.values()];
-    for (const { migration } of running) migration?.cancel();
-    await waitAtMost(graceMs, Promise.allSettled(running.map(({ done }) => done)));
+    const ending = running.filter(({ migration }) => !(migration instanceof FollowedMigration));
+    for (const { migration } of running) {
+      if (migration instanceof FollowedMigration) migration.leave();
+      else migration?.cancel();
+    }
+    await waitAtMost(graceMs, Promise.allSettled(ending.map(({ done }) => done)));
     this.#book.flush();
   }
 
@@ -255,6 +296,26 @@ export class Migrations {
     budgetMs: number | null,
     earlier?: StoredMigration,
   ): string {
+    const { facts, events } = this.#facts(task, before, resume);
+    const migration = new SourceMigration(this.#context, task, facts, state);
+    this.#carryOut(migration, events, () => migration.run(event), budgetMs, earlier);
+    return task.id;
+  }
+
+  #launchFollowed(
+    task: MigrationTask,
+    before: GuestRecord,
+    isPrepared: boolean,
+    earlier?: StoredMigration,
+  ): FollowedMigration {
+    // libvirt lets it run, or not; nobody else.
+    const { facts, events } = this.#facts(task, before, false);
+    const migration = new FollowedMigration(this.#context, task, facts, isPrepared);
+    this.#carryOut(migration, events, () => migration.run(), null, earlier);
+    return migration;
+  }
+
+  #facts(task: MigrationTask, before: GuestRecord, resume: boolean) {
     const instance = this.#context.guests.instance(task.guest);
     if (instance === undefined) throw new Error(`${task.guest} has no process here`);
     const events = new EventLog<StreamEvent>();
@@ -279,23 +340,31 @@ export class Migrations {
       onProgress: (progress, predictedMs) => tell(progressEvent(task.id, progress, predictedMs)),
       onGate: tell,
     });
-    const migration = new SourceMigration(this.#context, task, facts, state);
-    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
-    const done = begun.then(() => this.#follow(migration, events, budgetMs, event, earlier));
-    this.#running.set(task.id, { migration, events, done });
-    begin();
-    return task.id;
+    return { facts, events };
   }
 
-  async #follow(
-    migration: SourceMigration,
+  #carryOut(
+    migration: SourceMigration | FollowedMigration,
     events: EventLog<StreamEvent>,
+    run: () => ReturnType<SourceMigration["run"]>,
     budgetMs: number | null,
-    event: StateEvent,
+    earlier: StoredMigration | undefined,
+  ): void {
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const done = begun.then(() => this.#seeOut(migration, events, run, budgetMs, earlier));
+    this.#running.set(migration.task.id, { migration, events, done });
+    begin();
+  }
+
+  async #seeOut(
+    migration: SourceMigration | FollowedMigration,
+    events: EventLog<StreamEvent>,
+    run: () => ReturnType<SourceMigration["run"]>,
+    budgetMs: number | null,
     earlier: StoredMigration | undefined,
   ): Promise<void> {
     const { task } = migration;
-    const end = await migration.run(event);
+    const end = await run();
     const { kept, told } = migrationEnd(this.#context, migration, end, budgetMs, earlier);
     const stored = { ...this.get(task.id), ...kept };
     this.#book.keep(stored);

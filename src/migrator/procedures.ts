@@ -36,12 +36,16 @@ const preparation = z.strictObject({
   /** The network follows the guest only when the source asks to verify: a benchmark's strategy. */
   lands_late: z.boolean(),
   offer: offer.optional(),
+  /** libvirt makes the domain, and sends it, by itself. */
+  followed: z.boolean().optional(),
 });
 
 /** What may have to wait in the guest's tap, once before arming. */
 const expectedInbound = z.strictObject({
   packets_per_second: z.number().min(0).max(1e9),
   budget_ms: z.number().min(0).max(3_600_000),
+  /** What waits in the tap by now is thrown away. */
+  afresh: z.boolean().optional(),
 });
 
 /** What a destination knows of a migration. Times are its wall clock; null for what did not happen. */
@@ -84,7 +88,8 @@ export const migrationProcedures = definePeerProcedures({
   prepare: {
     request: preparation,
     response: z.object({
-      migration_port: z.int().min(1).max(65_535),
+      /** 0: it is not ours to choose. */
+      migration_port: z.int().min(0).max(65_535),
       tunnel,
       answer: answer.optional(),
     }),

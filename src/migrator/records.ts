@@ -73,6 +73,8 @@ export const guestRecordSchema = z.strictObject({
       peer: z.string(),
       /** False for a guest that its user had paused: it stays paused. */
       resume: z.boolean(),
+      /** Others began it, with libvirt: it decides where the guest runs. */
+      followed: z.boolean().optional(),
     })
     .nullable(),
 });

@@ -68,21 +68,27 @@ export function isPromiseOpen(journal: Pick<Journal, "has">, id: string): boolea
  */
 export function resumeSource(
   context: SourceContext,
-  migrations: Pick<Migrations, "resume">,
+  migrations: Pick<Migrations, "resume" | "goOnFollowing">,
   record: GuestRecord,
   reason: Failure = restarted,
 ): string | null {
   const { guests, journal, logger } = context;
   const task = taskOf(record, journal);
   if (task === null) return null;
+  const isFollowed = record.migration?.followed === true && !journal.has(task.id, "promise");
+  const before: GuestRecord = { ...record, outgoing: null, migration: null };
+  if (isFollowed && guests.instance(record.guest)?.isAlive()) {
+    return migrations.goOnFollowing({ ...task, followed: true }, before);
+  }
   if (guests.instance(record.guest) === undefined) {
     logger.warn({ guest: record.guest }, "the guest's process at the source has ended meanwhile");
     guests.adopt(endedInstance(record.definition));
   }
+  // libvirt may have ended it because it runs elsewhere: its destination is asked as after a promise.
+  if (isFollowed) journal.append(promiseOf(task));
   const { state, event } = resumptionOf(journal, task.id, reason);
   if (journal.has(task.id, "promise")) noteRouteChange(context, record);
   logger.warn({ migration: task.id, guest: task.guest, state: state.name }, "going on");
-  const before: GuestRecord = { ...record, outgoing: null, migration: null };
   return migrations.resume(task, before, record.migration?.resume ?? true, state, event);
 }
 
@@ -90,6 +96,10 @@ export function resumeSource(
 export function noteRouteChange(context: SourceContext, record: GuestRecord): void {
   if (record.outgoing === null) return;
   context.records.putVolatile({ ...record, outgoing: { ...record.outgoing, switched: true } });
+}
+
+function promiseOf({ id, guest, epoch }: MigrationTask) {
+  return { step: "promise", migration: id, guest, epoch, role: "source" } as const;
 }
 
 function taskOf(record: GuestRecord, journal: Pick<Journal, "has">): MigrationTask | null {

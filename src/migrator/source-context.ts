@@ -54,6 +54,8 @@ export interface MigrationTask {
   /** For the precopy: what a strategy does after the switchover is no part of it. */
   deadlineMs: number;
   strategy: Strategy;
+  /** Others began it, with libvirt. */
+  followed?: boolean;
 }
 
 /** What the steps of one migration find out and hand to later steps. */

@@ -22,7 +22,7 @@ export async function prepareDestination(
   );
   facts.clockOffset = offset;
   context.logger.info({ migration: task.id, ...offset }, "clock offset to the destination");
-  const offer = await facts.instance.offerStream?.(task.to);
+  const offer = task.followed ? undefined : await facts.instance.offerStream?.(task.to);
   const preparation = { ...preparationOf(context, task, facts), ...(offer && { offer }) };
   const prepared = await peer.call("prepare", preparation, { signal });
   facts.migrationPort = prepared.migration_port;
@@ -45,6 +45,7 @@ export function preparationOf(
     tunnel_kind: task.tunnelKind,
     resume: facts.resume,
     lands_late: followsLate(task.strategy),
+    ...(task.followed ? { followed: true } : {}),
   };
 }
 
@@ -71,6 +72,7 @@ export function outgoingRecord(
       role: "source" as const,
       peer: task.to,
       resume: facts.resume,
+      ...(task.followed ? { followed: true } : {}),
     },
   };
 }

@@ -8,6 +8,8 @@ export interface ExpectedInbound {
   packets_per_second: number;
   /** Longest time from arming to the resume. */
   budget_ms: number;
+  /** What waits in the tap by now is thrown away. */
+  afresh?: boolean | undefined;
 }
 
 /** Queue (packets) for twice what is expected. Pure. */
@@ -16,13 +18,15 @@ export function queueLengthFor({ packets_per_second, budget_ms }: ExpectedInboun
   return Math.min(longest, Math.max(shortest, wanted));
 }
 
+type QueueRouting = Pick<RoutingPlane, "linkCounters" | "lengthenQueue" | "emptyQueue">;
+
 /** A destination's tap, in which packets wait for the guest. */
 export class TapQueue {
-  readonly #routing: Pick<RoutingPlane, "linkCounters" | "lengthenQueue">;
+  readonly #routing: QueueRouting;
   readonly #tap: string;
   #droppedBefore: number | null = null;
 
-  constructor(routing: Pick<RoutingPlane, "linkCounters" | "lengthenQueue">, tap: string) {
+  constructor(routing: QueueRouting, tap: string) {
     this.#routing = routing;
     this.#tap = tap;
   }
@@ -31,6 +35,7 @@ export class TapQueue {
   async expect(inbound: ExpectedInbound): Promise<void> {
     this.#droppedBefore = (await this.#routing.linkCounters(this.#tap))?.txDropped ?? null;
     await this.#routing.lengthenQueue(this.#tap, queueLengthFor(inbound));
+    if (inbound.afresh === true) await this.#routing.emptyQueue(this.#tap);
   }
 
   /** Packets that found the queue full since `expect`; null when that is not known. */

@@ -16,7 +16,7 @@ import { checkAddress, checkDevice, normalise } from "./normalise.ts";
 import { copySetName } from "./ruleset.ts";
 import { type SysctlMemory, SysctlStore } from "./sysctl-memory.ts";
 import { hasIpv6, readSysctl } from "./sysctls.ts";
-import { lengthenQueue, readCounters } from "./transmit-queue.ts";
+import { emptyQueue, lengthenQueue, readCounters } from "./transmit-queue.ts";
 
 export interface RoutingPlaneOptions {
   logger: Logger;
@@ -100,6 +100,7 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
     linkMac: async (device) => (await readLink(netlink, checkDevice(device)))?.mac ?? null,
     linkCounters: (device) => readCounters(netlink, checkDevice(device)),
     lengthenQueue: (device, length) => lengthenQueue(netlink, checkDevice(device), length),
+    emptyQueue: (device) => emptyQueue(netlink, checkDevice(device)),
     routeTo: (address) => routeTo(netlink, checkAddress(address)),
     openBarrierResponder: (end) => openBarrierResponder(end),
     openBarrierProber: (end) => openBarrierProber(end),

@@ -31,6 +31,28 @@ export async function lengthenQueue(
   const link = await readLink(netlink, device);
   if (link === null) throw missingDevice(device, "interface");
   if (link.txQueueLength >= length) return;
+  await setLength(netlink, device, link.index, length);
+}
+
+/**
+ * Throws away what waits in a tap's queue, but for one packet at most, and leaves its length as it is: the kernel drops
+ * what a shorter queue has no room for (`__ptr_ring_swap_queue` in include/linux/ptr_ring.h). Not for links that a queueing
+ * discipline is busy with.
+ * @throws SojournError `SOJ_ROUTING_NO_DEVICE`, `SOJ_NETLINK_…`.
+ */
+export async function emptyQueue(netlink: RouteNetlink, device: string): Promise<void> {
+  const link = await readLink(netlink, device);
+  if (link === null) throw missingDevice(device, "interface");
+  await setLength(netlink, device, link.index, 1);
+  await setLength(netlink, device, link.index, link.txQueueLength);
+}
+
+async function setLength(
+  netlink: RouteNetlink,
+  device: string,
+  index: number,
+  length: number,
+): Promise<void> {
   const request = `link set ${device} txqueuelen ${length}`;
-  await netlink.request(request, MessageType.setLink, encodeQueueLength(link.index, length));
+  await netlink.request(request, MessageType.setLink, encodeQueueLength(index, length));
 }

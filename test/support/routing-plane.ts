@@ -50,6 +50,7 @@ export async function openPlaneIn(
     linkCounters: (device) =>
       call("linkCounters", device) as ReturnType<RoutingPlane["linkCounters"]>,
     lengthenQueue: (device, length) => call("lengthenQueue", device, length) as Promise<void>,
+    emptyQueue: (device) => call("emptyQueue", device) as Promise<void>,
     routeTo: (address) => call("routeTo", address) as ReturnType<RoutingPlane["routeTo"]>,
     openBarrierResponder: (options) => openEnd("openBarrierResponder", options),
     openBarrierProber: (options) => openEnd("openBarrierProber", options),

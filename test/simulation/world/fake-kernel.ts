@@ -128,6 +128,7 @@ export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane
     linkMtu: async () => 1500,
     linkCounters: async () => ({ txPackets: 0, txDropped: 0 }),
     lengthenQueue: async () => {},
+    emptyQueue: async () => {},
     routeTo: async () => ({ device: "eth0", sourceAddress: "" }),
     linkMac: async () => "52:54:00:00:01:01",
     openBarrierResponder: ({ id }) => barrier(`responder ${id}`),

@@ -60,6 +60,8 @@ const requests: Record<string, Record<string, unknown>> = {
   "doctor-guest": { definition: preparation.definition },
   "look-at-storage": { files: [] },
   "digest-files": { paths: [] },
+  "hosts-guest": { guest: "web1", uuid: "8a1b2c3d-0000-4000-8000-000000000001" },
+  "follow-guest": { guest: "web1", uuid: "8a1b2c3d-0000-4000-8000-000000000001" },
   "rehearse-guest": { definition: preparation.definition },
   "expect-domain": {
     ...{ name: "web1", uuid: "da275636-58e7-4170-8c1e-f6681149fadf", emulator: null, cpu: null },

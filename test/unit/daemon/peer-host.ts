@@ -9,6 +9,7 @@ import { doctorHandlers } from "../../../src/daemon/doctor/pair/handlers.ts";
 import { PathEnds } from "../../../src/daemon/doctor/pair/path-end.ts";
 import { IdempotentStarts } from "../../../src/daemon/idempotency.ts";
 import type { HostDescription } from "../../../src/daemon/inventory/host-description.ts";
+import { followHandlers } from "../../../src/daemon/libvirt-hooks/followed.ts";
 import { procedures } from "../../../src/daemon/peer-procedures.ts";
 import { startPeerServer } from "../../../src/daemon/peer-server.ts";
 import type { IssuedCertificate } from "../../../src/daemon/pki.ts";
@@ -209,6 +210,11 @@ export class PeerHost implements AsyncDisposable {
         isGuestStanding: () => true,
       }),
       ...storageHandlers(new DigestMemory()),
+      ...followHandlers(context, {
+        follow: async () => {
+          throw preconditionError("SOJ_GUEST_NOT_RUNNING", "no guest runs here");
+        },
+      }),
     };
   }
 }

@@ -28,6 +28,7 @@ describe("the queue at the destination", () => {
     const routing = {
       linkCounters: async () => ({ txPackets: 0, txDropped }),
       lengthenQueue: async (_device: string, length: number) => void lengths.push(length),
+      emptyQueue: async () => void lengths.push(0),
     };
     const queue = new TapQueue(routing, "sjp0");
     expect(await queue.dropped()).toBeNull();
@@ -38,7 +39,11 @@ describe("the queue at the destination", () => {
   });
 
   test("a tap that is gone has dropped an unknown number", async () => {
-    const routing = { linkCounters: async () => null, lengthenQueue: async () => {} };
+    const routing = {
+      linkCounters: async () => null,
+      lengthenQueue: async () => {},
+      emptyQueue: async () => {},
+    };
     const queue = new TapQueue(routing, "sjp0");
     await queue.expect({ packets_per_second: 1, budget_ms: 1 });
     expect(await queue.dropped()).toBeNull();
