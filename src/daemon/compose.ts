@@ -3,6 +3,7 @@ import { Adoptions } from "../migrator/adoptions.ts";
 import { Destinations } from "../migrator/destinations.ts";
 import { Guests } from "../migrator/guests.ts";
 import { importHistoryFiles } from "../migrator/history-files.ts";
+import type { HostContext } from "../migrator/host-context.ts";
 import { HostNetwork } from "../migrator/host-network.ts";
 import { Journal } from "../migrator/journal.ts";
 import { holdDamaged } from "../migrator/journal-holds.ts";
@@ -118,7 +119,8 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     if (record.home.host === host.name) return;
     await peer(record.home.host).call("guest-ended", { guest: record.guest });
   };
-  const shared = { host, guests, network, records, journal, logger };
+  const shared: HostContext = { host, guests, network, records, journal, logger };
+  if (libvirt !== null && config.libvirt !== null) shared.domains = libvirt;
   const gates = openGates(config.gates, {
     policy: new TargetPolicy(config.hooks.allow_targets),
     logger,
@@ -214,7 +216,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     observation,
     doctor: doctor.services,
     adoption: adoption.services,
-    libvirtHooks,
+    libvirtHooks: libvirtHooks.services,
     domains: shownDomains,
   });
   const handlers = {

@@ -29,14 +29,18 @@ type Domain = Pick<DomainFacts, "name" | "uuid">;
  * Answers libvirt's hooks. libvirt holds the domain meanwhile: nothing here may ask this host's libvirt anything. What
  * cannot be understood is none of Sojourn's business.
  */
-export class LibvirtHooks implements LibvirtHookServices {
+export class LibvirtHooks {
   readonly #options: LibvirtHooksOptions;
 
   constructor(options: LibvirtHooksOptions) {
     this.#options = options;
   }
 
-  async answerLibvirtHook({
+  readonly services: LibvirtHookServices = {
+    answerLibvirtHook: (request) => this.#answer(request),
+  };
+
+  async #answer({
     operation,
     domain: name,
     description,
