@@ -6,8 +6,7 @@ import { ArrivalJournal } from "./arrival-journal.ts";
 import { ArrivalNetwork } from "./arrival-network.ts";
 import { ArrivalState } from "./arrival-state.ts";
 import { checkEpoch } from "./epochs.ts";
-import type { FollowedDomains } from "./followed-domains.ts";
-import { FollowedProcess } from "./followed-process.ts";
+import { FollowedProcess, followedProcess } from "./followed-process.ts";
 import type { HostContext } from "./host-context.ts";
 import { IncomingProcess, type Listening, type ReceivingProcess } from "./incoming-process.ts";
 import { incomingRecord, landedRecord, type Preparation } from "./incoming-record.ts";
@@ -65,8 +64,10 @@ export class DestinationMigration {
           this.#logger.error({ err: error }, "the abort of an ended process failed"),
         ),
     };
-    if (identity.followed !== true) this.#process = new IncomingProcess(context, told);
-    else this.#process = new FollowedProcess(context, domainsOf(context), told);
+    const isFollowed = identity.followed === true;
+    this.#process = isFollowed
+      ? followedProcess(context, told)
+      : new IncomingProcess(context, told);
   }
 
   /** Others began it, with libvirt. */
@@ -310,15 +311,4 @@ export class DestinationMigration {
       `migration ${this.identity.id} is ${this.state.phase} at ${this.#context.host.name}`,
     );
   }
-}
-
-function domainsOf({ host, domains }: HostContext): FollowedDomains {
-  if (domains !== undefined) return domains;
-  throw preconditionError(
-    "SOJ_LIBVIRT_DISABLED",
-    `${host.name} does not look after libvirt's domains`,
-    {
-      hint: "add [libvirt] to its sojourn.toml",
-    },
-  );
 }

@@ -1,3 +1,4 @@
+import { libvirtDisabledError } from "../hypervisor/host-hypervisors.ts";
 import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
 import { delay } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
@@ -125,6 +126,16 @@ export class FollowedProcess implements ReceivingProcess {
       if ((error as { code?: string }).code !== "SOJ_HYPERVISOR_GONE") throw error;
     });
   }
+}
+
+/** @throws SojournError `SOJ_LIBVIRT_DISABLED` on a host that takes in none of libvirt's guests */
+export function followedProcess(
+  context: HostContext,
+  told: ConstructorParameters<typeof FollowedProcess>[2],
+): FollowedProcess {
+  const { host, domains } = context;
+  if (domains !== undefined) return new FollowedProcess(context, domains, told);
+  throw libvirtDisabledError(host.name);
 }
 
 function held(guest: string): Error {
