@@ -5,11 +5,13 @@ import type { VirtualClock } from "./virtual-clock.ts";
 /** One connection of a daemon's to its host's libvirtd. */
 export class LibvirtSession {
   readonly process: DaemonProcess;
+  readonly libvirtd: FakeLibvirtd;
   isOpen = true;
   readonly #atEnd: (() => void)[] = [];
 
-  constructor(process: DaemonProcess) {
+  constructor(process: DaemonProcess, libvirtd: FakeLibvirtd) {
     this.process = process;
+    this.libvirtd = libvirtd;
   }
 
   /** Calls back when it is closed, whichever side closes it. */
@@ -45,7 +47,7 @@ export class FakeLibvirtd {
   }
 
   connect(process: DaemonProcess): LibvirtSession {
-    const session = new LibvirtSession(process);
+    const session = new LibvirtSession(process, this);
     this.#sessions.add(session);
     process.onEnd(() => session.close());
     session.onClosed(() => this.#release(session));
@@ -88,7 +90,7 @@ export class FakeLibvirtd {
     this.#sessions.delete(session);
     for (const copy of this.#copies.on(this.#host)) {
       if (copy.protectedBy === session) copy.protectedBy = null;
-      if (copy.preparedBy !== session || !this.isUp) continue;
+      if (copy.preparedBy !== session || copy.isFinishing || !this.isUp) continue;
       const { life } = this;
       this.#clock.after(autodestroyMs, () => {
         if (copy.preparedBy === session && this.life === life) copy.end("autodestroy");

@@ -267,22 +267,26 @@ export class SealedStream implements GuestStream {
     });
   }
 
-  /** The destination's daemon lets libvirt finish at once (Finish3): then the guest may be run there. */
+  /** libvirt finishes at once, or when the destination's daemon lets it (Finish3): then the guest may be run there. */
   #load(destination: FakeQemu, run: number): void {
     this.#loaded = true;
     destination.run = run;
     const session = destination.preparedBy;
-    if (session?.isOpen) {
-      destination.clock.deliver(session.process, this.#random.between(0.3, 8), () => {
-        if (!session.isOpen) return;
+    if (session !== null) {
+      const { libvirtd, process } = session;
+      const { life } = libvirtd;
+      const finish = () =>
         destination.act(() => {
-          if (!session.isOpen || destination.preparedBy !== session) return;
+          const goesOn = destination.isFinishing || session.isOpen;
+          if (!goesOn || libvirtd.life !== life || destination.preparedBy !== session) return;
           destination.preparedBy = null;
           destination.setRunState(destination.startsPaused || !this.#ran ? "paused" : "running");
           destination.setStatus("completed");
           destination.note("loaded");
         });
-      });
+      const delayMs = this.#random.between(0.3, 8);
+      if (destination.isFinishing) destination.clock.after(delayMs, finish);
+      else destination.clock.deliver(process, delayMs, finish);
     }
     this.#answer(() => this.#byLibvirt(this.#random.between(0.2, 5), () => this.#arrived()));
   }
