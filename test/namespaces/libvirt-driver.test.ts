@@ -184,7 +184,7 @@ function driver(host: Host): LibvirtHypervisor {
   return createLibvirtHypervisor({
     runDir: join(runDir, host),
     logger,
-    stream: { tls: false },
+    stream: { tls: true },
     sockets: [libvirtSocketOf(lab, host)],
   });
 }

@@ -5,7 +5,7 @@ import { DomainState, PausedReason } from "../rpc/constants/domain-state.ts";
 import { LibvirtCallError } from "../rpc/errors.ts";
 import type { Arrival } from "./arrival-description.ts";
 import type { DomainHandle } from "./domain-handle.ts";
-import { goneError } from "./errors.ts";
+import { goneError, isGone } from "./errors.ts";
 import { type IncomingOptions, IncomingStream } from "./incoming-stream.ts";
 import { isRunning } from "./run-state.ts";
 
@@ -119,7 +119,7 @@ export class ArrivalRole {
         if (isRunning(reply)) return true;
         if (!isPaused || reply.reason !== PausedReason.migration) return isPaused;
       } catch (error) {
-        if ((error as { code?: unknown }).code === "SOJ_HYPERVISOR_GONE") return false;
+        if (isGone(error)) return false;
       }
       await delay(lookAgainMs);
     }

@@ -1,11 +1,10 @@
-import { SojournError } from "../../../platform/errors.ts";
 import { waitAtMost } from "../../../platform/waiting.ts";
 import type { CallOptions } from "../rpc/calls.ts";
 import type { Procedure } from "../rpc/procedure.ts";
 import { domainDestroy, domainGetState } from "../rpc/procedures/domains.ts";
 import { domainGetJobStats } from "../rpc/procedures/jobs.ts";
 import type { Domain } from "../rpc/xdr/domain.ts";
-import { goneError, isInvalidNow, isNoDomain } from "./errors.ts";
+import { goneError, isGone, isInvalidNow, isNoDomain } from "./errors.ts";
 import { type JobStatistics, readJobStatistics } from "./job-statistics.ts";
 import type { LibvirtLink } from "./link.ts";
 import type { DomainStateReply } from "./run-state.ts";
@@ -15,23 +14,30 @@ const destroyTimeoutMs = 30_000;
 /** And to tell of its end. */
 export const endNoticeMs = 3_000;
 
+export interface DomainHandleEnds {
+  /** Its process has ended. */
+  hasEnded: () => boolean;
+  /** libvirt does not know it any more. */
+  onGone: () => void;
+}
+
 /** One domain, and the connection over which libvirt is asked about it. */
 export class DomainHandle {
   /** libvirt goes by the UUID. */
   readonly domain: Domain;
   readonly guest: string;
   readonly link: LibvirtLink;
-  readonly #onGone: () => void;
+  readonly #told: DomainHandleEnds;
 
   constructor(
     link: LibvirtLink,
     identity: { guest: string; name: string; uuid: string },
-    onGone: () => void,
+    told: DomainHandleEnds,
   ) {
     this.link = link;
     this.guest = identity.guest;
     this.domain = { name: identity.name, uuid: identity.uuid, id: -1 };
-    this.#onGone = onGone;
+    this.#told = told;
   }
 
   /** @throws as `LibvirtLink.call`; `SOJ_HYPERVISOR_GONE` when libvirt does not know the domain */
@@ -40,11 +46,13 @@ export class DomainHandle {
     more: More,
     options?: CallOptions,
   ): Promise<Reply> {
+    // libvirt may run another domain of this UUID by then.
+    if (this.#told.hasEnded()) throw goneError(this.guest);
     try {
       return await this.link.call(procedure, { domain: this.domain, ...more }, options);
     } catch (error) {
       if (!isNoDomain(error)) throw error;
-      this.#onGone();
+      this.#told.onGone();
       throw goneError(this.guest, error);
     }
   }
@@ -64,8 +72,7 @@ export class DomainHandle {
       await this.call(domainDestroy, {}, { timeoutMs: destroyTimeoutMs });
       await waitAtMost(endNoticeMs, ended);
     } catch (error) {
-      const isGone = error instanceof SojournError && error.code === "SOJ_HYPERVISOR_GONE";
-      if (!isGone && !isInvalidNow(error)) throw error;
+      if (!isGone(error) && !isInvalidNow(error)) throw error;
     }
   }
 }

@@ -49,6 +49,11 @@ export function isNoDomain(error: unknown): boolean {
   return error instanceof LibvirtCallError && error.libvirtCode === LibvirtErrorCode.noDomain;
 }
 
+/** Whether the domain does not run here (any more). */
+export function isGone(error: unknown): boolean {
+  return error instanceof SojournError && error.code === "SOJ_HYPERVISOR_GONE";
+}
+
 /** Whether libvirt refused because it makes no sense in the domain's state: it is not running, it has no such job. */
 export function isInvalidNow(error: unknown): boolean {
   return (

@@ -91,7 +91,9 @@ export class DomainInstance implements LibvirtInstance {
     this.#hasArrived = record.arrived;
     this.#events = new EventHub(logger);
     const identity = { guest: this.guest, name: record.domain_name, uuid: record.uuid };
-    this.#handle = new DomainHandle(link, identity, () => this.noteEnd("unknown"));
+    const onGone = () => this.noteEnd("unknown");
+    const hasEnded = () => !this.isAlive();
+    this.#handle = new DomainHandle(link, identity, { onGone, hasEnded });
     this.#isFound = isFound;
     this.#processors = new Processors(this.#handle, this.#events);
     this.#source = new SourceRole(this.#handle, {
@@ -297,6 +299,6 @@ export class DomainInstance implements LibvirtInstance {
 
   #closeStreams(): void {
     this.#arrival?.close();
-    this.#source.close();
+    this.#source.letGo();
   }
 }

@@ -11,22 +11,20 @@ import type { LibvirtConnection } from "../rpc/connection.ts";
 import { LibvirtErrorCode } from "../rpc/constants/error-codes.ts";
 import { LibvirtCallError } from "../rpc/errors.ts";
 import { type MigrationParameters, migrationParameters } from "../rpc/migration-parameters.ts";
-import { domainAbortJob, domainGetJobStats } from "../rpc/procedures/jobs.ts";
+import { domainAbortJob } from "../rpc/procedures/jobs.ts";
 import {
   domainMigrateBegin,
   domainMigrateConfirm,
   domainMigratePerform,
 } from "../rpc/procedures/migration.ts";
-import type { Domain } from "../rpc/xdr/domain.ts";
-import { isInvalidNow, isNoDomain } from "./errors.ts";
-import { isGoingOut, readJobStatistics } from "./job-statistics.ts";
+import type { DomainHandle } from "./domain-handle.ts";
+import { isGone, isInvalidNow } from "./errors.ts";
+import { isGoingOut } from "./job-statistics.ts";
 import type { StreamOptions } from "./libvirt-hypervisor.ts";
-import type { LibvirtLink } from "./link.ts";
 import { bandwidthMibps, streamFlags, streamUri } from "./stream-parameters.ts";
 
 export interface OutgoingContext {
-  link: LibvirtLink;
-  domain: Domain;
+  handle: DomainHandle;
   stream: StreamOptions;
   logger: Logger;
   /** The stream has got a status that libvirt, not QEMU, decides on. */
@@ -62,6 +60,7 @@ export class OutgoingStream {
   readonly #destinationHost: string;
   #phase: "begun" | "sending" | "arrived" | "over" = "begun";
   #isAborted = false;
+  #isLetGo = false;
   #performing: Promise<void> | null = null;
 
   /**
@@ -69,8 +68,9 @@ export class OutgoingStream {
    * @throws LibvirtCallError; SojournError `SOJ_HYPERVISOR_DISCONNECTED`, `SOJ_HYPERVISOR_TIMEOUT`
    */
   static async begin(context: OutgoingContext, destinationHost: string): Promise<OutgoingStream> {
-    const { link, domain, stream } = context;
-    const connection = await link.open();
+    const { handle, stream } = context;
+    const { domain } = handle;
+    const connection = await handle.link.open();
     try {
       const parameters = migrationParameters({ destinationName: domain.name });
       const flags = streamFlags(stream);
@@ -126,7 +126,7 @@ export class OutgoingStream {
       throw new Error(`no stream to ${host} was begun`);
     }
     const args = {
-      domain: this.#context.domain,
+      domain: this.#context.handle.domain,
       destinationUri: null,
       parameters: this.#parameters({
         uri: streamUri(address, port),
@@ -168,27 +168,29 @@ export class OutgoingStream {
     return await this.#confirm(false);
   }
 
-  /** Ends the connection; what libvirt then does by itself depends on the phase. */
-  close(): void {
+  /** Nobody follows it any more; what libvirt then does by itself depends on the phase. */
+  letGo(): void {
+    this.#isLetGo = true;
     this.#connection.close();
   }
 
   async #abortJob(): Promise<void> {
-    const { link, domain } = this.#context;
+    const { handle } = this.#context;
     for (let attempt = 0; attempt < mostAborts && this.isSending; attempt++) {
       try {
-        await link.call(domainAbortJob, { domain });
+        await handle.call(domainAbortJob, {});
         return;
       } catch (error) {
         // It has just ended, or has not quite begun.
-        if (!isInvalidNow(error) && !isNoDomain(error)) throw error;
+        if (!isInvalidNow(error)) throw error;
       }
       await delay(abortAgainMs);
     }
   }
 
   async #confirm(isCancelled: boolean): Promise<boolean> {
-    const { domain, logger, stream } = this.#context;
+    const { handle, logger, stream } = this.#context;
+    const { domain } = handle;
     const args = {
       domain,
       parameters: this.#parameters({}),
@@ -210,7 +212,7 @@ export class OutgoingStream {
       if (isCancelled && hadArrived) this.#end("over", "cancelled");
       else this.#phase = "over";
       this.status = isCancelled ? "cancelled" : this.status;
-      this.close();
+      this.#connection.close();
     }
   }
 
@@ -218,25 +220,26 @@ export class OutgoingStream {
     this.errorText = reasonOf(error);
     if (error instanceof LibvirtCallError) this.errorText = error.description;
     else await this.#settleLost(error);
+    if (this.#isLetGo) return;
     const isCancelled =
       this.#isAborted ||
       (error instanceof LibvirtCallError &&
         error.libvirtCode === LibvirtErrorCode.operationAborted);
     this.#end("over", isCancelled ? "cancelled" : "failed");
-    this.close();
+    this.#connection.close();
   }
 
   /** libvirt goes on alone when it loses us: what it does is ended before the stream counts as failed. */
   async #settleLost(error: unknown): Promise<void> {
-    const { link, domain, logger } = this.#context;
-    logger.warn({ domain: domain.name, err: error }, "the stream is out of our hands: it is ended");
-    for (;;) {
+    const { handle, logger } = this.#context;
+    const { guest } = handle;
+    logger.warn({ guest, err: error }, "a stream is out of our hands: it is ended");
+    while (!this.#isLetGo) {
       try {
-        const reply = await link.call(domainGetJobStats, { domain, flags: 0 });
-        if (!isGoingOut(readJobStatistics(reply))) return;
-        await link.call(domainAbortJob, { domain });
+        if (!isGoingOut(await handle.job())) return;
+        await handle.call(domainAbortJob, {});
       } catch (failure) {
-        if (isNoDomain(failure) || link.isDisposed) return;
+        if (isGone(failure) || isInvalidNow(failure)) return;
       }
       await delay(lookAgainMs);
     }
@@ -258,9 +261,9 @@ export class OutgoingStream {
   }
 
   #parameters(more: MigrationParameters) {
-    const { domain, stream } = this.#context;
+    const { handle, stream } = this.#context;
     return migrationParameters({
-      destinationName: domain.name,
+      destinationName: handle.domain.name,
       ...(stream.tls ? { tlsDestination: this.#destinationHost } : {}),
       ...more,
     });

@@ -74,10 +74,11 @@ export class SourceRole {
       );
     }
     await this.#stream?.abort();
-    const { link, domain } = this.#handle;
-    const context = { link, domain, stream: this.#options, logger: this.#logger };
-    const onStatus = this.#onStatus;
-    this.#stream = await OutgoingStream.begin({ ...context, onStatus }, destinationHost);
+    const context = {
+      ...{ handle: this.#handle, stream: this.#options, logger: this.#logger },
+      onStatus: this.#onStatus,
+    };
+    this.#stream = await OutgoingStream.begin(context, destinationHost);
     this.#latest = null;
     this.#isUnderWay = Promise.withResolvers();
     return this.#stream.offer;
@@ -156,8 +157,9 @@ export class SourceRole {
     return (await this.#stream?.confirm()) ?? false;
   }
 
-  close(): void {
-    this.#stream?.close();
+  /** Nobody follows its stream any more. */
+  letGo(): void {
+    this.#stream?.letGo();
   }
 
   async #awaitUnderWay(stream: OutgoingStream): Promise<boolean> {
