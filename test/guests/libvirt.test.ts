@@ -12,7 +12,9 @@ describe("a libvirt domain", () => {
 
   beforeAll(async () => {
     lab = await TestLab.up(`libvirt${process.pid}`, ["--hosts", "2", "--libvirt"]);
-    await lab.run("host-a", ["sojourn", "guest", "adopt", "web1", "--libvirt"]);
+    for (const options of [["--dry-run"], []]) {
+      await lab.run("host-a", ["sojourn", "guest", "adopt", "web1", "--libvirt", ...options]);
+    }
   });
 
   afterAll(async () => {
@@ -54,7 +56,7 @@ describe("a libvirt domain", () => {
     expect(await kernels()).toEqual(before);
   });
 
-  test("a migration cancelled in the middle leaves it running where it was, and libvirt free to move it", async () => {
+  test("`sojourn migrate`, cancelled in the middle, leaves it running where it was, and libvirt free to move it", async () => {
     const before = await kernels();
     await using session = await openSession(lab);
     const daemon = daemonOf(lab.name, "host-a");
