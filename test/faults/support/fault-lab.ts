@@ -60,8 +60,13 @@ export class FaultLab extends FaultHosts implements AsyncDisposable {
   /** The kernel state that every fault must come back to. */
   async remember(): Promise<void> {
     const held = hosts.map((host) => [host, this.#resources(host).descriptors] as const);
-    const kernel = await kernelStates(this, hosts);
-    this.#known = { ...this.#known, kernel, held: Object.fromEntries(held) };
+    this.#known = { ...this.#known, held: Object.fromEntries(held) };
+    await this.rememberKernel();
+  }
+
+  /** Without what the daemons hold. */
+  async rememberKernel(): Promise<void> {
+    this.#known = { ...this.#known, kernel: await kernelStates(this, hosts) };
   }
 
   /** Takes the kernel state of a guest that is away from a move that nothing disturbs. */

@@ -30,7 +30,8 @@ export async function upLibvirtLab(name: string): Promise<FaultLab> {
   await fault.run("host-a", ["sojourn", "guest", "adopt", guest, "--libvirt"]);
   // The tap that it was started with stays libvirt's; at home again it is on one of Sojourn's.
   await fault.rememberAway();
-  await fault.remember();
+  await fault.rememberKernel();
+  await fault.expectDaemonsAsBefore();
   await fault.openSession();
   return fault;
 }
