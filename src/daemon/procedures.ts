@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { libvirtDisabledError } from "../hypervisor/host-hypervisors.ts";
 import type { Hypervisor, HypervisorKind } from "../hypervisor/hypervisor.ts";
 import { clockProcedure } from "../migrator/clock-procedure.ts";
 import { monotonicMs, wallClockMs } from "../platform/clock.ts";
@@ -56,6 +57,9 @@ export function baseHandlers(
       };
     },
     hypervisor: async ({ kind }) => {
+      // Guests of its that are here still may leave; none comes.
+      if (kind === "libvirt" && config.libvirt === null)
+        throw libvirtDisabledError(config.host.name);
       const { version, accelerator } = await hypervisor.capabilities(kind);
       return { version, accelerator, stream_tls: isStreamProtected(config, kind) };
     },

@@ -30,8 +30,10 @@ export class HostHypervisors implements AdoptingHypervisor {
   }
 
   async capabilities(kind?: HypervisorKind): Promise<HypervisorCapabilities> {
-    if (kind === "libvirt") return await this.#libvirt().capabilities();
-    return await this.#options.qemu.capabilities();
+    const { host, qemu, libvirt } = this.#options;
+    if (kind === undefined) return await qemu.capabilities();
+    if (libvirt === null) throw libvirtDisabledError(host);
+    return await libvirt.capabilities();
   }
 
   async start(definition: GuestDefinition, nics: readonly NicAttachment[]): Promise<GuestInstance> {

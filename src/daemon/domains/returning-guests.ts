@@ -19,7 +19,7 @@ import { bridgeOf } from "../adoption/tap-facts.ts";
 export interface ReturningGuestsOptions {
   host: HostFacts;
   guests: Pick<Guests, "names" | "definition" | "instance">;
-  records: Pick<RecordStore, "get">;
+  records: Pick<RecordStore, "get" | "subscribe">;
   adoptions: Pick<Adoptions, "takeBack" | "drop">;
   hypervisor: Pick<HostHypervisors, "adoptDomain" | "letGo">;
   libvirt: Pick<LibvirtHypervisor, "capabilities" | "domains" | "onDomainStarted">;
@@ -38,8 +38,8 @@ const pace = { pauseMs: 1_000, longestPauseMs: 15_000, forMs: 60_000 };
 export class ReturningGuests implements AsyncDisposable {
   readonly #options: ReturningGuestsOptions;
   readonly #ended = new AbortController();
+  readonly #subscriptions = new DisposableStack();
   readonly #takingIn = new Map<string, Promise<void>>();
-  #unsubscribe: () => void = () => {};
 
   constructor(options: ReturningGuestsOptions) {
     this.#options = options;
@@ -47,17 +47,25 @@ export class ReturningGuests implements AsyncDisposable {
 
   /** From now on; those that run already are taken in too, as soon as libvirt answers. */
   begin(): void {
-    const { libvirt } = this.#options;
-    this.#unsubscribe = libvirt.onDomainStarted(({ name, how }) => {
-      if (how !== "migrated") this.#takeIn(name, how);
-    });
+    const { libvirt, records } = this.#options;
+    this.#subscriptions.defer(
+      libvirt.onDomainStarted(({ name, how }) => {
+        if (how !== "migrated") this.#takeIn(name, how);
+      }),
+    );
+    // Whatever of it runs here when it is known to be nowhere any more.
+    this.#subscriptions.use(
+      records.subscribe((before, after) => {
+        if (before !== undefined && after === undefined) this.#takeIn(before.guest, "found");
+      }),
+    );
     if (this.#definedNames().length > 0) this.#background("all", () => this.#takeInAll());
     // libvirt makes QEMU tell what it can when it is first asked, which takes seconds: before somebody waits for it.
     libvirt.capabilities().catch(() => {});
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#unsubscribe();
+    this.#subscriptions.dispose();
     this.#ended.abort();
     await Promise.allSettled(this.#takingIn.values());
   }
@@ -99,15 +107,15 @@ export class ReturningGuests implements AsyncDisposable {
     const definition = this.#definitionOf(name);
     const record = records.get(name);
     if (definition === null || record?.migration || guests.instance(name)?.isAlive()) return;
-    if (record?.redirect && how !== "found") {
-      logger.error(
-        { guest: name, host: record.redirect.host },
-        "alarm: libvirt has started a guest here that is away at another host",
-      );
-    }
-    if (record?.redirect) return;
     const domain = (await libvirt.domains()).find(({ uuid }) => uuid === definition.uuid);
     if (domain === undefined) return;
+    if (record?.redirect) {
+      logger.error(
+        { guest: name, host: record.redirect.host },
+        "alarm: libvirt runs a guest here that is away at another host: end one of the two at once",
+      );
+      return;
+    }
     const tap = await this.#tapOf(domain, definition);
     const { uuid } = domain;
     await adoptions.takeBack(definition, tap, () => hypervisor.adoptDomain({ definition, uuid }));

@@ -1,6 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { versionText } from "../../../hypervisor/libvirt/rpc/handshake.ts";
-import { connectGetVersion } from "../../../hypervisor/libvirt/rpc/procedures/connect.ts";
+import {
+  connectGetCapabilities,
+  connectGetVersion,
+} from "../../../hypervisor/libvirt/rpc/procedures/connect.ts";
 import { createLogger } from "../../../platform/log.ts";
 import { openLibvirt } from "../../adoption/domains/open-libvirt.ts";
 import type { DaemonConfig } from "../../config.ts";
@@ -26,7 +29,10 @@ export async function checkLibvirt(config: DaemonConfig): Promise<DoctorCheck[]>
   const reached = await attempt(libvirtTopic, async () => {
     await using connection = await openLibvirt(config, createLogger("silent"));
     const { version } = await connection.call(connectGetVersion, {});
-    return judgeLibvirt(connection.facts.version, versionText(version), connection.path);
+    const { capabilities } = await connection.call(connectGetCapabilities, {});
+    const kvm = /<domain type=['"]kvm['"]/.test(capabilities) ? "KVM" : "software emulation";
+    const qemu = `${versionText(version)} (${kvm})`;
+    return judgeLibvirt(connection.facts.version, qemu, connection.path);
   });
   if (!config.libvirt.tls) return reached;
   const certificates = await attempt(certificatesTopic, async () => {

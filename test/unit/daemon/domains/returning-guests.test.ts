@@ -38,6 +38,7 @@ interface World {
 
 function bed(world: World) {
   let start: (domain: StartedDomain) => void = () => {};
+  let forget = () => {};
   const takeBack = vi.fn(async (_definition: GuestDefinition, _tap: string) => {
     if (world.record !== undefined) throw preconditionError("SOJ_GUEST_BUSY", "is here already");
   });
@@ -54,7 +55,17 @@ function bed(world: World) {
   });
   const returning = new ReturningGuests({
     ...{ host: hostA, guests, logger: logger as never, adoptions: { takeBack, drop } },
-    records: { get: () => world.record },
+    records: {
+      get: () => world.record,
+      subscribe: (listener) => {
+        forget = () => {
+          const before = world.record;
+          delete world.record;
+          listener(before, undefined);
+        };
+        return { [Symbol.dispose]: () => {} };
+      },
+    },
     hypervisor: {} as ReturningGuestsOptions["hypervisor"],
     libvirt: {
       capabilities: () => Promise.reject(new Error("not asked for")),
@@ -72,6 +83,7 @@ function bed(world: World) {
     takeBack,
     drop,
     error,
+    forget: () => forget(),
     start: (name: string, how: StartedDomain["how"]) => start({ name, uuid, how }),
   };
 }
@@ -116,13 +128,16 @@ test("a start that comes before its end is cleaned up after, and a libvirt that 
   expect(error).not.toHaveBeenCalled();
 });
 
-test("one that is away and was started here too is left, and an alarm given", async () => {
+test("one that is away and runs here too is left with an alarm, until it is away no more", async () => {
   const record = { ...recordOf("web1", 10), redirect: { host: "host-b", tunnel: aToB } };
-  const { takeBack, error, start } = bed({ running: [web1], record });
+  const { takeBack, error, start, forget } = bed({ running: [web1], record });
+  await vi.waitFor(() => expect(error).toHaveBeenCalledTimes(1));
   start("web1", "booted");
-  await vi.waitFor(() => expect(error).toHaveBeenCalled());
+  await vi.waitFor(() => expect(error).toHaveBeenCalledTimes(2));
   expect(error.mock.calls[0]?.[1]).toMatch(/^alarm: .*away at another host/);
   expect(takeBack).not.toHaveBeenCalled();
+  forget();
+  await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1));
 });
 
 test.each([
