@@ -30,7 +30,10 @@ export interface Storage {
   replace(path: string, content: string | Uint8Array): void;
   /** Durable; nothing when there is none. */
   remove(path: string): void;
-  /** Opens, or makes, a file that only grows; its entry in the folder is durable. */
+  /**
+   * Opens, or makes, a file that only grows; its entry in the folder is durable, and what is in it: whoever wrote that may
+   * have ended before it was.
+   */
   openForAppending(path: string): AppendableFile;
 }
 
@@ -60,6 +63,7 @@ export const diskStorage: Storage = {
     const isNew = !existsSync(path);
     const file = openSync(path, "a", 0o600);
     if (isNew) syncFolder(dirname(path));
+    else fdatasyncSync(file);
     return {
       write: (bytes) => writeFileSync(file, bytes),
       sync: () => fdatasyncSync(file),

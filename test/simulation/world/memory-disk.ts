@@ -92,6 +92,7 @@ export class MemoryDisk {
     if (this.fails === "read-only") throw this.#failure();
     const open = this.#files.get(path) ?? { bytes: Buffer.alloc(0), durableBytes: 0 };
     this.#files.set(path, open);
+    if (this.syncs) open.durableBytes = open.bytes.length;
     return {
       write: (bytes) => {
         process.check();
