@@ -93,6 +93,8 @@ export class FollowedMigration {
     const { logger } = this.#context;
     const { signal } = this.#left;
     if (this.#isPrepared) {
+      // A daemon that has just started has no tunnels yet.
+      using _held = await this.#context.network.hold();
       const record = this.#context.records.get(this.task.guest);
       if (record?.outgoing) {
         this.facts.tunnelInterface = this.#context.network.tunnelInterface(record.outgoing.tunnel);

@@ -25,7 +25,9 @@ export async function undoAtSource(
   const { instance } = facts;
   const { address, bridge } = attachmentOf(context.host, facts.before);
   const run = async () => {
-    if (instance.isAlive()) await giveBack(facts, context.journal.has(task.id, "pausing"));
+    // What others began is theirs to end.
+    if (instance.isAlive() && !task.followed)
+      await giveBack(facts, context.journal.has(task.id, "pausing"));
   };
   // The guest first, and for as long as it takes: nobody else may run it, and nothing else would thaw it.
   await retry(run, {

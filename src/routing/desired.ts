@@ -163,7 +163,7 @@ export interface RoutingPlane extends AsyncDisposable {
   linkCounters(device: string): Promise<LinkCounters | null>;
   /** Raises a device's transmit queue to `length` packets over netlink; a longer one stays. */
   lengthenQueue(device: string, length: number): Promise<void>;
-  /** Throws away what waits in a tap's queue, but for one packet at most. @throws SojournError */
+  /** Throws away what waits in a tap's queue. @throws SojournError */
   emptyQueue(device: string): Promise<void>;
   /** The local address and device that this host uses to reach `address`. */
   routeTo(address: string): Promise<{ device: string; sourceAddress: string }>;

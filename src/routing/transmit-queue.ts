@@ -35,15 +35,14 @@ export async function lengthenQueue(
 }
 
 /**
- * Throws away what waits in a tap's queue, but for one packet at most, and leaves its length as it is: the kernel drops
- * what a shorter queue has no room for (`__ptr_ring_swap_queue` in include/linux/ptr_ring.h). Not for links that a queueing
- * discipline is busy with.
+ * Throws away what waits in a tap's queue, and leaves its length as it is: the kernel drops what a shorter queue has no
+ * room for (`__ptr_ring_swap_queue` in include/linux/ptr_ring.h).
  * @throws SojournError `SOJ_ROUTING_NO_DEVICE`, `SOJ_NETLINK_…`.
  */
 export async function emptyQueue(netlink: RouteNetlink, device: string): Promise<void> {
   const link = await readLink(netlink, device);
   if (link === null) throw missingDevice(device, "interface");
-  await setLength(netlink, device, link.index, 1);
+  await setLength(netlink, device, link.index, 0);
   await setLength(netlink, device, link.index, link.txQueueLength);
 }
 
