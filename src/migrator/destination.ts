@@ -37,6 +37,8 @@ export class DestinationMigration {
   #landsLate = false;
   /** The source has promised: only then may a guest run whose stream goes to its end by itself. */
   #isSealed = false;
+  /** The process has said so: a guest that stands needs not wait for another question. */
+  #isLoaded = false;
   /** A daemon that has just started runs the guest before it has looked at its network. */
   #networkReady: Promise<void> = Promise.resolve();
 
@@ -55,10 +57,12 @@ export class DestinationMigration {
     );
     this.network = new ArrivalNetwork(context, this.#logger);
     const told: ConstructorParameters<typeof IncomingProcess>[1] = {
-      onLoaded: () =>
+      onLoaded: () => {
+        this.#isLoaded = true;
         this.#takeOver().catch((error: unknown) =>
           this.#logger.error({ err: error }, "takeover failed"),
-        ),
+        );
+      },
       onEnded: (instance) =>
         this.#noteEnded(instance).catch((error: unknown) =>
           this.#logger.error({ err: error }, "the abort of an ended process failed"),
@@ -94,6 +98,7 @@ export class DestinationMigration {
   /** Replaces the incoming process by a new, empty one. */
   async renew(offer?: StreamOffer): Promise<Listening> {
     if (!this.state.isOpen) throw this.#over();
+    this.#isLoaded = false;
     await this.#process.discard();
     return await this.#process.start(this.#current(), offer);
   }
@@ -128,7 +133,7 @@ export class DestinationMigration {
   /** The source has promised never to run its copy again: takes over what is loaded, or as soon as it is. */
   async seal(): Promise<void> {
     this.#isSealed = true;
-    if (await this.#process.isLoaded()) await this.#takeOver();
+    if (this.#isLoaded || (await this.#process.isLoaded())) await this.#takeOver();
   }
 
   /**

@@ -4,6 +4,9 @@ import { delay, monotonicMs } from "../platform/clock.ts";
 /** QEMU's rate limiter grants bandwidth in windows of this length (BUFFER_DELAY in migration/migration.c). */
 export const rateWindowMs = 100;
 
+/** Milliseconds. Below this the guest's own activity decides, so that QEMU never converges by itself while it runs. */
+export const precopyDowntimeLimitMs = 1;
+
 /**
  * How long an armed stream would need for the rest: long, so that a window's burst is over at once even where the
  * stream is encrypted on a busy machine, and its beginning is seen in time (`windowEnd`).

@@ -1,11 +1,14 @@
 import { monotonicMs } from "../platform/clock.ts";
 import { awaitConvergence, linkSpeed } from "./convergence.ts";
 import { attachmentOf } from "./network.ts";
-import { firstPassBandwidth, paced, pacedToEnd, unpaced } from "./pacing.ts";
+import {
+  firstPassBandwidth,
+  paced,
+  pacedToEnd,
+  precopyDowntimeLimitMs,
+  unpaced,
+} from "./pacing.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
-
-/** Below this the guest's own activity decides, so that QEMU never converges by itself while it runs. */
-const precopyDowntimeLimitMs = 1;
 
 export async function startPrecopy(
   context: SourceContext,

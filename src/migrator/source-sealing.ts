@@ -4,7 +4,7 @@ import { SojournError } from "../platform/errors.ts";
 import { within } from "../platform/waiting.ts";
 import { linkSpeed, predictedBlackoutMs, refuseEnded, refuseStanding } from "./convergence.ts";
 import { rejectionOf } from "./interruptible.ts";
-import { paced } from "./pacing.ts";
+import { paced, precopyDowntimeLimitMs } from "./pacing.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import {
   changeRoute,
@@ -40,7 +40,7 @@ export async function stopAtEndOfPass(
   signal: AbortSignal,
 ): Promise<void> {
   const { instance, timeline } = facts;
-  const { frozenDeadlineMs, downtimeLimitMs, maxBandwidthBytesPerSecond } = context.policy;
+  const { frozenDeadlineMs, maxBandwidthBytesPerSecond } = context.policy;
   const ended = instance.waitForEvent("the stream's end", leftPrecopy, {
     timeoutMs: longestPassMs + frozenDeadlineMs,
   });
@@ -48,12 +48,13 @@ export async function stopAtEndOfPass(
   facts.preSwitchover = ended;
   facts.stopIssuedMs = null;
   if (!facts.resume) {
-    const atOnce = Math.max(downtimeLimitMs, switchoverLimitMs);
-    const parameters = { maxBandwidthBytesPerSecond, downtimeLimitMs: atOnce };
-    return await instance.setOutgoingParameters(parameters);
+    const atOnce = { maxBandwidthBytesPerSecond, downtimeLimitMs: switchoverLimitMs };
+    return await instance.setOutgoingParameters(atOnce);
   }
   using moments = new Moments(facts);
-  await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond });
+  // A guest with little left is stopped by its hypervisor before anybody could tell it to.
+  const parameters = { maxBandwidthBytesPerSecond, downtimeLimitMs: shortMs };
+  await instance.setOutgoingParameters(parameters);
   await refuseMissed(instance, moments);
   if (facts.pace.armBelowBytes > 0) {
     const next = Promise.race([moments.passOrStop, ended, rejectionOf(signal)]);
@@ -65,7 +66,11 @@ export async function stopAtEndOfPass(
   facts.stopIssuedMs = moments.stop?.receivedMs ?? monotonicMs();
   const inTime = <Result>(work: () => Promise<Result>) =>
     within(frozenTimeLeftMs(context, facts), work, () => notStoppedInTime(frozenDeadlineMs));
-  await inTime(() => instance.stop());
+  // Nothing is dirtied any more: with a high limit no further pass is made.
+  const downtimeLimitMs = switchoverLimitMs;
+  await inTime(() =>
+    Promise.all([instance.stop(), instance.setOutgoingParameters({ downtimeLimitMs })]),
+  );
   facts.preSwitchover = inTime(() => ended);
   facts.preSwitchover.catch(() => {});
   const stop = await inTime(() => moments.stopped);
@@ -109,6 +114,7 @@ async function refuseBusy(context: SourceContext, facts: MigrationFacts): Promis
   if (facts.predictedBlackoutMs <= shortMs || remainingBytes <= littleBytes) return;
   const maxBytesPerSecond = context.policy.maxBandwidthBytesPerSecond;
   facts.pace = paced(instance, { firstPassBytesPerSecond: speed, maxBytesPerSecond });
+  await instance.setOutgoingParameters({ downtimeLimitMs: precopyDowntimeLimitMs });
   await facts.pace.nextPass(remainingBytes);
   throw new StillBusy();
 }
