@@ -23,6 +23,7 @@ const logger = pino({ level: "silent" });
 const mib = 1024 * 1024;
 /** A stream of it does not end by itself within a test. */
 const slow = 8 * mib;
+const nics = [{ tapName: "lv-web1" }];
 const patience = { timeout: 15_000, interval: 20 };
 
 let runDir: string;
@@ -45,9 +46,10 @@ test("a domain that runs is found, and becomes a guest that another daemon finds
   const [found] = await at("host-a").domains();
   expect(found).toMatchObject({ name: "web1", state: "running", isPersistent: true });
   const { uuid, facts } = found as NonNullable<typeof found>;
-  const nics = [{ mac: facts?.nics[0]?.mac }];
-  const described = { name: "web1", uuid, memory_mib: 128, nics, hypervisor: "libvirt" };
-  definition = guestDefinitionFromJson(described);
+  definition = guestDefinitionFromJson({
+    ...{ name: "web1", uuid, memory_mib: 128, hypervisor: "libvirt" },
+    nics: [{ mac: facts?.nics[0]?.mac }],
+  });
   const web1 = await at("host-a").adoptDomain({ definition, uuid });
   expect(web1).toMatchObject({ isAdopted: true, incoming: false, nics: [{ tapName: "lv-web1" }] });
   expect(web1.pid).toBeGreaterThan(1);
@@ -130,6 +132,19 @@ test("a destination that is destroyed in the middle leaves the source running", 
   await expect.poll(() => source.runState(), patience).toBe("running");
 });
 
+test("a stream goes to nobody but the host that it is meant for", async () => {
+  const { underlayAddress } = hostAddresses("host-b");
+  const source = await here("host-a");
+  const offer = await source.offerStream?.("host-c");
+  const incoming = await at("host-b").startIncoming(definition, nics, offer);
+  const { port, answer } = await incoming.listenForMigration(underlayAddress, "host-a");
+  await source.prepareOutgoing({ downtimeLimitMs: 1, maxBandwidthBytesPerSecond: slow });
+  const sent = source.migrateTo(underlayAddress, port, "host-c", answer);
+  await expect(sent).rejects.toMatchObject({ code: "SOJ_STREAM_REFUSED" });
+  expect(await source.runState()).toBe("running");
+  await incoming.quit();
+});
+
 test("in every phase another daemon finds the source, and lets it run", async () => {
   // It came home by a stream that is at its end.
   const idle = ["completed", "running"];
@@ -207,7 +222,6 @@ async function sending(from: Host, to: Host, maxBandwidthBytesPerSecond: number)
   const { underlayAddress } = hostAddresses(to);
   const source = await here(from);
   const offer = await source.offerStream?.(to);
-  const nics = [{ tapName: "lv-web1" }];
   const incoming = await at(to).startIncoming(definition, nics, offer);
   const destination = incoming as LibvirtInstance;
   expect([destination.isAlive(), await destination.runState()]).toEqual([true, "inmigrate"]);
