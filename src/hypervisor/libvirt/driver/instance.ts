@@ -90,7 +90,7 @@ export class DomainInstance implements LibvirtInstance {
     this.consolePath = record.console;
     this.#hasArrived = record.arrived;
     this.#events = new EventHub(logger);
-    const identity = { guest: this.guest, name: record.domain_name, uuid: record.uuid };
+    const identity = { guest: this.guest, name: record.domain_name, uuid: this.uuid };
     const onGone = () => this.noteEnd("unknown");
     const hasEnded = () => !this.isAlive();
     this.#handle = new DomainHandle(link, identity, { onGone, hasEnded });
@@ -100,8 +100,7 @@ export class DomainInstance implements LibvirtInstance {
       ...{ stream, logger },
       onStatus: (status) => this.#tell("MIGRATION", { status }),
     });
-    const onArrived = () => this.#noteArrival();
-    const given = { stream, ports, logger, onArrived };
+    const given = { stream, ports, logger, onArrived: () => this.#noteArrival() };
     this.#arrival = arrival === null ? null : new ArrivalRole(arrival, this.#handle, given);
   }
 
@@ -129,9 +128,7 @@ export class DomainInstance implements LibvirtInstance {
   async runState(): Promise<RunState> {
     if (!this.isAlive()) throw goneError(this.guest);
     if (!this.hasDomain) return "inmigrate";
-    const reply = await this.#handle.state();
-    const isArriving = this.#arrival === null ? !this.#hasArrived : !this.#arrival.hasArrived;
-    return runStateOf(reply, isArriving);
+    return runStateOf(await this.#handle.state(), !this.#hasArrived);
   }
 
   async openStorage(): Promise<OpenStorage> {
@@ -169,11 +166,12 @@ export class DomainInstance implements LibvirtInstance {
   }
 
   async cont(): Promise<void> {
-    if (!this.hasDomain || (await this.runState()) === "inmigrate") {
+    if (!this.#hasArrived && (await this.runState()) === "inmigrate") {
       throw refusedError(this.guest, "has not arrived; it was not started");
     }
-    if (this.#source.isSending)
+    if (this.#source.isSending) {
       throw refusedError(this.guest, "is being sent; it was not continued");
+    }
     if (this.#source.hasArrived) await this.#source.cancel();
     await this.#processors.resume();
   }
@@ -228,11 +226,10 @@ export class DomainInstance implements LibvirtInstance {
 
   async migrationProgress(): Promise<MigrationProgress> {
     if (!this.isAlive()) throw goneError(this.guest);
-    const arriving = this.#arrival;
-    if (arriving !== null && !arriving.hasArrived) return progressOf(null, arriving.status, null);
-    const isIncoming = this.incoming && this.#hasArrived;
-    const progress = await this.#source.progress();
-    return progress ?? progressOf(null, isIncoming ? "completed" : "none", null);
+    const { status, hasArrived } = this.#arrival ?? { status: "none", hasArrived: true };
+    if (!hasArrived) return progressOf(null, status, null);
+    const before = this.incoming && this.#hasArrived ? "completed" : "none";
+    return (await this.#source.progress()) ?? progressOf(null, before, null);
   }
 
   /** libvirt goes on by itself. */
@@ -250,8 +247,8 @@ export class DomainInstance implements LibvirtInstance {
     const event = guestEventOf(message, receivedMs);
     this.#processors.note(event.name);
     const status = migrationStatusOf(event);
-    const arriving = this.#arrival?.hasArrived === false ? this.#arrival : this.#source;
-    if (status === null || arriving.noteQemuStatus(status)) this.#events.emit(event);
+    const role = this.#arrival?.hasArrived === false ? this.#arrival : this.#source;
+    if (status === null || role.noteQemuStatus(status)) this.#events.emit(event);
   }
 
   /** Asks for what may have been missed. @throws SojournError `SOJ_HYPERVISOR_DISCONNECTED`, `SOJ_HYPERVISOR_GONE` */
@@ -273,7 +270,7 @@ export class DomainInstance implements LibvirtInstance {
 
   /** Its QEMU is gone. */
   noteEnd(why: DomainEnd): void {
-    if (this.#whyEnded !== null) return;
+    if (!this.isAlive()) return;
     this.#whyEnded = why;
     this.#closeStreams();
     this.#events.fail(goneError(this.guest));
@@ -287,10 +284,9 @@ export class DomainInstance implements LibvirtInstance {
   }
 
   #noteArrival(): void {
-    const isNews = this.#arrival !== null;
     this.#hasArrived = true;
     this.#context.onArrived(this);
-    if (isNews) this.#tell("MIGRATION", { status: "completed" });
+    if (this.#arrival !== null) this.#tell("MIGRATION", { status: "completed" });
   }
 
   #tell(name: string, data?: GuestEvent["data"]): void {

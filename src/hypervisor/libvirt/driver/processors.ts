@@ -1,6 +1,7 @@
 import type { EventHub } from "../../event-hub.ts";
 import { domainResume, domainSuspend } from "../rpc/procedures/domains.ts";
 import type { DomainHandle } from "./domain-handle.ts";
+import { isInvalidNow } from "./errors.ts";
 import { type DomainStateReply, isRunning } from "./run-state.ts";
 
 /** QEMU's own word of a stop comes within milliseconds of libvirt's answer. */
@@ -47,7 +48,11 @@ export class Processors {
 
   /** Nothing for those that go already, as after a stream that libvirt took back. */
   async resume(): Promise<void> {
-    if (!isRunning(await this.#handle.state())) await this.#handle.call(domainResume, {});
+    try {
+      await this.#handle.call(domainResume, {});
+    } catch (error) {
+      if (!isInvalidNow(error) || !isRunning(await this.#handle.state())) throw error;
+    }
   }
 
   #untilStopped(): Promise<unknown> {

@@ -127,11 +127,13 @@ export class SourceRole {
 
   /** Null when nothing is known of a stream of ours. */
   async progress(): Promise<MigrationProgress | null> {
-    const job = await this.#handle.job();
-    const isOut = isGoingOut(job);
-    if (isOut) this.#latest = job;
-    this.#isInherited &&= isOut;
-    if (this.#isInherited) return progressOf(job, "active", null);
+    if (this.isBusy || this.#isInherited) {
+      const job = await this.#handle.job();
+      const isOut = isGoingOut(job);
+      if (isOut) this.#latest = job;
+      this.#isInherited &&= isOut;
+      if (this.#isInherited) return progressOf(job, "active", null);
+    }
     return this.#stream && progressOf(this.#latest, this.#stream.status, this.#stream.errorText);
   }
 

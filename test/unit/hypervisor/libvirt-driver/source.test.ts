@@ -2,7 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { LibvirtInstance } from "../../../../src/hypervisor/libvirt/driver/libvirt-hypervisor.ts";
 import { LibvirtErrorCode } from "../../../../src/hypervisor/libvirt/rpc/constants/error-codes.ts";
 import { MigrateFlag } from "../../../../src/hypervisor/libvirt/rpc/constants/flags.ts";
-import { domainSuspend } from "../../../../src/hypervisor/libvirt/rpc/procedures/domains.ts";
+import {
+  domainResume,
+  domainSuspend,
+} from "../../../../src/hypervisor/libvirt/rpc/procedures/domains.ts";
 import { domainAbortJob } from "../../../../src/hypervisor/libvirt/rpc/procedures/jobs.ts";
 import {
   domainMigrateBegin,
@@ -163,8 +166,10 @@ describe("a domain as a source", () => {
     expect(host.args.get("domain_migrate_confirm3_params")).toMatchObject({ cancelled: 1 });
     host.state = running;
     expect([await status(), await web1.runState()]).toEqual(["cancelled", "running"]);
+    host.refuse(domainResume as never, "domain is already running", 55);
     await web1.cont();
-    expect(host.asked).toHaveLength(2);
+    host.state = paused;
+    await expect(web1.cont()).rejects.toMatchObject({ libvirtCode: 55 });
   });
 
   test("is not continued while it is sent, and its stop is told of before it is answered", async () => {
