@@ -12,6 +12,7 @@ interface AdoptOptions {
   domain?: string;
   nic?: string[];
   to?: string[];
+  sharedDisks?: boolean;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -27,10 +28,11 @@ export function addAdoption(parent: Command, connect: () => Promise<SojournClien
     .option("--pid <pid>", "its process", processNumber)
     .option("--nic <address/length[@mac]>", "its address, where the host has not seen it", collect)
     .option("--to <host>", "a peer that it must be able to go to; without it, any one", collect)
+    .option("--shared-disks", "vouch that hosts see the same storage under its disks' paths")
     .option("--dry-run", "only propose and check, change nothing")
     .option("--json", "print JSON, errors too")
     .action(async (name: string, options: AdoptOptions) => {
-      const { qmp, pid, nic, to, dryRun } = options;
+      const { qmp, pid, nic, to, dryRun, sharedDisks } = options;
       const libvirt = domainOf(options);
       if (qmp === undefined && pid === undefined && libvirt === undefined) {
         throw usageError(
@@ -45,6 +47,7 @@ export function addAdoption(parent: Command, connect: () => Promise<SojournClien
         ...(libvirt === undefined ? {} : { libvirt }),
         ...(nic === undefined ? {} : { nic }),
         ...(to === undefined ? {} : { to }),
+        ...(sharedDisks === true ? { shared_disks: true } : {}),
         ...(dryRun === true ? { dry_run: true } : {}),
       });
       createOutput(options.json ?? false).result(result, () => describe(result));

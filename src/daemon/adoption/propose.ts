@@ -22,7 +22,7 @@ export interface Proposal {
  *   `examineQemu` throws
  */
 export async function propose(
-  { name, qmp, pid, nic = [] }: AdoptionRequest,
+  { name, qmp, pid, nic = [], shared_disks: isShared = false }: AdoptionRequest,
   known: { config: DaemonConfig; instances: readonly GuestInstance[]; logger: Logger },
 ): Promise<Proposal> {
   const wish = parseNicWish(nic);
@@ -32,7 +32,12 @@ export async function propose(
   const { tap, mac } = onlyNic(examined, wish?.mac ?? null);
   const { bridge, nic: defined } = await placeOfTap(known.config, tap, mac, wish);
   const definition = proposeDefinition(name, examined, defined);
-  return { examined, definition, tap, bridge };
+  return { examined, definition: isShared ? vouchedFor(definition) : definition, tap, bridge };
+}
+
+/** The definition with what its owner knows of its disks, and nobody can prove. Pure. */
+export function vouchedFor(definition: GuestDefinition): GuestDefinition {
+  return { ...definition, disks: definition.disks.map((disk) => ({ ...disk, shared: true })) };
 }
 
 function refuseKnownProcess(pid: number | undefined, instances: readonly GuestInstance[]): void {

@@ -34,6 +34,9 @@ export const adoptionRequestSchema = z
       .max(32)
       .optional()
       .meta({ description: "Peers that it must be able to go to; without it, any one of all" }),
+    shared_disks: z.boolean().optional().meta({
+      description: "You vouch that hosts see the same storage under its disks' paths",
+    }),
     dry_run: z.boolean().optional().meta({ description: "Only proposes and checks" }),
   })
   .meta({

@@ -11,6 +11,7 @@ import {
 import type { LibvirtConnection } from "../../../hypervisor/libvirt/rpc/connection.ts";
 import { preconditionError, usageError } from "../../../platform/errors.ts";
 import type { DaemonConfig } from "../../config.ts";
+import { vouchedFor } from "../propose.ts";
 import type { AdoptionRequest } from "../schemas.ts";
 import { parseNicWish, placeOfTap } from "../tap-facts.ts";
 
@@ -28,7 +29,7 @@ export interface DomainProposal {
  *   `SOJ_ADDRESS_UNKNOWN`, `SOJ_USAGE` for another name than the domain's
  */
 export async function proposeDomain(
-  { name, libvirt = {}, nic: wishes = [] }: AdoptionRequest,
+  { name, libvirt = {}, nic: wishes = [], shared_disks: isShared = false }: AdoptionRequest,
   connection: LibvirtConnection,
   config: DaemonConfig,
 ): Promise<DomainProposal> {
@@ -43,7 +44,8 @@ export async function proposeDomain(
   }
   const { device: tap, mac } = onlyNic(examined, wish?.mac ?? null);
   const { bridge, nic } = await placeOfTap(config, tap, mac, wish);
-  return { examined, definition: definitionOfDomain(facts, nic), tap, bridge };
+  const definition = definitionOfDomain(facts, nic);
+  return { examined, definition: isShared ? vouchedFor(definition) : definition, tap, bridge };
 }
 
 function onlyNic(examined: ExaminedDomain, wished: string | null) {
