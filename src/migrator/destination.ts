@@ -9,7 +9,12 @@ import { checkEpoch } from "./epochs.ts";
 import { FollowedProcess, followedProcess } from "./followed-process.ts";
 import type { HostContext } from "./host-context.ts";
 import { IncomingProcess, type Listening, type ReceivingProcess } from "./incoming-process.ts";
-import { incomingRecord, landedRecord, type Preparation } from "./incoming-record.ts";
+import {
+  incomingRecord,
+  landedRecord,
+  type Preparation,
+  restoreRecord,
+} from "./incoming-record.ts";
 import { land } from "./landing.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
@@ -56,17 +61,14 @@ export class DestinationMigration {
       identity,
     );
     this.network = new ArrivalNetwork(context, this.#logger);
+    const failed = (what: string) => (error: unknown) => this.#logger.error({ err: error }, what);
+    const ended = failed("the abort of an ended process failed");
     const told: ConstructorParameters<typeof IncomingProcess>[1] = {
       onLoaded: () => {
         this.#isLoaded = true;
-        this.#takeOver().catch((error: unknown) =>
-          this.#logger.error({ err: error }, "takeover failed"),
-        );
+        this.#takeOver().catch(failed("takeover failed"));
       },
-      onEnded: (instance) =>
-        this.#noteEnded(instance).catch((error: unknown) =>
-          this.#logger.error({ err: error }, "the abort of an ended process failed"),
-        ),
+      onEnded: (instance) => this.#noteEnded(instance).catch(ended),
     };
     const isFollowed = identity.followed === true;
     this.#process = isFollowed
@@ -174,19 +176,8 @@ export class DestinationMigration {
     }
     this.state.become("aborted");
     this.#logger.info("incoming guest aborted");
-    this.network.remove(() => this.#restoreRecord());
+    this.network.remove(() => restoreRecord(this.#context, this.identity, this.#before));
     return this.state.answer();
-  }
-
-  async #restoreRecord(): Promise<void> {
-    const { network, records } = this.#context;
-    const { guest, epoch } = this.identity;
-    using _held = await network.hold();
-    const current = records.get(guest);
-    // One that could not even begin may be given up when the next one has: that one's record stays.
-    if (current !== undefined && current.migration?.id !== this.identity.id) return;
-    if (this.#before === undefined) await network.forgetWhileHeld(guest);
-    else await network.changeWhileHeld({ ...this.#before, epoch });
   }
 
   /** Resolves once this host's network follows the guest. */

@@ -49,7 +49,8 @@ function afterAnswer(
   if (state === "awaited" && isSending) return runs ? "streaming" : "stopped";
   if (state === "awaited" && runState === "postmigrate") return "stopped";
   if (state === "streaming" && !isSending) return runs ? "stayed" : "stopped";
-  if (state === "stopped" && runs && !isSending) return "stayed";
+  // Paused by its user before; one that was sent is `postmigrate` until its end.
+  if (state === "stopped" && !isSending && (runs || runState === "paused")) return "stayed";
   return state;
 }
 

@@ -8,6 +8,9 @@ import type { MigrationFacts, MigrationTask, SourceContext } from "./source-cont
 /** Between two looks. */
 const lookMs = 200;
 
+/** libvirt says that nothing is sent while a stream begins, or ends: so often in a row it means it. */
+const sureAfterLooks = 10;
+
 /** Time from the hook's answer to the stream's beginning: a QEMU has to start at the destination. */
 const longestWaitMs = 60_000;
 
@@ -23,6 +26,8 @@ export class FollowedWatch {
   readonly #startedMs = monotonicMs();
   #state: FollowedState = "awaited";
   #isLooking = false;
+  /** In a row, without anything being sent. */
+  #quietLooks = 0;
 
   constructor(
     context: SourceContext,
@@ -66,10 +71,14 @@ export class FollowedWatch {
     this.#isLooking = true;
     try {
       const { instance } = this.#facts;
+      const before = this.#state;
       const { status } = await instance.migrationProgress();
-      const isSending = sendingStates.includes(status);
       const runState = await instance.runState();
-      this.#see({ kind: "answer", runState, isSending });
+      const isSending = sendingStates.includes(status);
+      this.#quietLooks = isSending ? 0 : this.#quietLooks + 1;
+      const isSure = isSending || this.#quietLooks >= sureAfterLooks;
+      // What was asked before an event is no news after it.
+      if (isSure && this.#state === before) this.#see({ kind: "answer", runState, isSending });
       if (!isSending && monotonicMs() - this.#startedMs > longestWaitMs) {
         this.#see({ kind: "overdue" });
       }
@@ -85,6 +94,13 @@ export class FollowedWatch {
     const before = this.#state;
     this.#state = nextFollowed(before, sight);
     if (this.#state === before) return;
+    this.#quietLooks = 0;
+    this.#follow(before, event);
+    const { id: migration, guest } = this.#task;
+    this.#context.logger.info({ migration, guest, state: this.#state, sight }, "seen of libvirt");
+  }
+
+  #follow(before: FollowedState, event?: GuestEvent): void {
     const { timeline } = this.#facts;
     const { name: host } = this.#context.host;
     switch (this.#state) {

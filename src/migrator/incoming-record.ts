@@ -65,6 +65,20 @@ export function landedRecord(record: GuestRecord): GuestRecord {
   return { ...record, redirect: null, hosting: { ...record.hosting, stage: "landed" } };
 }
 
+/** Takes back what was prepared for a guest that does not arrive: the network is as `before`. */
+export async function restoreRecord(
+  { network, records }: Pick<HostContext, "network" | "records">,
+  { id, guest, epoch }: { id: string; guest: string; epoch: number },
+  before: GuestRecord | undefined,
+): Promise<void> {
+  using _held = await network.hold();
+  const current = records.get(guest);
+  // One that could not even begin may be given up when the next one has: that one's record stays.
+  if (current !== undefined && current.migration?.id !== id) return;
+  if (before === undefined) await network.forgetWhileHeld(guest);
+  else await network.changeWhileHeld({ ...before, epoch });
+}
+
 function freeTableIndex(records: readonly GuestRecord[], guest: string): number {
   const used = new Set(
     records.filter((record) => record.guest !== guest).map((record) => record.hosting?.tableIndex),

@@ -2,24 +2,20 @@ import { wallClockMs } from "../platform/clock.ts";
 import { waitAtMost } from "../platform/waiting.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import { endOfAbandoned } from "./abandoned.ts";
-import { Afterwards } from "./afterwards.ts";
 import { endOfConcluded } from "./concluded.ts";
 import { tooLate } from "./endings.ts";
 import { EventLog } from "./event-log.ts";
-import { progressEvent } from "./events.ts";
 import { FollowedMigration } from "./followed-migration.ts";
 import type { History } from "./history.ts";
-import { initialFacts } from "./initial-facts.ts";
 import { Inquiries } from "./inquiries.ts";
 import { MigrationBook } from "./migration-book.ts";
-import { migrationEnd } from "./migration-end.ts";
 import type { MigrationQuery } from "./migration-query.ts";
 import type { Failure, MigrationState, MigrationEvent as StateEvent } from "./migration-state.ts";
-import { isPhase } from "./phases.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationReport } from "./report.ts";
 import type { Keep } from "./resolution-verdict.ts";
 import { answeredLate, resumeSource } from "./resumption.ts";
+import { RunningMigrations } from "./running-migrations.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
 import { SourceMigration } from "./source-migration.ts";
 import {
@@ -31,24 +27,15 @@ import {
   type StoredMigration,
   type StreamEvent,
 } from "./stored-migration.ts";
-import { Timeline } from "./timeline.ts";
 
 /** How long one that others began, and that has failed, may take to be taken back before the next one. */
 const takenBackMs = 10_000;
-
-interface Running {
-  /** Null for one that another host carries out for us. */
-  migration: SourceMigration | FollowedMigration | null;
-  events: EventLog<StreamEvent>;
-  /** Resolves when it has ended and its end is stored. */
-  done: Promise<void>;
-}
 
 /** The migrations that leave this host: those under way, and what is remembered of earlier ones. */
 export class Migrations {
   readonly #context: SourceContext;
   readonly #book: MigrationBook;
-  readonly #running = new Map<string, Running>();
+  readonly #running: RunningMigrations;
   readonly #inquiries: Inquiries;
   readonly #observe: MigrationObserver;
 
@@ -59,6 +46,8 @@ export class Migrations {
     this.#inquiries = new Inquiries(context, (record) =>
       resumeSource(context, this, record, answeredLate),
     );
+    const onEnded = (task: MigrationTask) => this.#inquiries.begin(task);
+    this.#running = new RunningMigrations(context, { book: this.#book, observe, onEnded });
   }
 
   /**
@@ -140,19 +129,13 @@ export class Migrations {
    */
   async windDown(graceMs: number): Promise<void> {
     this.#inquiries[Symbol.dispose]();
-    const running = [...this.#running.values()];
-    const ending = running.filter(({ migration }) => !(migration instanceof FollowedMigration));
-    for (const { migration } of running) {
-      if (migration instanceof FollowedMigration) migration.leave();
-      else migration?.cancel();
-    }
-    await waitAtMost(graceMs, Promise.allSettled(ending.map(({ done }) => done)));
+    await waitAtMost(graceMs, this.#running.cancelAll());
     this.#book.flush();
   }
 
   /** How many; how many of them leave this host, and whether a guest stands until we have done our part. */
   underWay(): { count: number; leaving: number; isGuestStanding: boolean } {
-    const leaving = [...this.#running.values()].flatMap(({ migration }) => migration ?? []);
+    const { leaving } = this.#running;
     const isGuestStanding = leaving.some(({ holdsGuest }) => holdsGuest);
     return { count: this.#running.size, leaving: leaving.length, isGuestStanding };
   }
@@ -164,8 +147,7 @@ export class Migrations {
 
   /** The migration of this guest that is under way from here; undefined when there is none. */
   runningOf(guest: string): string | undefined {
-    for (const [id, { migration }] of this.#running) if (migration?.task.guest === guest) return id;
-    return undefined;
+    return this.#running.leaving.find(({ task }) => task.guest === guest)?.task.id;
   }
 
   has(id: string): boolean {
@@ -296,9 +278,9 @@ export class Migrations {
     budgetMs: number | null,
     earlier?: StoredMigration,
   ): string {
-    const { facts, events } = this.#facts(task, before, resume);
+    const { facts, events } = this.#running.factsOf(task, before, resume);
     const migration = new SourceMigration(this.#context, task, facts, state);
-    this.#carryOut(migration, events, () => migration.run(event), budgetMs, earlier);
+    this.#running.carryOut(migration, events, () => migration.run(event), budgetMs, earlier);
     return task.id;
   }
 
@@ -309,69 +291,9 @@ export class Migrations {
     earlier?: StoredMigration,
   ): FollowedMigration {
     // libvirt lets it run, or not; nobody else.
-    const { facts, events } = this.#facts(task, before, false);
+    const { facts, events } = this.#running.factsOf(task, before, false);
     const migration = new FollowedMigration(this.#context, task, facts, isPrepared);
-    this.#carryOut(migration, events, () => migration.run(), null, earlier);
+    this.#running.carryOut(migration, events, () => migration.run(), null, earlier);
     return migration;
-  }
-
-  #facts(task: MigrationTask, before: GuestRecord, resume: boolean) {
-    const instance = this.#context.guests.instance(task.guest);
-    if (instance === undefined) throw new Error(`${task.guest} has no process here`);
-    const events = new EventLog<StreamEvent>();
-    const tell = (told: StreamEvent) => {
-      events.push(told);
-      this.#observe(this.get(task.id), told);
-    };
-    const afterwards = new Afterwards();
-    const timeline = new Timeline((entry, wallMs) =>
-      afterwards.do(() => {
-        const { phase } = entry;
-        if (isPhase(phase)) this.#book.note(task.id, { state: phase });
-        tell({ type: "phase", id: task.id, ...entry, wall_clock_ms: wallMs });
-      }),
-    );
-    const facts = initialFacts({
-      instance,
-      before,
-      resume,
-      timeline,
-      afterwards,
-      onProgress: (progress, predictedMs) => tell(progressEvent(task.id, progress, predictedMs)),
-      onGate: tell,
-    });
-    return { facts, events };
-  }
-
-  #carryOut(
-    migration: SourceMigration | FollowedMigration,
-    events: EventLog<StreamEvent>,
-    run: () => ReturnType<SourceMigration["run"]>,
-    budgetMs: number | null,
-    earlier: StoredMigration | undefined,
-  ): void {
-    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
-    const done = begun.then(() => this.#seeOut(migration, events, run, budgetMs, earlier));
-    this.#running.set(migration.task.id, { migration, events, done });
-    begin();
-  }
-
-  async #seeOut(
-    migration: SourceMigration | FollowedMigration,
-    events: EventLog<StreamEvent>,
-    run: () => ReturnType<SourceMigration["run"]>,
-    budgetMs: number | null,
-    earlier: StoredMigration | undefined,
-  ): Promise<void> {
-    const { task } = migration;
-    const end = await run();
-    const { kept, told } = migrationEnd(this.#context, migration, end, budgetMs, earlier);
-    const stored = { ...this.get(task.id), ...kept };
-    this.#book.keep(stored);
-    events.push(told);
-    events.end();
-    this.#running.delete(task.id);
-    this.#observe(stored, told);
-    this.#inquiries.begin(task);
   }
 }

@@ -38,6 +38,8 @@ test("what no event told is learnt by asking", () => {
   expect(after(begun, event("STOP"), answer("running", false))).toBe("stayed");
   expect(after(begun, event("STOP"), answer("paused", true))).toBe("stopped");
   expect(after(answer("running", false))).toBe("awaited");
+  expect(after(answer("paused", true), answer("paused", false))).toBe("stayed");
+  expect(after(begun, event("STOP"), answer("postmigrate", false))).toBe("stopped");
 });
 
 test("an end stands, whatever is seen later", () => {
