@@ -9,6 +9,8 @@ export interface StartFacts {
   isSameDomain: boolean;
   /** A migration brings it here. */
   isArriving: boolean;
+  /** The domain is on the tap that was made for its arrival: libvirt makes it to receive the guest. */
+  isOnArrivalTap: boolean;
   /** The journal is damaged: where the guest may run is not known. */
   isHeld: boolean;
   /** Its process was here, and has not ended as far as this host knows. */
@@ -18,12 +20,15 @@ export interface StartFacts {
 /** Why libvirt must not start the domain, for its caller; null where nothing stands against it. Pure. */
 export function startRefusal(facts: StartFacts): string | null {
   const { host, record, isSameDomain, isArriving } = facts;
-  if (!isSameDomain || isArriving) return null;
+  if (!isSameDomain || (isArriving && facts.isOnArrivalTap)) return null;
   if (facts.isHeld) {
     return `the journal of ${host} is damaged, and where the guest runs is not known; sojourn journal check`;
   }
   if (record === undefined) return null;
   const { guest, migration, redirect, hosting } = record;
+  if (isArriving && migration !== null) {
+    return `${guest} is about to arrive from ${migration.peer} (${migration.id}); sojourn status ${migration.id}`;
+  }
   if (migration?.role === "source") {
     return `${guest} is on its way to ${migration.peer} (${migration.id}); sojourn status ${migration.id}`;
   }

@@ -6,7 +6,7 @@ export const refusalStatus = 10;
 
 /**
  * The hook as a shell script (https://libvirt.org/hooks.html). It starts Sojourn only for what Sojourn has a say in, and
- * whatever becomes of Sojourn keeps nobody's domain from starting or moving.
+ * whatever becomes of Sojourn keeps nobody's domain from starting or moving. A domain's name may look like an option.
  * @param program absolute path of `sojourn`
  * @param socketPath of the daemon; null for its own choice
  */
@@ -20,7 +20,7 @@ case "\${2:-}/\${3:-}" in
 esac
 sojourn=${quoted(program)}
 [ -x "$sojourn" ] || exit 0
-${socketPath === null ? "" : `export SOJOURN_SOCKET=${quoted(socketPath)}\n`}answer=$("$sojourn" libvirt hook "$2" "$1")
+${socketPath === null ? "" : `export SOJOURN_SOCKET=${quoted(socketPath)}\n`}answer=$("$sojourn" libvirt hook -- "$2" "$1")
 case $? in
   0) [ -z "$answer" ] || printf '%s\\n' "$answer" ;;
   ${refusalStatus}) exit 1 ;;

@@ -60,14 +60,17 @@ export class LibvirtHooks {
     return await this.#beforeArrival(domain, description);
   }
 
-  #beforeStart(domain: Domain): LibvirtHookAnswer {
+  #beforeStart(domain: DomainFacts): LibvirtHookAnswer {
     const { host, guests, records, journal, logger } = this.#options.context;
     const { name } = domain;
+    const record = records.get(name);
+    const tap = record?.hosting ? attachmentOf(host, record).tap : null;
     const reason = startRefusal({
       host: host.name,
-      record: records.get(name),
+      record,
       isSameDomain: this.#isGuest(domain),
       isArriving: this.#options.destinations.isArriving(name),
+      isOnArrivalTap: domain.nics.some(({ device }) => device !== null && device === tap),
       isHeld: journal.isHeld(name),
       isAlive: guests.instance(name)?.isAlive() ?? false,
     });

@@ -1,4 +1,5 @@
 import type { HostContext } from "../../migrator/host-context.ts";
+import { preconditionError } from "../../platform/errors.ts";
 import type { ProcedureHandlers } from "../../platform/procedures.ts";
 import type { MigrationStarter } from "../migration-starter.ts";
 import type { followProcedures } from "./procedures.ts";
@@ -16,6 +17,14 @@ export function followHandlers(
   };
   return {
     "hosts-guest": async ({ guest, uuid }) => ({ hosts: hosts(guest, uuid) }),
-    "follow-guest": async ({ guest }, { peer }) => ({ id: await starter.follow(guest, peer) }),
+    "follow-guest": async ({ guest, uuid }, { peer }) => {
+      if (!hosts(guest, uuid)) {
+        throw preconditionError(
+          "SOJ_GUEST_UNKNOWN",
+          `no domain ${uuid} runs here as guest ${guest}`,
+        );
+      }
+      return { id: await starter.follow(guest, peer) };
+    },
   };
 }

@@ -8,7 +8,7 @@ import { refusedError, wrongGuestError } from "./errors.ts";
 
 /** A domain that shall arrive, as this host's libvirt is given it. */
 export interface Arrival {
-  /** The domain's own name, which need not be the guest's. */
+  /** The guest's too: what libvirt's hook is asked about goes by it. */
   name: string;
   uuid: string;
   xml: string;
@@ -32,6 +32,7 @@ export function arrivalOf(
   }
   const facts = readDomain(offer.description);
   const { name, uuid } = facts;
+  if (name !== guest) throw wrongGuestError(guest, `it is ${JSON.stringify(name.slice(0, 80))}`);
   if (uuid !== guestUuid(definition)) {
     throw wrongGuestError(guest, `its UUID is ${uuid}, and should be ${guestUuid(definition)}`);
   }

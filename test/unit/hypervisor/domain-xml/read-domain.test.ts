@@ -169,6 +169,8 @@ test.each([
   ["an empty name", "<name>g</name>", "<name/>"],
   ["no UUID", "0a0b0c0d-1111-4222-8333-444455556666", "web1"],
   ["no type", " type='kvm'", ""],
+  ["devices behind the devices", "</devices>", "</devices><devices><hostdev/></devices>"],
+  ["a second name", "<name>g</name>", "<name>g</name><name>h</name>"],
   ["processors that are no number", "<devices>", "<vcpu>two</vcpu><devices>"],
 ])("refused: %s", (_, from, to) => {
   const xml = smallDomain();

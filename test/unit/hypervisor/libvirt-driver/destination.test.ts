@@ -160,6 +160,8 @@ describe("a domain that arrives", () => {
     await refused("<nothing/>").toMatchObject({ code: "SOJ_LIBVIRT_XML" });
     const another = fakeXml.replace(fakeDomain.uuid, "0a0b0c0d-1111-4222-8333-444455556666");
     await refused(another).toMatchObject({ code: "SOJ_HYPERVISOR_WRONG_GUEST" });
+    const renamed = fakeXml.replace("<name>web1</name>", "<name>web2</name>");
+    await refused(renamed).toMatchObject({ code: "SOJ_HYPERVISOR_WRONG_GUEST" });
     const bound = fakeXml.replace("<serial", "<hostdev mode='subsystem' type='pci'/><serial");
     await refused(bound).toMatchObject({ code: "SOJ_GUEST_NOT_MOVABLE" });
     const [nic] = fakeDefinition.nics;
