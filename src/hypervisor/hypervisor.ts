@@ -166,6 +166,8 @@ export interface GuestInstance extends AsyncDisposable {
   ): Promise<{ port: number; answer?: StreamAnswer }>;
   /** Destination: the guest is about to be stopped at its source, if nothing comes in between. */
   expectStreamEnd?(): void;
+  /** Source: of a stream that somebody else began with the same hypervisor; status `none` while there is none. */
+  othersProgress?(): Promise<MigrationProgress>;
   /** Source: begins a stream to `destinationHost`; absent where the definition is all that a destination needs. */
   offerStream?(destinationHost: string): Promise<StreamOffer>;
   /** Source: sets capabilities and parameters (`events`, `return-path`, `pause-before-switchover`). */

@@ -2,6 +2,7 @@ import { monotonicMs } from "../platform/clock.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import { armingStep, StreamEnd } from "./followed-arming.ts";
 import { attachmentOf } from "./network.ts";
+import { othersProgress } from "./others-progress.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 
 /** What a destination's tap has room for: the time that copies are kept, and a long stop. */
@@ -42,7 +43,7 @@ export class FollowedCopies {
     const counters = await this.#context.network.routing.linkCounters(this.#tap).catch(() => null);
     if (counters !== null) inboundRate.read(counters.txPackets);
     if (isStreaming) {
-      const progress = await instance.migrationProgress();
+      const progress = await othersProgress(instance);
       this.#facts.finalProgress = progress;
       this.#facts.onProgress(progress, null);
       if (progress.totalBytes > 0) this.#end.note(progress.remainingBytes, monotonicMs());

@@ -31,7 +31,8 @@ export function nextFollowed(state: FollowedState, sight: Sight): FollowedState 
 }
 
 function afterEvent(state: FollowedState, name: string, status: string | null): FollowedState {
-  if (name === "STOP") return "stopped";
+  // Before anything is sent its user has stopped it, and may let it go on.
+  if (name === "STOP") return state === "awaited" ? state : "stopped";
   if (name === "RESUME") return state === "stopped" ? "stayed" : state;
   if (name !== "MIGRATION" || status === null) return state;
   if (state === "awaited" && ["setup", "active"].includes(status)) return "streaming";

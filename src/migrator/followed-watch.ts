@@ -3,6 +3,7 @@ import { monotonicMs, startInterval, wallClockMs } from "../platform/clock.ts";
 import type { FollowedCopies } from "./followed-copies.ts";
 import { type FollowedState, nextFollowed, type Sight, sightOf } from "./followed-stream.ts";
 import { attachmentOf, deliveryRoute, redirectRoute } from "./network.ts";
+import { othersProgress } from "./others-progress.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 
 /** Between two looks. */
@@ -72,7 +73,7 @@ export class FollowedWatch {
     try {
       const { instance } = this.#facts;
       const before = this.#state;
-      const { status } = await instance.migrationProgress();
+      const { status } = await othersProgress(instance);
       const runState = await instance.runState();
       const isSending = sendingStates.includes(status);
       this.#quietLooks = isSending ? 0 : this.#quietLooks + 1;

@@ -29,7 +29,9 @@ describe("a guest that virsh moves by hand, with the hook in place", () => {
 
   test("there and back: the session lives, the outage is told, nothing is left, and it is not started twice", async () => {
     await using session = await openSession(lab);
-    const out = await followed("host-a", () => virshMigrate("host-a", "host-b"));
+    // Slow enough to be looked at more than once while it is under way.
+    const slowly = ["--bandwidth", "15"];
+    const out = await followed("host-a", () => virshMigrate("host-a", "host-b", ...slowly));
     expect(out).toMatchObject({ guest: "web1", from: "host-a", to: "host-b" });
     const phases = out.timeline.map(({ phase }) => phase);
     expect(phases).toEqual(

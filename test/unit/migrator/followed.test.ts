@@ -26,6 +26,7 @@ test("a guest that is sent leaves; one that runs again stays", () => {
   expect(after(begun, event("STOP"), event("MIGRATION", "failed"))).toBe("stopped");
   expect(after(begun, event("STOP"), event("MIGRATION", "failed"), event("RESUME"))).toBe("stayed");
   expect(after(begun, event("MIGRATION", "cancelled"))).toBe("stayed");
+  expect(after(event("STOP"), event("RESUME"), begun)).toBe("streaming");
   expect(after({ kind: "overdue" })).toBe("stayed");
   expect(after(begun, { kind: "overdue" })).toBe("streaming");
 });

@@ -232,6 +232,11 @@ export class DomainInstance implements LibvirtInstance {
     return (await this.#source.progress()) ?? progressOf(null, before, null);
   }
 
+  async othersProgress(): Promise<MigrationProgress> {
+    if (!this.isAlive()) throw goneError(this.guest);
+    return await this.#source.othersProgress();
+  }
+
   /** libvirt goes on by itself. */
   async continueMigration(): Promise<void> {}
 

@@ -137,6 +137,14 @@ export class SourceRole {
     return this.#stream && progressOf(this.#latest, this.#stream.status, this.#stream.errorText);
   }
 
+  /** Of a stream that this driver has not begun; who did, libvirt does not tell. */
+  async othersProgress(): Promise<MigrationProgress> {
+    const job = this.isBusy ? null : await this.#handle.job();
+    return job !== null && isGoingOut(job)
+      ? progressOf(job, "active", null)
+      : progressOf(null, "none", null);
+  }
+
   /** A stream that goes out now is an earlier daemon's; one that begins later without us is somebody else's. */
   async inherit(): Promise<void> {
     this.#isInherited = this.#stream === null && isGoingOut(await this.#handle.job());

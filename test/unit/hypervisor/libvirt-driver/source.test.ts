@@ -201,6 +201,19 @@ describe("a domain as a source", () => {
     expect(told.filter((each) => each === "failed")).toHaveLength(1);
   });
 
+  test("a stream that others began is told of as theirs, for as long as it goes on", async () => {
+    expect(await web1.othersProgress?.()).toMatchObject({ status: "none" });
+    host.isGoingOut = true;
+    expect(await web1.othersProgress?.()).toMatchObject({ status: "active" });
+    expect(await web1.migrationProgress()).toMatchObject({ status: "none" });
+    await web1.cancelMigration();
+    expect(host.asked).not.toContain("domain_abort_job");
+    const [found] = await host.driver().findInstances();
+    expect(await found?.othersProgress?.()).toMatchObject({ status: "active" });
+    host.isGoingOut = false;
+    expect(await found?.othersProgress?.()).toMatchObject({ status: "none" });
+  });
+
   test("a daemon that ends leaves its stream to libvirt", async () => {
     await sending();
     await web1[Symbol.asyncDispose]();
