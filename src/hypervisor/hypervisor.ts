@@ -164,8 +164,6 @@ export interface GuestInstance extends AsyncDisposable {
     address: string,
     sourceHost: string,
   ): Promise<{ port: number; answer?: StreamAnswer }>;
-  /** Destination: the guest is about to be stopped at its source, if nothing comes in between. */
-  expectStreamEnd?(): void;
   /** Source: of a stream that somebody else began with the same hypervisor; status `none` while there is none. */
   othersProgress?(): Promise<MigrationProgress>;
   /** Source: begins a stream to `destinationHost`; absent where the definition is all that a destination needs. */

@@ -128,7 +128,6 @@ export class DestinationMigration {
   /** Makes room for packets that will wait in the tap. */
   async expect(inbound: ExpectedInbound): Promise<void> {
     if (this.state.phase !== "incoming") return;
-    this.#process.instance?.expectStreamEnd?.();
     await this.network.expect(() => this.#current(), inbound);
   }
 

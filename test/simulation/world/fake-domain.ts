@@ -46,14 +46,6 @@ export class FakeDomain extends FakeInstance {
     });
   }
 
-  /** Finish3, before the end. */
-  expectStreamEnd(): void {
-    this.execute(() => {
-      if (this.qemu.preparedBy?.isOpen && this.qemu.status === "active")
-        this.qemu.isFinishing = true;
-    }).catch(() => {});
-  }
-
   override prepareOutgoing(): Promise<OutgoingReadiness> {
     return this.execute(() => ({ heldUntilStopped: false }));
   }

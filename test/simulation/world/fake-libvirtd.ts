@@ -5,13 +5,11 @@ import type { VirtualClock } from "./virtual-clock.ts";
 /** One connection of a daemon's to its host's libvirtd. */
 export class LibvirtSession {
   readonly process: DaemonProcess;
-  readonly libvirtd: FakeLibvirtd;
   isOpen = true;
   readonly #atEnd: (() => void)[] = [];
 
-  constructor(process: DaemonProcess, libvirtd: FakeLibvirtd) {
+  constructor(process: DaemonProcess) {
     this.process = process;
-    this.libvirtd = libvirtd;
   }
 
   /** Calls back when it is closed, whichever side closes it. */
@@ -47,7 +45,7 @@ export class FakeLibvirtd {
   }
 
   connect(process: DaemonProcess): LibvirtSession {
-    const session = new LibvirtSession(process, this);
+    const session = new LibvirtSession(process);
     this.#sessions.add(session);
     process.onEnd(() => session.close());
     session.onClosed(() => this.#release(session));
@@ -90,7 +88,7 @@ export class FakeLibvirtd {
     this.#sessions.delete(session);
     for (const copy of this.#copies.on(this.#host)) {
       if (copy.protectedBy === session) copy.protectedBy = null;
-      if (copy.preparedBy !== session || copy.isFinishing || !this.isUp) continue;
+      if (copy.preparedBy !== session || !this.isUp) continue;
       const { life } = this;
       this.#clock.after(autodestroyMs, () => {
         if (copy.preparedBy === session && this.life === life) copy.end("autodestroy");

@@ -36,8 +36,6 @@ export class FakeQemu {
   stream: GuestStream | null = null;
   /** With libvirt: the connection whose end ends an incoming process that has not arrived (`autodestroy`). */
   preparedBy: LibvirtSession | null = null;
-  /** With libvirt: it waits for the end of the stream (Finish3), and ends nothing with that connection any more. */
-  isFinishing = false;
   /** With libvirt: the connection that keeps others from changing the guest (`CHANGE_PROTECTION`). */
   protectedBy: LibvirtSession | null = null;
   /** With libvirt: bytes per second of what it sends; 0 means as fast as the link takes it. */

@@ -267,26 +267,22 @@ export class SealedStream implements GuestStream {
     });
   }
 
-  /** libvirt finishes at once, or when the destination's daemon lets it (Finish3): then the guest may be run there. */
+  /** The destination's daemon lets libvirt finish at once (Finish3): then the guest may be run there. */
   #load(destination: FakeQemu, run: number): void {
     this.#loaded = true;
     destination.run = run;
     const session = destination.preparedBy;
-    if (session !== null) {
-      const { libvirtd, process } = session;
-      const { life } = libvirtd;
-      const finish = () =>
+    if (session?.isOpen) {
+      destination.clock.deliver(session.process, this.#random.between(0.3, 8), () => {
+        if (!session.isOpen) return;
         destination.act(() => {
-          const goesOn = destination.isFinishing || session.isOpen;
-          if (!goesOn || libvirtd.life !== life || destination.preparedBy !== session) return;
+          if (!session.isOpen || destination.preparedBy !== session) return;
           destination.preparedBy = null;
           destination.setRunState(destination.startsPaused || !this.#ran ? "paused" : "running");
           destination.setStatus("completed");
           destination.note("loaded");
         });
-      const delayMs = this.#random.between(0.3, 8);
-      if (destination.isFinishing) destination.clock.after(delayMs, finish);
-      else destination.clock.deliver(process, delayMs, finish);
+      });
     }
     this.#answer(() => this.#byLibvirt(this.#random.between(0.2, 5), () => this.#arrived()));
   }

@@ -72,14 +72,6 @@ export class ArrivalRole {
     return true;
   }
 
-  /**
-   * libvirt waits for the stream's end from now on. It does not end the domain with our connection any more then, so this is
-   * not done long before.
-   */
-  expectEnd(): void {
-    if (this.status === "active") this.#finishing ??= this.#finish();
-  }
-
   /** Nobody waits for it any more: what libvirt has not finished it ends, when this connection has. */
   async abandon(): Promise<void> {
     this.#isAbandoned = true;

@@ -18,6 +18,8 @@ export interface IncomingOptions {
 
 /** libvirt starts a QEMU for it. */
 const prepareTimeoutMs = 28_000;
+/** It returns once the stream is loaded, which it is by then. */
+const finishTimeoutMs = 30_000;
 /** Of a range, so many ports are tried. */
 const mostPorts = 32;
 
@@ -91,8 +93,8 @@ export class IncomingStream {
   }
 
   /**
-   * The last phase: the domain, loaded, is this host's, paused. It returns when the stream is at its end; the source's last
-   * cookie, which holds nothing but statistics, is not waited for.
+   * The last phase: the domain, loaded, is this host's, paused. The source's last cookie, which holds nothing but
+   * statistics, is not waited for.
    * @throws LibvirtCallError when the stream did not load: libvirt has ended the domain; SojournError
    * `SOJ_LIBVIRT_CLOSED`, `SOJ_HYPERVISOR_TIMEOUT`
    */
@@ -103,7 +105,7 @@ export class IncomingStream {
       flags: this.#flags,
       cancelled: 0,
     };
-    await this.#connection.call(domainMigrateFinish, args, { timeoutMs: null });
+    await this.#connection.call(domainMigrateFinish, args, { timeoutMs: finishTimeoutMs });
     this.close();
   }
 

@@ -197,10 +197,6 @@ export class DomainInstance implements LibvirtInstance {
     return Promise.reject(refusedError(this.guest, "does not wait to arrive here"));
   }
 
-  expectStreamEnd(): void {
-    this.#arrival?.expectEnd();
-  }
-
   async offerStream(destinationHost: string): Promise<StreamOffer> {
     if (!this.isAlive()) throw goneError(this.guest);
     return await this.#source.offer(destinationHost);
