@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { preconditionError } from "../../platform/errors.ts";
+import { preconditionError, reasonOf, SojournError } from "../../platform/errors.ts";
 import { hookMark } from "./script.ts";
 
 /** Where libvirt looks for hooks. */
@@ -28,36 +28,52 @@ export interface HookChange {
 
 /**
  * Puts the hook where libvirt (from 6.5 on) finds it, beside everybody else's.
- * @throws SojournError `SOJ_LIBVIRT_MISSING` without libvirt's folder, `SOJ_HOOK_FOREIGN` for a file that is not ours
+ * @throws SojournError `SOJ_LIBVIRT_MISSING` without libvirt's folder, `SOJ_HOOK_FOREIGN` for a file that is not ours,
+ *   `SOJ_HOOK_FOLDER` when the folder cannot be written
  */
 export function installHook(script: string, folder: string = libvirtHooksFolder): HookChange {
-  const path = join(folder, "qemu.d", scriptName);
-  if (!isThere(join(folder, ".."))) {
-    throw preconditionError("SOJ_LIBVIRT_MISSING", `there is no ${join(folder, "..")}`, {
-      hint: "install libvirt on this host first",
-    });
-  }
-  const found = ownText(path);
-  if (found === script && isExecutable(path)) return change(path, "unchanged", false);
-  const reload = !hasHooks(folder);
-  mkdirSync(join(folder, "qemu.d"), { recursive: true, mode: 0o755 });
-  // libvirt runs whatever is in the folder: a file that is not whole yet must not be there.
-  const whole = join(folder, `.${scriptName}.new`);
-  writeFileSync(whole, script, { mode: 0o755 });
-  renameSync(whole, path);
-  return change(path, found === null ? "installed" : "replaced", reload);
+  return inFolder(folder, () => {
+    const path = join(folder, "qemu.d", scriptName);
+    if (!isThere(join(folder, ".."))) {
+      throw preconditionError("SOJ_LIBVIRT_MISSING", `there is no ${join(folder, "..")}`, {
+        hint: "install libvirt on this host first",
+      });
+    }
+    const found = ownText(path);
+    if (found === script && isExecutable(path)) return change(path, "unchanged", false);
+    const reload = !hasHooks(folder);
+    mkdirSync(join(folder, "qemu.d"), { recursive: true, mode: 0o755 });
+    // libvirt runs whatever is in the folder: a file that is not whole yet must not be there.
+    const whole = join(folder, `.${scriptName}.new`);
+    writeFileSync(whole, script, { mode: 0o755 });
+    renameSync(whole, path);
+    return change(path, found === null ? "installed" : "replaced", reload);
+  });
 }
 
-/** Takes the hook away; nothing when there is none. @throws SojournError `SOJ_HOOK_FOREIGN` */
+/** Takes the hook away; nothing when there is none. @throws SojournError `SOJ_HOOK_FOREIGN`, `SOJ_HOOK_FOLDER` */
 export function removeHook(folder: string = libvirtHooksFolder): HookChange {
-  const path = join(folder, "qemu.d", scriptName);
-  if (ownText(path) === null) return change(path, "absent", false);
-  rmSync(path);
-  return change(path, "removed", false);
+  return inFolder(folder, () => {
+    const path = join(folder, "qemu.d", scriptName);
+    if (ownText(path) === null) return change(path, "absent", false);
+    rmSync(path);
+    return change(path, "removed", false);
+  });
 }
 
 function change(path: string, done: HookChange["done"], reload_needed: boolean): HookChange {
   return { type: "libvirt-hooks", path, done, reload_needed };
+}
+
+function inFolder(folder: string, work: () => HookChange): HookChange {
+  try {
+    return work();
+  } catch (cause) {
+    if (cause instanceof SojournError) throw cause;
+    throw preconditionError("SOJ_HOOK_FOLDER", `${folder} cannot be changed: ${reasonOf(cause)}`, {
+      ...{ cause, hint: "run it as root, where /etc can be written" },
+    });
+  }
 }
 
 /** Null where there is nothing. */

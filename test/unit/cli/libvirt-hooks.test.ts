@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { installHook, removeHook } from "../../../src/cli/libvirt-hooks/install.ts";
+import { programPath } from "../../../src/cli/libvirt-hooks/program.ts";
 import { hookScript, refusalStatus } from "../../../src/cli/libvirt-hooks/script.ts";
 
 let root: string;
@@ -61,6 +62,22 @@ test("somebody else's hook of the same name stays", () => {
   expect(() => installHook(hookScript("/x", null), folder)).toThrow(/not Sojourn's/);
   expect(() => removeHook(folder)).toThrow(/not Sojourn's/);
   expect(readFileSync(path, "utf8")).toBe("#!/bin/sh\n");
+});
+
+test("a folder that cannot be written is told as such", () => {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "qemu.d"), "");
+  const code = "SOJ_HOOK_FOLDER";
+  expect(() => installHook("# x", folder)).toThrow(expect.objectContaining({ code, exitCode: 3 }));
+});
+
+test("what libvirt is to call must be a program", () => {
+  expect(programPath(undefined)).toMatch(/\/bin\/sojourn$/);
+  const path = program("exit 0");
+  expect(programPath(path)).toBe(path);
+  for (const wrong of ["bin/sojourn", root, join(root, "nothing")]) {
+    expect(() => programPath(wrong)).toThrow("no absolute path of a program");
+  }
 });
 
 test("where another hook is, libvirt looks for ours without being told", () => {

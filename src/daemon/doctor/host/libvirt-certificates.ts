@@ -23,7 +23,7 @@ const ofClient = ["client-cert.pem", "client-key.pem"];
 
 /** @param qemuConf text of qemu.conf */
 export async function findCertificates(qemuConf: string): Promise<StreamCertificates> {
-  const folder = folderNamedIn(qemuConf) ?? (await usualFolder());
+  const folder = await folderOf(qemuConf);
   const missing = await unreadable(folder, ofServer);
   const pem = await readFile(join(folder, "server-cert.pem"), "utf8").catch(() => null);
   return {
@@ -32,13 +32,10 @@ export async function findCertificates(qemuConf: string): Promise<StreamCertific
   };
 }
 
-/** What qemu.conf says of it; null where it says nothing. Pure. */
-export function folderNamedIn(qemuConf: string): string | null {
-  for (const key of ["migrate_tls_x509_cert_dir", "default_tls_x509_cert_dir"]) {
-    const found = new RegExp(`^\\s*${key}\\s*=\\s*(["'])(.+?)\\1`, "m").exec(qemuConf);
-    if (found?.[2] !== undefined) return found[2];
-  }
-  return null;
+/** What qemu.conf says under a key that ends so; null where it says nothing. Pure. */
+export function folderNamedIn(qemuConf: string, use: "migrate" | "default"): string | null {
+  const line = new RegExp(`^\\s*${use}_tls_x509_cert_dir\\s*=\\s*(["'])(.+?)\\1`, "m");
+  return line.exec(qemuConf)?.[2] ?? null;
 }
 
 /** Pure. */
@@ -69,9 +66,12 @@ export function judgeStreamCertificates(
   return ok(topic, `${folder}, until ${certificate.validTo}`);
 }
 
-async function usualFolder(): Promise<string> {
+/** In libvirt's own order: a folder of that name goes before the one that serves everything else of QEMU's. */
+async function folderOf(qemuConf: string): Promise<string> {
+  const named = folderNamedIn(qemuConf, "migrate");
+  if (named !== null) return named;
   const own = "/etc/pki/libvirt-migrate";
-  return (await isThere(own)) ? own : "/etc/pki/qemu";
+  return (await isThere(own)) ? own : (folderNamedIn(qemuConf, "default") ?? "/etc/pki/qemu");
 }
 
 async function unreadable(folder: string, names: readonly string[]): Promise<string[]> {

@@ -79,7 +79,7 @@ export function libvirtAccessError(path: string, why: string, cause?: unknown): 
 /** libvirt lacks something that is needed. */
 export function libvirtTooOldError(what: string): SojournError {
   return preconditionError("SOJ_LIBVIRT_TOO_OLD", `this libvirt has no ${what}`, {
-    hint: "libvirt 1.3.3 or newer is needed, with its QEMU driver",
+    hint: "libvirt 6.0 or newer is needed, with its QEMU driver",
   });
 }
 

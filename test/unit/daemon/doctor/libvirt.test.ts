@@ -23,12 +23,13 @@ test("libvirt's version is judged, and QEMU's told", () => {
 });
 
 test.each([
-  ["", null],
-  ["#migrate_tls_x509_cert_dir = '/x'", null],
-  ['default_tls_x509_cert_dir = "/etc/pki/a"', "/etc/pki/a"],
-  ['default_tls_x509_cert_dir = "/a"\n migrate_tls_x509_cert_dir="/b"\n', "/b"],
-])("the folder that qemu.conf names: %j", (text, expected) => {
-  expect(folderNamedIn(text)).toBe(expected);
+  ["", null, null],
+  ["#migrate_tls_x509_cert_dir = '/x'", null, null],
+  ['default_tls_x509_cert_dir = "/etc/pki/a"', null, "/etc/pki/a"],
+  ['default_tls_x509_cert_dir = "/a"\n migrate_tls_x509_cert_dir="/b"\n', "/b", "/a"],
+])("the folders that qemu.conf names: %j", (text, ofMigration, ofAll) => {
+  expect(folderNamedIn(text, "migrate")).toBe(ofMigration);
+  expect(folderNamedIn(text, "default")).toBe(ofAll);
 });
 
 test("hosts of which one protects libvirt's streams do not fit", () => {
