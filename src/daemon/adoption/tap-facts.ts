@@ -13,7 +13,7 @@ export interface PlacedNic {
 
 /**
  * The bridge that a guest's tap is in, one of this host's guest networks, and the address that the guest has on it.
- * @throws SojournError `SOJ_BRIDGE_MISSING`, `SOJ_ADDRESS_UNKNOWN`
+ * @throws SojournError `SOJ_BRIDGE_MISSING`; as `chooseAddress`
  */
 export async function placeOfTap(
   config: DaemonConfig,
@@ -87,7 +87,8 @@ export function parseNicWish(wishes: readonly string[]): NicWish | null {
 
 /**
  * The guest's address with its length: as wished, or as seen on the bridge.
- * @throws SojournError `SOJ_ADDRESS_UNKNOWN` when no address was seen, or several
+ * @throws SojournError `SOJ_ADDRESS_UNKNOWN` when no address was seen, or several; `SOJ_GUEST_ADDRESS` for a wish for
+ *   one that is not of the network
  */
 export function chooseAddress(
   config: Pick<DaemonConfig, "host" | "guestNetworks">,
@@ -96,11 +97,18 @@ export function chooseAddress(
   seen: readonly string[],
   wish: NicWish | null,
 ): string {
-  if (wish !== null) return wish.address;
   const host = { ...config.host, guestNetworks: config.guestNetworks };
-  const own = seen.filter(
-    (address) => guestNetworkOf(host, address) === network && address !== network.gateway,
-  );
+  const isGuests = (address: string) =>
+    guestNetworkOf(host, address) === network && address !== network.gateway;
+  if (wish !== null) {
+    if (isGuests(wish.address.split("/")[0] ?? "")) return wish.address;
+    throw preconditionError(
+      "SOJ_GUEST_ADDRESS",
+      `${wish.address} is no guest's address in ${network.subnet}, the network of ${network.bridge}`,
+      { guestState: "untouched", hint: `the gateway there is ${network.gateway}` },
+    );
+  }
+  const own = seen.filter(isGuests);
   const [address] = own;
   const length = network.subnet.split("/")[1] ?? "32";
   if (address !== undefined && own.length === 1) return `${address}/${length}`;

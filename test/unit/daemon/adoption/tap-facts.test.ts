@@ -33,6 +33,10 @@ describe("the address of a guest that is to be adopted", () => {
     expect(() => choose(seen)).toThrow(message);
   });
 
+  test.each([["10.9.0.1/24"], ["10.1.0.1/24"]])("is not %s, which is no guest's here", (wish) => {
+    expect(() => choose(["10.1.0.20"], [wish])).toThrow("is no guest's address in 10.1.0.0/24");
+  });
+
   test.each([["10.1.0.20"], ["10.1.0.20/24@x"], ["10.1.0.20/24@a@b"], ["::1/64"], [""]])(
     "%j is no such thing",
     (wish) => {
