@@ -171,6 +171,8 @@ export class DestinationMigration {
       this.#journal.record("abort");
     } catch (error) {
       this.state.decision = null;
+      // libvirt may have let it run while its end was waited for, and says so once.
+      if (this.isFollowed && this.#isLoaded) await this.#takeOver();
       throw error;
     }
     this.state.become("aborted");

@@ -1,6 +1,7 @@
 import { SojournError } from "../platform/errors.ts";
 import { failureOf } from "./failures.ts";
 import { FollowedCopies } from "./followed-copies.ts";
+import { hasStayed } from "./followed-staying.ts";
 import { FollowedWatch } from "./followed-watch.ts";
 import { alarmOfUnwritten } from "./journal-alarm.ts";
 import type { JournalStep } from "./journal-record.ts";
@@ -84,9 +85,21 @@ export class FollowedMigration {
     this.#prepared.resolve();
     if ((await watch.outcome(this.#left.signal)) === "stayed") {
       await copies.disarm();
-      return await this.#takeBack(stayed(this.task));
+      if (await this.#hasStayed()) return await this.#takeBack(stayed(this.task));
+      await watch.redirect();
     }
     return await this.#goAfterIt(copies);
+  }
+
+  /** Never resolves once this was left. */
+  async #hasStayed(): Promise<boolean> {
+    const { signal } = this.#left;
+    try {
+      return await hasStayed(this.#context, this.task, this.facts.instance, signal);
+    } catch (error) {
+      if (signal.aborted) return await new Promise<never>(() => {});
+      throw error;
+    }
   }
 
   async #prepare(): Promise<void> {

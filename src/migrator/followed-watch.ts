@@ -110,7 +110,7 @@ export class FollowedWatch {
         return;
       case "stopped":
         this.#copies.freeze();
-        void this.#redirect();
+        void this.redirect();
         this.#facts.stoppedMs = timeline.mark("stop", host, stampOf(event));
         return;
       case "stayed":
@@ -118,7 +118,7 @@ export class FollowedWatch {
         this.#outcome.resolve("stayed");
         return;
       case "left":
-        if (before !== "stopped") void this.#redirect();
+        if (before !== "stopped") void this.redirect();
         this.#outcome.resolve("left");
         return;
       case "awaited":
@@ -127,7 +127,7 @@ export class FollowedWatch {
   }
 
   /** The guest is sent: from now on its packets go to the destination only. */
-  async #redirect(): Promise<void> {
+  async redirect(): Promise<void> {
     const { records, network, host } = this.#context;
     const { tunnelInterface: tunnel, before, timeline } = this.#facts;
     const record = records.get(this.#task.guest);
