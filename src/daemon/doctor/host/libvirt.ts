@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { access, constants, readFile } from "node:fs/promises";
 import { versionText } from "../../../hypervisor/libvirt/rpc/handshake.ts";
 import {
   connectGetCapabilities,
@@ -21,6 +21,14 @@ const certificatesTopic: Topic = {
   why: "Streams of libvirt's guests are protected with certificates of its own, which QEMU reads as libvirt's qemu.conf says.",
 };
 
+const hookTopic: Topic = {
+  id: "libvirt-hook",
+  why: "Through it libvirt asks before it starts a guest here that runs elsewhere, and tells of migrations that others begin.",
+};
+
+/** Where `sojourn libvirt install-hooks` puts it. */
+const hookPath = "/etc/libvirt/hooks/qemu.d/sojourn";
+
 const leastMajor = 6;
 
 /** What libvirt's guests need on this host; nothing where it takes in none. */
@@ -34,6 +42,7 @@ export async function checkLibvirt(config: DaemonConfig): Promise<DoctorCheck[]>
     const qemu = `${versionText(version)} (${kvm})`;
     return judgeLibvirt(connection.facts.version, qemu, connection.path);
   });
+  reached.push(await checkHook(hookPath));
   if (!config.libvirt.tls) return reached;
   const certificates = await attempt(certificatesTopic, async () => {
     const text = await readFile(qemuConfPath, "utf8").catch(() => "");
@@ -41,6 +50,18 @@ export async function checkLibvirt(config: DaemonConfig): Promise<DoctorCheck[]>
     return judgeStreamCertificates(certificatesTopic, config.host.name, found);
   });
   return [...reached, ...certificates];
+}
+
+/** Whether libvirt has a hook of ours to call. */
+export async function checkHook(path: string): Promise<DoctorCheck> {
+  const isThere = await access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return ok(hookTopic, path);
+  return warn(hookTopic, `there is no ${path}`, {
+    ...{ mend: "sojourn libvirt install-hooks", hint: "then reload libvirtd, or virtqemud" },
+  });
 }
 
 /** Pure. */

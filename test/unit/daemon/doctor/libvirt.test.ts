@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { judgeLibvirt } from "../../../../src/daemon/doctor/host/libvirt.ts";
+import { checkHook, judgeLibvirt } from "../../../../src/daemon/doctor/host/libvirt.ts";
 import {
   findCertificates,
   folderNamedIn,
@@ -38,6 +38,13 @@ test("hosts of which one protects libvirt's streams do not fit", () => {
   const check = compareHypervisors(here, there, { id: "peer-libvirt", why: "" }, "libvirt");
   expect(check).toMatchObject({
     ...{ id: "peer-libvirt", result: "fail", hint: "set tls under [libvirt] alike on both hosts" },
+  });
+});
+
+test("a hook that is not there is missed", async () => {
+  expect(await checkHook("/bin/sh")).toMatchObject({ id: "libvirt-hook", result: "ok" });
+  expect(await checkHook("/nothing")).toMatchObject({
+    ...{ result: "warn", mend: "sojourn libvirt install-hooks" },
   });
 });
 
