@@ -1,4 +1,4 @@
-import { preconditionError, type SojournError } from "../platform/errors.ts";
+import { asSojournError, preconditionError, type SojournError } from "../platform/errors.ts";
 import type { GuestDefinition } from "./definition.ts";
 import type {
   AdoptingHypervisor,
@@ -29,11 +29,14 @@ export class HostHypervisors implements AdoptingHypervisor {
     this.#options = options;
   }
 
+  /** @throws SojournError `SOJ_LIBVIRT_DISABLED`, `SOJ_LIBVIRT_UNREACHABLE`; for a guest that is to move it names the host */
   async capabilities(kind?: HypervisorKind): Promise<HypervisorCapabilities> {
     const { host, qemu, libvirt } = this.#options;
     if (kind === undefined) return await qemu.capabilities();
     if (libvirt === null) throw libvirtDisabledError(host);
-    return await libvirt.capabilities();
+    return await libvirt.capabilities().catch((error: unknown) => {
+      throw unreachableAt(host, error);
+    });
   }
 
   async start(definition: GuestDefinition, nics: readonly NicAttachment[]): Promise<GuestInstance> {
@@ -83,6 +86,17 @@ export class HostHypervisors implements AdoptingHypervisor {
     if (libvirt !== null && takesDomains) return libvirt;
     throw libvirtDisabledError(host);
   }
+}
+
+/** Who asks may be another host, or have asked two: `host` is the one whose libvirt is not there. */
+function unreachableAt(host: string, thrown: unknown): SojournError {
+  const error = asSojournError(thrown);
+  if (error.code !== "SOJ_HYPERVISOR_DISCONNECTED") return error;
+  return preconditionError("SOJ_LIBVIRT_UNREACHABLE", `at ${host} ${error.message}`, {
+    cause: error,
+    retryable: true,
+    hint: `is libvirtd or virtqemud running on ${host}? Guests go on without it`,
+  });
 }
 
 /** A guest of libvirt's, on a host whose configuration has no `[libvirt]`. Nothing was changed. */

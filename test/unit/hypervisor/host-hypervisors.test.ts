@@ -3,6 +3,7 @@ import type { GuestDefinition } from "../../../src/hypervisor/definition.ts";
 import { endedInstance } from "../../../src/hypervisor/ended-instance.ts";
 import { HostHypervisors } from "../../../src/hypervisor/host-hypervisors.ts";
 import type { AdoptingHypervisor, GuestInstance } from "../../../src/hypervisor/hypervisor.ts";
+import { disconnectedError } from "../../../src/hypervisor/libvirt/driver/errors.ts";
 import type { LibvirtHypervisor } from "../../../src/hypervisor/libvirt/driver/libvirt-hypervisor.ts";
 import { definitionOf } from "../migrator/support.ts";
 
@@ -64,4 +65,19 @@ test.each([
   if (names.includes("web2")) expect(await capabilities).toMatchObject({ version: "libvirt" });
   else await expect(capabilities).rejects.toMatchObject(refused);
   expect(asked).toEqual([]);
+});
+
+test("a host whose libvirt is not there is named", async () => {
+  const gone = async () => {
+    throw disconnectedError(new Error("connect ENOENT"));
+  };
+  const hypervisors = new HostHypervisors({
+    ...{ host: "host-b", takesDomains: true },
+    qemu: { capabilities: gone } as unknown as AdoptingHypervisor,
+    libvirt: { capabilities: gone } as unknown as LibvirtHypervisor,
+  });
+  await expect(hypervisors.capabilities("libvirt")).rejects.toMatchObject({
+    ...{ code: "SOJ_LIBVIRT_UNREACHABLE", exitCode: 3, retryable: true },
+    message: "at host-b there is no connection to libvirt now: connect ENOENT",
+  });
 });
