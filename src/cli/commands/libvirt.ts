@@ -28,8 +28,8 @@ export function libvirtCommand(): Command {
     .action(async ({ remove = false, program, json = false }: InstallOptions) => {
       const { installHook, removeHook } = await import("../libvirt-hooks/install.ts");
       const { hookScript } = await import("../libvirt-hooks/script.ts");
-      const { programPath } = await import("../libvirt-hooks/program.ts");
-      const socket = process.env.SOJOURN_SOCKET ?? null;
+      const { hookSocket, programPath } = await import("../libvirt-hooks/program.ts");
+      const socket = hookSocket(process.env.SOJOURN_SOCKET);
       const change = remove ? removeHook() : installHook(hookScript(programPath(program), socket));
       const reload = change.reload_needed
         ? "\nlibvirt sees it once it is reloaded: systemctl reload libvirtd (or virtqemud)"

@@ -1,5 +1,6 @@
 import {
   accessSync,
+  chmodSync,
   constants,
   lstatSync,
   mkdirSync,
@@ -45,7 +46,9 @@ export function installHook(script: string, folder: string = libvirtHooksFolder)
     mkdirSync(join(folder, "qemu.d"), { recursive: true, mode: 0o755 });
     // libvirt runs whatever is in the folder: a file that is not whole yet must not be there.
     const whole = join(folder, `.${scriptName}.new`);
-    writeFileSync(whole, script, { mode: 0o755 });
+    rmSync(whole, { force: true });
+    writeFileSync(whole, script, { mode: 0o755, flag: "wx" });
+    chmodSync(whole, 0o755);
     renameSync(whole, path);
     return change(path, found === null ? "installed" : "replaced", reload);
   });

@@ -1,5 +1,5 @@
 import { accessSync, constants, realpathSync, statSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { usageError } from "../../platform/errors.ts";
 
 /**
@@ -21,4 +21,10 @@ function isProgram(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** The daemon's socket as the hook is to find it, from whatever folder libvirt runs it in; null for its usual place. */
+export function hookSocket(given: string | undefined): string | null {
+  if (given === undefined || given === "") return null;
+  return resolve(given);
 }

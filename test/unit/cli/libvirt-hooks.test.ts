@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -78,6 +87,21 @@ test("what libvirt is to call must be a program", () => {
   for (const wrong of ["bin/sojourn", root, join(root, "nothing")]) {
     expect(() => programPath(wrong)).toThrow("no absolute path of a program");
   }
+});
+
+test("nothing is written through a link that somebody else has put there, and a refusal of the system is told", () => {
+  mkdirSync(folder, { recursive: true });
+  const victim = join(root, "victim");
+  writeFileSync(victim, "precious");
+  symlinkSync(victim, join(folder, ".sojourn.new"));
+  const path = join(folder, "qemu.d", "sojourn");
+  expect(installHook(hookScript("/x", null), folder)).toMatchObject({ done: "installed" });
+  expect(readFileSync(victim, "utf8")).toBe("precious");
+  expect(lstatSync(path).mode & 0o777).toBe(0o755);
+  mkdirSync(join(folder, ".sojourn.new"));
+  expect(() => installHook(hookScript("/y", null), folder)).toThrow(
+    expect.objectContaining({ code: "SOJ_HOOK_FOLDER" }),
+  );
 });
 
 test("where another hook is, libvirt looks for ours without being told", () => {
