@@ -6,12 +6,12 @@ import {
 import type { DaemonServices } from "../../services.ts";
 import type { Api } from "../api.ts";
 
-/** What libvirt's hook asks. */
+/** What libvirt's hook asks, which is root's: a large text is read for it, and a guest's move prepared. */
 export function addLibvirtRoutes(app: Api, services: () => DaemonServices): void {
   app.post(
     "/v1/libvirt/hook",
     {
-      config: { role: "operate" },
+      config: { role: "admin" },
       bodyLimit: maxHookBodyBytes,
       schema: {
         operationId: "answerLibvirtHook",
