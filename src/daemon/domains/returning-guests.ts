@@ -107,8 +107,9 @@ export class ReturningGuests implements AsyncDisposable {
     const definition = this.#definitionOf(name);
     const record = records.get(name);
     if (definition === null || record?.migration || guests.instance(name)?.isAlive()) return;
-    const domain = (await libvirt.domains()).find(({ uuid }) => uuid === definition.uuid);
-    if (domain === undefined) return;
+    const domains = await libvirt.domains();
+    const domain = domains.find((each) => each.uuid === definition.uuid && each.name === name);
+    if (domain === undefined) return this.#noteStrangers(definition, domains);
     if (record?.redirect) {
       logger.error(
         { guest: name, host: record.redirect.host },
@@ -120,6 +121,16 @@ export class ReturningGuests implements AsyncDisposable {
     const { uuid } = domain;
     await adoptions.takeBack(definition, tap, () => hypervisor.adoptDomain({ definition, uuid }));
     logger.info({ guest: name, uuid, tap, how }, "guest of libvirt's taken in again");
+  }
+
+  /** A domain that was given another UUID, or another name, is the guest no more until somebody says so. */
+  #noteStrangers({ name: guest, uuid }: GuestDefinition, domains: readonly RunningDomain[]): void {
+    const stranger = domains.find((each) => each.name === guest || each.uuid === uuid);
+    if (stranger === undefined) return;
+    this.#options.logger.warn(
+      { guest, uuid, found: { name: stranger.name, uuid: stranger.uuid } },
+      "libvirt runs a domain with the guest's name or UUID that is not it; sojourn guest release, then adopt, if it is meant",
+    );
   }
 
   /** @throws SojournError `SOJ_NO_TAP`, `SOJ_BRIDGE_MISSING` where it is not what its definition says */

@@ -43,7 +43,8 @@ function bed(world: World) {
     if (world.record !== undefined) throw preconditionError("SOJ_GUEST_BUSY", "is here already");
   });
   const error = vi.fn();
-  const logger = { error, info: () => {}, warn: () => {} };
+  const warn = vi.fn();
+  const logger = { error, info: () => {}, warn };
   const guests = {
     names: () => ["web1", "own"],
     definition: (name: string) => (name === "web1" ? definition : definitionOf(name, 20)),
@@ -83,6 +84,7 @@ function bed(world: World) {
     takeBack,
     drop,
     error,
+    warn,
     forget: () => forget(),
     start: (name: string, how: StartedDomain["how"]) => start({ name, uuid, how }),
   };
@@ -110,6 +112,17 @@ test("libvirt's start makes it a guest again; an arrival, a stranger and QEMU's 
   expect(takeBack).not.toHaveBeenCalled();
   start("web1", "booted");
   await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1));
+});
+
+test.each([
+  ["UUID", { ...web1, uuid: uuid.replace(/^./, "0") }],
+  ["name", { ...web1, name: "web1-copy" }],
+])("a domain with another %s than the guest's is not it, and that is told", async (_, other) => {
+  const { takeBack, warn, start } = bed({ running: [other] });
+  start("web1", "booted");
+  await vi.waitFor(() => expect(warn).toHaveBeenCalled());
+  expect(warn.mock.calls[0]?.[0]).toMatchObject({ guest: "web1", found: { name: other.name } });
+  expect(takeBack).not.toHaveBeenCalled();
 });
 
 test("a start that comes before its end is cleaned up after, and a libvirt that is away, are waited for", async () => {
