@@ -123,7 +123,7 @@ export class MigrationStarter {
     const here = this.#config.host.name;
     const { guests, records } = this.#context;
     const record = records.get(guest);
-    guests.definition(guest);
+    const { hypervisor } = guests.definition(guest);
     this.#context.journal.refuseHeld(guest);
     const running = this.#migrations.runningOf(guest);
     if (this.#reserved.has(guest) || running !== undefined || record?.migration) {
@@ -131,7 +131,7 @@ export class MigrationStarter {
     }
     if (!record?.hosting || guests.instance(guest) === undefined) {
       throw preconditionError("SOJ_GUEST_NOT_RUNNING", `${guest} ${placeOf(record, here)}`, {
-        hint: `sojourn guest start ${guest}`,
+        hint: hypervisor === "libvirt" ? `virsh start ${guest}` : `sojourn guest start ${guest}`,
       });
     }
     if (to === here) {
