@@ -60,6 +60,7 @@ export class OutgoingStream {
   readonly #destinationHost: string;
   #phase: "begun" | "sending" | "arrived" | "over" = "begun";
   #isAborted = false;
+  #isConfirming = false;
   #isLetGo = false;
   #performing: Promise<void> | null = null;
 
@@ -171,7 +172,8 @@ export class OutgoingStream {
   /** Nobody follows it any more; what libvirt then does by itself depends on the phase. */
   letGo(): void {
     this.#isLetGo = true;
-    this.#connection.close();
+    // The domain's end is told before the answer to the word that ends it.
+    if (!this.#isConfirming) this.#connection.close();
   }
 
   async #abortJob(): Promise<void> {
@@ -199,6 +201,7 @@ export class OutgoingStream {
       cancelled: isCancelled ? 1 : 0,
     };
     const hadArrived = this.hasArrived;
+    this.#isConfirming = true;
     try {
       await this.#connection.call(domainMigrateConfirm, args, { timeoutMs: confirmTimeoutMs });
       return true;
@@ -212,6 +215,7 @@ export class OutgoingStream {
       if (isCancelled && hadArrived) this.#end("over", "cancelled");
       else this.#phase = "over";
       this.status = isCancelled ? "cancelled" : this.status;
+      this.#isConfirming = false;
       this.#connection.close();
     }
   }
