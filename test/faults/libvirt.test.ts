@@ -29,15 +29,6 @@ testLibvirtFaults(
       { stands: "host-a", at: afterRecord("promise"), daemons: ["host-a"] },
     ],
     [
-      "[rows 7, 51] both daemons die between the takeover and the resumption",
-      {
-        stands: "host-b",
-        at: afterRecord("takeover"),
-        daemons: ["host-a", "host-b"],
-        ends: "away",
-      },
-    ],
-    [
       "[rows 51] the destination's libvirtd dies before the promise",
       { stands: "host-a", at: beforeRecord("promise"), libvirtds: ["host-b"] },
     ],
