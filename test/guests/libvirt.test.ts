@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { MigrationReport } from "../../src/client/index.ts";
+import { findLibvirtd } from "../../src/lab/libvirt/libvirtd.ts";
 import { virsh } from "../../src/lab/libvirt/virsh.ts";
+import { sendSignal } from "../../src/lab/process-control.ts";
 import { daemonOf } from "../support/daemon-of.ts";
 import { kernelState, TestLab } from "../support/lab.ts";
 import { openSession } from "./support/echo-session.ts";
@@ -63,7 +66,7 @@ describe("a libvirt domain", () => {
     const { id } = await daemon.startMigration({ guest: "web1", to: "host-b" });
     const state = async () => (await daemon.getMigration(id)).state;
     await expect.poll(state, { timeout: 20_000, interval: 10 }).toBe("precopy");
-    await lab.run("host-a", ["sojourn", "cancel", id]);
+    await daemon.cancelMigration(id);
     await expect.poll(state, { timeout: 20_000, interval: 50 }).toBe("cancelled");
     expect(await domainStates()).toEqual({ "host-a": "running", "host-b": "unknown" });
     const job = await virsh(lab.name, "host-a", ["domjobinfo", "web1"]);
@@ -72,6 +75,47 @@ describe("a libvirt domain", () => {
     const { sent, ...result } = await session.finish();
     expect(result).toEqual({ echoed: sent, wrong: null, broken: null, ended: true });
   });
+
+  test("virsh moves it by hand, with the hook in place: the session lives, and it is not started twice", async () => {
+    for (const host of hosts) {
+      const line = await lab.run(host, ["sojourn", "libvirt", "install-hooks"]);
+      expect(line).toMatch(/qemu\.d\/sojourn: installed\n.*systemctl reload libvirtd/);
+      const libvirtd = findLibvirtd(lab.name, host);
+      expect(libvirtd !== null && sendSignal(libvirtd, "SIGHUP")).toBe(true);
+    }
+    const before = await kernels();
+    await using session = await openSession(lab);
+    // Slow enough to be looked at more than once while it is under way.
+    const away = await followed("host-a", ["--bandwidth", "15", "host-b"]);
+    const phases = away.timeline.map(({ phase }) => phase);
+    const seen = ["prepared", "precopy", "stop", "route-change", "resume", "takeover"] as const;
+    expect(phases).toEqual(expect.arrayContaining([...seen]));
+    expect(away.blackout_ms).toBeGreaterThan(0);
+    expect(await guestPlaces()).toEqual({ "host-a": "away", "host-b": "running" });
+    const again = await virsh(lab.name, "host-a", ["start", "web1"], { acceptExitCodes: [1] });
+    expect(again.stderr).toContain("web1 runs at host-b");
+
+    await followed("host-b", ["--p2p", "qemu+tls://host-a/system?pkipath=/etc/libvirt/pki"]);
+    const { sent, ...result } = await session.finish();
+    expect(result).toEqual({ echoed: sent, wrong: null, broken: null, ended: true });
+    expect(await domainStates()).toEqual({ "host-a": "running", "host-b": "unknown" });
+    expect(await kernels()).toEqual(before);
+  });
+
+  /** The report of the migration that `virsh migrate` led to, as the guest's host tells it. */
+  async function followed(from: string, [...to]: string[]): Promise<MigrationReport> {
+    const daemon = daemonOf(lab.name, from);
+    const known = (await daemon.listMigrations({}, 100)).migrations.length;
+    await virsh(lab.name, from, ["migrate", "--live", "web1", ...to]);
+    const followedNow = async () => {
+      const { migrations } = await daemon.listMigrations({}, 100);
+      return migrations.length > known ? migrations[0] : undefined;
+    };
+    await expect
+      .poll(async () => (await followedNow())?.state, { timeout: 15_000 })
+      .toBe("completed");
+    return await daemon.getReport((await followedNow())?.id ?? "");
+  }
 
   /** Without taps: the one that it was started with stays libvirt's, and at home again it is on one of Sojourn's. */
   async function kernels(): Promise<Record<string, string[]>> {
