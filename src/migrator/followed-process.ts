@@ -88,7 +88,10 @@ export class FollowedProcess implements ReceivingProcess {
   async isLoaded(): Promise<boolean> {
     if (this.#instance === null) await this.#take(0);
     if (!this.#instance?.isAlive()) return false;
-    return !withoutGuest.includes(await this.#instance.runState());
+    const isLoaded = !withoutGuest.includes(await this.#instance.runState());
+    // The next domain of this name is another migration's.
+    if (isLoaded) this.#unlisten();
+    return isLoaded;
   }
 
   async isLoadedSoon(): Promise<boolean> {
@@ -99,6 +102,7 @@ export class FollowedProcess implements ReceivingProcess {
   #note(event: GuestEvent): void {
     if (event.name !== "RESUME") return;
     this.resumedMs ??= event.timestampMs;
+    this.#unlisten();
     this.#told.onLoaded();
   }
 
