@@ -57,7 +57,7 @@ describe("process group", () => {
       timeoutMs: 300,
     });
     expect(result).toMatchObject({ endedBy: "timeout" });
-    expect(await isThere(result.stdout)).toBe(false);
+    await expect.poll(() => isThere(result.stdout)).toBe(false);
   });
 
   it("ends it when it is told to stop", async () => {
@@ -72,7 +72,7 @@ describe("process group", () => {
   it("leaves no child behind, and does not wait for one that holds the output", async () => {
     const result = await run("/usr/bin/sleep 60 & echo $!");
     expect(result).toMatchObject({ exitCode: 0, endedBy: "itself" });
-    expect(await isThere(result.stdout)).toBe(false);
+    await expect.poll(() => isThere(result.stdout)).toBe(false);
   });
 
   it("does not wait for a process that has left the group with its output", async () => {

@@ -1,6 +1,7 @@
 import { monotonicMs } from "../../../platform/clock.ts";
 import { streamOf } from "../../../platform/event-stream.ts";
 import type { Logger } from "../../../platform/log.ts";
+import { isSameProcess, type ProcessIdentity } from "../../../platform/process-identity.ts";
 import { waitAtMost } from "../../../platform/waiting.ts";
 import type { GuestDefinition } from "../../definition.ts";
 import { EventHub, type WaitOptions } from "../../event-hub.ts";
@@ -21,7 +22,7 @@ import { domainGetXmlDesc, domainShutdown } from "../rpc/procedures/domains.ts";
 import type { Arrival } from "./arrival-description.ts";
 import { ArrivalRole } from "./arrival-role.ts";
 import { DomainHandle, endNoticeMs } from "./domain-handle.ts";
-import { domainPid } from "./domain-pid.ts";
+import { domainProcess } from "./domain-process.ts";
 import { disconnectedError, goneError, refusedError } from "./errors.ts";
 import { guestEventOf, migrationStatusOf, ownEvent } from "./guest-event.ts";
 import type { InstanceRecord } from "./instance-record.ts";
@@ -70,7 +71,8 @@ export class DomainInstance implements LibvirtInstance {
   readonly #events: EventHub;
   #whyEnded: DomainEnd | null = null;
   #hasArrived: boolean;
-  #pid = 0;
+  /** Null when it is not known. */
+  #process: ProcessIdentity | null = null;
 
   /** @param origin of a domain that is still to come, or that an earlier daemon has left. */
   constructor(
@@ -106,10 +108,7 @@ export class DomainInstance implements LibvirtInstance {
 
   /** 0 when it is not known. */
   get pid(): number {
-    if (this.#pid === 0 && this.hasDomain && this.isAlive()) {
-      this.#pid = domainPid(this.#context.link.socketPath, this.#handle.domain.name);
-    }
-    return this.#pid;
+    return this.#identity?.pid ?? 0;
   }
 
   get whyEnded(): DomainEnd | null {
@@ -136,8 +135,11 @@ export class DomainInstance implements LibvirtInstance {
     return openStorage(readDomain(xml).disks, this.definition.disks);
   }
 
+  /** False too of a process that is gone although libvirt has not told of its end yet. */
   isAlive(): boolean {
-    return this.#whyEnded === null;
+    if (this.#whyEnded !== null) return false;
+    const identity = this.#identity;
+    return identity === null || isSameProcess(identity);
   }
 
   waitForEvent(
@@ -288,6 +290,13 @@ export class DomainInstance implements LibvirtInstance {
     this.#hasArrived = true;
     this.#context.onArrived(this);
     if (this.#arrival !== null) this.#tell("MIGRATION", { status: "completed" });
+  }
+
+  get #identity(): ProcessIdentity | null {
+    if (this.#process === null && this.hasDomain && this.#whyEnded === null) {
+      this.#process = domainProcess(this.#context.link.socketPath, this.#handle.domain);
+    }
+    return this.#process;
   }
 
   #tell(name: string, data?: GuestEvent["data"]): void {

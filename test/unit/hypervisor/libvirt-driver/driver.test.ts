@@ -1,5 +1,7 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type {
   LibvirtHypervisor,
@@ -145,6 +147,23 @@ describe("libvirt's driver", () => {
     host.refuse(domainGetState as never, "no domain with matching uuid", 42);
     await expect(web1.runState()).rejects.toMatchObject({ code: "SOJ_HYPERVISOR_GONE" });
     expect(web1.isAlive()).toBe(false);
+  });
+
+  test("a process that is gone is no guest any more, before libvirt has told of it", async () => {
+    const qemu = spawn("/usr/bin/tail", ["-f", "/dev/null", uuid], { stdio: "ignore" });
+    const folder = join(dirname(host.libvirt.path), "qemu");
+    await mkdir(folder, { recursive: true });
+    try {
+      await writeFile(join(folder, "web1.pid"), `${qemu.pid}\n`);
+      const web1 = await adopt();
+      expect([web1.pid, web1.isAlive()]).toEqual([qemu.pid, true]);
+      qemu.kill("SIGKILL");
+      await once(qemu, "exit");
+      expect([web1.isAlive(), web1.whyEnded]).toEqual([false, null]);
+    } finally {
+      qemu.kill("SIGKILL");
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   test("a stream that an earlier daemon has left goes on, and can be ended", async () => {
