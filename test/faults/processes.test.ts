@@ -9,7 +9,7 @@ let fault: FaultLab;
 
 /** The stream is loaded; the destination's daemon has heard of it and written nothing. */
 const whenLoaded: CodePlace = {
-  text: "this.#takeOver().catch((error: unknown)",
+  text: "this.#takeOver().catch(failed(",
   condition: "true",
 };
 
