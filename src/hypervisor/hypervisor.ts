@@ -132,6 +132,8 @@ export interface GuestInstance extends AsyncDisposable {
   /** Resolves when the process has ended, however it ended. */
   readonly ended: Promise<void>;
   isAlive(): boolean;
+  /** Whether its process is seen to be gone although nobody has told of its end yet; absent where `isAlive` looks itself. */
+  isProcessGone?(): boolean;
 
   /**
    * Waits for the first event from now on (registered synchronously, before anything is sent) that `matches`.

@@ -264,7 +264,7 @@ export class DestinationMigration {
     if (this.state.decision === "abort") return;
     if (this.state.decision === "takeover") return await this.state.changed;
     // A process that died once it had loaded everything can run nothing: the source still can, if it is told at once.
-    if (!instance.isAlive()) {
+    if (!instance.isAlive() || instance.isProcessGone?.() === true) {
       await this.abort();
       return;
     }

@@ -27,9 +27,8 @@ export class FakeDomain extends FakeInstance {
     this.#libvirtd = context.libvirtd;
   }
 
-  /** Its process is looked at, not only what libvirt has told of. */
-  override isAlive(): boolean {
-    return super.isAlive() && this.qemu.alive;
+  isProcessGone(): boolean {
+    return !this.qemu.alive;
   }
 
   /** Begin3: until the stream has ended nobody else changes the guest. */

@@ -135,11 +135,13 @@ export class DomainInstance implements LibvirtInstance {
     return openStorage(readDomain(xml).disks, this.definition.disks);
   }
 
-  /** False too of a process that is gone although libvirt has not told of its end yet. */
   isAlive(): boolean {
-    if (this.#whyEnded !== null) return false;
+    return this.#whyEnded === null;
+  }
+
+  isProcessGone(): boolean {
     const identity = this.#identity;
-    return identity === null || isSameProcess(identity);
+    return identity !== null && !isSameProcess(identity);
   }
 
   waitForEvent(
