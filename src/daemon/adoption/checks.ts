@@ -1,15 +1,15 @@
 import type { GuestDefinition } from "../../hypervisor/definition.ts";
 import type { HypervisorCapabilities } from "../../hypervisor/hypervisor.ts";
 import { adoptionRefusals } from "../../hypervisor/qemu/adoption/proposal.ts";
-import { asSojournError } from "../../platform/errors.ts";
 import type { PeerCaller } from "../../platform/procedures.ts";
 import type { DaemonConfig } from "../config.ts";
 import { checkHypervisorsMatch } from "../hypervisor-match.ts";
 import type { baseProcedures } from "../procedures.ts";
+import { check, failure, withPeers } from "./peer-checks.ts";
 import type { adoptionProcedures, HostRehearsal } from "./procedures.ts";
 import type { Proposal } from "./propose.ts";
 import type { AdoptionCheck } from "./schemas.ts";
-import { judgeRehearsal, milder } from "./verdicts.ts";
+import { judgeRehearsal } from "./verdicts.ts";
 
 export interface Checking {
   config: Pick<DaemonConfig, "host" | "peers" | "migration">;
@@ -25,8 +25,7 @@ export async function checkProposal(
   proposal: Proposal,
   checking: Checking,
 ): Promise<AdoptionCheck[]> {
-  const { config, wanted } = checking;
-  const local = config.host.name;
+  const local = checking.config.host.name;
   const own = ownChecks(proposal, checking);
   // A machine that cannot be carried need not be rehearsed.
   if (own.some(({ result }) => result === "fail")) return own;
@@ -39,15 +38,9 @@ export async function checkProposal(
   }
   const here = judgeRehearsal(local, definition, examined, home, home);
   if (here.some(({ result }) => result === "fail")) return [...own, ...here];
-  const peers = wanted ?? [...config.peers.keys()];
-  const there = (
-    await Promise.all(peers.map((host) => checkPeer(host, proposal, checking, home)))
-  ).flat();
-  if (peers.length === 0) {
-    there.push(check(local, "peers", "warn", "there is no peer that it could go to"));
-  }
-  const all = [...own, ...here, ...there];
-  return wanted === null ? milder(all, local) : all;
+  return await withPeers(checking, [...own, ...here], (host) =>
+    checkPeer(host, proposal, checking, home),
+  );
 }
 
 function ownChecks({ examined, tap, bridge }: Proposal, { config }: Checking): AdoptionCheck[] {
@@ -75,30 +68,12 @@ async function checkPeer(
   { config, peer, capabilities }: Checking,
   home: HostRehearsal,
 ): Promise<AdoptionCheck[]> {
-  try {
-    const caller = peer(host);
-    const theirs = await caller.call("hypervisor", {});
-    const source = {
-      ...{ host: config.host.name, ...(await capabilities()), streamTls: config.migration.tls },
-    };
-    checkHypervisorsMatch(definition, source, { host, ...theirs, streamTls: theirs.stream_tls });
-    const there = await caller.call("rehearse-guest", { definition });
-    return judgeRehearsal(host, definition, examined, home, there);
-  } catch (error) {
-    return [failure(host, "peer", error)];
-  }
-}
-
-function failure(host: string, subject: string, thrown: unknown): AdoptionCheck {
-  const { message, code } = asSojournError(thrown);
-  return check(host, subject, "fail", `${message} [${code}]`);
-}
-
-function check(
-  host: string,
-  subject: string,
-  result: AdoptionCheck["result"],
-  detail: string,
-): AdoptionCheck {
-  return { host, subject, result, detail };
+  const caller = peer(host);
+  const theirs = await caller.call("hypervisor", {});
+  const source = {
+    ...{ host: config.host.name, ...(await capabilities()), streamTls: config.migration.tls },
+  };
+  checkHypervisorsMatch(definition, source, { host, ...theirs, streamTls: theirs.stream_tls });
+  const there = await caller.call("rehearse-guest", { definition });
+  return judgeRehearsal(host, definition, examined, home, there);
 }
