@@ -112,6 +112,40 @@ const libvirtSection = z.strictObject({
     ),
 });
 
+const flowsSection = z.strictObject({
+  track: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether the kernel is asked to track connections, with their traffic and age, where guests of this host are concerned; it then tracks the host's others too",
+    ),
+});
+
+const drainSection = z.strictObject({
+  idle_timeout_s: z
+    .int()
+    .min(1)
+    .max(2_592_000)
+    .default(7_440)
+    .describe(
+      "A flow that sends nothing for so long does not hold a renumbered guest's redirect; RFC 5382 has translators wait as long",
+    ),
+  cap_s: z
+    .int()
+    .min(0)
+    .max(31_536_000)
+    .default(604_800)
+    .describe("A renumbered guest's redirect goes after so long whoever uses it; 0: never"),
+  name_ttl_s: z
+    .int()
+    .min(0)
+    .max(604_800)
+    .default(0)
+    .describe(
+      "How long resolvers may answer with the old address once hooks have changed the guest's name; not needed with [dns]",
+    ),
+});
+
 const logSection = z.strictObject({
   level: z
     .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"])
@@ -143,6 +177,8 @@ export const configSchema = z
       .default({}),
     api: apiSection(endpoint).prefault({}),
     migration: migration.prefault({}),
+    flows: flowsSection.prefault({}),
+    drain: drainSection.prefault({}),
     libvirt: libvirtSection.optional(),
     paths: paths.prefault({}),
     log: logSection.prefault({}),

@@ -49,6 +49,9 @@ export interface DaemonConfig {
     minimumPasses: number;
     timeoutS: number;
   };
+  flows: { track: boolean };
+  /** How long redirects of renumbered guests stay. */
+  drain: { idleTimeoutS: number; capS: number | null; nameTtlS: number };
   /** Null on hosts that take in no guests of libvirt's. */
   libvirt: LibvirtConfig | null;
   paths: { state: string; run: string; guests: string };
@@ -116,6 +119,12 @@ function fromFile(file: ConfigFile): DaemonConfig {
       maxBandwidthMbps: file.migration.max_bandwidth_mbps,
       minimumPasses: file.migration.minimum_passes,
       timeoutS: file.migration.timeout_s,
+    },
+    flows: file.flows,
+    drain: {
+      idleTimeoutS: file.drain.idle_timeout_s,
+      capS: file.drain.cap_s === 0 ? null : file.drain.cap_s,
+      nameTtlS: file.drain.name_ttl_s,
     },
     libvirt: libvirtConfig(file),
     paths: file.paths,

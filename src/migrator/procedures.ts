@@ -38,6 +38,8 @@ const preparation = z.strictObject({
   offer: offer.optional(),
   /** libvirt makes the domain, and sends it, by itself. */
   followed: z.boolean().optional(),
+  /** An address of the destination's guest subnets that the guest is to have too, or any that is free. */
+  renumber: z.union([z.literal("auto"), z.ipv4()]).optional(),
 });
 
 /** What may have to wait in the guest's tap, once before arming. */
@@ -92,6 +94,8 @@ export const migrationProcedures = definePeerProcedures({
       migration_port: z.int().min(0).max(65_535),
       tunnel,
       answer: answer.optional(),
+      /** The guest's address here, when it was to have one. */
+      renumbered: z.ipv4().optional(),
     }),
     timeoutMs: 60_000,
   },

@@ -28,6 +28,32 @@ export type Home = z.output<typeof homeSchema>;
  */
 export const hostingStages = ["barrier", "incoming", "landed", "running"] as const;
 
+/** Why a redirect was retired: its last flow has ended, none has sent anything for long, the cap, or an operator. */
+export const retirementReasons = ["last-flow", "idle", "cap", "by-hand"] as const;
+
+export type RetirementReason = (typeof retirementReasons)[number];
+
+/** What home knows of a redirect that is to go. Times are wall clock, since they outlive a reboot. */
+export const drainSchema = z.strictObject({
+  /** The migration that began it. */
+  migration: z.string(),
+  /** The guest's address of the destination's subnet. */
+  renumbered: address,
+  begunMs: z.number(),
+  /** Flows that have sent nothing for so long hold the redirect no longer. */
+  idleTimeoutS: z.number().positive(),
+  /** The redirect goes after so long whoever needs it; null: never by itself. */
+  capS: z.number().positive().nullable(),
+  /** The guest's name in the DNS leads to the new address since; null while it is not updated, or nobody is to. */
+  nameUpdatedMs: z.number().nullable(),
+  /** How long resolvers may answer with the old address; 0 where nobody's name is known. */
+  nameTtlS: z.number().nonnegative(),
+  /** Decided, and being carried out on both hosts. */
+  retiring: z.enum(retirementReasons).optional(),
+});
+
+export type Drain = z.output<typeof drainSchema>;
+
 /**
  * Everything this host must remember about one guest. The kernel state that belongs to it is a function of
  * this record (network.ts), so that it can be made again, and taken back, after any restart.
@@ -44,8 +70,15 @@ export const guestRecordSchema = z.strictObject({
       stage: z.enum(hostingStages),
       /** Number of this guest's source-routing table above `sourceTableBase`; unused at home. */
       tableIndex: z.int().nonnegative(),
-      /** The way home; null at home. */
+      /** The way home; null at home, and once the redirect is retired. */
       homeTunnel: tunnelSpecSchema.nullable(),
+      /**
+       * The guest's address of this host's own subnet: flows that begin here use it, in and out, and do not pass home.
+       * Translated by this host; the guest knows nothing of it.
+       */
+      renumbered: address.optional(),
+      /** The redirect is retired: home sends the guest nothing any more, and owns its old address again. */
+      retired: z.boolean().optional(),
       /** The tunnel the source sends through while it is not retired; null when that is over. */
       sourceTunnel: tunnelSpecSchema.nullable(),
       /** The tap of an adopted guest, which is its owner's and is left as it is; absent for one of Sojourn's. */
@@ -53,7 +86,29 @@ export const guestRecordSchema = z.strictObject({
     })
     .nullable(),
   /** This host is home and sends the guest's traffic to where it is. */
-  redirect: z.strictObject({ host: z.string(), tunnel: tunnelSpecSchema }).nullable(),
+  redirect: z
+    .strictObject({
+      host: z.string(),
+      tunnel: tunnelSpecSchema,
+      /** The guest has been renumbered: the redirect goes when nothing needs it any more. Absent: it stays. */
+      drain: drainSchema.optional(),
+    })
+    .nullable(),
+  /**
+   * This host was the guest's home: the guest is elsewhere for good, and its old address is free. Remembered so that
+   * nobody starts it here a second time; forgotten when the guest has ended there.
+   */
+  departed: z
+    .strictObject({
+      host: z.string(),
+      migration: z.string(),
+      /** The guest's address of that host; null when its redirect was retired by hand without one. */
+      renumbered: address.nullable(),
+      reason: z.enum(retirementReasons),
+      /** Wall clock. */
+      atMs: z.number(),
+    })
+    .optional(),
   /** A move away from here is prepared: the tunnel to the destination and the copies. */
   outgoing: z
     .strictObject({

@@ -44,6 +44,21 @@ export interface GateResult {
   at_ms: number;
 }
 
+/** The guest's flows across the migration; null in a report where the source tracked none. */
+export interface FlowsReport {
+  /** In the source's connection tracking when the guest was about to be stopped. */
+  established: number;
+  /** Of these, those that nobody had reset when the migration was verified. */
+  survived: number;
+  /** Tracked by the destination when the guest went on there. */
+  carried?: number;
+  /** What the destination's kernel refused, by errno; they are told apart by their packets alone. */
+  refused?: Record<string, number>;
+  /** Reading, sending and installing all of them, and what had changed just before the stop. */
+  carry_ms?: number;
+  difference_ms?: number;
+}
+
 /** The stable result of a migration. Figures that were not measured are null; absent probes did not run. */
 export interface MigrationReport {
   type: "report";
@@ -71,7 +86,9 @@ export interface MigrationReport {
   probes: ProbeResults;
   /** How far the guest's wall clock jumped across the blackout; null when it was not asked. */
   guest_clock_step_ms: number | null;
-  flows: { established: number; survived: number } | null;
+  flows: FlowsReport | null;
+  /** Absent when the guest has kept its address alone. */
+  renumbered?: { from: string; to: string };
   budget_ms: number | null;
   within_budget: boolean | null;
 }

@@ -11,6 +11,11 @@ export const incomingTable = 18300;
 export const sourceTableBase = 18310;
 /** The kernel's own (RT_TABLE_MAIN of linux/rtnetlink.h). */
 export const mainTable = 254;
+/**
+ * Bit of the connection mark, and of the packet mark derived from it, of flows of a renumbered guest that keep the way
+ * through home. No other bit is ever read or written.
+ */
+export const redirectMark = 0x0080_0000;
 /** nftables tables of ours, in families `ip` and `bridge`. */
 export const nftTable = "sojourn";
 

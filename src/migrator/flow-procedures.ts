@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { namePattern } from "../platform/names.ts";
+import { definePeerProcedures } from "../platform/procedures.ts";
+
+const name = z.string().regex(namePattern);
+const octet = z.int().min(0).max(255);
+const port = z.int().min(0).max(65_535).nullable();
+
+/** `GuestFlow`, short: there may be very many. */
+export const carriedFlowSchema = z.strictObject({
+  p: octet,
+  in: z.boolean(),
+  peer: z.ipv4(),
+  /** The peer's, the guest's. */
+  ports: z.tuple([port, port]),
+  icmp: z.tuple([octet, octet, z.int().min(0).max(65_535)]).optional(),
+  state: z.string().max(16).optional(),
+  replied: z.boolean(),
+  assured: z.boolean(),
+  /** Seconds. */
+  expires: z.int().min(0).max(4_294_967),
+  scale: z.tuple([octet, octet]).optional(),
+});
+
+export type CarriedFlow = z.output<typeof carriedFlowSchema>;
+
+/** In one message: their bodies are bounded. */
+export const mostCarriedFlows = 2_000;
+
+export const flowProcedures = definePeerProcedures({
+  /** Some of the guest's flows at its source, so that this host tells established from new; any number of calls. */
+  "carry-flows": {
+    request: z.strictObject({
+      ...{ id: name, guest: name, epoch: z.int().nonnegative() },
+      flows: z.array(carriedFlowSchema).max(mostCarriedFlows),
+    }),
+    response: z.object({
+      installed: z.int().nonnegative(),
+      present: z.int().nonnegative(),
+      /** By errno. */
+      refused: z.record(z.string().max(40), z.int().nonnegative()),
+    }),
+    timeoutMs: 20_000,
+  },
+});
