@@ -33,7 +33,23 @@ export const retirementReasons = ["last-flow", "idle", "cap", "by-hand"] as cons
 
 export type RetirementReason = (typeof retirementReasons)[number];
 
-/** What home knows of a redirect that is to go. Times are wall clock, since they outlive a reboot. */
+/**
+ * How long a drain has gone on, by clocks that nobody sets: what counts until a reboot is this boot's monotonic clock, and
+ * what was stored before it. A wall clock that jumps never cuts a drain short.
+ */
+export const drainTimeSchema = z.strictObject({
+  /** Of the boot whose clock `monotonicMs` is (proc(5), random/boot_id). */
+  boot: z.string().max(64),
+  monotonicMs: z.number().nonnegative(),
+  /** So long had it gone on then. */
+  elapsedMs: z.number().nonnegative(),
+  /** The same when this host saw the name's update that `nameUpdatedMs` tells of; null until then. */
+  nameElapsedMs: z.number().nonnegative().nullable(),
+});
+
+export type DrainTime = z.output<typeof drainTimeSchema>;
+
+/** What home knows of a redirect that is to go. Wall clocks here are for people: `counted` is what counts. */
 export const drainSchema = z.strictObject({
   /** The migration that began it. */
   migration: z.string(),
@@ -48,8 +64,8 @@ export const drainSchema = z.strictObject({
   nameUpdatedMs: z.number().nullable(),
   /** How long resolvers may answer with the old address; 0 where nobody's name is known. */
   nameTtlS: z.number().nonnegative(),
-  /** Decided, and being carried out on both hosts. */
-  retiring: z.enum(retirementReasons).optional(),
+  /** How long it has gone on; absent until this host's drain service has seen it. */
+  counted: drainTimeSchema.optional(),
 });
 
 export type Drain = z.output<typeof drainSchema>;
@@ -92,6 +108,8 @@ export const guestRecordSchema = z.strictObject({
       tunnel: tunnelSpecSchema,
       /** The guest has been renumbered: the redirect goes when nothing needs it any more. Absent: it stays. */
       drain: drainSchema.optional(),
+      /** Its end is decided, and being carried out on both hosts; also of one that nothing drains. */
+      retiring: z.enum(retirementReasons).optional(),
     })
     .nullable(),
   /**
@@ -101,12 +119,15 @@ export const guestRecordSchema = z.strictObject({
   departed: z
     .strictObject({
       host: z.string(),
-      migration: z.string(),
+      /** That brought it there, as far as this host remembers. */
+      migration: z.string().nullable(),
       /** The guest's address of that host; null when its redirect was retired by hand without one. */
       renumbered: address.nullable(),
       reason: z.enum(retirementReasons),
       /** Wall clock. */
       atMs: z.number(),
+      /** Events and the migration's report say so. */
+      told: z.boolean().optional(),
     })
     .optional(),
   /** A move away from here is prepared: the tunnel to the destination and the copies. */
