@@ -1,0 +1,51 @@
+import { BlockList } from "node:net";
+import { redirectMark } from "../routing/desired.ts";
+import type { TrackedFlow } from "../routing/flows/parse.ts";
+import type { HostFacts } from "./network.ts";
+import type { GuestRecord } from "./records.ts";
+
+/** `redirect`: its packets pass the guest's home, which is not where the guest is. */
+export const flowPathNames = ["redirect", "direct"] as const;
+
+export type FlowPath = (typeof flowPathNames)[number];
+
+type PathHost = Pick<HostFacts, "name" | "underlayAddress" | "guestNetworks">;
+
+/**
+ * Which way the flows of a guest take that this host tracks: a function of its record, of this host, and for a renumbered
+ * guest of each flow's mark. Pure.
+ * @param record undefined for a guest that is nowhere: it has no redirect.
+ */
+export function flowPaths(
+  host: PathHost,
+  record: GuestRecord | undefined,
+  address: string,
+): (flow: TrackedFlow & { mark?: number }) => FlowPath {
+  if (record === undefined) return () => "direct";
+  const { hosting, outgoing } = record;
+  if (record.home.host === host.name) return () => (isAway(record) ? "redirect" : "direct");
+  if (hosting === null || hosting.homeTunnel === null || outgoing?.switched) return () => "direct";
+  if (hosting.renumbered !== undefined) {
+    return ({ mark = 0 }) => ((mark & redirectMark) === 0 ? "direct" : "redirect");
+  }
+  const near = new BlockList();
+  near.addAddress(host.underlayAddress);
+  for (const { subnet } of host.guestNetworks) {
+    const [base = "", length] = subnet.split("/");
+    near.addSubnet(base, Number(length));
+  }
+  return (flow) => (near.check(routedPeer(flow, address)) ? "direct" : "redirect");
+}
+
+/** Home sends what comes for the guest to another host. */
+function isAway({ hosting, redirect, outgoing }: GuestRecord): boolean {
+  if (hosting?.stage === "landed" || hosting?.stage === "running") {
+    return outgoing?.switched === true && outgoing.retired !== true;
+  }
+  return redirect !== null || outgoing?.switched === true;
+}
+
+/** Where the guest's packets are sent to, as routing sees them: after its peer's address was translated. */
+function routedPeer({ original, reply }: TrackedFlow, address: string): string {
+  return original.source === address ? reply.source : original.source;
+}
