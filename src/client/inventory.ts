@@ -20,7 +20,7 @@ export function inventoryClient(connection: Connection): InventoryClient {
     showHost: (name) => connection.json({ method: "GET", path: pathOf(["v1", "hosts", name]) }),
     listTunnels: () => all<TunnelSummary>(["v1", "tunnels"]),
     listFlows: (guest, query = {}) =>
-      all<FlowSummary>(["v1", "guests", guest, "flows"], { all: query.all ?? false }),
+      all<FlowSummary>(["v1", "guests", guest, "flows"], { ...query, all: query.all ?? false }),
     startBenchmark: (request) =>
       connection.json({ method: "POST", path: "/v1/benchmarks", body: request }),
     listBenchmarks: () => all<BenchmarkStatus>(["v1", "benchmarks"]),

@@ -14,6 +14,7 @@ export type {
   WebhookTestResult,
   WebhookWish,
 } from "../daemon/hooks/webhook-services.ts";
+export type { FlowQuery, FlowSummary } from "../daemon/inventory/schemas.ts";
 export type { LibvirtHookAnswer, LibvirtHookRequest } from "../daemon/libvirt-hooks/schemas.ts";
 export type {
   Decision,
@@ -37,6 +38,7 @@ export type {
   ResolutionResult,
   StartConduct,
 } from "../daemon/services.ts";
+export type { FlowPath } from "../migrator/flow-path.ts";
 export type { MigrationFilter } from "../migrator/migration-query.ts";
 export type { Phase } from "../migrator/phases.ts";
 export type { MigrationReport, Outcome, TimelineEntry } from "../migrator/report.ts";

@@ -8,6 +8,10 @@ import { connect, createNamespace, type Namespace, nodePath } from "../support/n
 import { said } from "../support/sojourn-process.ts";
 
 const guest = "10.1.0.10";
+const place = {
+  ...{ guest: "web1", host: "host-a", nowMs: 0, pathOf: () => "direct" as const },
+  idleMs: () => 0,
+};
 let stack: AsyncDisposableStack;
 let client: Namespace;
 let host: Namespace;
@@ -42,25 +46,27 @@ it("tells that nothing is tracked, and then TCP, translated TCP and ICMP with wh
     await said(program(client, send), "answered");
   }
   await client.run("ping", ["-c", "1", "-W", "1", guest]);
-  const told = (await flows()).map((flow) =>
-    flowSummary({ guest: "web1", host: "host-a", address: guest }, flow),
-  );
+  const told = (await flows()).map((flow) => flowSummary({ ...place, address: guest }, flow));
   const [ping, plain, translated] = told.toSorted(
     (left, right) =>
       left.protocol_number - right.protocol_number || left.nat.length - right.nat.length,
   );
-  const established = { direction: "in", established: true, remote: { address: "192.0.2.2" } };
+  const established = {
+    direction: "in",
+    established: true,
+    peer: expect.stringMatching(/^192\.0\.2\.2(:\d+)?$/),
+  };
   expect(told).toHaveLength(3);
   expect(ping).toMatchObject({
     ...{ ...established, protocol: "icmp", icmp: { type: 8, code: 0 } },
     ...{ sent: { packets: 1, bytes: 84 }, received: { packets: 1, bytes: 84 } },
   });
-  const web = { protocol: "tcp", state: "ESTABLISHED", local: { address: guest, port: 7 } };
+  const web = { protocol: "tcp", state: "ESTABLISHED", guest: `${guest}:7` };
   expect(plain).toMatchObject({ ...established, ...web, nat: [] });
   expect(plain?.received?.bytes).toBeGreaterThan(100);
   expect(translated).toMatchObject({
     ...{ ...established, ...web },
-    nat: [{ kind: "destination", from: { address: "192.0.2.1", port: 80 }, to: { port: 7 } }],
+    nat: [{ kind: "destination", from: "192.0.2.1:80", to: `${guest}:7` }],
   });
 });
 

@@ -28,10 +28,11 @@ export const tunnel: TunnelSummary = {
 
 export function flowWith(change: Partial<FlowSummary>): FlowSummary {
   return {
-    ...{ id: "0000000007", guest: "web1", host: "host-a", protocol: "tcp", protocol_number: 6 },
-    ...{ state: "ESTABLISHED", established: true, direction: "in" },
-    ...{ local: { address: "10.1.0.10", port: 7 }, remote: { address: "192.0.2.2", port: 40000 } },
-    ...{ icmp: null, nat: [], sent: null, received: null, expires_s: 431999 },
+    ...{ id: "0000000007", host: "host-a", guest_name: "web1" },
+    ...{ protocol: "tcp", protocol_number: 6, peer: "192.0.2.2:40000", guest: "10.1.0.10:7" },
+    ...{ direction: "in", state: "ESTABLISHED", established: true, path: "direct" },
+    ...{ age_s: 62, idle_s: 3, icmp: null, nat: [], sent: null, received: null },
+    expires_s: 431996,
     ...change,
   };
 }

@@ -1,51 +1,28 @@
-import { Command } from "commander";
-import type { FlowSummary } from "../../daemon/inventory/schemas.ts";
+import { Command, Option } from "commander";
+import { type FlowPath, flowPathNames } from "../../migrator/flow-path.ts";
 import { createOutput } from "../output.ts";
-import { formatTable } from "../table.ts";
+import { flowsTable } from "../render/flows.ts";
 
 interface FlowsOptions {
   all?: boolean;
+  path?: FlowPath;
   json?: boolean;
 }
 
 export function flowsCommand(): Command {
   return new Command("flows")
-    .description("a guest's established flows through this host")
+    .description("a guest's flows through this host that need their way: who, how long, which way")
     .argument("<guest>")
-    .option("--all", "also those that are beginning or ending")
+    .option(
+      "--all",
+      "also TCP's that are over, or were never answered (TIME_WAIT, CLOSE, SYN_SENT)",
+    )
+    .addOption(new Option("--path <way>", "only those that take this way").choices(flowPathNames))
     .option("--json", "print JSON, errors too")
-    .action(async (guest: string, { all = false, json = false }: FlowsOptions) => {
+    .action(async (guest: string, { all = false, path, json = false }: FlowsOptions) => {
       const { createClient } = await import("../../client/index.ts");
-      const flows = await createClient().listFlows(guest, { all });
-      createOutput(json).result(flows, () => describe(flows));
+      const query = path === undefined ? { all } : { all, path };
+      const flows = await createClient().listFlows(guest, query);
+      createOutput(json).result(flows, () => flowsTable(flows));
     });
-}
-
-function describe(flows: readonly FlowSummary[]): string {
-  if (flows.length === 0) return "none";
-  const rows = flows.map((flow) => [
-    flow.protocol === "other" ? `${flow.protocol_number}` : flow.protocol,
-    flow.direction,
-    end(flow.local),
-    end(flow.remote),
-    flow.state ?? "-",
-    flow.nat.map(translation).join("; ") || "-",
-    bytes(flow.received),
-    bytes(flow.sent),
-  ]);
-  const header = ["PROTOCOL", "DIRECTION", "GUEST", "PEER", "STATE", "NAT", "RECEIVED", "SENT"];
-  return formatTable(header, rows);
-}
-
-/** The one end that nobody else in the line tells. */
-function translation({ kind, from, to }: FlowSummary["nat"][number]): string {
-  return kind === "source" ? `source, becomes ${end(to)}` : `destination, asked for ${end(from)}`;
-}
-
-function end({ address, port }: FlowSummary["local"]): string {
-  return port === null ? address : `${address}:${port}`;
-}
-
-function bytes(traffic: FlowSummary["sent"]): string {
-  return traffic === null ? "-" : `${traffic.bytes} bytes`;
 }

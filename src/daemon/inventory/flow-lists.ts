@@ -1,16 +1,34 @@
-import { startTimer } from "../../platform/clock.ts";
+import { needsItsWay } from "../../migrator/flow-needs.ts";
+import type { FlowPath } from "../../migrator/flow-path.ts";
+import { monotonicMs, startTimer, wallClockMs } from "../../platform/clock.ts";
 import { AsyncLock } from "../../platform/lock.ts";
 import type { TrackedFlow } from "../../routing/flows/parse.ts";
+import type { StateTimeouts } from "../../routing/flows/state-timeouts.ts";
 import { CalmReader } from "./calm-reader.ts";
+import { ListedIdleness } from "./flow-idle.ts";
 import { flowSummary } from "./flows.ts";
-import type { FlowSummary } from "./schemas.ts";
+import type { FlowQuery, FlowSummary } from "./schemas.ts";
+
+/** An address of a guest whose flows pass this host, and which way they take. */
+export interface FlowAddress {
+  address: string;
+  pathOf: (flow: TrackedFlow) => FlowPath;
+}
 
 export interface FlowListsOptions {
   hostName: string;
-  /** @throws SojournError `SOJ_GUEST_UNKNOWN`. */
-  addressesOf: (guest: string) => readonly string[];
+  /** @throws SojournError where the guest's flows do not pass. */
+  addressesOf: (guest: string) => readonly FlowAddress[];
   readFlows: (address: string) => Promise<TrackedFlow[]>;
+  readTimeouts: () => Promise<StateTimeouts>;
+  /** Idle times (ms) by flow, as seen by who looks at the guest's flows all the time; null while nobody does. */
+  watchedIdleMs?: (guest: string) => ReadonlyMap<string, number> | null;
   isGuestStanding: () => boolean;
+}
+
+interface Listed {
+  summary: FlowSummary;
+  isNeeded: boolean;
 }
 
 /** Readers share a list for so long (ms). */
@@ -22,19 +40,25 @@ const forgottenAfterMs = 5_000;
 export class FlowLists {
   readonly #options: FlowListsOptions;
   readonly #lock = new AsyncLock();
-  readonly #readers = new Map<string, CalmReader<FlowSummary[]>>();
+  readonly #readers = new Map<string, CalmReader<Listed[]>>();
+  readonly #idleness = new ListedIdleness();
 
   constructor(options: FlowListsOptions) {
     this.#options = options;
   }
 
   /** By their ids. @throws SojournError as `addressesOf`, `readFlows`, and `SOJ_SWITCHOVER`. */
-  async of(guest: string): Promise<FlowSummary[]> {
+  async of(guest: string, { all = false, path }: FlowQuery = {}): Promise<FlowSummary[]> {
     this.#options.addressesOf(guest);
-    return await (this.#readers.get(guest) ?? this.#begin(guest)).get();
+    const listed = await (this.#readers.get(guest) ?? this.#begin(guest)).get();
+    return listed
+      .filter(
+        ({ summary, isNeeded }) => (all || isNeeded) && (path ?? summary.path) === summary.path,
+      )
+      .map(({ summary }) => summary);
   }
 
-  #begin(guest: string): CalmReader<FlowSummary[]> {
+  #begin(guest: string): CalmReader<Listed[]> {
     const { isGuestStanding } = this.#options;
     const read = () => this.#lock.run(() => this.#read(guest));
     const reader = new CalmReader(read, { goodForMs, isGuestStanding });
@@ -43,14 +67,24 @@ export class FlowLists {
     return reader;
   }
 
-  async #read(guest: string): Promise<FlowSummary[]> {
-    const { hostName: host, addressesOf, readFlows } = this.#options;
+  async #read(guest: string): Promise<Listed[]> {
+    const { hostName: host, addressesOf, readFlows, readTimeouts, watchedIdleMs } = this.#options;
     // One between two addresses of the guest is found twice.
-    const flows = new Map<string, FlowSummary>();
-    for (const address of addressesOf(guest)) {
-      const tracked = await readFlows(address);
-      for (const flow of tracked) flows.set(flow.id, flowSummary({ guest, host, address }, flow));
+    const found = new Map<string, { flow: TrackedFlow; at: FlowAddress }>();
+    for (const at of addressesOf(guest)) {
+      for (const flow of await readFlows(at.address)) found.set(flow.id, { flow, at });
     }
-    return [...flows.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
+    const [readMs, nowMs] = [monotonicMs(), wallClockMs()];
+    const timeouts = await readTimeouts();
+    const flows = [...found.values()].map(({ flow }) => flow);
+    const listed = this.#idleness.note(guest, flows, timeouts, readMs);
+    const watched = watchedIdleMs?.(guest);
+    const idleMs = ({ id }: TrackedFlow) => watched?.get(id) ?? listed.get(id) ?? 0;
+    return [...found.values()]
+      .map(({ flow, at: { address, pathOf } }) => ({
+        summary: flowSummary({ guest, host, address, pathOf, idleMs, nowMs }, flow),
+        isNeeded: needsItsWay(flow),
+      }))
+      .sort((left, right) => (left.summary.id < right.summary.id ? -1 : 1));
   }
 }

@@ -8,11 +8,13 @@ import { tunnelUses } from "../../migrator/tunnel-use.ts";
 import { runCommand } from "../../platform/command.ts";
 import type { PeerCaller, ProcedureHandlers } from "../../platform/procedures.ts";
 import { readFlows } from "../../routing/flows/read.ts";
+import { readStateTimeouts } from "../../routing/flows/state-timeouts.ts";
 import { observeTunnels } from "../../tunnels/observe.ts";
 import type { Tunnels } from "../../tunnels/tunnel.ts";
 import type { DaemonConfig } from "../config.ts";
 import type { baseProcedures } from "../procedures.ts";
 import { CalmReader } from "./calm-reader.ts";
+import { flowAddresses } from "./flow-addresses.ts";
 import { FlowLists } from "./flow-lists.ts";
 import type { HostDescription, hostProcedures } from "./host-description.ts";
 import { Hosts } from "./hosts.ts";
@@ -58,8 +60,9 @@ export function createInventory(options: InventoryOptions): {
   }, calmly);
   const flows = new FlowLists({
     hostName: config.host.name,
-    addressesOf: (guest) => addressesOf(options, guest),
+    addressesOf: (guest) => flowAddresses(options, guest),
     readFlows: (address) => readFlows(address),
+    readTimeouts: () => readStateTimeouts(),
     isGuestStanding,
   });
   return {
@@ -67,19 +70,10 @@ export function createInventory(options: InventoryOptions): {
       listHosts: () => hosts.list(),
       showHost: (name) => hosts.show(name),
       listTunnels: () => tunnels.get(),
-      async listFlows(guest, { all = false } = {}) {
-        const known = await flows.of(guest);
-        return all ? known : known.filter(({ established }) => established);
-      },
+      listFlows: (guest, query) => flows.of(guest, query),
     },
     handlers: { "describe-host": () => hosts.description() },
   };
-}
-
-/** @throws SojournError `SOJ_GUEST_UNKNOWN` (404). */
-function addressesOf({ guests }: InventoryOptions, guest: string): string[] {
-  const addresses = guests.definition(guest).nics.flatMap((nic) => nic.addresses);
-  return addresses.map((address) => address.split("/")[0] ?? "");
 }
 
 function runningGuests({ guests, records }: InventoryOptions) {

@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { type FlowPath, flowPathNames } from "../../migrator/flow-path.ts";
 import { hostDescriptionSchema } from "./host-description.ts";
 
 const count = z.int().nonnegative();
-const port = z.int().min(0).max(65_535);
 const described = hostDescriptionSchema.shape;
 
 /** A host as this one knows it. What the host itself has to tell is null where it was not told. */
@@ -68,29 +68,45 @@ export const tunnelSummarySchema = z
 
 export type TunnelSummary = z.output<typeof tunnelSummarySchema>;
 
-const end = z.object({ address: z.string(), port: port.nullable() });
-
-/** A flow of a guest's address that this host's kernel tracks. */
+/** A flow of a guest's address that this host's kernel tracks. Ends are `ADDRESS:PORT`, without ports `ADDRESS`. */
 export const flowSummarySchema = z
   .object({
     id: z.string().describe("The kernel's number of it"),
-    guest: z.string(),
-    host: z.string(),
-    protocol: z.enum(["tcp", "udp", "icmp", "other"]),
+    host: z.string().describe("Whose kernel tells of it"),
+    guest_name: z.string(),
+    protocol: z.enum(["tcp", "udp", "icmp", "sctp", "gre", "other"]),
     protocol_number: z.int().describe("IANA's number of the protocol"),
-    state: z.string().nullable().describe("Of TCP, as the kernel calls it; null for others"),
+    peer: z.string().describe("The other end, as the guest sees it: ADDRESS:PORT, or ADDRESS"),
+    guest: z.string().describe("The guest's own end, as it sees it: ADDRESS:PORT, or ADDRESS"),
+    direction: z.enum(["in", "out"]).describe("Who began it: a peer (`in`) or the guest (`out`)"),
+    state: z
+      .string()
+      .nullable()
+      .describe(
+        "As the kernel calls it where the protocol has states (TCP, SCTP); of others `REPLIED` once packets went both ways, before that `UNREPLIED`; null where hardware carries the flow and the kernel does not know",
+      ),
     established: z
       .boolean()
       .describe("TCP past its handshake and before its end; others once packets went both ways"),
-    direction: z.enum(["in", "out"]).describe("Who began it: a peer (`in`) or the guest (`out`)"),
-    local: end.describe("As the guest sees both ends"),
-    remote: end,
+    path: z
+      .enum(flowPathNames)
+      .describe("`redirect`: its packets pass the guest's home, and the guest is elsewhere"),
+    age_s: count
+      .nullable()
+      .describe(
+        "Since this host's kernel tracks it, which it may do from its middle on; null unless the kernel notes that (net.netfilter.nf_conntrack_timestamp)",
+      ),
+    idle_s: count.describe(
+      "For how long nothing has come either way: observed where the flow has been watched, else estimated from the kernel's time-outs, or, where these tell nothing, since it was first seen here",
+    ),
     icmp: z
       .object({ type: z.int(), code: z.int(), id: z.int() })
       .nullable()
       .describe("Type and code of the first message, and its identifier; null for other protocols"),
     nat: z
-      .array(z.object({ kind: z.enum(["source", "destination"]), from: end, to: end }))
+      .array(
+        z.object({ kind: z.enum(["source", "destination"]), from: z.string(), to: z.string() }),
+      )
       .describe(
         "`source`: the beginner's end is another one for its peer; `destination`: it asked for another end",
       ),
@@ -109,8 +125,10 @@ export const flowSummarySchema = z
 export type FlowSummary = z.output<typeof flowSummarySchema>;
 
 export interface FlowQuery {
-  /** Also flows that are beginning or ending. */
+  /** Also TCP's that are over and only remembered, or were never answered. */
   all?: boolean;
+  /** Only those that take this way. */
+  path?: FlowPath;
 }
 
 /** What this host can tell of itself, its peers and its guests' network. */
@@ -120,8 +138,9 @@ export interface InventoryServices {
   showHost(name: string): Promise<HostSummary>;
   listTunnels(): Promise<TunnelSummary[]>;
   /**
-   * The established flows of a guest that pass this host, by their id.
-   * @throws SojournError `SOJ_FLOWS_UNTRACKED` where the kernel tracks none, `SOJ_FLOWS_TOO_MANY`.
+   * A guest's flows that pass this host and need their way, by their id.
+   * @throws SojournError `SOJ_FLOWS_UNTRACKED` where the kernel tracks none, `SOJ_FLOWS_TOO_MANY`; `SOJ_GUEST_UNKNOWN`,
+   *   `SOJ_GUEST_NOT_HERE` on hosts that the guest has nothing to do with.
    */
   listFlows(guest: string, query?: FlowQuery): Promise<FlowSummary[]>;
 }

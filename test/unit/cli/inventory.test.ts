@@ -72,19 +72,57 @@ describe("sojourn guest ls", () => {
 });
 
 describe("sojourn flows", () => {
-  it("lists a guest's flows with their translation", async () => {
-    const asked = { address: "172.16.1.2", port: 80 };
-    const to = { address: "10.1.0.10", port: 7 };
-    const counted = { packets: 2, bytes: 120 };
-    const flow = flowWith({ nat: [{ kind: "destination", from: asked, to }], sent: counted });
-    services = fakeServices({ listFlows: async () => [flow] });
+  it("lists a guest's flows: those that hold its redirect first, then the last active", async () => {
+    const nat = [{ kind: "destination" as const, from: "172.16.1.2:80", to: "10.1.0.10:7" }];
+    const counted = {
+      sent: { packets: 2, bytes: 120 },
+      received: { packets: 900, bytes: 1234567 },
+    };
+    const flow = flowWith({ nat, ...counted });
+    const quiet = flowWith({ id: "1", path: "redirect", idle_s: 7_500, age_s: 93_784 });
+    const ping = {
+      protocol: "icmp",
+      protocol_number: 1,
+      peer: "192.0.2.9",
+      guest: "10.1.0.10",
+    } as const;
+    const replied = flowWith({
+      ...ping,
+      path: "redirect",
+      state: "REPLIED",
+      age_s: null,
+      direction: "out",
+    });
+    const flows = [flow, quiet, replied];
+    services = fakeServices({ listFlows: async () => flows });
     const { stdout } = await run("flows", "web1");
-    const [, line = ""] = stdout.split("\n");
-    expect(line.split(/ {2,}/)).toEqual([
-      ...["tcp", "in", "10.1.0.10:7", "192.0.2.2:40000", "ESTABLISHED"],
-      ...["destination, asked for 172.16.1.2:80", "-", "120 bytes"],
+    const ends = ["192.0.2.2:40000", "10.1.0.10:7", "ESTABLISHED", "in"];
+    expect(stdout.split("\n").map((line) => line.split(/ {2,}/))).toEqual([
+      ["PROTOCOL", "PEER", "GUEST", "STATE", "DIRECTION", "PATH", "AGE", "IDLE", "BYTES", "NAT"],
+      ["icmp", "192.0.2.9", "10.1.0.10", "REPLIED", "out", "redirect", "-", "3 s", "-", "-"],
+      ["tcp", ...ends, "redirect", "1 d 2 h", "2 h 5 min", "-", "-"],
+      [
+        ...["tcp", ...ends, "direct", "1 min 2 s", "3 s", "1.2 MB in, 120 B out"],
+        "destination, asked for 172.16.1.2:80",
+      ],
+      ["3 flows: 2 redirected, 1 direct"],
+      [""],
     ]);
-    expect(JSON.parse((await run("flows", "web1", "--json")).stdout)).toEqual([flow]);
+    expect(JSON.parse((await run("flows", "web1", "--json")).stdout)).toEqual(flows);
+  });
+
+  it("asks for what its options say", async () => {
+    const asked: unknown[] = [];
+    services = fakeServices({
+      listFlows: async (_, query) => {
+        asked.push(query);
+        return [];
+      },
+    });
+    await run("flows", "web1");
+    await run("flows", "web1", "--all", "--path", "redirect");
+    expect(asked).toEqual([{ all: false }, { all: true, path: "redirect" }]);
+    expect((await run("flows", "web1", "--path", "elsewhere")).exitCode).toBe(2);
   });
 
   it("says that nothing is tracked, which is not the same as no flows", async () => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { flowSummarySchema } from "../../inventory/schemas.ts";
+import { flowPathNames } from "../../../migrator/flow-path.ts";
+import { type FlowQuery, flowSummarySchema } from "../../inventory/schemas.ts";
 import type { DaemonServices } from "../../services.ts";
 import type { Api } from "../api.ts";
 import { pageQuery, sendPage } from "../list-pages.ts";
@@ -10,7 +11,10 @@ const flowQuery = pageQuery.extend({
     .enum(["true", "false"])
     .default("false")
     .transform((text) => text === "true")
-    .meta({ description: "Also flows that are beginning or ending" }),
+    .meta({
+      description: "Also TCP's that are over, or were never answered (TIME_WAIT, CLOSE, SYN_SENT)",
+    }),
+  path: z.enum(flowPathNames).optional().meta({ description: "Only flows that take this way" }),
 });
 
 const answers = { 200: z.array(flowSummarySchema) };
@@ -24,7 +28,8 @@ export function addFlowRoutes(app: Api, services: () => DaemonServices): void {
       schema: {
         operationId: "listGuestFlows",
         summary: "A guest's flows through this host, by their id",
-        description: "409 SOJ_FLOWS_UNTRACKED where this host's kernel tracks no connections",
+        description:
+          "Both the guest's home and the host where it is can be asked. 409 SOJ_FLOWS_UNTRACKED where this host's kernel tracks no connections",
         tags: ["flows"],
         params: namedParams,
         querystring: flowQuery,
@@ -32,8 +37,7 @@ export function addFlowRoutes(app: Api, services: () => DaemonServices): void {
       },
     },
     async (request, reply) => {
-      const { params, query } = request;
-      const flows = await services().listFlows(params.name, { all: query.all });
+      const flows = await services().listFlows(request.params.name, wanted(request.query));
       return sendPage(request, reply, flows, ({ id }) => id);
     },
   );
@@ -50,9 +54,12 @@ export function addFlowRoutes(app: Api, services: () => DaemonServices): void {
       },
     },
     async (request, reply) => {
-      const { guest, all } = request.query;
-      const flows = await services().listFlows(guest, { all });
+      const flows = await services().listFlows(request.query.guest, wanted(request.query));
       return sendPage(request, reply, flows, ({ id }) => id);
     },
   );
+}
+
+function wanted({ all, path }: z.output<typeof flowQuery>): FlowQuery {
+  return { all, ...(path === undefined ? {} : { path }) };
 }

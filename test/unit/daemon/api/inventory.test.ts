@@ -35,10 +35,13 @@ describe("over the API", () => {
     });
     expect(await daemon.client.listFlows("web1", { all: true })).toEqual([flowWith({})]);
     expect((await get("/v1/flows?guest=web1")).body).toEqual([flowWith({})]);
+    await daemon.client.listFlows("web1", { path: "redirect" });
     expect(asked).toEqual([
       ["web1", { all: true }],
       ["web1", { all: false }],
+      ["web1", { all: false, path: "redirect" }],
     ]);
+    expect((await get("/v1/flows?guest=web1&path=elsewhere")).status).toBe(400);
     expect((await get("/v1/flows")).status).toBe(400);
     expect((await get("/v1/guests/..%2fx/flows")).status).toBe(400);
     expect((await get("/v1/guests/web1/flows?all=perhaps")).status).toBe(400);

@@ -1,15 +1,36 @@
-import { expect, test } from "vitest";
-import { FlowLists } from "../../../../src/daemon/inventory/flow-lists.ts";
-import { parseFlow, type TrackedFlow } from "../../../../src/routing/flows/parse.ts";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { FlowLists, type FlowListsOptions } from "../../../../src/daemon/inventory/flow-lists.ts";
+import type { TrackedFlow } from "../../../../src/routing/flows/parse.ts";
+import { flowTuple, trackedFlow } from "../../../support/tracked-flow.ts";
 import { FakeClock } from "../../platform/fake-clock.ts";
 
+let clock: FakeClock;
+let kernel: TrackedFlow[];
+
+beforeEach(() => {
+  clock = new FakeClock();
+  kernel = [];
+});
+afterEach(() => clock[Symbol.dispose]());
+
+function lists(change: Partial<FlowListsOptions> = {}): FlowLists {
+  return new FlowLists({
+    hostName: "host-a",
+    addressesOf: () => [{ address: "10.1.0.10", pathOf: () => "redirect" }],
+    readFlows: async () => kernel,
+    readTimeouts: async () => new Map([["tcp_timeout_established", 432_000]]),
+    isGuestStanding: () => false,
+    ...change,
+  });
+}
+
 test("a guest's flows are read once for all who ask, one guest after the other, and soon forgotten", async () => {
-  using clock = new FakeClock();
   const read: string[] = [];
   let reading = 0;
-  const lists = new FlowLists({
-    hostName: "host-a",
-    addressesOf: (guest) => (guest === "web1" ? ["10.1.0.11", "10.1.0.10"] : ["10.1.0.12"]),
+  const [web1, web2] = [["10.1.0.11", "10.1.0.10"], ["10.1.0.12"]];
+  const listed = lists({
+    addressesOf: (guest) =>
+      (guest === "web1" ? web1 : web2).map((address) => ({ address, pathOf: () => "direct" })),
     readFlows: async (address) => {
       read.push(address);
       reading += 1;
@@ -18,39 +39,91 @@ test("a guest's flows are read once for all who ask, one guest after the other, 
       reading -= 1;
       return [flowOf(address, "9"), flowOf(address, `1${address.slice(-1)}`)];
     },
-    isGuestStanding: () => false,
   });
-  const all = await Promise.all(["web1", "web2", "web1", "web1"].map((guest) => lists.of(guest)));
+  const all = await Promise.all(["web1", "web2", "web1", "web1"].map((guest) => listed.of(guest)));
   expect(read).toEqual(["10.1.0.11", "10.1.0.10", "10.1.0.12"]);
-  expect(all[0]).toBe(all[2]);
+  expect(all[0]).toEqual(all[2]);
   expect(all[0]?.map(({ id }) => Number(id))).toEqual([9, 10, 11]);
-  expect(all[1]?.map(({ guest, host }) => [guest, host])).toEqual(
+  expect(all[1]?.map(({ guest_name, host }) => [guest_name, host])).toEqual(
     Array(2).fill(["web2", "host-a"]),
   );
   clock.run(999);
-  await lists.of("web1");
+  await listed.of("web1");
   expect(read).toHaveLength(3);
   clock.run(10_000);
-  await lists.of("web1");
+  await listed.of("web1");
   expect(read).toHaveLength(5);
 });
 
+test("those of TCP that are over, or were never answered, are told only to who asks for all, and a way can be chosen", async () => {
+  kernel = ["ESTABLISHED", "FIN_WAIT", "TIME_WAIT", "CLOSE"].map((state, index) =>
+    trackedFlow({ id: `${index}`, state }),
+  );
+  const listed = lists({
+    addressesOf: () => [
+      { address: "10.1.0.10", pathOf: ({ id }) => (id === "0" ? "direct" : "redirect") },
+    ],
+  });
+  kernel.push(trackedFlow({ id: "4", state: "SYN_SENT", replied: false }));
+  const states = async (query = {}) => (await listed.of("web1", query)).map(({ state }) => state);
+  expect(await states()).toEqual(["ESTABLISHED", "FIN_WAIT"]);
+  expect(await states({ all: true })).toEqual([
+    "ESTABLISHED",
+    "FIN_WAIT",
+    "TIME_WAIT",
+    "CLOSE",
+    "SYN_SENT",
+  ]);
+  expect(await states({ path: "direct" })).toEqual(["ESTABLISHED"]);
+  expect(await states({ all: true, path: "redirect" })).toEqual([
+    "FIN_WAIT",
+    "TIME_WAIT",
+    "CLOSE",
+    "SYN_SENT",
+  ]);
+});
+
+test("the idle time is estimated at first, and observed once something has come", async () => {
+  const listed = lists();
+  const idle = async (expiresS: number) => {
+    kernel = [trackedFlow({ expiresS })];
+    return (await listed.of("web1"))[0]?.idle_s;
+  };
+  expect(await idle(431_400)).toBe(600);
+  clock.run(30_000);
+  expect(await idle(431_370)).toBe(630);
+  clock.run(10_000);
+  expect(await idle(431_999)).toBe(0);
+  clock.run(10_000);
+  expect(await idle(431_989)).toBe(10);
+});
+
+test("a flow whose time-outs tell nothing is idle since it was first seen", async () => {
+  kernel = [trackedFlow({ expiresS: 200 })];
+  const listed = lists();
+  expect((await listed.of("web1"))[0]?.idle_s).toBe(0);
+  clock.run(20_000);
+  kernel = [trackedFlow({ expiresS: 180 })];
+  expect((await listed.of("web1"))[0]?.idle_s).toBe(20);
+});
+
+test("who looks at a guest's flows all the time knows best for how long they have been idle", async () => {
+  const listed = lists({ watchedIdleMs: () => new Map([["7", 2_100]]) });
+  kernel = [trackedFlow({ expiresS: 400_000 }), trackedFlow({ id: "8" })];
+  expect((await listed.of("web1")).map(({ idle_s }) => idle_s)).toEqual([2, 1]);
+});
+
 test("a guest that is not known is refused each time", async () => {
-  const lists = new FlowLists({
-    hostName: "host-a",
+  const listed = lists({
     addressesOf: () => {
       throw new Error("unknown");
     },
-    readFlows: async () => [],
-    isGuestStanding: () => false,
   });
-  await expect(lists.of("web9")).rejects.toThrow("unknown");
-  await expect(lists.of("web9")).rejects.toThrow("unknown");
+  await expect(listed.of("web9")).rejects.toThrow("unknown");
+  await expect(listed.of("web9")).rejects.toThrow("unknown");
 });
 
 function flowOf(address: string, id: string): TrackedFlow {
-  const line = `tcp 6 9 ESTABLISHED src=192.0.2.2 dst=${address} src=${address} dst=192.0.2.2 id=${id}`;
-  const flow = parseFlow(line);
-  if (flow === null) throw new Error(line);
-  return flow;
+  const [original, reply] = [flowTuple("192.0.2.2", address), flowTuple(address, "192.0.2.2")];
+  return trackedFlow({ id, original, reply });
 }

@@ -1,73 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { flowSummary } from "../../../../src/daemon/inventory/flows.ts";
 import { tunnelSummaries } from "../../../../src/daemon/inventory/tunnels.ts";
 import { tunnelUses } from "../../../../src/migrator/tunnel-use.ts";
-import { parseFlow, type TrackedFlow } from "../../../../src/routing/flows/parse.ts";
 import { tunnelName } from "../../../../src/tunnels/identity.ts";
 import { type ObservedTunnel, observeTunnels } from "../../../../src/tunnels/observe.ts";
 import type { Run } from "../../../../src/tunnels/steps.ts";
 import { aToB, recordOf, tunnelOf } from "../../migrator/support.ts";
-
-const place = { guest: "web1", host: "host-a", address: "10.1.0.10" };
-
-describe("a flow", () => {
-  it("to the guest is told from its side", () => {
-    const told = flowSummary(
-      place,
-      flowOf(
-        "src=192.0.2.2 dst=10.1.0.10 sport=4 dport=7 packets=9 bytes=90 src=10.1.0.10 dst=192.0.2.2 sport=7 dport=4 packets=8 bytes=80",
-      ),
-    );
-    expect(told).toMatchObject({
-      ...{ direction: "in", established: true, nat: [] },
-      ...{ local: { address: "10.1.0.10", port: 7 }, remote: { address: "192.0.2.2", port: 4 } },
-      ...{ sent: { packets: 8, bytes: 80 }, received: { packets: 9, bytes: 90 } },
-    });
-  });
-
-  it("from the guest shows the address that it gets on its way", () => {
-    const told = flowSummary(
-      place,
-      flowOf(
-        "src=10.1.0.10 dst=192.0.2.2 sport=5 dport=80 src=192.0.2.2 dst=172.16.1.2 sport=80 dport=6005",
-      ),
-    );
-    expect(told).toMatchObject({
-      ...{ direction: "out", local: { port: 5 }, remote: { address: "192.0.2.2", port: 80 } },
-      ...{ sent: null, received: null },
-      nat: [
-        {
-          kind: "source",
-          from: { address: "10.1.0.10", port: 5 },
-          to: { address: "172.16.1.2", port: 6005 },
-        },
-      ],
-    });
-  });
-
-  it("that asked for another address shows that one", () => {
-    const told = flowSummary(
-      place,
-      flowOf(
-        "src=192.0.2.2 dst=172.16.1.2 sport=4 dport=80 src=10.1.0.10 dst=192.0.2.2 sport=8080 dport=4",
-      ),
-    );
-    expect(told).toMatchObject({
-      ...{ direction: "in", local: { address: "10.1.0.10", port: 8080 } },
-      nat: [{ kind: "destination", from: { address: "172.16.1.2", port: 80 } }],
-    });
-  });
-
-  it("is not established before its handshake, nor without an answer", () => {
-    const ends = "src=192.0.2.2 dst=10.1.0.10 sport=4 dport=7";
-    const back = "src=10.1.0.10 dst=192.0.2.2 sport=7 dport=4";
-    expect(flowSummary(place, flowOf(`${ends} ${back}`, "6 9 SYN_RECV")).established).toBe(false);
-    expect(flowSummary(place, flowOf(`${ends} [UNREPLIED] ${back}`, "17 9")).established).toBe(
-      false,
-    );
-    expect(flowSummary(place, flowOf(`${ends} ${back}`, "17 9")).established).toBe(true);
-  });
-});
 
 const redirected = {
   ...recordOf("web1", 10),
@@ -143,10 +80,4 @@ function printing(links: object[], qdiscs: object[]): Run {
     const stdout = JSON.stringify(program === "ip" ? links : qdiscs);
     return { exitCode: 0, stdout, stderr: "" };
   };
-}
-
-function flowOf(tuples: string, head = "6 9 ESTABLISHED"): TrackedFlow {
-  const flow = parseFlow(`x ${head} ${tuples} use=1 id=1`);
-  if (flow === null) throw new Error(`not a flow: ${tuples}`);
-  return flow;
 }

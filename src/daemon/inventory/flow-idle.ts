@@ -1,0 +1,55 @@
+import { FlowWatch } from "../../migrator/flow-watch.ts";
+import { startTimer, type Timer } from "../../platform/clock.ts";
+import type { TrackedFlow } from "../../routing/flows/parse.ts";
+import { estimatedIdleS, type StateTimeouts } from "../../routing/flows/state-timeouts.ts";
+
+/** How long after a guest's flows were last asked for what was seen of them is remembered. */
+const forgottenAfterMs = 600_000;
+
+/** What the lists of one guest's flows have seen of them. */
+interface Known {
+  watch: FlowWatch;
+  /** By their ids, monotonic. */
+  firstSeenMs: Map<string, number>;
+  forgetting: Timer;
+}
+
+/** For how long nothing has come in the flows that are listed, as far as lists alone can tell. */
+export class ListedIdleness {
+  readonly #known = new Map<string, Known>();
+
+  /**
+   * Notes what `guest`'s flows are like now. Returns their idle times in milliseconds, by their ids: observed once
+   * something was seen to come since their first list; until then what the kernel's time-outs let one estimate, or the
+   * time since that first list.
+   * @param nowMs monotonic.
+   */
+  note(
+    guest: string,
+    flows: readonly TrackedFlow[],
+    timeouts: StateTimeouts,
+    nowMs: number,
+  ): ReadonlyMap<string, number> {
+    const known = this.#of(guest);
+    const before = known.firstSeenMs;
+    known.firstSeenMs = new Map(flows.map(({ id }) => [id, before.get(id) ?? nowMs]));
+    const observed = known.watch.note(flows, nowMs);
+    const idle = flows.map((flow): [string, number] => {
+      const seenMs = observed.get(flow.id) ?? 0;
+      const hasMoved = seenMs < nowMs - (known.firstSeenMs.get(flow.id) ?? nowMs);
+      const estimatedMs = hasMoved ? 0 : (estimatedIdleS(flow, timeouts) ?? 0) * 1_000;
+      return [flow.id, Math.max(seenMs, estimatedMs)];
+    });
+    return new Map(idle);
+  }
+
+  #of(guest: string): Known {
+    const before = this.#known.get(guest);
+    before?.forgetting.cancel();
+    const forgetting = startTimer(() => this.#known.delete(guest), forgottenAfterMs, false);
+    const { watch, firstSeenMs } = before ?? { watch: new FlowWatch(), firstSeenMs: new Map() };
+    const known = { watch, firstSeenMs, forgetting };
+    this.#known.set(guest, known);
+    return known;
+  }
+}
