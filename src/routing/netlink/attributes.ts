@@ -1,6 +1,6 @@
 import { SojournError } from "../../platform/errors.ts";
 
-/** Attributes of one rtnetlink message by type (flag bits cut off); for repeated types the last. */
+/** Attributes of one netlink message by type (flag bits cut off); for repeated types the last. */
 export type Attributes = ReadonlyMap<number, Buffer>;
 
 const typeMask = 0x3fff;
@@ -21,6 +21,25 @@ export function attribute(type: number, value: Buffer): Buffer {
 export function numberAttribute(type: number, value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(value, 0);
+  return attribute(type, bytes);
+}
+
+/** An attribute that holds a number of one byte. */
+export function byteAttribute(type: number, value: number): Buffer {
+  return attribute(type, Buffer.from([value]));
+}
+
+/** An attribute that holds an unsigned 16-bit number as netfilter has it: in network byte order. */
+export function networkShortAttribute(type: number, value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeUInt16BE(value, 0);
+  return attribute(type, bytes);
+}
+
+/** An attribute that holds an unsigned 32-bit number as netfilter has it: in network byte order. */
+export function networkNumberAttribute(type: number, value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value, 0);
   return attribute(type, bytes);
 }
 
@@ -65,6 +84,37 @@ export function numberOf(attributes: Attributes, type: number): number | null {
   if (value === undefined) return null;
   if (value.length !== 4) throw malformed(`attribute ${type} is not a number`);
   return value.readUInt32LE(0);
+}
+
+/** @throws SojournError `SOJ_NETLINK_MALFORMED` when it is there and not of one byte. */
+export function byteOf(attributes: Attributes, type: number): number | null {
+  const value = attributes.get(type);
+  if (value === undefined) return null;
+  if (value.length !== 1) throw malformed(`attribute ${type} is not one byte`);
+  return value.readUInt8(0);
+}
+
+/**
+ * A number of two, four or eight bytes in network byte order; above 2^53 it is rounded.
+ * @throws SojournError `SOJ_NETLINK_MALFORMED` when it is there and of another length.
+ */
+export function networkNumberOf(
+  attributes: Attributes,
+  type: number,
+  bytes: 2 | 4 | 8,
+): number | null {
+  const value = attributes.get(type);
+  if (value === undefined) return null;
+  if (value.length !== bytes)
+    throw malformed(`attribute ${type} is not a number of ${bytes} bytes`);
+  if (bytes === 8) return value.readUInt32BE(0) * 2 ** 32 + value.readUInt32BE(4);
+  return bytes === 4 ? value.readUInt32BE(0) : value.readUInt16BE(0);
+}
+
+/** The attributes in an attribute; null when it is not there. @throws SojournError `SOJ_NETLINK_MALFORMED`. */
+export function attributesOf(attributes: Attributes, type: number): Attributes | null {
+  const value = attributes.get(type);
+  return value === undefined ? null : parseAttributes(value, 0);
 }
 
 /** @throws SojournError `SOJ_NETLINK_MALFORMED` when it is there and not four bytes long. */
