@@ -22,6 +22,7 @@ import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
 import { diskStorage } from "../platform/storage.ts";
 import { waitAtMost } from "../platform/waiting.ts";
 import { removeBarrierLeftovers } from "../routing/barrier/index.ts";
+import { KernelFlowTable } from "../routing/flows/kernel-flow-table.ts";
 import { openRoutingPlane } from "../routing/plane.ts";
 import { openKernelWatch } from "../routing/watch/kernel-watch.ts";
 import { createTunnels } from "../tunnels/tunnels.ts";
@@ -197,8 +198,20 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   returning?.begin();
 
   const capabilities = () => hypervisor.capabilities();
+  const flows = stack.use(new KernelFlowTable());
   const inventory = createInventory({
-    ...{ config, guests, network, records, journal, migrations, tunnels, capabilities, peer },
+    ...{
+      config,
+      guests,
+      network,
+      records,
+      journal,
+      migrations,
+      tunnels,
+      flows,
+      capabilities,
+      peer,
+    },
   });
   const hostServices = createHostServices({
     hostName: host.name,

@@ -1,4 +1,4 @@
-import type { TrackedFlow } from "../routing/flows/parse.ts";
+import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
 
 /** Of TCP: both ends have said that they are done, or one has reset it (RFC 9293). */
 const over: ReadonlySet<string | null> = new Set(["TIME_WAIT", "CLOSE", "NONE"]);

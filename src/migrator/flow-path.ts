@@ -1,6 +1,6 @@
 import { BlockList } from "node:net";
 import { redirectMark } from "../routing/desired.ts";
-import type { TrackedFlow } from "../routing/flows/parse.ts";
+import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
 import type { HostFacts } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 
@@ -20,13 +20,13 @@ export function flowPaths(
   host: PathHost,
   record: GuestRecord | undefined,
   address: string,
-): (flow: TrackedFlow & { mark?: number }) => FlowPath {
+): (flow: TrackedFlow) => FlowPath {
   if (record === undefined) return () => "direct";
   const { hosting, outgoing } = record;
   if (record.home.host === host.name) return () => (isAway(record) ? "redirect" : "direct");
   if (hosting === null || hosting.homeTunnel === null || outgoing?.switched) return () => "direct";
   if (hosting.renumbered !== undefined) {
-    return ({ mark = 0 }) => ((mark & redirectMark) === 0 ? "direct" : "redirect");
+    return ({ mark }) => ((mark & redirectMark) === 0 ? "direct" : "redirect");
   }
   const near = new BlockList();
   near.addAddress(host.underlayAddress);

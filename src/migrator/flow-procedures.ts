@@ -4,6 +4,7 @@ import { definePeerProcedures } from "../platform/procedures.ts";
 
 const name = z.string().regex(namePattern);
 const octet = z.int().min(0).max(255);
+const word = z.int().min(0).max(4_294_967_295);
 const port = z.int().min(0).max(65_535).nullable();
 
 /** `GuestFlow`, short: there may be very many. */
@@ -14,12 +15,14 @@ export const carriedFlowSchema = z.strictObject({
   /** The peer's, the guest's. */
   ports: z.tuple([port, port]),
   icmp: z.tuple([octet, octet, z.int().min(0).max(65_535)]).optional(),
-  state: z.string().max(16).optional(),
+  state: z.string().max(20).optional(),
   replied: z.boolean(),
   assured: z.boolean(),
   /** Seconds. */
   expires: z.int().min(0).max(4_294_967),
   scale: z.tuple([octet, octet]).optional(),
+  /** SCTP's verification tags. */
+  tags: z.tuple([word, word]).optional(),
 });
 
 export type CarriedFlow = z.output<typeof carriedFlowSchema>;

@@ -1,4 +1,4 @@
-import type { FlowTuple, TrackedFlow } from "../routing/flows/parse.ts";
+import type { FlowTuple, TrackedFlow } from "../routing/flows/tracked-flow.ts";
 
 /** What of a flow tells that something was sent. */
 export type WatchedFlow = Pick<

@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { flowSummary } from "../../src/daemon/inventory/flows.ts";
-import { findTool, type runCommand } from "../../src/platform/command.ts";
-import { readFlows } from "../../src/routing/flows/read.ts";
+import { findTool } from "../../src/platform/command.ts";
+import type { FlowTable } from "../../src/routing/flows/flow-table.ts";
+import { openFlowTableIn } from "../support/flow-table-in.ts";
 import { connect, createNamespace, type Namespace, nodePath } from "../support/namespaces.ts";
 import { said } from "../support/sojourn-process.ts";
 
@@ -15,6 +16,7 @@ const place = {
 let stack: AsyncDisposableStack;
 let client: Namespace;
 let host: Namespace;
+let table: FlowTable;
 
 beforeEach(async () => {
   stack = new AsyncDisposableStack();
@@ -26,11 +28,12 @@ beforeEach(async () => {
   );
   await host.ip(`address add ${guest}/32 dev lo`);
   await client.ip("route add default via 192.0.2.1");
+  table = stack.use(openFlowTableIn(host));
 });
 afterEach(() => stack.disposeAsync());
 
 it("tells that nothing is tracked, and then TCP, translated TCP and ICMP with what was counted", async () => {
-  await expect(flows()).rejects.toMatchObject({ code: "SOJ_FLOWS_UNTRACKED" });
+  await expect(table.read(guest)).rejects.toMatchObject({ code: "SOJ_FLOWS_UNTRACKED" });
   await host.sysctl("net/netfilter/nf_conntrack_acct", "1");
   const nft = (line: string, ...words: string[]) => host.run("nft", [...line.split(" "), ...words]);
   await nft("add table ip t");
@@ -46,7 +49,9 @@ it("tells that nothing is tracked, and then TCP, translated TCP and ICMP with wh
     await said(program(client, send), "answered");
   }
   await client.run("ping", ["-c", "1", "-W", "1", guest]);
-  const told = (await flows()).map((flow) => flowSummary({ ...place, address: guest }, flow));
+  const told = (await table.read(guest)).map((flow) =>
+    flowSummary({ ...place, address: guest }, flow),
+  );
   const [ping, plain, translated] = told.toSorted(
     (left, right) =>
       left.protocol_number - right.protocol_number || left.nat.length - right.nat.length,
@@ -69,15 +74,6 @@ it("tells that nothing is tracked, and then TCP, translated TCP and ICMP with wh
     nat: [{ kind: "destination", from: "192.0.2.1:80", to: `${guest}:7` }],
   });
 });
-
-function flows() {
-  const run: typeof runCommand = (name, args, options) => host.run(findTool(name), args, options);
-  const trackedCount = async () => {
-    const path = "/proc/sys/net/netfilter/nf_conntrack_count";
-    return Number((await host.run("cat", [path])).stdout);
-  };
-  return readFlows(guest, { run, trackedCount });
-}
 
 /** Runs in a namespace until the test has ended. */
 function program(namespace: Namespace, script: string): ChildProcess {

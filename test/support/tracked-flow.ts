@@ -1,4 +1,4 @@
-import type { FlowTuple, TrackedFlow } from "../../src/routing/flows/parse.ts";
+import type { FlowTuple, TrackedFlow } from "../../src/routing/flows/tracked-flow.ts";
 
 /** An established session of 192.0.2.2 with 10.1.0.10, port 7. */
 export function trackedFlow(change: Partial<TrackedFlow> = {}): TrackedFlow {
@@ -6,7 +6,8 @@ export function trackedFlow(change: Partial<TrackedFlow> = {}): TrackedFlow {
     ...{ id: "7", protocol: 6, expiresS: 431_999, state: "ESTABLISHED" },
     original: flowTuple("192.0.2.2:40000", "10.1.0.10:7"),
     reply: flowTuple("10.1.0.10:7", "192.0.2.2:40000"),
-    ...{ replied: true, assured: true },
+    ...{ replied: true, assured: true, expected: false, mark: 0, zone: 0, startedMs: null },
+    ...{ windowScale: null, verificationTags: null },
     ...change,
   };
 }

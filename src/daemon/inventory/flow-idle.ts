@@ -1,7 +1,7 @@
 import { FlowWatch } from "../../migrator/flow-watch.ts";
 import { startTimer, type Timer } from "../../platform/clock.ts";
-import type { TrackedFlow } from "../../routing/flows/parse.ts";
 import { estimatedIdleS, type StateTimeouts } from "../../routing/flows/state-timeouts.ts";
+import type { TrackedFlow } from "../../routing/flows/tracked-flow.ts";
 
 /** How long after a guest's flows were last asked for what was seen of them is remembered. */
 const forgottenAfterMs = 600_000;

@@ -1,5 +1,5 @@
 import type { FlowPath } from "../../migrator/flow-path.ts";
-import type { FlowTuple, TrackedFlow } from "../../routing/flows/parse.ts";
+import type { FlowTuple, TrackedFlow } from "../../routing/flows/tracked-flow.ts";
 import type { FlowSummary } from "./schemas.ts";
 
 /** What is told of a guest's flows beside what the kernel tells of each. */
@@ -15,9 +15,6 @@ export interface FlowPlace {
   nowMs: number;
 }
 
-/** @param startedMs since 1970; null or absent unless the kernel notes it. */
-type ListedFlow = TrackedFlow & { startedMs?: number | null };
-
 const names: ReadonlyMap<number, FlowSummary["protocol"]> = new Map([
   [1, "icmp"],
   [6, "tcp"],
@@ -27,7 +24,7 @@ const names: ReadonlyMap<number, FlowSummary["protocol"]> = new Map([
 ]);
 
 /** How the kernel sees a flow of the guest's, told from the guest's side. Pure. */
-export function flowSummary(place: FlowPlace, flow: ListedFlow): FlowSummary {
+export function flowSummary(place: FlowPlace, flow: TrackedFlow): FlowSummary {
   const { original, reply, protocol } = flow;
   const isOut = original.source === place.address;
   const sent = isOut ? original : reply;
@@ -43,7 +40,7 @@ export function flowSummary(place: FlowPlace, flow: ListedFlow): FlowSummary {
     state: stateOf(flow),
     established: isEstablished(flow),
     path: place.pathOf(flow),
-    age_s: flow.startedMs == null ? null : secondsOf(place.nowMs - flow.startedMs),
+    age_s: flow.startedMs === null ? null : secondsOf(place.nowMs - flow.startedMs),
     idle_s: secondsOf(place.idleMs(flow)),
     icmp: original.icmp,
     nat: translationsOf(flow),

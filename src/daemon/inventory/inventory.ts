@@ -7,7 +7,7 @@ import type { RecordStore } from "../../migrator/record-store.ts";
 import { tunnelUses } from "../../migrator/tunnel-use.ts";
 import { runCommand } from "../../platform/command.ts";
 import type { PeerCaller, ProcedureHandlers } from "../../platform/procedures.ts";
-import { readFlows } from "../../routing/flows/read.ts";
+import type { FlowTable } from "../../routing/flows/flow-table.ts";
 import { readStateTimeouts } from "../../routing/flows/state-timeouts.ts";
 import { observeTunnels } from "../../tunnels/observe.ts";
 import type { Tunnels } from "../../tunnels/tunnel.ts";
@@ -30,6 +30,7 @@ export interface InventoryOptions {
   journal: Journal;
   migrations: Migrations;
   tunnels: Tunnels;
+  flows: Pick<FlowTable, "read">;
   capabilities: () => Promise<HypervisorCapabilities>;
   peer: (name: string) => PeerCaller<typeof hostProcedures & typeof baseProcedures>;
 }
@@ -61,7 +62,7 @@ export function createInventory(options: InventoryOptions): {
   const flows = new FlowLists({
     hostName: config.host.name,
     addressesOf: (guest) => flowAddresses(options, guest),
-    readFlows: (address) => readFlows(address),
+    readFlows: (address) => options.flows.read(address),
     readTimeouts: () => readStateTimeouts(),
     isGuestStanding,
   });

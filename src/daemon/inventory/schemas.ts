@@ -139,7 +139,7 @@ export interface InventoryServices {
   listTunnels(): Promise<TunnelSummary[]>;
   /**
    * A guest's flows that pass this host and need their way, by their id.
-   * @throws SojournError `SOJ_FLOWS_UNTRACKED` where the kernel tracks none, `SOJ_FLOWS_TOO_MANY`; `SOJ_GUEST_UNKNOWN`,
+   * @throws SojournError `SOJ_FLOWS_UNTRACKED` where the kernel tracks none; `SOJ_GUEST_UNKNOWN`,
    *   `SOJ_GUEST_NOT_HERE` on hosts that the guest has nothing to do with.
    */
   listFlows(guest: string, query?: FlowQuery): Promise<FlowSummary[]>;

@@ -1,4 +1,4 @@
-import type { TrackedFlow } from "./parse.ts";
+import type { TrackedFlow } from "./tracked-flow.ts";
 
 /**
  * A flow of a guest as the guest itself sees it: addresses that its home translates are none of its own. What one host
@@ -15,7 +15,7 @@ export interface GuestFlow {
   guestPort: number | null;
   /** Of the first message; null for other protocols. */
   icmp: { type: number; code: number; id: number } | null;
-  /** Of TCP, as the kernel calls it; null for others. */
+  /** Of TCP and SCTP, as the kernel calls it; null for others. */
   state: string | null;
   /** Packets have come back. */
   replied: boolean;
@@ -24,6 +24,8 @@ export interface GuestFlow {
   timeoutS: number;
   /** Of TCP, where the kernel has seen the handshake (RFC 7323): of who began it, and of who answered. */
   windowScale: { original: number; reply: number } | null;
+  /** Of SCTP, by the direction in which packets carry them; absent for others. */
+  verificationTags?: { original: number; reply: number };
 }
 
 /** What has become of flows that were to be installed. */

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { TrackedFlow } from "./parse.ts";
+import type { TrackedFlow } from "./tracked-flow.ts";
 
 /** Seconds by the name behind `nf_conntrack_` in `/proc/sys/net/netfilter`, e.g. `tcp_timeout_fin_wait`. */
 export type StateTimeouts = ReadonlyMap<string, number>;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { FlowLists, type FlowListsOptions } from "../../../../src/daemon/inventory/flow-lists.ts";
-import type { TrackedFlow } from "../../../../src/routing/flows/parse.ts";
+import type { TrackedFlow } from "../../../../src/routing/flows/tracked-flow.ts";
 import { flowTuple, trackedFlow } from "../../../support/tracked-flow.ts";
 import { FakeClock } from "../../platform/fake-clock.ts";
 
