@@ -95,6 +95,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     name: config.host.name,
     underlayAddress: config.host.underlayAddress,
     guestNetworks: config.guestNetworks,
+    tracksFlows: config.flows.track,
   };
   const peer = peerLookup(context);
   const journalPath = join(config.paths.state, "journal");

@@ -4,7 +4,10 @@ export const ourProtocol = 183;
 /** Protocol number of short-lived objects (the readiness barrier), which `apply` leaves alone. */
 export const temporaryProtocol = 184;
 /** Rules of ours have priorities in this band (`main` is 32766). */
-export const rulePriorities = { barrier: 18300, incoming: 18310, source: 18320 } as const;
+export const rulePriorities = {
+  ...{ barrier: 18300, incoming: 18310, renumbered: 18315 },
+  ...{ direct: 18316, source: 18320 },
+} as const;
 /** Table that only `iif TUNNEL` reaches: routes to guests that are prepared but do not run here yet. */
 export const incomingTable = 18300;
 /** Source-routing tables of guests that are away from home are `sourceTableBase + index`. */
@@ -36,8 +39,9 @@ export interface Route {
   table: number;
   /** `10.1.0.10/32` or `default`. */
   prefix: string;
-  type: "unicast" | "throw";
-  /** Null only for `throw`. */
+  /** `unreachable`: senders are told so. */
+  type: "unicast" | "throw" | "unreachable";
+  /** Null for all but `unicast`. */
   device: string | null;
   /** Gateway, always with `onlink`; null for none. */
   via: string | null;
@@ -52,6 +56,14 @@ export interface Rule {
   /** CIDR or null. */
   from: string | null;
   to: string | null;
+  /** Absent: whatever the packet's mark. */
+  mark?: PacketMark;
+}
+
+/** Of a packet's mark the bits of `mask` are those of `value`. */
+export interface PacketMark {
+  value: number;
+  mask: number;
 }
 
 /** `permanent`: NUD_PERMANENT with `mac`. `proxy`: we answer ARP for `address` on `device`. */
@@ -69,6 +81,8 @@ export interface FdbEntry {
 export interface Sysctl {
   path: string;
   value: string;
+  /** Passed over where the kernel does not have it (yet: some come with a module that our tables load). */
+  ifThere?: true;
 }
 
 /** Content of our nftables tables. */
@@ -91,6 +105,24 @@ export interface Filter {
    */
   copies: { address: string; device: string; gateway: string }[];
   sizeLimits: SizeLimit[];
+  /** The kernel tracks this network namespace's connections (nf_conntrack), which it does where a rule asks for it. */
+  tracking: boolean;
+  renumbered: Renumbering[];
+}
+
+/**
+ * A guest that the world knows by two addresses: flows that begin here use `address`, which this host translates; those
+ * of `guest`, the address that it has itself, carry `redirectMark`.
+ */
+export interface Renumbering {
+  guest: string;
+  address: string;
+  /** The guest's own. */
+  bridge: string;
+  /** Devices of the tunnels through which flows of `guest` come and go. */
+  tunnels: string[];
+  /** `guest` is somebody else's address by now: of it nothing but flows that are tracked is for this guest. */
+  retired: boolean;
 }
 
 /**
@@ -107,6 +139,8 @@ export interface SizeLimit {
   elsewhere: string[];
   /** Senders are told, but their packets, which do not take the tunnel yet, stay as they are. */
   adviseOnly: boolean;
+  /** Of the guest's flows only those with `redirectMark` take the tunnel. */
+  redirectedOnly: boolean;
 }
 
 /** Everything of ours that should be in this host's kernel, tunnels apart. Order does not matter. */
@@ -130,7 +164,10 @@ export const emptyDesiredState: DesiredState = {
   neighbours: [],
   fdb: [],
   sysctls: [],
-  filter: { tunnelGuests: [], gatewayFrames: [], guestFrames: [], copies: [], sizeLimits: [] },
+  filter: {
+    ...{ tunnelGuests: [], gatewayFrames: [], guestFrames: [], copies: [], sizeLimits: [] },
+    ...{ tracking: false, renumbered: [] },
+  },
 };
 
 /** Packets that a device has sent (a tap: to its guest), and those that it had no room for. */

@@ -1,5 +1,11 @@
 import { type Action, ip } from "./actions.ts";
-import { type DesiredState, ourProtocol, type Route, type Rule } from "./desired.ts";
+import {
+  type DesiredState,
+  ourProtocol,
+  type PacketMark,
+  type Route,
+  type Rule,
+} from "./desired.ts";
 import { foreignObject } from "./failures.ts";
 import type { KernelRoute, KernelRule, KernelState } from "./kernel-state.ts";
 
@@ -71,7 +77,7 @@ export function removeRules(kernel: KernelState, desired: DesiredState): Action[
 /** The route as iproute2 spells it, without its protocol. */
 export function routeArgs(route: Route & { metric?: number }): string[] {
   return [
-    ...(route.type === "throw" ? ["throw"] : []),
+    ...(route.type === "unicast" ? [] : [route.type]),
     route.prefix,
     ...(route.via === null ? [] : ["via", route.via]),
     ...(route.device === null ? [] : ["dev", route.device]),
@@ -92,6 +98,7 @@ export function ruleArgs(rule: Rule): string[] {
     "from",
     rule.from ?? "all",
     ...(rule.to === null ? [] : ["to", rule.to]),
+    ...(rule.mark === undefined ? [] : ["fwmark", markText(rule.mark)]),
     "lookup",
     String(rule.table),
   ];
@@ -138,5 +145,16 @@ function isSameRoute(route: Route, other: KernelRoute): boolean {
 }
 
 function isSameSelector(a: Rule, b: Rule): boolean {
-  return a.priority === b.priority && a.iif === b.iif && a.from === b.from && a.to === b.to;
+  return (
+    a.priority === b.priority &&
+    a.iif === b.iif &&
+    a.from === b.from &&
+    a.to === b.to &&
+    a.mark?.value === b.mark?.value &&
+    a.mark?.mask === b.mark?.mask
+  );
+}
+
+function markText({ value, mask }: PacketMark): string {
+  return `0x${value.toString(16)}/0x${mask.toString(16)}`;
 }

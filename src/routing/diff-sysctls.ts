@@ -9,9 +9,9 @@ export function makeSysctls(
   desired: DesiredState,
   memory: SysctlMemory,
 ): Action[] {
-  return desired.sysctls.flatMap(({ path, value }) => {
+  return desired.sysctls.flatMap(({ path, value, ifThere }) => {
     const now = kernel.sysctls.get(path) ?? null;
-    if (now === value) return [];
+    if (now === value || (now === null && ifThere)) return [];
     const original = memory.get(path)?.original ?? now;
     return [
       {

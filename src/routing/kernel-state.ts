@@ -24,7 +24,7 @@ export interface KernelRoute extends Route {
 
 export interface KernelRule extends Rule {
   protocol: number;
-  /** Has something that `Rule` cannot say (mark, ports, inversion, an action other than a lookup). */
+  /** Has something that `Rule` cannot say (ports, inversion, an action other than a lookup). */
   unusual: boolean;
 }
 

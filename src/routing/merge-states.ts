@@ -22,6 +22,8 @@ export function mergeStates(parts: readonly DesiredState[]): DesiredState {
       guestFrames: unique(parts.flatMap((part) => part.filter.guestFrames)),
       copies: unique(parts.flatMap((part) => part.filter.copies)),
       sizeLimits: unique(parts.flatMap((part) => part.filter.sizeLimits)),
+      tracking: parts.some((part) => part.filter.tracking),
+      renumbered: unique(parts.flatMap((part) => part.filter.renumbered)),
     },
   };
 }

@@ -1,6 +1,6 @@
 import { isIPv4 } from "node:net";
 import { isOurInterface } from "../platform/names.ts";
-import type { DesiredState, Route, Rule } from "./desired.ts";
+import type { DesiredState, PacketMark, Route, Rule } from "./desired.ts";
 import { badDesiredState } from "./failures.ts";
 import { copySink } from "./oversized.ts";
 
@@ -52,8 +52,8 @@ export function normalise(desired: DesiredState): DesiredState {
 /** @throws SojournError `SOJ_ROUTING_BAD_STATE`. */
 export function normaliseRoute(route: Route): Route {
   checkNumber("routing table", route.table, 1, 0xffffffff);
-  if (route.device === null ? route.type !== "throw" : route.type === "throw") {
-    throw badDesiredState(`route ${route.prefix} needs a device, or is throw and has none`);
+  if ((route.device === null) === (route.type === "unicast")) {
+    throw badDesiredState(`route ${route.prefix} needs a device, or is ${route.type} and has none`);
   }
   if (route.device !== null) checkDevice(route.device);
   if (route.via !== null) checkAddress(route.via);
@@ -109,11 +109,18 @@ function normaliseRule(rule: Rule): Rule {
   checkNumber("rule priority", rule.priority, 1, 32765);
   checkNumber("routing table", rule.table, 1, 0xffffffff);
   if (rule.iif !== null) checkDevice(rule.iif);
+  if (rule.mark !== undefined) checkMark(rule.mark);
   const selector = (cidr: string | null) => {
     const prefix = cidr === null ? "default" : normalisePrefix(cidr);
     return prefix === "default" ? null : prefix;
   };
   return { ...rule, from: selector(rule.from), to: selector(rule.to) };
+}
+
+/** The kernel has no rule with a value outside the mask that would ever match. */
+function checkMark({ value, mask }: PacketMark): void {
+  checkNumber("mark's mask", mask, 1, 0xffffffff);
+  if ((value & ~mask) !== 0) throw badDesiredState(`mark ${value} has bits outside ${mask}`);
 }
 
 function checkFilter({ filter }: DesiredState): void {
@@ -139,6 +146,12 @@ function checkFilter({ filter }: DesiredState): void {
     checkDevice(device);
     checkNumber("tunnel MTU", mtu, 68, 65535);
     elsewhere.forEach(normalisePrefix);
+  }
+  for (const { guest, address, bridge, tunnels } of filter.renumbered) {
+    checkAddress(guest);
+    checkAddress(address);
+    checkDevice(bridge);
+    tunnels.forEach(checkDevice);
   }
 }
 

@@ -1,6 +1,8 @@
 import { interfaceName } from "../platform/names.ts";
 import { anyBarrierLink } from "./barrier/names.ts";
+import { baseChain } from "./chains.ts";
 import { type DesiredState, type Filter, mainTable, type SizeLimit } from "./desired.ts";
+import { isRedirected } from "./renumbering.ts";
 
 /**
  * What becomes of packets that a guest's tunnel cannot carry whole. Whether ICMP reaches a
@@ -36,13 +38,13 @@ export function sizeChains(filter: Filter): string[] {
   return [
     ...advisedSet,
     ...fragmentChain,
-    ...hooked("oversized", `prerouting priority ${afterTranslation}`, [
+    ...baseChain("oversized", "prerouting", afterTranslation, [
       // The barrier asks what the path carries whole.
       `\tiifname "${anyBarrierLink}" accept`,
       ...limits.flatMap(packetRules),
     ]),
-    ...hooked("oversized_copies", `postrouting priority ${afterCopying}`, copyRules(limits)),
-    ...hooked("new_sessions", "forward priority mangle", clampRules(limits)),
+    ...baseChain("oversized_copies", "postrouting", afterCopying, copyRules(limits)),
+    ...baseChain("new_sessions", "forward", "mangle", clampRules(limits)),
   ];
 }
 
@@ -80,11 +82,12 @@ function sinkAddress(mtu: number): string {
 }
 
 function packetRules(limit: SizeLimit): string[] {
-  const { device, address, direction, elsewhere, mtu } = limit;
+  const { device, address, direction, elsewhere, mtu, redirectedOnly } = limit;
   const whose = direction === "to" ? `ip daddr ${address}` : `ip saddr ${address}`;
   const others =
     elsewhere.length === 0 ? "" : ` ip daddr != { ${elsewhere.toSorted().join(", ")} }`;
-  const match = `\tiifname != "${device}" ${whose}${others} ${oversized(mtu)}`;
+  const which = redirectedOnly ? ` meta ${isRedirected}` : "";
+  const match = `\tiifname != "${device}" ${whose}${others}${which} ${oversized(mtu)}`;
   const advise = `update @advised { ip saddr . ip daddr limit rate 10/second } dup to ${sinkAddress(mtu)} device "${sinkBridge}"`;
   return [`${match} ${advise}`, ...(limit.adviseOnly ? [] : [`${match} goto fragmentable`])];
 }
@@ -99,10 +102,13 @@ function copyRules(limits: readonly SizeLimit[]): string[] {
 }
 
 function clampRules(limits: readonly SizeLimit[]): string[] {
-  const sizes = limits.map(({ address, mtu }) => `${address} ${mtu - headerBytes}`);
+  const sizes = limits.map(
+    ({ address, mtu, redirectedOnly }) => `${address} ${mtu - headerBytes} ${redirectedOnly}`,
+  );
   return distinct(sizes).flatMap((entry) => {
-    const [address, size] = entry.split(" ");
-    const clamp = `tcp flags & (syn | rst) == syn tcp option maxseg size > ${size} tcp option maxseg size set ${size}`;
+    const [address, size, redirectedOnly] = entry.split(" ");
+    const which = redirectedOnly === "true" ? `ct ${isRedirected} ` : "";
+    const clamp = `${which}tcp flags & (syn | rst) == syn tcp option maxseg size > ${size} tcp option maxseg size set ${size}`;
     return [`\tip saddr ${address} ${clamp}`, `\tip daddr ${address} ${clamp}`];
   });
 }
@@ -110,11 +116,6 @@ function clampRules(limits: readonly SizeLimit[]): string[] {
 /** Too large, DF set, not itself a fragment. */
 function oversized(mtu: number): string {
   return `meta length > ${mtu} ip frag-off 0x4000`;
-}
-
-function hooked(name: string, hook: string, rules: string[]): string[] {
-  if (rules.length === 0) return [];
-  return [`chain ${name} {`, `\ttype filter hook ${hook}; policy accept;`, ...rules, "}"];
 }
 
 function distinct<Value extends string | number>(values: readonly Value[]): Value[] {

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
+import { baseChain } from "./chains.ts";
 import { type Filter, nftTable } from "./desired.ts";
 import { sizeChains } from "./oversized.ts";
+import { renumberingChains } from "./renumbering.ts";
 
 export interface RenderedTable {
   /** Of the content apart from the copies that are armed. */
@@ -20,7 +22,13 @@ export function renderTables(
   armed: ReadonlySet<string>,
 ): { ip: RenderedTable | null; bridge: RenderedTable | null } {
   const copies = sorted(filter.copies);
-  const chains = [...guestChain(filter), ...copyChain(filter), ...sizeChains(filter)];
+  const chains = [
+    ...guestChain(filter),
+    ...copyChain(filter),
+    ...sizeChains(filter),
+    ...trackingChain(filter),
+    ...renumberingChains(filter.renumbered),
+  ];
   const frames = frameChain(filter, macOf);
   return {
     ip: render("ip", chains, (isForDigest) =>
@@ -82,7 +90,7 @@ function guestChain(filter: Filter): string[] {
       drop,
     ];
   });
-  return chain("from_tunnels", "prerouting", "raw", rules);
+  return baseChain("from_tunnels", "prerouting", "raw", rules);
 }
 
 /** A packet that leaves through the tunnel anyway needs no copy, so the route change ends the copying. */
@@ -91,7 +99,12 @@ function copyChain(filter: Filter): string[] {
     (copy) =>
       `\toifname != "${copy.device}" ip daddr @${copySetName(copy)} dup to ${copy.gateway} device "${copy.device}"`,
   );
-  return chain("copies", "postrouting", "150", rules);
+  return baseChain("copies", "postrouting", "150", rules);
+}
+
+/** No packet passes it: that a rule asks for a connection's state makes the kernel know it (nf_ct_netns_get). */
+function trackingChain({ tracking }: Filter): string[] {
+  return tracking ? ["chain tracking {", "\tct state established", "}"] : [];
 }
 
 function frameChain(filter: Filter, macOf: (bridge: string) => string): string[] {
@@ -106,18 +119,8 @@ function frameChain(filter: Filter, macOf: (bridge: string) => string): string[]
     ({ bridge, mac }) => `\tether daddr ${mac.toLowerCase()} ${toHost(macOf(bridge))}`,
   );
   return [
-    ...chain("to_old_gateway", "prerouting", "dstnat", fromGuests),
-    ...chain("to_guest_away", "prerouting", "dstnat", toGuests),
-  ];
-}
-
-function chain(name: string, hook: string, priority: string, rules: string[]): string[] {
-  if (rules.length === 0) return [];
-  return [
-    `chain ${name} {`,
-    `\ttype filter hook ${hook} priority ${priority}; policy accept;`,
-    ...rules,
-    "}",
+    ...baseChain("to_old_gateway", "prerouting", "dstnat", fromGuests),
+    ...baseChain("to_guest_away", "prerouting", "dstnat", toGuests),
   ];
 }
 

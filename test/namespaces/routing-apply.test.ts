@@ -50,6 +50,7 @@ const full: DesiredState = desiredState({
     { table: 18300, prefix: `${guest}/32`, type: "unicast", device: bridge, via: null, mtu: null },
     { table: 18310, prefix: "default", type: "unicast", device: "tun0", via: null, mtu: 1480 },
     { table: 18310, prefix: "10.9.0.0/24", type: "throw", device: null, via: null, mtu: null },
+    { table: 18311, prefix: "default", type: "unreachable", device: null, via: null, mtu: null },
     {
       table: 254,
       prefix: "10.9.0.77",
@@ -61,6 +62,11 @@ const full: DesiredState = desiredState({
   ],
   rules: [
     { priority: 18310, table: 18300, iif: "tun0", from: null, to: null },
+    { priority: 18315, table: 18310, iif: bridge, from: null, to: `${guest}/32` },
+    ...[0, 0x0080_0000].map((value) => ({
+      ...{ priority: 18316, table: 254, iif: bridge, from: `${guest}/32`, to: null },
+      mark: { value, mask: 0x0080_0000 },
+    })),
     { priority: 18320, table: 18310, iif: bridge, from: `${guest}/32`, to: null },
   ],
   neighbours: [
@@ -72,6 +78,8 @@ const full: DesiredState = desiredState({
     { path: `net/ipv4/conf/${bridge}/proxy_arp`, value: "1" },
     { path: "net.ipv4.conf.tun0.rp_filter", value: "2" },
     { path: `net/ipv4/neigh/${bridge}/proxy_delay`, value: "0" },
+    { path: "net/netfilter/nf_conntrack_acct", value: "1", ifThere: true },
+    { path: "net/netfilter/nf_conntrack_no_such_switch", value: "1", ifThere: true },
   ],
   filter: {
     tunnelGuests: [{ device: "tun0", guests: [guest] }],
@@ -85,7 +93,13 @@ const full: DesiredState = desiredState({
       {
         ...{ address: guest, device: "tun0", mtu: 1480 },
         ...{ direction: "from", elsewhere: ["10.2.0.0/24", "10.3.0.0/16"], adviseOnly: false },
+        redirectedOnly: true,
       },
+    ],
+    tracking: true,
+    renumbered: [
+      { guest, address: "10.2.0.50", bridge, tunnels: ["tun0"], retired: false },
+      { guest: "10.9.0.11", address: "10.2.0.51", bridge: "guests0", tunnels: [], retired: true },
     ],
   },
 });
@@ -98,6 +112,9 @@ test("apply makes everything, a second time nothing, and the empty state leaves 
   const rpFilter = async () =>
     (await host.run("cat", ["/proc/sys/net/ipv4/conf/tun0/rp_filter"])).stdout;
   const rpFilterBefore = await rpFilter();
+  const counting = async () =>
+    (await host.run("cat", ["/proc/sys/net/netfilter/nf_conntrack_acct"])).stdout;
+  const countingBefore = await counting();
 
   const planned = await plane.plan(full);
   expect(await describeNamespace(host)).toEqual(before);
@@ -115,6 +132,11 @@ test("apply makes everything, a second time nothing, and the empty state leaves 
     "10.9.0.77 via 192.168.77.1 dev tun0 table main proto 183 scope global onlink",
   );
   expect(during.rules).toContain(`18320:\tfrom ${guest} iif ${bridge} lookup 18310 proto 183`);
+  expect(during.rules).toContain(
+    `18316:\tfrom ${guest} fwmark 0/0x800000 iif ${bridge} lookup main proto 183`,
+  );
+  expect(during.routes).toContain("unreachable default table 18311 proto 183");
+  expect(await counting()).toBe("1\n");
   expect(during.neighbours).toContain(
     `${guest} dev ${bridge} lladdr ${guestMac} PERMANENT proto 183`,
   );
@@ -125,6 +147,7 @@ test("apply makes everything, a second time nothing, and the empty state leaves 
   await plane.apply(desiredState({}));
   expect(await describeNamespace(host)).toEqual(before);
   expect(await rpFilter()).toBe(rpFilterBefore);
+  expect(await counting()).toBe(countingBefore);
 });
 
 test("a tap's queue is lengthened without a process, never shortened, and what it has no room for is counted", async () => {

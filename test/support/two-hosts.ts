@@ -87,6 +87,7 @@ export function homeState(hosts: TwoHosts): DesiredState {
       guestFrames: [],
       gatewayFrames: [],
       copies: [],
+      ...{ tracking: true, renumbered: [] },
       sizeLimits: [{ ...sizeLimit(hosts), direction: "to" }],
     },
   });
@@ -122,6 +123,7 @@ export function awayState(hosts: TwoHosts, table = 254): DesiredState {
       guestFrames: [],
       gatewayFrames: [{ tap: guestPort, bridge: awayBridge }],
       copies: [],
+      ...{ tracking: true, renumbered: [] },
       sizeLimits: [{ ...sizeLimit(hosts), direction: "from", elsewhere: ["10.2.0.0/24"] }],
     },
   });
@@ -129,7 +131,14 @@ export function awayState(hosts: TwoHosts, table = 254): DesiredState {
 
 function sizeLimit({ viaToA }: TwoHosts) {
   const mtu = viaToA === null ? tunnelMtus.direct : tunnelMtus.vxlan;
-  return { address: guest, device: tunnel, mtu, elsewhere: [], adviseOnly: false };
+  return {
+    address: guest,
+    device: tunnel,
+    mtu,
+    elsewhere: [],
+    adviseOnly: false,
+    redirectedOnly: false,
+  };
 }
 
 /** Round-trip times in ms of `count` echo requests, 50 ms apart; lost ones are missing. */

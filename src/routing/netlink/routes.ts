@@ -22,7 +22,8 @@ const rta = {
   table: 15,
 } as const;
 const metricMtu = 2;
-const routeType = { unicast: 1, throw: 9 } as const;
+const routeType = { unicast: 1, unreachable: 7, throw: 9 } as const;
+const routeTypes = ["unicast", "unreachable", "throw"] as const;
 const scope = { universe: 0, link: 253, nowhere: 255 } as const;
 const clonedFlag = 0x200;
 const onlinkFlag = 4;
@@ -90,7 +91,7 @@ export function decodeRoute(
   if (bytes.length < headerBytes) throw malformed("route header");
   const attributes = parseAttributes(bytes, headerBytes);
   if (bytes[0] !== ipv4Family || bytes.readUInt32LE(8) & clonedFlag) return null;
-  const typeNumber = bytes.readUInt8(7);
+  const type = routeTypes.find((name) => routeType[name] === bytes.readUInt8(7));
   const length = bytes.readUInt8(1);
   if (length > 32) throw malformed("route prefix length");
   const link = numberOf(attributes, rta.outputLink);
@@ -98,16 +99,13 @@ export function decodeRoute(
   return {
     table: numberOf(attributes, rta.table) ?? bytes.readUInt8(4),
     prefix: prefixText(addressOf(attributes, rta.destination), length),
-    type: typeNumber === routeType.throw ? "throw" : "unicast",
+    type: type ?? "unicast",
     device: link === null ? null : linkName(link),
     via: addressOf(attributes, rta.gateway),
     mtu: metrics === undefined ? null : numberOf(parseAttributes(metrics, 0), metricMtu),
     protocol: bytes.readUInt8(5),
     metric: numberOf(attributes, rta.priority) ?? 0,
-    unusual:
-      bytes.readUInt8(3) !== 0 ||
-      attributes.has(rta.multipath) ||
-      (typeNumber !== routeType.unicast && typeNumber !== routeType.throw),
+    unusual: bytes.readUInt8(3) !== 0 || attributes.has(rta.multipath) || type === undefined,
   };
 }
 

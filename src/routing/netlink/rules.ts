@@ -1,5 +1,13 @@
+import type { PacketMark } from "../desired.ts";
 import type { KernelRule } from "../kernel-state.ts";
-import { addressOf, malformed, nameOf, numberOf, parseAttributes } from "./attributes.ts";
+import {
+  type Attributes,
+  addressOf,
+  malformed,
+  nameOf,
+  numberOf,
+  parseAttributes,
+} from "./attributes.ts";
 import { prefixText } from "./routes.ts";
 
 /** linux/fib_rules.h: FRA_… */
@@ -19,10 +27,10 @@ const fra = {
   ipProtocol: 22,
   sourcePorts: 23,
   destinationPorts: 24,
+  markMask: 16,
 } as const;
 const unusualAttributes = [
   fra.goTo,
-  fra.mark,
   fra.tunnelId,
   fra.outputName,
   fra.uidRange,
@@ -55,6 +63,7 @@ export function decodeRule(bytes: Buffer): KernelRule {
     iif: nameOf(attributes, fra.inputName),
     from: selector(addressOf(attributes, fra.source), bytes.readUInt8(2)),
     to: selector(addressOf(attributes, fra.destination), bytes.readUInt8(1)),
+    ...markOf(attributes),
     protocol: protocol?.length === 1 ? protocol.readUInt8(0) : 0,
     unusual:
       bytes.readUInt8(3) !== 0 ||
@@ -63,6 +72,13 @@ export function decodeRule(bytes: Buffer): KernelRule {
       suppressed !== noSuppression ||
       unusualAttributes.some((type) => attributes.has(type)),
   };
+}
+
+/** The kernel tells no mask of 0: such a rule looks at no mark. */
+function markOf(attributes: Attributes): { mark?: PacketMark } {
+  const mask = numberOf(attributes, fra.markMask);
+  if (mask === null) return {};
+  return { mark: { value: numberOf(attributes, fra.mark) ?? 0, mask } };
 }
 
 function selector(address: string | null, length: number): string | null {

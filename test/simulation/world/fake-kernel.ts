@@ -1,4 +1,5 @@
-import { desiredNetwork, type HostFacts, requiredTunnels } from "../../../src/migrator/network.ts";
+import { desiredNetwork } from "../../../src/migrator/desired-network.ts";
+import { type HostFacts, requiredTunnels } from "../../../src/migrator/network.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
 import { AsyncLock } from "../../../src/platform/lock.ts";
 import type {

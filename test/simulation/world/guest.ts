@@ -41,5 +41,6 @@ function factsOf(name: HostName, number: number): HostFacts {
     guestNetworks: [
       { subnet: `10.${number}.0.0/24`, gateway: `10.${number}.0.1`, bridge: "guests0" },
     ],
+    tracksFlows: true,
   };
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { desiredNetwork } from "../../../src/migrator/desired-network.ts";
 import {
   attachmentOf,
   deliveryRoute,
-  desiredNetwork,
   guestNetworkOf,
   type HostFacts,
   redirectRoute,
@@ -39,6 +39,7 @@ const sizeLimit = (direction: "to" | "from", device: string) => ({
   direction,
   elsewhere: [],
   adviseOnly: false,
+  redirectedOnly: false,
 });
 
 const atHome: GuestRecord = {
@@ -106,6 +107,7 @@ describe("at home", () => {
         gatewayFrames: [],
         guestFrames: [{ bridge: "guests0", mac }],
         copies: [{ address: "10.1.0.10", device: "tun-2", gateway: "10.1.0.10" }],
+        ...{ tracking: false, renumbered: [] },
         sizeLimits: [sizeLimit("to", "tun-2"), { ...sizeLimit("from", "tun-2"), adviseOnly: true }],
       },
     });
@@ -132,6 +134,7 @@ describe("at home", () => {
         gatewayFrames: [],
         guestFrames: [{ bridge: "guests0", mac }],
         copies: [],
+        ...{ tracking: false, renumbered: [] },
         sizeLimits: [sizeLimit("to", "tun-2")],
       },
     });
@@ -185,6 +188,7 @@ describe("away from home", () => {
         gatewayFrames: [{ tap: tapOfWeb1, bridge: bridgeOfWeb1 }],
         guestFrames: [],
         copies: [],
+        ...{ tracking: false, renumbered: [] },
         sizeLimits: [{ ...sizeLimit("from", "tun-1"), elsewhere: ["10.2.0.0/24"] }],
       },
     });

@@ -11,12 +11,14 @@ export const hostA: HostFacts = {
   name: "host-a",
   underlayAddress: "172.16.1.2",
   guestNetworks: [{ subnet: "10.1.0.0/24", gateway: "10.1.0.1", bridge: "guests0" }],
+  tracksFlows: false,
 };
 
 export const hostB: HostFacts = {
   name: "host-b",
   underlayAddress: "172.16.2.2",
   guestNetworks: [{ subnet: "10.2.0.0/24", gateway: "10.2.0.1", bridge: "guests0" }],
+  tracksFlows: false,
 };
 
 export const aToB: TunnelSpec = {

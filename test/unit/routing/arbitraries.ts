@@ -33,7 +33,7 @@ const anyParts: fc.Arbitrary<DesiredState> = fc.record({
       fc.record({
         table: fc.constantFrom(...tables),
         prefix: fc.constantFrom("10.5.0.0/16", "10.0.0.0/8"),
-        type: fc.constant("throw" as const),
+        type: fc.constantFrom("throw" as const, "unreachable" as const),
         device: fc.constant(null),
         via: fc.constant(null),
         mtu: fc.constant(null),
@@ -42,13 +42,17 @@ const anyParts: fc.Arbitrary<DesiredState> = fc.record({
     { selector: ({ table, prefix }) => `${table} ${prefix}` },
   ),
   rules: fc.uniqueArray(
-    fc.record({
-      priority: fc.constantFrom(18310, 18320),
-      table: fc.constantFrom(...tables),
-      iif: fc.constantFrom(null, ...bridges),
-      from: fc.constantFrom(null, ...addresses),
-      to: fc.constantFrom(null, "10.0.0.0/8"),
-    }),
+    fc.record(
+      {
+        priority: fc.constantFrom(18310, 18320),
+        table: fc.constantFrom(...tables),
+        iif: fc.constantFrom(null, ...bridges),
+        from: fc.constantFrom(null, ...addresses),
+        to: fc.constantFrom(null, "10.0.0.0/8"),
+        mark: fc.constantFrom({ value: 0, mask: 8 }, { value: 8, mask: 8 }),
+      },
+      { requiredKeys: ["priority", "table", "iif", "from", "to"] },
+    ),
     { selector: ({ table: _table, ...key }) => JSON.stringify(key) },
   ),
   neighbours: fc.uniqueArray(
@@ -86,14 +90,26 @@ const anyParts: fc.Arbitrary<DesiredState> = fc.record({
     guestFrames: fc.subarray([{ bridge: "guests0", mac: "52:54:00:00:00:0a" }]),
     gatewayFrames: fc.subarray([{ tap: "sjp000000001", bridge: "guests0" }]),
     copies: fc.subarray([{ address: "10.1.0.10", device: "tun0", gateway: "10.1.0.10" }]),
+    tracking: fc.boolean(),
+    renumbered: fc.subarray([
+      {
+        ...{ guest: "10.1.0.10", address: "10.2.0.50", bridge: "sjb000000001" },
+        ...{ tunnels: ["tun0"], retired: false },
+      },
+    ]),
     sizeLimits: fc.subarray([
       {
         ...{ address: "10.1.0.10", device: "tun0", mtu: 1480 },
-        ...{ direction: "to" as const, elsewhere: [], adviseOnly: false },
+        ...{ direction: "to" as const, elsewhere: [], adviseOnly: false, redirectedOnly: true },
       },
       {
         ...{ address: "10.1.0.11", device: "tun1", mtu: 1450 },
-        ...{ direction: "from" as const, elsewhere: ["10.2.0.0/24"], adviseOnly: true },
+        ...{
+          direction: "from" as const,
+          elsewhere: ["10.2.0.0/24"],
+          adviseOnly: true,
+          redirectedOnly: false,
+        },
       },
     ]),
   }),

@@ -60,7 +60,9 @@ export class ModelKernel {
       routes: texts(
         routes.filter(isOurs).map((r) => [r.table, r.prefix, r.type, r.device, r.via, r.mtu]),
       ),
-      rules: texts(rules.filter(isOurs).map((r) => [r.priority, r.table, r.iif, r.from, r.to])),
+      rules: texts(
+        rules.filter(isOurs).map((r) => [r.priority, r.table, r.iif, r.from, r.to, r.mark]),
+      ),
       neighbours: texts(
         neighbours
           .filter(isOurs)
@@ -79,7 +81,7 @@ export class ModelKernel {
         ...desired.taps.map(({ name, bridge: master }) => [name, true, master]),
       ]),
       routes: texts(desired.routes.map((r) => [r.table, r.prefix, r.type, r.device, r.via, r.mtu])),
-      rules: texts(desired.rules.map((r) => [r.priority, r.table, r.iif, r.from, r.to])),
+      rules: texts(desired.rules.map((r) => [r.priority, r.table, r.iif, r.from, r.to, r.mark])),
       neighbours: texts(
         desired.neighbours.map((n) => [
           n.kind === "proxy",

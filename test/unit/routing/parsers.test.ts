@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SojournError } from "../../../src/platform/errors.ts";
 import { isWholeReply } from "../../../src/routing/barrier/probe.ts";
-import type { Route } from "../../../src/routing/desired.ts";
+import { emptyDesiredState, type Route } from "../../../src/routing/desired.ts";
 import { decodeCounters, decodeLink } from "../../../src/routing/netlink/links.ts";
 import { decodeFdbEntry, decodeNeighbour } from "../../../src/routing/netlink/neighbours.ts";
 import {
@@ -114,7 +114,7 @@ test("the order of a filter's entries and armed copies do not change its digest"
     { address: "10.1.0.10", device: "tun0", gateway: "10.1.0.10" },
     { address: "10.1.0.11", device: "tun1", gateway: "10.1.0.11" },
   ];
-  const filter = { tunnelGuests: [], guestFrames: [], gatewayFrames: [], copies, sizeLimits: [] };
+  const filter = { ...emptyDesiredState.filter, copies };
   const one = renderTables(filter, () => "", new Set()).ip;
   const other = { ...filter, copies: copies.toReversed() };
   const armed = renderTables(other, () => "", new Set(["10.1.0.10"])).ip;

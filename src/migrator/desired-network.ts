@@ -1,0 +1,98 @@
+import { type DesiredState, emptyDesiredState } from "../routing/desired.ts";
+import { mergeStates } from "../routing/merge-states.ts";
+import type { TunnelSpec } from "../tunnels/tunnel.ts";
+import { addHosting } from "./desired-hosting.ts";
+import { sizeLimit, type TunnelLookup } from "./desired-parts.ts";
+import {
+  attachmentOf,
+  deliveryRoute,
+  type HostFacts,
+  homeBridge,
+  redirectRoute,
+} from "./network.ts";
+import type { GuestRecord } from "./records.ts";
+
+/** All kernel state that the records ask for on this host, tunnels apart. */
+export function desiredNetwork(
+  host: HostFacts,
+  records: readonly GuestRecord[],
+  tunnelOf: TunnelLookup,
+): DesiredState {
+  const parts = records.map((record) => desiredForGuest(host, record, tunnelOf));
+  return mergeStates(parts);
+}
+
+function desiredForGuest(
+  host: HostFacts,
+  record: GuestRecord,
+  tunnelOf: TunnelLookup,
+): DesiredState {
+  const state = structuredClone(emptyDesiredState);
+  if (record.hosting !== null) addHosting(state, host, record, record.hosting, tunnelOf);
+  if (record.redirect !== null) addRedirect(state, host, record, record.redirect.tunnel, tunnelOf);
+  if (record.outgoing !== null) addOutgoing(state, host, record, record.outgoing, tunnelOf);
+  if (isTracked(host, record)) addTracking(state);
+  return state;
+}
+
+/** One that has departed has nothing here. */
+function isTracked(host: HostFacts, { hosting, redirect, outgoing }: GuestRecord): boolean {
+  if (redirect?.drain !== undefined || hosting?.renumbered !== undefined) return true;
+  return host.tracksFlows && (hosting !== null || redirect !== null || outgoing !== null);
+}
+
+/** With each connection's traffic and age (Documentation/networking/nf_conntrack-sysctl.rst), where the kernel counts. */
+function addTracking(state: DesiredState): void {
+  state.filter.tracking = true;
+  for (const what of ["acct", "timestamp"]) {
+    const path = `net/netfilter/nf_conntrack_${what}`;
+    state.sysctls.push({ path, value: "1", ifThere: true });
+  }
+}
+
+function addRedirect(
+  state: DesiredState,
+  host: HostFacts,
+  record: GuestRecord,
+  spec: TunnelSpec,
+  tunnelOf: TunnelLookup,
+): void {
+  const tunnel = tunnelOf(spec);
+  const { address, mac } = attachmentOf(host, record);
+  const bridge = homeBridge(host, address);
+  state.routes.push(redirectRoute(address, tunnel));
+  state.filter.tunnelGuests.push({ device: tunnel.interfaceName, guests: [address] });
+  state.filter.sizeLimits.push(sizeLimit("to", address, tunnel));
+  state.filter.guestFrames.push({ bridge, mac });
+  state.neighbours.push({ kind: "proxy", device: bridge, address });
+  state.sysctls.push({ path: `net/ipv4/neigh/${bridge}/proxy_delay`, value: "0" });
+}
+
+function addOutgoing(
+  state: DesiredState,
+  host: HostFacts,
+  record: GuestRecord,
+  outgoing: NonNullable<GuestRecord["outgoing"]>,
+  tunnelOf: TunnelLookup,
+): void {
+  const tunnel = tunnelOf(outgoing.tunnel);
+  const { address, mac, bridge, atHome } = attachmentOf(host, record);
+  const device = tunnel.interfaceName;
+  state.filter.tunnelGuests.push({ device, guests: [address] });
+  state.filter.copies.push({ address, device, gateway: tunnel.nextHop ?? address });
+  // A copy asks no route: its link-layer address is looked up under the guest's own address.
+  if (tunnel.nextHopMac !== null) {
+    state.neighbours.push({ kind: "permanent", device, address, mac: tunnel.nextHopMac });
+  }
+  // Peers and the guest learn the tunnel's MTU before anything moves, so that few full-size segments meet it.
+  state.filter.sizeLimits.push(sizeLimit("to", address, tunnel));
+  if (atHome) {
+    // Through the IP layer, where they are copied and redirected like everybody else's.
+    state.filter.guestFrames.push({ bridge, mac });
+    state.filter.sizeLimits.push({ ...sizeLimit("from", address, tunnel), adviseOnly: true });
+  }
+  if (outgoing.retired === true) return;
+  state.routes.push(
+    outgoing.switched ? redirectRoute(address, tunnel) : deliveryRoute(address, bridge, tunnel.mtu),
+  );
+}
