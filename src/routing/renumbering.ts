@@ -42,6 +42,8 @@ function tellApart(one: Renumbering): string[] {
     ...(retired ? [] : [`${toGuest} ct ${isNot} ${markFlow}`]),
     // In its middle: tracked from this packet on, which begins no session (RFC 9293, section 3.5).
     `${fromGuest} ct state new ct status & confirmed == 0 tcp flags & (fin | syn | rst | ack) != syn ${markFlow}`,
+    // Known from before the guest had a new address: every connection that began since is translated.
+    `${fromGuest} ct ${isNot} ct status & confirmed != 0 ct status & (snat | dnat) == 0 ${markFlow}`,
     `${fromGuest} ct ${isRedirected} ${markPacket}`,
     // Nothing can translate it, and with an address that is not of this host's subnets it may not leave here.
     `${fromGuest} ct state invalid,untracked ${markPacket}`,
@@ -74,7 +76,8 @@ function onWire({ guest, address, bridge, tunnels }: Renumbering): string[] {
   const elsewhere = names([bridge, ...tunnels]);
   return [
     `\toifname != ${elsewhere} ip saddr ${guest} ct ${isNot} snat to ${address}`,
-    // A guest that calls itself by its new address hears from that address.
+    // A guest that calls itself by its new address hears from that address, but not where bridges are filtered
+    // (br_netfilter): they send nothing back to the port that it came from.
     `\toifname "${bridge}" ip saddr ${guest} ip daddr ${guest} snat to ${address}`,
   ];
 }

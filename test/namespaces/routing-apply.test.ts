@@ -50,7 +50,6 @@ const full: DesiredState = desiredState({
     { table: 18300, prefix: `${guest}/32`, type: "unicast", device: bridge, via: null, mtu: null },
     { table: 18310, prefix: "default", type: "unicast", device: "tun0", via: null, mtu: 1480 },
     { table: 18310, prefix: "10.9.0.0/24", type: "throw", device: null, via: null, mtu: null },
-    { table: 18311, prefix: "default", type: "unreachable", device: null, via: null, mtu: null },
     {
       table: 254,
       prefix: "10.9.0.77",
@@ -59,6 +58,7 @@ const full: DesiredState = desiredState({
       via: "192.168.77.1",
       mtu: null,
     },
+    { table: 18311, prefix: "default", type: "unreachable", device: null, via: null, mtu: null },
   ],
   rules: [
     { priority: 18310, table: 18300, iif: "tun0", from: null, to: null },
