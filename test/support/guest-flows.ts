@@ -12,6 +12,7 @@ export function guestFlowOf(change: Partial<GuestFlow> = {}): GuestFlow {
 }
 
 const octet = fc.nat(255);
+const scale = fc.nat(14);
 const port = fc.nat(65_535);
 const word = fc.nat(2 ** 32 - 1);
 const ends = { peerPort: port, guestPort: port };
@@ -34,7 +35,7 @@ export const anyGuestFlow: fc.Arbitrary<GuestFlow> = fc.oneof(
   fc.record({
     ...{ ...common, ...nothing, ...ends, protocol: fc.constant(6) },
     state: fc.constantFrom("SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE", "SYN_SENT2"),
-    windowScale: fc.option(fc.record({ original: octet, reply: octet })),
+    windowScale: fc.option(fc.record({ original: scale, reply: scale })),
   }),
   fc.record({ ...common, ...nothing, ...ends, protocol: fc.constantFrom(17, 47, 136) }),
   fc.record({

@@ -2,6 +2,7 @@ import { checkIPv4 } from "../../platform/names.ts";
 import { NetlinkError } from "../netlink/failures.ts";
 import { decodeFlow } from "./decode.ts";
 import { encodeFlowFilter, encodeWholeDump } from "./encode.ts";
+import { isFlowOf } from "./guest-flow.ts";
 import type { NetfilterNetlink } from "./netfilter.ts";
 import type { TrackedFlow } from "./tracked-flow.ts";
 import { FlowMessage } from "./wire.ts";
@@ -36,7 +37,7 @@ async function dump(netlink: NetfilterNetlink, address: string, request: Buffer)
     flows = new Map();
     return (object) => {
       const flow = decodeFlow(object);
-      if (flow !== null && isOf(address, flow)) flows.set(keyOf(flow), flow);
+      if (flow?.zone === 0 && isFlowOf(address, flow)) flows.set(keyOf(flow), flow);
     };
   });
   return flows;
@@ -46,8 +47,4 @@ async function dump(netlink: NetfilterNetlink, address: string, request: Buffer)
 function keyOf({ protocol, original: { source, destination, icmp, ...ports } }: TrackedFlow) {
   const ends = [source, ports.sourcePort, destination, ports.destinationPort];
   return [protocol, ...ends, icmp?.id, icmp?.type].join();
-}
-
-function isOf(address: string, { original, reply, zone }: TrackedFlow): boolean {
-  return zone === 0 && (original.source === address || reply.source === address);
 }

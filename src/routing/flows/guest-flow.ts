@@ -49,6 +49,11 @@ export function tuplesOf(
   return { original, reply: reversed(original) };
 }
 
+/** Packets of `flow` come from `address`: it began it, or answers. */
+export function isFlowOf(address: string, { original, reply }: TrackedFlow): boolean {
+  return original.source === address || reply.source === address;
+}
+
 /** Both have the same ends, whoever began it. */
 export function isSameFlow(one: GuestFlow, other: GuestFlow): boolean {
   const keys = ["protocol", "peer", "peerPort", "guestPort"] as const;

@@ -11,6 +11,9 @@ import { cta, ctaInfo, ctaSctp, ctaTcp, statesOf, tcpFlag } from "./wire.ts";
 /** Somebody has begun to close these: a SYN in them may begin a new connection (RFC 9293, 3.6.1). */
 const closing = ["FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE"];
 
+/** RFC 7323, 2.3. Newer kernels refuse more. */
+const largestScale = 14;
+
 /**
  * What the kernel keeps of a protocol's own (CTA_PROTOINFO), or nothing. Without a state that one stays as it is.
  *
@@ -55,8 +58,8 @@ function tcpInfo({ state, windowScale }: Pick<GuestFlow, "state" | "windowScale"
     ...(windowScale === null
       ? []
       : [
-          byteAttribute(ctaTcp.scaleOriginal, windowScale.original),
-          byteAttribute(ctaTcp.scaleReply, windowScale.reply),
+          byteAttribute(ctaTcp.scaleOriginal, Math.min(windowScale.original, largestScale)),
+          byteAttribute(ctaTcp.scaleReply, Math.min(windowScale.reply, largestScale)),
         ]),
     attribute(ctaTcp.flagsOriginal, pair),
     attribute(ctaTcp.flagsReply, pair),

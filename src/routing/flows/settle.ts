@@ -3,7 +3,7 @@ import { decodeFlow } from "./decode.ts";
 import { encodeFlowQuery, encodeFlowUpdate, type FlowMark, type FlowUpdate } from "./encode.ts";
 import type { GuestFlow } from "./flow-table.ts";
 import { forgetFlows } from "./forget.ts";
-import { guestFlow, isSameFlow, tuplesOf } from "./guest-flow.ts";
+import { guestFlow, isFlowOf, isSameFlow, tuplesOf } from "./guest-flow.ts";
 import { type NetfilterNetlink, perDatagram } from "./netfilter.ts";
 import { isFurther } from "./progress.ts";
 import type { TrackedFlow } from "./tracked-flow.ts";
@@ -38,7 +38,9 @@ export async function settleKnownFlows(
   for (let start = 0; start < flows.length; start += perDatagram.questions) {
     const some = flows.slice(start, start + perDatagram.questions);
     const pairs = await find(netlink, address, some);
-    const own = pairs.filter(({ flow, found }) => isSameFlow(guestFlow(address, found), flow));
+    const isOwn = ({ flow, found }: Pair) =>
+      isFlowOf(address, found) && isSameFlow(guestFlow(address, found), flow);
+    const own = pairs.filter(isOwn);
     const isWrong = ({ found }: Pair) => mark !== 0 && isTranslated(found);
     const [wrong, kept] = [own.filter(isWrong), own.filter((pair) => !isWrong(pair))];
     await forgetFlows(

@@ -20,7 +20,7 @@ export const cta = {
   id: 12,
   zone: 18,
   timestamp: 20,
-  markMask: 22,
+  markMask: 21,
   filter: 25,
 } as const;
 
