@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { Adoptions } from "../migrator/adoptions.ts";
 import { Destinations } from "../migrator/destinations.ts";
+import { forgetFlows } from "../migrator/forget-flows.ts";
 import { Guests } from "../migrator/guests.ts";
 import { importHistoryFiles } from "../migrator/history-files.ts";
 import type { HostContext } from "../migrator/host-context.ts";
@@ -119,9 +120,11 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   });
   guests.onEnded = async (record) => {
     if (record.home.host === host.name) return;
+    await forgetFlows(shared, record);
     await peer(record.home.host).call("guest-ended", { guest: record.guest });
   };
-  const shared: HostContext = { host, guests, network, records, journal, logger };
+  const flows = stack.use(new KernelFlowTable());
+  const shared: HostContext = { host, guests, network, records, journal, flows, logger };
   if (libvirt !== null && config.libvirt !== null) shared.domains = libvirt;
   const gates = openGates(config.gates, {
     policy: new TargetPolicy(config.hooks.allow_targets),
@@ -199,7 +202,6 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   returning?.begin();
 
   const capabilities = () => hypervisor.capabilities();
-  const flows = stack.use(new KernelFlowTable());
   const inventory = createInventory({
     ...{
       config,

@@ -166,7 +166,9 @@ export function createHostServices(options: HostServicesOptions): HostServices {
       const within_budget =
         report.budget_ms === null ? null : isWithinBudget(probes, report.budget_ms);
       const guest_clock_step_ms = probes.http?.guest_clock_step_ms ?? null;
-      const merged = { ...report, probes, guest_clock_step_ms, flows, within_budget };
+      const measured = { probes, guest_clock_step_ms, within_budget };
+      // Where the source has tracked the guest's flows, its figures are of all of them.
+      const merged = { ...report, ...measured, flows: report.flows ?? flows };
       migrations.putReport(id, merged, throughput);
       options.observation.noteMeasured(merged);
       return merged;

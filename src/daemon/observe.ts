@@ -60,7 +60,7 @@ export function observe(observed: Observed): Observation {
     continueTrace: (id, parent) => {
       if (parent !== undefined) tracing.continueTrace(id, parent);
     },
-    noteMeasured: (report) => metrics.probes.note(report),
+    noteMeasured: (report) => metrics.noteMeasured(report),
     [Symbol.dispose]: () => owned[Symbol.dispose](),
   };
 }

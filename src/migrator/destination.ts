@@ -5,6 +5,7 @@ import type { Logger } from "../platform/log.ts";
 import { ArrivalJournal } from "./arrival-journal.ts";
 import { ArrivalNetwork } from "./arrival-network.ts";
 import { ArrivalState } from "./arrival-state.ts";
+import { ArrivingFlows } from "./arriving-flows.ts";
 import { checkEpoch } from "./epochs.ts";
 import { FollowedProcess, followedProcess } from "./followed-process.ts";
 import type { HostContext } from "./host-context.ts";
@@ -39,6 +40,7 @@ export class DestinationMigration {
   readonly #journal: ArrivalJournal;
   readonly #process: ReceivingProcess;
   readonly network: ArrivalNetwork;
+  readonly flows: ArrivingFlows;
   #landsLate = false;
   /** The source has promised: only then may a guest run whose stream goes to its end by itself. */
   #isSealed = false;
@@ -61,6 +63,7 @@ export class DestinationMigration {
       identity,
     );
     this.network = new ArrivalNetwork(context, this.#logger);
+    this.flows = new ArrivingFlows(context, this.identity, this.#logger);
     const failed = (what: string) => (error: unknown) => this.#logger.error({ err: error }, what);
     const ended = failed("the abort of an ended process failed");
     const told: ConstructorParameters<typeof IncomingProcess>[1] = {
@@ -177,7 +180,10 @@ export class DestinationMigration {
     }
     this.state.become("aborted");
     this.#logger.info("incoming guest aborted");
-    this.network.remove(() => restoreRecord(this.#context, this.identity, this.#before));
+    this.network.remove(async () => {
+      await this.flows.forget();
+      await restoreRecord(this.#context, this.identity, this.#before);
+    });
     return this.state.answer();
   }
 

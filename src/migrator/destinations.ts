@@ -106,6 +106,10 @@ export class Destinations {
         });
         return {};
       },
+      "carry-flows": (request) => this.#demand(request).migration.flows.install(request.flows),
+      "reset-flows": async (request) => ({
+        flows: await this.#demand(request).migration.flows.reset(),
+      }),
       supersede: (request) => this.#supersede(request),
       "migration-facts": (request) => migrationFacts(this.#context, request),
       "guest-ended": async (request, { peer }) => {

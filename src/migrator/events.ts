@@ -24,6 +24,8 @@ export interface ProgressEvent {
   dirty_mbps: number | null;
   dirty_syncs: number;
   predicted_blackout_ms: number | null;
+  /** Of the guest's flows that were found so far; absent while the destination knows none. */
+  flows?: { carried: number; total: number };
 }
 
 /** What was heard of a gate. */
@@ -47,6 +49,7 @@ export function progressEvent(
   id: string,
   progress: MigrationProgress,
   predictedMs: number | null,
+  flows: { carried: number; total: number } | null = null,
 ): ProgressEvent {
   return {
     type: "progress",
@@ -59,5 +62,6 @@ export function progressEvent(
       progress.dirtyBytesPerSecond === null ? null : (progress.dirtyBytesPerSecond * 8) / 1e6,
     dirty_syncs: progress.dirtySyncCount,
     predicted_blackout_ms: predictedMs,
+    ...(flows === null ? {} : { flows }),
   };
 }

@@ -27,6 +27,9 @@ export const carriedFlowSchema = z.strictObject({
 
 export type CarriedFlow = z.output<typeof carriedFlowSchema>;
 
+/** What every message about a migration carries. */
+const identity = { id: name, guest: name, epoch: z.int().nonnegative() };
+
 /** In one message: their bodies are bounded. */
 export const mostCarriedFlows = 2_000;
 
@@ -34,7 +37,7 @@ export const flowProcedures = definePeerProcedures({
   /** Some of the guest's flows at its source, so that this host tells established from new; any number of calls. */
   "carry-flows": {
     request: z.strictObject({
-      ...{ id: name, guest: name, epoch: z.int().nonnegative() },
+      ...identity,
       flows: z.array(carriedFlowSchema).max(mostCarriedFlows),
     }),
     response: z.object({
@@ -43,6 +46,12 @@ export const flowProcedures = definePeerProcedures({
       /** By errno. */
       refused: z.record(z.string().max(40), z.int().nonnegative()),
     }),
+    timeoutMs: 20_000,
+  },
+  /** The guest's flows that somebody has reset, as far as this host has seen it; at most so many. */
+  "reset-flows": {
+    request: z.strictObject(identity),
+    response: z.object({ flows: z.array(carriedFlowSchema).max(mostCarriedFlows) }),
     timeoutMs: 20_000,
   },
 });

@@ -92,6 +92,8 @@ export class FollowedCopies {
     if (this.#isFrozen) return;
     await this.#context.network.routing.arm(this.#address);
     this.#armedAtMs = monotonicMs();
+    // Others' streams wait for nobody: what has changed is told while the guest still runs, or once it has resumed.
+    void this.#facts.flows?.complete();
   }
 
   async #disarm(): Promise<void> {

@@ -82,6 +82,7 @@ export class FollowedMigration {
     const copies = new FollowedCopies(this.#context, this.task, this.facts);
     const watch = new FollowedWatch(this.#context, this.task, this.facts, copies);
     this.#watch = watch;
+    this.facts.flows?.begin();
     this.#prepared.resolve();
     if ((await watch.outcome(this.#left.signal)) === "stayed") {
       await copies.disarm();

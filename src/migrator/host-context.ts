@@ -1,4 +1,5 @@
 import type { Logger } from "../platform/log.ts";
+import type { FlowTable } from "../routing/flows/flow-table.ts";
 import type { FollowedDomains } from "./followed-domains.ts";
 import type { Guests } from "./guests.ts";
 import type { HostNetwork } from "./host-network.ts";
@@ -13,6 +14,7 @@ export interface HostContext {
   network: HostNetwork;
   records: RecordStore;
   journal: Journal;
+  flows: FlowTable;
   logger: Logger;
   /** Of the host's libvirt; absent where guests are none of its domains. */
   domains?: FollowedDomains;

@@ -32,6 +32,7 @@ export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts
     networkHold: null,
     finalProgress: null,
     packetsDropped: null,
+    flows: null,
     lostAtDestination: false,
   };
 }

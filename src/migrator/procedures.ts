@@ -3,6 +3,7 @@ import { guestDefinitionSchema } from "../hypervisor/definition.ts";
 import { namePattern } from "../platform/names.ts";
 import { definePeerProcedures } from "../platform/procedures.ts";
 import { tunnelKinds } from "../tunnels/tunnel.ts";
+import { flowProcedures } from "./flow-procedures.ts";
 import { homeSchema } from "./records.ts";
 import { strategySchema } from "./strategy-schema.ts";
 
@@ -164,6 +165,7 @@ export const migrationProcedures = definePeerProcedures({
   },
   /** The source is retired: what served it may go. */
   finish: { request: z.strictObject(identity), response: z.object({}), timeoutMs: 30_000 },
+  ...flowProcedures,
   /** An operator has kept the guest at its source, with a newer epoch: a copy here must end. */
   supersede: {
     request: z.strictObject({ ...identity, new_epoch: z.int().nonnegative() }),

@@ -35,7 +35,7 @@ export function reportOf(
     packets_dropped: facts.packetsDropped,
     probes: {},
     guest_clock_step_ms: null,
-    flows: null,
+    flows: completed ? (facts.flows?.report ?? null) : null,
     budget_ms: budgetMs,
     within_budget: null,
   };

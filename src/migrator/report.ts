@@ -48,8 +48,8 @@ export interface GateResult {
 export interface FlowsReport {
   /** In the source's connection tracking when the guest was about to be stopped. */
   established: number;
-  /** Of these, those that nobody had reset when the migration was verified. */
-  survived: number;
+  /** Of these, those that nobody had reset when the migration was verified; null when that is not known. */
+  survived: number | null;
   /** Tracked by the destination when the guest went on there. */
   carried?: number;
   /** What the destination's kernel refused, by errno; they are told apart by their packets alone. */

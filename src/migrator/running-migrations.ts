@@ -8,6 +8,7 @@ import { migrationEnd } from "./migration-end.ts";
 import { isPhase } from "./phases.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
+import { flowCarrier } from "./source-flows.ts";
 import type { SourceMigration } from "./source-migration.ts";
 import type { MigrationObserver, StoredMigration, StreamEvent } from "./stored-migration.ts";
 import { Timeline } from "./timeline.ts";
@@ -83,9 +84,11 @@ export class RunningMigrations extends Map<string, RunningMigration> {
       resume,
       timeline,
       afterwards,
-      onProgress: (progress, predictedMs) => tell(progressEvent(task.id, progress, predictedMs)),
+      onProgress: (progress, predictedMs) =>
+        tell(progressEvent(task.id, progress, predictedMs, facts.flows?.progress ?? null)),
       onGate: tell,
     });
+    facts.flows = flowCarrier(this.#context, task, facts);
     return { facts, events };
   }
 
@@ -112,6 +115,7 @@ export class RunningMigrations extends Map<string, RunningMigration> {
   ): Promise<void> {
     const { task } = migration;
     const end = await run();
+    migration.facts.flows?.stop();
     const { kept, told } = migrationEnd(this.#context, migration, end, budgetMs, earlier);
     const stored = { ...this.#book.get(task.id), ...kept };
     this.#book.keep(stored);

@@ -9,6 +9,7 @@ import type { TunnelInterface, TunnelKind } from "../tunnels/tunnel.ts";
 import type { Afterwards } from "./afterwards.ts";
 import type { ClockOffset } from "./clock-offset.ts";
 import type { GateEvent } from "./events.ts";
+import type { FlowCarrier } from "./flow-carrier.ts";
 import type { GatePoint, Gates } from "./gates.ts";
 import type { HostContext } from "./host-context.ts";
 import type { InboundRate } from "./inbound-rate.ts";
@@ -56,6 +57,8 @@ export interface MigrationTask {
   strategy: Strategy;
   /** Others began it, with libvirt. */
   followed?: boolean;
+  /** The guest is to have this address of the destination's too, or any that is free there. */
+  renumber?: string;
 }
 
 /** What the steps of one migration find out and hand to later steps. */
@@ -106,6 +109,8 @@ export interface MigrationFacts {
   networkHold: Disposable | null;
   finalProgress: MigrationProgress | null;
   packetsDropped: number | null;
+  /** What carries the guest's flows; null where nobody does. */
+  flows: FlowCarrier | null;
   /** The destination had taken the guest over, and its process has ended since. */
   lostAtDestination: boolean;
 }

@@ -2,6 +2,7 @@ import type { GuestInstance } from "../hypervisor/hypervisor.ts";
 import { delay, monotonicMs } from "../platform/clock.ts";
 import { ExitCode, SojournError } from "../platform/errors.ts";
 import { persistently, retry } from "../platform/retry.ts";
+import { leaveGuest } from "./forget-flows.ts";
 import { attachmentOf, deliveryRoute, redirectRoute } from "./network.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
@@ -23,6 +24,7 @@ export async function undoAtSource(
   facts: MigrationFacts,
 ): Promise<void> {
   const { instance } = facts;
+  facts.flows?.stop();
   const { address, bridge } = attachmentOf(context.host, facts.before);
   const run = async () => {
     // What others began is theirs to end.
@@ -124,6 +126,7 @@ export async function verifyTraffic(
   facts: MigrationFacts,
 ): Promise<void> {
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
+  const lastFlows = facts.flows?.carryLast();
   try {
     const answer = await untilAnswered(() =>
       context.peer(task.to).call("verify", identity, { timeoutMs: 8_000 }),
@@ -134,6 +137,8 @@ export async function verifyTraffic(
   } finally {
     await endSourceProcess(context, facts);
   }
+  await lastFlows;
+  if (!facts.lostAtDestination) await facts.flows?.conclude();
 }
 
 /** An operator has left the guest to the destination: this copy ends, and its traffic follows. */
@@ -178,7 +183,7 @@ export async function retireSource(
     // The guest may be on its way back by now: then this record is the next migration's.
     if (current !== undefined && current.migration?.id !== task.id) return;
     const isGone = facts.lostAtDestination || current === undefined;
-    if (isGone || !record) await context.network.forget(task.guest);
+    if (isGone || !record) await leaveGuest(context, task.guest);
     else await keepRedirect(context, task, record);
   });
   if (!done) throw new Error("what served the move is not removed at the source");
@@ -242,7 +247,7 @@ async function keepRedirect(
   record: GuestRecord,
 ): Promise<void> {
   if (record.home.host !== context.host.name || record.outgoing === null) {
-    await context.network.forget(task.guest);
+    await leaveGuest(context, task.guest);
     return;
   }
   await context.network.change({

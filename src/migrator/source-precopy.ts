@@ -35,6 +35,7 @@ export async function startPrecopy(
   const { migrationPort, streamAnswer } = facts;
   await instance.migrateTo(task.toUnderlayAddress, migrationPort, task.to, streamAnswer);
   facts.streamStartedMs = monotonicMs();
+  facts.flows?.begin();
 }
 
 /** Rounds of precopy until arming is due, judged by passes after `afterPass`. */

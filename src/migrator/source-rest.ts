@@ -8,12 +8,13 @@ import {
 } from "./convergence.ts";
 import { rejectionOf } from "./interruptible.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { completeFlows, mustComplete } from "./source-flows.ts";
 import { askGates, mustAsk } from "./source-gates.ts";
 import { converge } from "./source-precopy.ts";
 import { renewDestination } from "./source-renewal.ts";
 import { Standstill } from "./standstill.ts";
 
-/** Gates that answer within this time change nothing for the stream. */
+/** What is done within this time changes nothing for the stream. */
 const promptMs = 100;
 
 /** Between two looks at a stream that rests. */
@@ -29,8 +30,9 @@ const restingBytesPerSecond = 1024;
 const leastBytes = 256 * 1024;
 
 /**
- * Asks the gates that stand before arming. The guest runs meanwhile, and the stream rests; where QEMU would stop the
- * guest before they have answered, the stream is given up, and the destination made ready for another one.
+ * Asks the gates that stand before arming, and completes what the destination knows of the guest's flows. The guest runs
+ * meanwhile, and the stream rests; where QEMU would stop the guest before that is done, the stream is given up, and the
+ * destination made ready for another one.
  * @throws as `askGates`; SojournErrors of a stream that has ended.
  */
 export async function askBeforeArming(
@@ -40,14 +42,18 @@ export async function askBeforeArming(
   signal: AbortSignal,
 ): Promise<void> {
   facts.rest = null;
-  if (!mustAsk(context, task, facts, "armed")) return;
+  if (!mustAsk(context, task, facts, "armed") && !mustComplete(task, facts)) return;
   const over = new AbortController();
   const asking = AbortSignal.any([signal, over.signal]);
   const resting = rest(context, task, facts, asking, signal);
   const failed = resting.then(() => rejectionOf(signal));
   failed.catch(() => {});
   try {
-    await Promise.race([askGates(context, task, facts, "armed", asking), failed]);
+    const work = async () => {
+      await askGates(context, task, facts, "armed", asking);
+      await completeFlows(task, facts, asking);
+    };
+    await Promise.race([work(), failed]);
   } finally {
     over.abort();
     // A stream that is just being given up is so before anything else happens to it.

@@ -1,4 +1,5 @@
 import { checkEpoch } from "./epochs.ts";
+import { leaveGuest } from "./forget-flows.ts";
 import type { HostContext } from "./host-context.ts";
 import { runStateOf } from "./migration-facts.ts";
 import type { GuestRecord } from "./records.ts";
@@ -41,7 +42,7 @@ export async function supersede(
   if (record === undefined || record.epoch > epoch) return "none";
   await guests.end(guest);
   const redirect = redirectToSource(context, record);
-  if (redirect === null) await network.forget(guest);
+  if (redirect === null) await leaveGuest(context, guest);
   else {
     const rest = { hosting: null, outgoing: null, migration: null };
     await network.change({ ...record, ...rest, redirect, epoch: new_epoch });

@@ -64,6 +64,8 @@ export interface Schedule {
   faults: Fault[];
   /** Absent without. */
   gates?: ScheduledGate[];
+  /** How many sessions the guest has, which hosts track, and how often what they do with them fails; absent without. */
+  flows?: { sessions: number; failures: number };
   /** Shares of messages that take long, and that arrive a second time. */
   slowness: number;
   duplicates: number;
@@ -98,6 +100,7 @@ export function scheduleOf(seed: number): Schedule {
   const seals = sealing.chance(0.3);
   if (seals && sealing.chance(0.3)) drawn.push(restartOf(sealing));
   if (seals && sealing.chance(0.4)) drawn.push(atSwitchover(sealing));
+  const tracked = random.stream("flows");
   const faults = inGates(drawn, gates, random.stream("faults in gates"));
   return {
     seed,
@@ -105,6 +108,7 @@ export function scheduleOf(seed: number): Schedule {
     before: random.pick([0, 0, 0, 0, 0, 0, 1, 1, 2]),
     faults,
     ...(gates.length === 0 ? {} : { gates }),
+    ...(tracked.chance(0.4) ? { flows: flowsOf(tracked) } : {}),
     slowness: random.pick([0, 0, 0.02, 0.2]),
     duplicates: random.pick([0, 0, 0.05, 0.3]),
     held: random.chance(0.85),
@@ -113,6 +117,12 @@ export function scheduleOf(seed: number): Schedule {
     restarts: random.chance(0.6),
     afterwards: !paused && random.chance(0.25) ? [random.pick(hosts)] : [],
   };
+}
+
+/** Seldom more than go into one message. */
+function flowsOf(random: Random): NonNullable<Schedule["flows"]> {
+  const sessions = random.chance(0.01) ? 2_500 : random.pick([0, 1, 3]);
+  return { sessions, failures: random.pick([0, 0, 0.1, 0.5]) };
 }
 
 /** In one of five schedules. */

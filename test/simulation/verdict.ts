@@ -1,5 +1,6 @@
 import { decodeJournal } from "../../src/migrator/journal-format.ts";
 import type { JournalStep } from "../../src/migrator/journal-record.ts";
+import { guestNetworkOf } from "../../src/migrator/network.ts";
 import type { MigrationSummary } from "../../src/migrator/stored-migration.ts";
 import type { HostName, Schedule } from "./schedule.ts";
 import type { World } from "./world/world.ts";
@@ -17,6 +18,7 @@ export function violationsOf(world: World, schedule: Schedule, guestKilled: bool
     ...wrongCopies(world, schedule, guestKilled),
     ...wrongWords(world, guestKilled),
     ...wrongNetworks(world),
+    ...wrongFlows(world, schedule),
   ];
 }
 
@@ -109,6 +111,22 @@ function wrongNetworks(world: World): string[] {
     const record = world.recordOf(name);
     const records = record === null ? [] : [record];
     return [...wrongRecord(world, name, place), ...kernel.differencesFrom(facts, records)];
+  });
+}
+
+/** Home goes on tracking what passes it; hosts that the guest has left, or never came to, only what passes them by itself. */
+function wrongFlows(world: World, schedule: Schedule): string[] {
+  const place = world.copies.all.find(({ alive }) => alive)?.host ?? null;
+  return [...world.hosts].flatMap(([name, { kernel, facts }]) => {
+    const { flows } = kernel;
+    const peers = [...flows.entries.values()].map(({ original }) => original.source);
+    const near = peers.filter((peer) => guestNetworkOf(facts, peer) !== undefined);
+    const far = peers.length - near.length;
+    const wrong: string[] = [];
+    if (name === "host-a" && far < (schedule.flows?.sessions ?? 0)) wrong.push("has cut sessions");
+    if (name !== "host-a" && name !== place && far > 0) wrong.push(`still tracks ${far} flows`);
+    if (name === "host-b" && schedule.flows && near.length === 0) wrong.push("has cut its own");
+    return flows.hasFailed ? [] : wrong.map((what) => `${name} ${what}`);
   });
 }
 

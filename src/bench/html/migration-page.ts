@@ -1,3 +1,4 @@
+import { describeFlows } from "../../migrator/flow-words.ts";
 import type { MigrationReport } from "../../migrator/report.ts";
 import type { ThroughputTimeline } from "../../probe/throughput-timeline.ts";
 import { heading, htmlDocument, htmlFacts, htmlTable } from "./document.ts";
@@ -38,7 +39,7 @@ function factsOf(report: MigrationReport): [string, string][] {
     facts.push(["transferred", `${(report.transferred_bytes / 1e6).toFixed(1)} MB`]);
   }
   if (step !== null) facts.push(["guest clock step", milliseconds(step)]);
-  if (flows !== null) facts.push(["flows", `${flows.survived} of ${flows.established} survived`]);
+  if (flows !== null) facts.push(["flows", describeFlows(flows)]);
   for (const { gate, point, decision, answered, reason } of report.gates ?? []) {
     const why = reason === null ? "" : `: ${reason}`;
     facts.push([`gate ${gate} at ${point}`, `${decision}${answered ? "" : " by default"}${why}`]);

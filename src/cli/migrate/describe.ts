@@ -26,6 +26,9 @@ export function describeProgress(event: ProgressEvent): string {
     `${mebibytes(event.transferred_bytes)} sent`,
     `${event.bandwidth_mbps.toFixed(0)} Mbit/s${dirty}`,
   ];
+  if (event.flows !== undefined && event.flows.carried < event.flows.total) {
+    parts.push(`${event.flows.carried} of ${event.flows.total} flows carried`);
+  }
   if (event.predicted_blackout_ms !== null) {
     parts.push(`blackout ~${event.predicted_blackout_ms.toFixed(0)} ms`);
   }

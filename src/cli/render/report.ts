@@ -1,3 +1,4 @@
+import { describeFlows } from "../../migrator/flow-words.ts";
 import type { MigrationReport } from "../../migrator/report.ts";
 import { sessionResults } from "../../probe/results.ts";
 import type { ThroughputSeries } from "../../probe/series.ts";
@@ -80,7 +81,7 @@ function details(report: MigrationReport): string[] {
     facts.push(`${megabytes(report.transferred_bytes)} transferred`);
   }
   if (report.strategy !== undefined) facts.push(`strategy ${report.strategy}`);
-  if (flows !== null) facts.push(`${flows.survived} of ${flows.established} flows survived`);
+  if (flows !== null) facts.push(describeFlows(flows));
   if (report.budget_ms !== null) facts.push(`budget ${report.budget_ms} ms ${verdict(report)}`);
   lines.push(`  ${facts.join("; ")}`, ...clocks(report), ...drops(report), ...gates(report));
   return [lines.join("\n")];

@@ -1,7 +1,9 @@
+import type { MigrationReport } from "../../migrator/report.ts";
 import type { MigrationEvent, MigrationStatus } from "../services.ts";
 import { ApiMetrics } from "./api-metrics.ts";
 import { CertificateMetrics } from "./certificate-metrics.ts";
 import { expose } from "./exposition.ts";
+import { FlowMetrics } from "./flow-metrics.ts";
 import { GateMetrics } from "./gate-metrics.ts";
 import { GuestMetrics } from "./guest-metrics.ts";
 import { HookMetrics } from "./hook-metrics.ts";
@@ -19,8 +21,10 @@ import { addProcessMetrics } from "./process-metrics.ts";
  */
 export class DaemonMetrics {
   readonly #instruments = new Instruments();
+  readonly #host: string;
   readonly migrations: MigrationMetrics;
   readonly probes: ProbeMetrics;
+  readonly flows: FlowMetrics;
   readonly guests: GuestMetrics;
   readonly journal: JournalMetrics;
   readonly network: NetworkMetrics;
@@ -34,8 +38,10 @@ export class DaemonMetrics {
 
   constructor(options: { host: string; version: string; peers: Iterable<string> }) {
     const instruments = this.#instruments;
+    this.#host = options.host;
     this.migrations = new MigrationMetrics(instruments, options.host, options.peers);
     this.probes = new ProbeMetrics(instruments);
+    this.flows = new FlowMetrics(instruments);
     this.guests = new GuestMetrics(instruments);
     this.journal = new JournalMetrics(instruments);
     this.network = new NetworkMetrics(instruments);
@@ -51,6 +57,13 @@ export class DaemonMetrics {
   note(migration: MigrationStatus, event: MigrationEvent): void {
     if (event.type === "gate") this.gates.note(event);
     else this.migrations.note(migration, event);
+    if (event.type === "report" && event.from === this.#host) this.flows.note(event);
+  }
+
+  /** Takes a report into which a prober's results were put. */
+  noteMeasured(report: MigrationReport): void {
+    this.probes.note(report);
+    this.flows.note(report);
   }
 
   /** What a scrape gets. */

@@ -33,14 +33,6 @@ export class ProbeMetrics {
         "sojourn_migration_probe_lost_packets_total",
         "Echo requests of packet probes that were never answered.",
       ),
-      established: instruments.counter(
-        "sojourn_migration_established_flows_total",
-        "Flows that were established at the switchover of a measured migration.",
-      ),
-      survived: instruments.counter(
-        "sojourn_migration_survived_flows_total",
-        "Established flows that went on after the switchover.",
-      ),
       overBudget: instruments.counter(
         "sojourn_migrations_over_budget_total",
         "Migrations whose measured outage was longer than the budget that was asked for.",
@@ -50,13 +42,9 @@ export class ProbeMetrics {
   }
 
   /** Takes a report into which a prober's results were put. Of the same migration only the first counts. */
-  note({ id, probes, flows, within_budget }: MigrationReport): void {
+  note({ id, probes, within_budget }: MigrationReport): void {
     if (!this.#measured.note(id)) return;
     for (const probe of kinds) this.#probe(probe, probes);
-    if (flows !== null) {
-      this.#instruments.established.inc(flows.established);
-      this.#instruments.survived.inc(flows.survived);
-    }
     if (within_budget === false) this.#instruments.overBudget.inc();
   }
 

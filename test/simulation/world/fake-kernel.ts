@@ -10,6 +10,7 @@ import type {
 } from "../../../src/routing/desired.ts";
 import { emptyDesiredState } from "../../../src/routing/desired.ts";
 import type { TunnelInterface, TunnelSpec, Tunnels } from "../../../src/tunnels/tunnel.ts";
+import { FakeFlows } from "./fake-flow-table.ts";
 
 /** A host's network as its daemons left it; what the kernel keeps when a daemon ends. */
 export class FakeKernel {
@@ -18,12 +19,14 @@ export class FakeKernel {
   routes = new Map<string, Route>();
   readonly armed = new Set<string>();
   readonly barriers = new Set<string>();
+  readonly flows = new FakeFlows();
 
   /** A reboot. */
   clear(): void {
     this.tunnels.clear();
     this.armed.clear();
     this.barriers.clear();
+    this.flows.clear();
     this.apply(emptyDesiredState);
   }
 

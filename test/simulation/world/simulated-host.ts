@@ -3,6 +3,7 @@ import { MigrationStarter } from "../../../src/daemon/migration-starter.ts";
 import { baseHandlers } from "../../../src/daemon/procedures.ts";
 import type { Hypervisor } from "../../../src/hypervisor/hypervisor.ts";
 import { Destinations } from "../../../src/migrator/destinations.ts";
+import { forgetFlows } from "../../../src/migrator/forget-flows.ts";
 import type { Gates } from "../../../src/migrator/gates.ts";
 import { Guests } from "../../../src/migrator/guests.ts";
 import { HostNetwork } from "../../../src/migrator/host-network.ts";
@@ -16,6 +17,7 @@ import type { SourceContext } from "../../../src/migrator/source-context.ts";
 import type { Logger } from "../../../src/platform/log.ts";
 import { DaemonProcess, runningProcess } from "./daemon-process.ts";
 import { diskHistory } from "./disk-history.ts";
+import { type FlowDoor, fakeFlowTable } from "./fake-flow-table.ts";
 import { FakeKernel, fakeRouting, fakeTunnels, type NetworkDoor } from "./fake-kernel.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 import type { Handlers, Messenger } from "./messenger.ts";
@@ -30,6 +32,7 @@ export interface HostDoors {
   mutation: Mutation;
   hypervisor(process: DaemonProcess): Hypervisor;
   network(process: DaemonProcess): NetworkDoor;
+  flows(process: DaemonProcess): FlowDoor;
   gates(): Gates;
   onBootFailed(error: unknown): void;
 }
@@ -136,9 +139,11 @@ export class SimulatedHost {
     const peer = (name: string) => messenger.caller(process, name);
     guests.onEnded = async (record) => {
       if (record.home.host === host.name) return;
+      await forgetFlows(shared, record);
       await peer(record.home.host).call("guest-ended", { guest: record.guest });
     };
-    const shared = { host, guests, network, records, journal, logger };
+    const flows = fakeFlowTable(this.kernel.flows, this.#doors.flows(process));
+    const shared = { host, guests, network, records, journal, flows, logger };
     const gates = mutation.gates?.(this.#doors.gates()) ?? this.#doors.gates();
     const source: SourceContext = { ...shared, peer, policy, gates };
     const destinations = new Destinations(shared);

@@ -6,6 +6,7 @@ import type { Logger } from "../../../src/platform/log.ts";
 import type { HostName, Schedule } from "../schedule.ts";
 import { Copies } from "./copies.ts";
 import { DaemonProcess } from "./daemon-process.ts";
+import type { FlowDoor } from "./fake-flow-table.ts";
 import { FakeGates } from "./fake-gates.ts";
 import { fakeHypervisor } from "./fake-hypervisor.ts";
 import type { NetworkDoor } from "./fake-kernel.ts";
@@ -38,6 +39,8 @@ export class World {
   readonly trace: ((text: string) => void) | null;
   /** How many of the next operations on a host's network fail. */
   readonly failing = new Map<HostName, number>();
+  /** Messages take long, and flows are not read, where the schedule has it so. */
+  isDisturbed = false;
   /** No fault is left that could be the reason of anything. */
   healed = false;
   readonly #messages: MessengerOptions;
@@ -113,6 +116,7 @@ export class World {
 
   /** From here on messages may take long, and come twice, and gates are asked. */
   disturb(): void {
+    this.isDisturbed = true;
     this.gates.areAsked = true;
     this.#messages.slowness = this.#schedule.slowness;
     this.#messages.duplicates = this.#schedule.duplicates;
@@ -121,6 +125,7 @@ export class World {
   /** From here on nothing goes wrong by itself. */
   heal(): void {
     this.healed = true;
+    this.isDisturbed = false;
     this.gates.areAsked = false;
     this.#messages.slowness = 0;
     this.#messages.duplicates = 0;
@@ -143,6 +148,7 @@ export class World {
       mutation: this.#mutation,
       hypervisor: (process) => this.#hypervisor(process),
       network: (process) => this.#network(process),
+      flows: (process) => this.#flows(process),
       gates: () => this.gates.forHost(name),
       onBootFailed: (error) => this.#bootFailed(name, error),
     });
@@ -151,6 +157,7 @@ export class World {
       if (!path.startsWith("/state/migrations/")) return;
       this.words.note(JSON.parse(content), this.clock.wallClockMs());
     };
+    host.kernel.flows.isTracking = this.#schedule.flows !== undefined;
     this.hosts.set(name, host);
   }
 
@@ -166,6 +173,14 @@ export class World {
   #placeGuest(): void {
     const storage = this.host("host-a").disk.storageFor(new DaemonProcess("host-a"));
     storage.replace("/state/guests/web1.json", JSON.stringify(initialRecord));
+    const { flows } = this.host("host-a").kernel;
+    for (let session = 0; session < (this.#schedule.flows?.sessions ?? 0); session += 1) {
+      flows.begin("192.0.2.2", 10_000 + session);
+    }
+    // A guest of its own, with which the guest talks wherever it is.
+    for (const [name, { kernel }] of this.hosts) {
+      if (name === "host-b" && this.#schedule.flows) kernel.flows.begin("10.2.0.20", 40_000);
+    }
     this.#start("host-a", false);
   }
 
@@ -212,6 +227,16 @@ export class World {
         this.trace?.(`${host}: ${name} fails`);
         throw new SojournError("SOJ_ROUTING_FAILED", `${name} failed`, { retryable: true });
       },
+    };
+  }
+
+  #flows(process: DaemonProcess): FlowDoor {
+    const random = this.random.stream(`flows on ${process.host}`);
+    const failures = this.#schedule.flows?.failures ?? 0;
+    return {
+      random,
+      pause: (delayMs) => this.#pause(process, delayMs),
+      fails: () => this.isDisturbed && random.chance(failures),
     };
   }
 

@@ -39,6 +39,20 @@ const requests: Record<string, Record<string, unknown>> = {
   "renew-incoming": identity,
   state: { ...identity, wait_ms: 0 },
   seal: identity,
+  "carry-flows": {
+    ...identity,
+    flows: [
+      {
+        ...{ p: 6, in: true, peer: "192.0.2.2", ports: [40_012, 7], state: "ESTABLISHED" },
+        ...{ replied: true, assured: true, expires: 432_000, scale: [7, 7] },
+      },
+      {
+        ...{ p: 1, in: false, peer: "192.0.2.2", ports: [null, null], icmp: [8, 0, 77] },
+        ...{ replied: false, assured: false, expires: 30 },
+      },
+    ],
+  },
+  "reset-flows": identity,
   settle: { ...identity, grace_ms: 0 },
   abort: identity,
   verify: identity,

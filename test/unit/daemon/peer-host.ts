@@ -29,6 +29,7 @@ import { createLogger } from "../../../src/platform/log.ts";
 import type { ProcedureHandlers } from "../../../src/platform/procedures.ts";
 import { createTestAuthority } from "../../support/host-certificates.ts";
 import { memoryHistory } from "../../support/memory-history.ts";
+import { untracked } from "../../support/untracked.ts";
 import { hostB, temporaryFolder, tunnelOf } from "../migrator/support.ts";
 
 /** What host-b says of itself. */
@@ -169,7 +170,7 @@ export class PeerHost implements AsyncDisposable {
     };
     const context = {
       ...{ host: hostB, guests, network, records: this.records, journal: this.journal, logger },
-      ...{ policy: {}, peer: () => null },
+      ...{ policy: {}, peer: () => null, flows: untracked },
     } as unknown as HostContext;
     const destinations = this.#stack.use(new Destinations(context));
     const migrations = new Migrations(context as never, memoryHistory());

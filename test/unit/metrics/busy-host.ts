@@ -50,13 +50,16 @@ export async function scrapeOfBusyHost(): Promise<string> {
 function noteProbes(metrics: DaemonMetrics): void {
   const session = { sessions: 2, broken: 1, retransmissions: null, rto: null, floor_ms: 5 };
   const packets = { sent: 100, lost: 4, unread: 0, duplicated: 0, reordered: 0 };
-  metrics.probes.note(
+  metrics.noteMeasured(
     reportWith({
       probes: {
         tcp_echo: { ...session, outage_ms: 28 },
         packet: { ...packets, outage_ms: 30, floor_ms: 2 },
       },
-      flows: { established: 3, survived: 2 },
+      flows: {
+        ...{ established: 3, survived: 2, carried: 2, refused: { ENOMEM: 1 } },
+        ...{ carry_ms: 12, difference_ms: 3 },
+      },
       within_budget: false,
     }),
   );

@@ -96,8 +96,8 @@ test("what a prober measured counts once, also when its report is stored again",
     flows: { established: 3, survived: 2 },
     within_budget: false,
   });
-  metrics.probes.note(report);
-  metrics.probes.note(report);
+  metrics.noteMeasured(report);
+  metrics.noteMeasured(report);
   const { text } = await metrics.expose();
   const outage = "sojourn_migration_outage_seconds";
   expect(valueIn(text, `${outage}_sum`, { probe: "tcp_echo" })).toBeCloseTo(0.028);
@@ -108,6 +108,29 @@ test("what a prober measured counts once, also when its report is stored again",
   expect(valueIn(text, "sojourn_migration_established_flows_total")).toBe(3);
   expect(valueIn(text, "sojourn_migration_survived_flows_total")).toBe(2);
   expect(valueIn(text, "sojourn_migrations_over_budget_total")).toBe(1);
+});
+
+test("flows that the source tracked count at the migration's end, and not again with a prober's results", async () => {
+  const metrics = newMetrics();
+  const flows = {
+    established: 30,
+    survived: 29,
+    carried: 28,
+    refused: { ENOMEM: 2 },
+    carry_ms: 40,
+  };
+  for (const { migration, event } of completedMigration("m1")) {
+    metrics.note(migration, event.type === "report" ? { ...event, flows } : event);
+  }
+  metrics.noteMeasured({ ...reportWith({ flows }), id: "m1" });
+  const { text } = await metrics.expose();
+  expect(valueIn(text, "sojourn_migration_established_flows_total")).toBe(30);
+  expect(valueIn(text, "sojourn_migration_survived_flows_total")).toBe(29);
+  expect(valueIn(text, "sojourn_migration_carried_flows_total")).toBe(28);
+  expect(valueIn(text, "sojourn_migration_refused_flows_total", { reason: "ENOMEM" })).toBe(2);
+  const carry = "sojourn_migration_flows_carry_seconds";
+  expect(valueIn(text, `${carry}_sum`, { part: "all" })).toBeCloseTo(0.04);
+  expect(valueIn(text, `${carry}_count`, { part: "difference" })).toBeUndefined();
 });
 
 test("two daemons in one process have metrics of their own", async () => {

@@ -37,6 +37,9 @@ const eventSchemas = {
       dirty_mbps: z.number().nullable(),
       dirty_syncs: z.number(),
       predicted_blackout_ms: z.number().nullable(),
+      flows: z.exactOptional(z.object({ carried: z.number(), total: z.number() })).meta({
+        description: "Of the guest's flows found so far; absent until the destination knows any",
+      }),
     })
     .meta({ id: "ProgressEvent" }),
   gate: gateResultSchema

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { longestTimeline } from "../../../probe/throughput-timeline.ts";
 
 const duration = z.number().min(0).nullable();
-const count = z.int().min(0);
+export const count = z.int().min(0);
 
 const echoResult = z.strictObject({
   outage_ms: duration,

@@ -3,7 +3,7 @@ import { phases } from "../../../migrator/phases.ts";
 import { outcomes } from "../../../migrator/report.ts";
 import { strategyNames } from "../../../migrator/strategy.ts";
 import { gateResultSchema } from "./gates.ts";
-import { flowCountsSchema, probesSchema } from "./probes.ts";
+import { count, probesSchema } from "./probes.ts";
 
 const instants = [
   ...phases,
@@ -19,6 +19,32 @@ const instants = [
 
 /** A phase, or an instant of the switchover. */
 export const instantSchema = z.enum(instants);
+
+const flowsReportSchema = z
+  .object({
+    established: count.meta({
+      description: "In the source's connection tracking when the guest was about to be stopped",
+    }),
+    survived: count.nullable().meta({
+      description: "Of these, those that nobody had reset when the migration was verified",
+    }),
+    carried: z
+      .exactOptional(count)
+      .meta({ description: "Tracked by the destination when the guest went on there" }),
+    refused: z
+      .exactOptional(z.record(z.string(), count))
+      .meta({ description: "What the destination's kernel refused, by errno" }),
+    carry_ms: z
+      .exactOptional(z.number())
+      .meta({ description: "Reading, sending and installing all of them during precopy" }),
+    difference_ms: z
+      .exactOptional(z.number())
+      .meta({ description: "The same for what had changed just before the guest was stopped" }),
+  })
+  .meta({
+    id: "Flows",
+    description: "The guest's flows across the migration; null where the source tracked none",
+  });
 
 /** The stable result of a migration. */
 export const reportSchema = z
@@ -48,7 +74,7 @@ export const reportSchema = z
     packets_dropped: z.number().nullable(),
     probes: probesSchema,
     guest_clock_step_ms: z.number().nullable(),
-    flows: flowCountsSchema,
+    flows: flowsReportSchema.nullable(),
     budget_ms: z.number().nullable(),
     within_budget: z.boolean().nullable(),
   })
@@ -69,7 +95,7 @@ export const reportSchema = z
             ...{ retransmissions: 0, rto: 0 },
           },
         },
-        ...{ guest_clock_step_ms: null, flows: { established: 1, survived: 1 } },
+        ...{ guest_clock_step_ms: null, flows: { established: 3, survived: 3, carried: 3 } },
         ...{ budget_ms: 100, within_budget: true },
       },
     ],

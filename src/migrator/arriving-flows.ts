@@ -1,0 +1,105 @@
+import { preconditionError } from "../platform/errors.ts";
+import { AsyncLock } from "../platform/lock.ts";
+import type { Logger } from "../platform/log.ts";
+import { redirectMark } from "../routing/desired.ts";
+import type { InstalledFlows } from "../routing/flows/flow-table.ts";
+import { guestFlow } from "../routing/flows/guest-flow.ts";
+import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
+import { fromCarriedFlow, toCarriedFlow } from "./carried-flow.ts";
+import { flowKey, isReset } from "./flow-ledger.ts";
+import { type CarriedFlow, mostCarriedFlows } from "./flow-procedures.ts";
+import type { HostContext } from "./host-context.ts";
+import { attachmentOf } from "./network.ts";
+
+/** The flows of a guest that is to arrive: known here before it is, and forgotten if it does not come. */
+export class ArrivingFlows {
+  readonly #context: Pick<HostContext, "host" | "records" | "flows">;
+  readonly #identity: { id: string; guest: string };
+  readonly #logger: Logger;
+  readonly #oneAtATime = new AsyncLock();
+  /** What this host has tracked by itself before; null before anything was carried. */
+  #own: ReadonlySet<string> | null = null;
+  readonly #carried = new Set<string>();
+  #isOver = false;
+
+  constructor(
+    context: Pick<HostContext, "host" | "records" | "flows">,
+    identity: { id: string; guest: string },
+    logger: Logger,
+  ) {
+    this.#context = context;
+    this.#identity = identity;
+    this.#logger = logger;
+  }
+
+  /**
+   * Makes the kernel track them, in turn. A host whose kernel tracks nothing refuses them all, as `UNTRACKED`.
+   * @throws SojournError `SOJ_MIGRATION_OVER` once they were forgotten; `SOJ_NETLINK_…`.
+   */
+  async install(carried: readonly CarriedFlow[]): Promise<InstalledFlows> {
+    return await this.#oneAtATime.run(async () => {
+      const { address, atHome } = this.#attachment();
+      const { flows: table } = this.#context;
+      // Entries that nobody asks for would only be left over.
+      if (!(await table.isTracking())) {
+        return { installed: 0, present: 0, refused: { UNTRACKED: carried.length } };
+      }
+      this.#own ??= new Set((await table.read(address)).map((flow) => keyOf(address, flow)));
+      const flows = carried.map(fromCarriedFlow);
+      for (const flow of flows) this.#carried.add(flowKey(flow));
+      // To and from a guest that is away they go on through its home.
+      return await table.install(address, flows, { redirected: !atHome });
+    });
+  }
+
+  /** Those that somebody has reset, as far as this host has seen it; only as many of them as go into an answer. */
+  async reset(): Promise<CarriedFlow[]> {
+    const { address } = this.#attachment();
+    const flows = await this.#context.flows.read(address);
+    const reset = flows.filter(isReset).slice(0, mostCarriedFlows);
+    return reset.map((flow) => toCarriedFlow(guestFlow(address, flow)));
+  }
+
+  /** The guest does not come. Never throws: entries that are left expire. */
+  async forget(): Promise<void> {
+    this.#isOver = true;
+    const { flows: table } = this.#context;
+    await this.#oneAtATime.run(async () => {
+      try {
+        const place = this.#place();
+        if (place === null || !(await table.isTracking())) return;
+        const { address, atHome } = place;
+        const flows = await table.read(address);
+        await table.forget(flows.filter((flow) => this.#isCarried(flow, address, atHome)));
+      } catch (error) {
+        this.#logger.warn({ err: error }, "carried flows are left here until they expire");
+      }
+    });
+  }
+
+  /** What an earlier daemon has installed for a guest that is away from home has the redirect's mark. */
+  #isCarried(flow: TrackedFlow, address: string, atHome: boolean): boolean {
+    const key = keyOf(address, flow);
+    if (this.#own !== null) return this.#carried.has(key) && !this.#own.has(key);
+    return !atHome && (flow.mark & redirectMark) !== 0;
+  }
+
+  #attachment() {
+    const place = this.#isOver ? null : this.#place();
+    if (place !== null) return place;
+    const { id } = this.#identity;
+    const message = `migration ${id} is over at ${this.#context.host.name}`;
+    throw preconditionError("SOJ_MIGRATION_OVER", message);
+  }
+
+  /** Null when the guest's record is not this migration's. */
+  #place() {
+    const { host, records } = this.#context;
+    const record = records.get(this.#identity.guest);
+    return record?.migration?.id === this.#identity.id ? attachmentOf(host, record) : null;
+  }
+}
+
+function keyOf(address: string, flow: TrackedFlow): string {
+  return flowKey(guestFlow(address, flow));
+}

@@ -1,0 +1,45 @@
+import { BlockList } from "node:net";
+import { guestFlow } from "../routing/flows/guest-flow.ts";
+import type { HostContext } from "./host-context.ts";
+import { attachmentOf, type HostFacts } from "./network.ts";
+import type { GuestRecord } from "./records.ts";
+
+/** Nothing of the guest is this host's any more. */
+export async function leaveGuest(
+  context: Pick<HostContext, "flows" | "host" | "logger" | "records" | "network">,
+  guest: string,
+): Promise<void> {
+  const record = context.records.get(guest);
+  if (record !== undefined) await forgetFlows(context, record);
+  await context.network.forget(guest);
+}
+
+/**
+ * The guest has left this host for good, and this is not its home: what the kernel tracks of it here is forgotten, but
+ * for what still passes, between the guest and this host and its subnets. Never throws: entries that are left expire.
+ */
+export async function forgetFlows(
+  { flows: table, host, logger }: Pick<HostContext, "flows" | "host" | "logger">,
+  record: GuestRecord,
+): Promise<void> {
+  const { address, atHome } = attachmentOf(host, record);
+  if (atHome) return;
+  try {
+    if (!(await table.isTracking())) return;
+    const near = nearby(host);
+    const flows = await table.read(address);
+    await table.forget(flows.filter((flow) => !near.check(guestFlow(address, flow).peer)));
+  } catch (error) {
+    logger.warn({ guest: record.guest, err: error }, "its flows are left here until they expire");
+  }
+}
+
+function nearby(host: HostFacts): BlockList {
+  const near = new BlockList();
+  near.addAddress(host.underlayAddress);
+  for (const { subnet } of host.guestNetworks) {
+    const [base = "", length] = subnet.split("/");
+    near.addSubnet(base, Number(length));
+  }
+  return near;
+}

@@ -1,0 +1,78 @@
+import { expect, it } from "vitest";
+import { FlowCarrier } from "../../../src/migrator/flow-carrier.ts";
+import { describeFlows } from "../../../src/migrator/flow-words.ts";
+import type { MigrationFacts, MigrationTask } from "../../../src/migrator/source-context.ts";
+import { completeFlows, mustComplete } from "../../../src/migrator/source-flows.ts";
+import { Timeline } from "../../../src/migrator/timeline.ts";
+import { createLogger } from "../../../src/platform/log.ts";
+import type { GuestFlow } from "../../../src/routing/flows/flow-table.ts";
+
+const never = new AbortController().signal;
+
+it("goes on without flows that cannot be carried", async () => {
+  const { task, facts } = bed({ send: async () => Promise.reject(new Error("no route")) });
+  await completeFlows(task, facts, never);
+  expect(facts.flows?.report).toMatchObject({ established: 1 });
+});
+
+it("does not go on without them where the guest is renumbered: before the promise, with the reason", async () => {
+  const { task, facts } = bed({ send: async () => Promise.reject(new Error("no route")) });
+  const moved = completeFlows({ ...task, renumber: "auto" }, facts, never);
+  await expect(moved).rejects.toMatchObject({
+    ...{ code: "SOJ_FLOWS_NOT_CARRIED", retryable: true },
+    message: expect.stringContaining("no route"),
+  });
+});
+
+it("refuses to renumber a guest whose flows nobody tracks, or that the destination refuses altogether", async () => {
+  const untracked = bed({ read: async () => null });
+  await Promise.resolve();
+  const task = { ...untracked.task, renumber: "10.2.0.77" };
+  expect(mustComplete(task, untracked.facts)).toBe(true);
+  await expect(completeFlows(task, untracked.facts, never)).rejects.toMatchObject({
+    code: "SOJ_FLOWS_NOT_CARRIED",
+  });
+  expect(mustComplete(untracked.task, untracked.facts)).toBe(false);
+
+  const refused = { UNTRACKED: 1 };
+  const full = bed({ send: async () => ({ installed: 0, present: 0, refused }) });
+  await expect(completeFlows(task, full.facts, never)).rejects.toMatchObject({
+    code: "SOJ_FLOWS_NOT_CARRIED",
+  });
+});
+
+it("ends the waiting when the migration is given up", async () => {
+  const { task, facts } = bed({ read: () => new Promise(() => {}) });
+  const over = new AbortController();
+  const completed = completeFlows(task, facts, over.signal);
+  over.abort(new Error("cancelled"));
+  await expect(completed).rejects.toThrow("cancelled");
+});
+
+it("says in one line what became of them", () => {
+  const all = { established: 3, survived: 3, carried: 20_000, carry_ms: 312.4 };
+  expect(describeFlows(all)).toBe("3 of 3 established flows survived, 20 000 carried in 312 ms");
+  expect(describeFlows({ established: 2, survived: 1 })).toBe("1 of 2 established flows survived");
+  expect(
+    describeFlows({ established: 2, survived: null, carried: 0, refused: { ENOMEM: 1_234 } }),
+  ).toBe("2 established flows, not known how many survived, 0 carried, 1 234 refused (ENOMEM)");
+});
+
+function bed(changes: Partial<ConstructorParameters<typeof FlowCarrier>[0]>) {
+  const flow: GuestFlow = {
+    ...{ protocol: 6, direction: "in", peer: "192.0.2.2", peerPort: 1, guestPort: 7, icmp: null },
+    ...{ state: "ESTABLISHED", replied: true, assured: true, timeoutS: 9, windowScale: null },
+  };
+  const flows = new FlowCarrier({
+    read: async () => [flow],
+    send: async (some) => ({ installed: some.length, present: 0, refused: {} }),
+    askReset: null,
+    instance: { onEvent: () => () => {} },
+    logger: createLogger("silent"),
+    ...changes,
+  });
+  flows.begin();
+  const facts = { flows, timeline: new Timeline(() => {}) } as unknown as MigrationFacts;
+  const task = { guest: "web1", to: "host-b", deadlineMs: 60_000 } as MigrationTask;
+  return { task, facts };
+}
