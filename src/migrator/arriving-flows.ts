@@ -2,7 +2,7 @@ import { preconditionError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { Logger } from "../platform/log.ts";
 import { redirectMark } from "../routing/desired.ts";
-import type { InstalledFlows } from "../routing/flows/flow-table.ts";
+import type { FlowTable, InstalledFlows } from "../routing/flows/flow-table.ts";
 import { guestFlow } from "../routing/flows/guest-flow.ts";
 import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
 import { fromCarriedFlow, toCarriedFlow } from "./carried-flow.ts";
@@ -10,6 +10,7 @@ import { flowKey, isReset } from "./flow-ledger.ts";
 import { type CarriedFlow, mostCarriedFlows } from "./flow-procedures.ts";
 import type { HostContext } from "./host-context.ts";
 import { attachmentOf } from "./network.ts";
+import { readTracked } from "./read-tracked.ts";
 
 /** The flows of a guest that is to arrive: known here before it is, and forgotten if it does not come. */
 export class ArrivingFlows {
@@ -40,11 +41,10 @@ export class ArrivingFlows {
     return await this.#oneAtATime.run(async () => {
       const { address, atHome } = this.#attachment();
       const { flows: table } = this.#context;
+      const own = this.#own ?? (await readKeys(table, address));
       // Entries that nobody asks for would only be left over.
-      if (!(await table.isTracking())) {
-        return { installed: 0, present: 0, refused: { UNTRACKED: carried.length } };
-      }
-      this.#own ??= new Set((await table.read(address)).map((flow) => keyOf(address, flow)));
+      if (own === null) return { installed: 0, present: 0, refused: { UNTRACKED: carried.length } };
+      this.#own = own;
       const flows = carried.map(fromCarriedFlow);
       for (const flow of flows) this.#carried.add(flowKey(flow));
       // To and from a guest that is away they go on through its home.
@@ -67,9 +67,9 @@ export class ArrivingFlows {
     await this.#oneAtATime.run(async () => {
       try {
         const place = this.#place();
-        if (place === null || !(await table.isTracking())) return;
+        if (place === null) return;
         const { address, atHome } = place;
-        const flows = await table.read(address);
+        const flows = (await readTracked(table, address)) ?? [];
         await table.forget(flows.filter((flow) => this.#isCarried(flow, address, atHome)));
       } catch (error) {
         this.#logger.warn({ err: error }, "carried flows are left here until they expire");
@@ -98,6 +98,11 @@ export class ArrivingFlows {
     const record = records.get(this.#identity.guest);
     return record?.migration?.id === this.#identity.id ? attachmentOf(host, record) : null;
   }
+}
+
+async function readKeys(table: FlowTable, address: string): Promise<Set<string> | null> {
+  const flows = await readTracked(table, address);
+  return flows && new Set(flows.map((flow) => keyOf(address, flow)));
 }
 
 function keyOf(address: string, flow: TrackedFlow): string {

@@ -2,6 +2,7 @@ import { BlockList } from "node:net";
 import { guestFlow } from "../routing/flows/guest-flow.ts";
 import type { HostContext } from "./host-context.ts";
 import { attachmentOf, type HostFacts } from "./network.ts";
+import { readTracked } from "./read-tracked.ts";
 import type { GuestRecord } from "./records.ts";
 
 /** Nothing of the guest is this host's any more. */
@@ -25,9 +26,8 @@ export async function forgetFlows(
   const { address, atHome } = attachmentOf(host, record);
   if (atHome) return;
   try {
-    if (!(await table.isTracking())) return;
     const near = nearby(host);
-    const flows = await table.read(address);
+    const flows = (await readTracked(table, address)) ?? [];
     await table.forget(flows.filter((flow) => !near.check(guestFlow(address, flow).peer)));
   } catch (error) {
     logger.warn({ guest: record.guest, err: error }, "its flows are left here until they expire");

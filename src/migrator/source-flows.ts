@@ -8,6 +8,7 @@ import { fromCarriedFlow } from "./carried-flow.ts";
 import { FlowCarrier } from "./flow-carrier.ts";
 import { interruptible } from "./interruptible.ts";
 import { attachmentOf } from "./network.ts";
+import { readTracked } from "./read-tracked.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { timeLeftMs } from "./source-precopy.ts";
 
@@ -35,8 +36,8 @@ export function flowCarrier(
     instance,
     logger: logger.child({ migration: task.id, guest: task.guest }),
     read: async () => {
-      if (!(await table.isTracking())) return null;
-      return await guestFlows(address, await table.read(address), renumbered);
+      const tracked = await readTracked(table, address);
+      return tracked === null ? null : await guestFlows(address, tracked, renumbered);
     },
     send: (flows, signal) =>
       context.peer(task.to).call("carry-flows", { ...identity, flows }, { ...options, signal }),

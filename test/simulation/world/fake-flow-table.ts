@@ -1,4 +1,4 @@
-import { SojournError } from "../../../src/platform/errors.ts";
+import { preconditionError, SojournError } from "../../../src/platform/errors.ts";
 import { redirectMark } from "../../../src/routing/desired.ts";
 import type { FlowTable, GuestFlow } from "../../../src/routing/flows/flow-table.ts";
 import type { TrackedFlow } from "../../../src/routing/flows/tracked-flow.ts";
@@ -55,6 +55,7 @@ export function fakeFlowTable(flows: FakeFlows, door: FlowDoor): FlowTable {
   return {
     isTracking: async () => flows.isTracking,
     read: async () => {
+      if (!flows.isTracking) throw preconditionError("SOJ_FLOWS_UNTRACKED", "nothing is tracked");
       await operation("read");
       return [...flows.entries.values()];
     },
