@@ -11,10 +11,18 @@ const toleranceMs = 1_500;
 
 interface Seen {
   activeMs: number;
-  /** State and counters. */
-  marks: string;
+  /** As it was at its last activity. */
+  flow: WatchedFlow;
   /** When the kernel would have forgotten it, as told at its last activity; null where it does not tell. */
   expiresMs: number | null;
+}
+
+/** One look at all flows of a guest. */
+export interface FlowLook {
+  /** Returns how long `flow` has been idle, in milliseconds. */
+  note(flow: WatchedFlow): number;
+  /** All have been noted: others are forgotten. */
+  end(): void;
 }
 
 /**
@@ -30,34 +38,62 @@ export class FlowWatch {
    * been idle, in milliseconds, by its id. Flows that are not among these are forgotten.
    */
   note(flows: readonly WatchedFlow[], nowMs: number): ReadonlyMap<string, number> {
-    const seen = new Map<string, Seen>();
+    const look = this.look(nowMs);
     const idleMs = new Map<string, number>();
-    for (const flow of flows) {
-      const now = sight(flow, nowMs);
-      const before = this.#seen.get(flow.id);
-      const known = before === undefined || isActive(before, now) ? now : before;
-      seen.set(flow.id, known);
-      idleMs.set(flow.id, Math.max(0, nowMs - known.activeMs));
-    }
-    this.#seen = seen;
+    for (const flow of flows) idleMs.set(flow.id, look.note(flow));
+    look.end();
     return idleMs;
+  }
+
+  /** The same for so many flows that they are noted in several turns of the event loop; one look at a time. */
+  look(nowMs: number): FlowLook {
+    const before = this.#seen;
+    const seen = new Map<string, Seen>();
+    return {
+      note(flow) {
+        const known = follow(before.get(flow.id), sight(flow, nowMs));
+        seen.set(flow.id, known);
+        return Math.max(0, nowMs - known.activeMs);
+      },
+      end: () => {
+        this.#seen = seen;
+      },
+    };
   }
 }
 
 function sight(flow: WatchedFlow, nowMs: number): Seen {
-  const { state, replied, original, reply, expiresS } = flow;
-  // Ids are the kernel's, and given again; ends tell another flow from the one before.
-  const marks = `${state} ${replied} ${traffic(original)} ${traffic(reply)}`;
-  return { activeMs: nowMs, marks, expiresMs: expiresS === null ? null : nowMs + expiresS * 1000 };
+  const { expiresS } = flow;
+  return { activeMs: nowMs, flow, expiresMs: expiresS === null ? null : nowMs + expiresS * 1000 };
 }
 
-function traffic({ source, sourcePort, destination, destinationPort, ...counted }: FlowTuple) {
-  const ends = `${source}:${sourcePort} ${destination}:${destinationPort}`;
-  return `${ends} ${counted.packets} ${counted.bytes}`;
+function follow(before: Seen | undefined, now: Seen): Seen {
+  return before === undefined || isActive(before, now) ? now : before;
+}
+
+function isSame(before: WatchedFlow, now: WatchedFlow): boolean {
+  return (
+    before.state === now.state &&
+    before.replied === now.replied &&
+    isSameTuple(before.original, now.original) &&
+    isSameTuple(before.reply, now.reply)
+  );
+}
+
+/** Ids are the kernel's, and given again; ends tell another flow from the one before. */
+function isSameTuple(before: FlowTuple, now: FlowTuple): boolean {
+  return (
+    before.packets === now.packets &&
+    before.bytes === now.bytes &&
+    before.sourcePort === now.sourcePort &&
+    before.destinationPort === now.destinationPort &&
+    before.source === now.source &&
+    before.destination === now.destination
+  );
 }
 
 function isActive(before: Seen, now: Seen): boolean {
-  if (before.marks !== now.marks) return true;
+  if (!isSame(before.flow, now.flow)) return true;
   // Carried past the kernel's tracking (a flowtable), which it comes back to soon after its last packet.
   if (now.expiresMs === null) return true;
   if (before.expiresMs === null) return false;
