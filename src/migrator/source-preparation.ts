@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { wallClockMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import type { BarrierEnd } from "../routing/desired.ts";
+import { barrierAddressOf } from "./barrier-address.ts";
 import { estimateClockOffset } from "./clock-offset.ts";
 import { interruptible } from "./interruptible.ts";
 import { attachmentOf } from "./network.ts";
@@ -167,11 +168,4 @@ async function probeSizes(
       hint: "sojourn doctor --peer HOST on both; is IP protocol 4 (or UDP 4789 for vxlan) let through?",
     },
   );
-}
-
-/** An address of the benchmarking range (RFC 2544) that differs between migrations. */
-function barrierAddressOf(id: string): string {
-  let hash = 0;
-  for (const character of id) hash = (hash * 31 + character.charCodeAt(0)) >>> 0;
-  return `198.${18 + (hash & 1)}.${(hash >>> 1) & 0xff}.${1 + ((hash >>> 9) % 254)}`;
 }

@@ -1,5 +1,6 @@
 import { FlowWatch } from "../../migrator/flow-watch.ts";
 import { startTimer, type Timer } from "../../platform/clock.ts";
+import { inTurns } from "../../platform/in-turns.ts";
 import { estimatedIdleS, type StateTimeouts } from "../../routing/flows/state-timeouts.ts";
 import type { TrackedFlow } from "../../routing/flows/tracked-flow.ts";
 
@@ -19,28 +20,32 @@ export class ListedIdleness {
   readonly #known = new Map<string, Known>();
 
   /**
-   * Notes what `guest`'s flows are like now. Returns their idle times in milliseconds, by their ids: observed once
-   * something was seen to come since their first list; until then what the kernel's time-outs let one estimate, or the
-   * time since that first list.
+   * Notes what `guest`'s flows are like now; once at a time. Returns their idle times in milliseconds, by their ids:
+   * observed once something was seen to come since their first list; until then what the kernel's time-outs let one
+   * estimate, or the time since that first list.
    * @param nowMs monotonic.
    */
-  note(
+  async note(
     guest: string,
     flows: readonly TrackedFlow[],
     timeouts: StateTimeouts,
     nowMs: number,
-  ): ReadonlyMap<string, number> {
+  ): Promise<ReadonlyMap<string, number>> {
     const known = this.#of(guest);
-    const before = known.firstSeenMs;
-    known.firstSeenMs = new Map(flows.map(({ id }) => [id, before.get(id) ?? nowMs]));
-    const observed = known.watch.note(flows, nowMs);
-    const idle = flows.map((flow): [string, number] => {
-      const seenMs = observed.get(flow.id) ?? 0;
-      const hasMoved = seenMs < nowMs - (known.firstSeenMs.get(flow.id) ?? nowMs);
+    const [before, firstSeenMs] = [known.firstSeenMs, new Map<string, number>()];
+    const look = known.watch.look(nowMs);
+    const idleMs = new Map<string, number>();
+    await inTurns(flows, (flow) => {
+      const firstMs = before.get(flow.id) ?? nowMs;
+      firstSeenMs.set(flow.id, firstMs);
+      const seenMs = look.note(flow);
+      const hasMoved = seenMs < nowMs - firstMs;
       const estimatedMs = hasMoved ? 0 : (estimatedIdleS(flow, timeouts) ?? 0) * 1_000;
-      return [flow.id, Math.max(seenMs, estimatedMs)];
+      idleMs.set(flow.id, Math.max(seenMs, estimatedMs));
     });
-    return new Map(idle);
+    look.end();
+    known.firstSeenMs = firstSeenMs;
+    return idleMs;
   }
 
   #of(guest: string): Known {

@@ -1,6 +1,8 @@
+import { isBarrierFlow } from "../../migrator/barrier-address.ts";
 import { needsItsWay } from "../../migrator/flow-needs.ts";
 import type { FlowPath } from "../../migrator/flow-path.ts";
 import { monotonicMs, startTimer, wallClockMs } from "../../platform/clock.ts";
+import { inTurns } from "../../platform/in-turns.ts";
 import { AsyncLock } from "../../platform/lock.ts";
 import type { StateTimeouts } from "../../routing/flows/state-timeouts.ts";
 import type { TrackedFlow } from "../../routing/flows/tracked-flow.ts";
@@ -69,22 +71,27 @@ export class FlowLists {
 
   async #read(guest: string): Promise<Listed[]> {
     const { hostName: host, addressesOf, readFlows, readTimeouts, watchedIdleMs } = this.#options;
-    // One between two addresses of the guest is found twice.
-    const found = new Map<string, { flow: TrackedFlow; at: FlowAddress }>();
+    // One between two addresses of the guest is found twice. Ids have 32 bits.
+    const found = new Map<number, { flow: TrackedFlow; at: FlowAddress }>();
     for (const at of addressesOf(guest)) {
-      for (const flow of await readFlows(at.address)) found.set(flow.id, { flow, at });
+      const flows = await readFlows(at.address);
+      await inTurns(flows, (flow) => found.set(Number(flow.id), { flow, at }));
     }
     const [readMs, nowMs] = [monotonicMs(), wallClockMs()];
     const timeouts = await readTimeouts();
     const flows = [...found.values()].map(({ flow }) => flow);
-    const listed = this.#idleness.note(guest, flows, timeouts, readMs);
+    const listedIdleMs = await this.#idleness.note(guest, flows, timeouts, readMs);
     const watched = watchedIdleMs?.(guest);
-    const idleMs = ({ id }: TrackedFlow) => watched?.get(id) ?? listed.get(id) ?? 0;
-    return [...found.values()]
-      .map(({ flow, at: { address, pathOf } }) => ({
-        summary: flowSummary({ guest, host, address, pathOf, idleMs, nowMs }, flow),
-        isNeeded: needsItsWay(flow),
-      }))
-      .sort((left, right) => (left.summary.id < right.summary.id ? -1 : 1));
+    const idleMs = ({ id }: TrackedFlow) => watched?.get(id) ?? listedIdleMs.get(id) ?? 0;
+    const listed: Listed[] = [];
+    await inTurns(Uint32Array.from(found.keys()).sort(), (id) => {
+      const one = found.get(id);
+      if (one === undefined) return;
+      const { flow, at } = one;
+      const summary = flowSummary({ guest, host, ...at, idleMs, nowMs }, flow);
+      const isOwn = isBarrierFlow({ protocol: flow.protocol, peer: flow.original.source });
+      listed.push({ summary, isNeeded: needsItsWay(flow) && !isOwn });
+    });
+    return listed;
   }
 }

@@ -113,6 +113,19 @@ test("who looks at a guest's flows all the time knows best for how long they hav
   expect((await listed.of("web1")).map(({ idle_s }) => idle_s)).toEqual([2, 1]);
 });
 
+test("very many flows are listed in turns of the event loop, sorted", async () => {
+  kernel = Array.from({ length: 20_000 }, (_, index) =>
+    trackedFlow({ id: `${(index * 2_654_435_761) % 2 ** 32}` }),
+  );
+  let turns = 0;
+  const count = setInterval(() => (turns += 1), 0);
+  const ids = (await lists().of("web1")).map(({ id }) => id);
+  clearInterval(count);
+  expect(ids).toHaveLength(20_000);
+  expect(ids).toEqual(ids.toSorted());
+  expect(turns).toBeGreaterThan(5);
+});
+
 test("a guest that is not known is refused each time", async () => {
   const listed = lists({
     addressesOf: () => {

@@ -1,0 +1,14 @@
+/** Of the range for measurements (RFC 2544, C.2.2): where a migration's barrier asks from; it differs between them. */
+export function barrierAddressOf(id: string): string {
+  let hash = 0;
+  for (const character of id) hash = (hash * 31 + character.charCodeAt(0)) >>> 0;
+  return `198.${18 + (hash & 1)}.${(hash >>> 1) & 0xff}.${1 + ((hash >>> 9) % 254)}`;
+}
+
+/**
+ * Whether a flow is a readiness barrier's, by its protocol and the end that is not the guest's: Sojourn's own, which nobody
+ * else is told of. The kernel remembers it for half a minute. Pure.
+ */
+export function isBarrierFlow({ protocol, peer }: { protocol: number; peer: string }): boolean {
+  return protocol === 1 && (peer.startsWith("198.18.") || peer.startsWith("198.19."));
+}
