@@ -9,6 +9,7 @@ import { checkGates } from "./files/gates.ts";
 import { checkGuests } from "./files/guests.ts";
 import { checkHistory, checkJournal, checkStateFolder } from "./files/state.ts";
 import { checkFirewall, readFirewall, readStreamPorts } from "./firewall/checks.ts";
+import { checkFlowSpace } from "./host/flow-space.ts";
 import { type Interface, readInterfaces } from "./host/interfaces.ts";
 import { checkNamespaces, checkNftables, checkTunnels } from "./host/kernel.ts";
 import { checkLibvirt } from "./host/libvirt.ts";
@@ -75,6 +76,7 @@ async function examineNetwork(
     attempt(about("underlay"), async () => checkUnderlay(config, interfaces)),
     attempt(about("bridge"), () => checkGuestNetworks(config.guestNetworks, interfaces)),
     attempt(about("forwarding"), () => checkSwitches(devices)),
+    attempt(about("flow-space"), checkFlowSpace),
     attempt(about("firewall"), () => examineFirewall(config, underlay), "skipped"),
     ...config.guestNetworks.map((network) =>
       attempt(about("gateway-duplicate"), () => checkDuplicateGateway(network, interfaces)),
