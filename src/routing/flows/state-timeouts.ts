@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readSysctl } from "../sysctls.ts";
 import type { TrackedFlow } from "./tracked-flow.ts";
 
 /** Seconds by the name behind `nf_conntrack_` in `/proc/sys/net/netfilter`, e.g. `tcp_timeout_fin_wait`. */
@@ -22,16 +22,18 @@ const names = [
 /**
  * For how long this network namespace's kernel remembers a flow in which nothing comes, by protocol and state
  * (Documentation/networking/nf_conntrack-sysctl.rst). What this kernel does not have is absent.
+ * @param read a switch below `/proc/sys`; null for one that is not there.
  */
 export async function readStateTimeouts(
-  folder = "/proc/sys/net/netfilter",
+  read: (path: string) => Promise<string | null> = readSysctl,
 ): Promise<StateTimeouts> {
-  const values = names.map(async (name) => [
-    name,
-    await secondsIn(`${folder}/nf_conntrack_${name}`),
-  ]);
-  const read = (await Promise.all(values)) as [string, number | null][];
-  return new Map(read.filter((entry): entry is [string, number] => entry[1] !== null));
+  const timeouts = new Map<string, number>();
+  const reading = names.map(async (name) => {
+    const text = await read(`net/netfilter/nf_conntrack_${name}`);
+    if (text !== null && /^\d{1,10}$/.test(text)) timeouts.set(name, Number(text));
+  });
+  await Promise.all(reading);
+  return timeouts;
 }
 
 /**
@@ -70,14 +72,5 @@ function timeoutName({ protocol, state, replied, assured }: TrackedFlow): string
       return state === null ? null : `sctp_timeout_${state.toLowerCase()}`;
     default:
       return "generic_timeout";
-  }
-}
-
-async function secondsIn(path: string): Promise<number | null> {
-  try {
-    const text = (await readFile(path, "latin1")).trim();
-    return /^\d{1,10}$/.test(text) ? Number(text) : null;
-  } catch {
-    return null;
   }
 }

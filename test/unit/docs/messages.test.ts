@@ -8,6 +8,7 @@ import { parseConfig } from "../../../src/daemon/config.ts";
 import { parseAnswer } from "../../../src/daemon/gates/answer.ts";
 import { type AskedQuestion, questionFor } from "../../../src/daemon/gates/question.ts";
 import { hookPayloadSchema } from "../../../src/daemon/hooks/payload.ts";
+import { flowSummarySchema } from "../../../src/daemon/inventory/schemas.ts";
 import { parseGuestDefinition } from "../../../src/hypervisor/definition.ts";
 import { blocksOf, docPages, root } from "../../support/doc-blocks.ts";
 
@@ -70,6 +71,7 @@ function faultOf(value: unknown): string | null {
   if (`${message.id}`.startsWith("msg_")) return faultIn(hookPayloadSchema, value);
   if (message.type === "gate" && "migration" in message) return faultOfQuestion(message as never);
   if (message.type === "gate") return faultIn(migrationEventSchema, value);
+  if ("guest_name" in message) return faultIn(flowSummarySchema, value);
   if (!("decision" in message)) return "no message of ours";
   return faultOfAnswer(message);
 }
