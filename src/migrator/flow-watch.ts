@@ -40,7 +40,10 @@ export class FlowWatch {
   note(flows: readonly WatchedFlow[], nowMs: number): ReadonlyMap<string, number> {
     const look = this.look(nowMs);
     const idleMs = new Map<string, number>();
-    for (const flow of flows) idleMs.set(flow.id, look.note(flow));
+    for (const flow of flows) {
+      const flowMs = look.note(flow);
+      idleMs.set(flow.id, Math.min(flowMs, idleMs.get(flow.id) ?? flowMs));
+    }
     look.end();
     return idleMs;
   }
@@ -51,8 +54,9 @@ export class FlowWatch {
     const seen = new Map<string, Seen>();
     return {
       note(flow) {
-        const known = follow(before.get(flow.id), sight(flow, nowMs));
-        seen.set(flow.id, known);
+        const key = keyOf(flow);
+        const known = follow(before.get(key), sight(flow, nowMs));
+        seen.set(key, known);
         return Math.max(0, nowMs - known.activeMs);
       },
       end: () => {
@@ -60,6 +64,11 @@ export class FlowWatch {
       },
     };
   }
+}
+
+/** Ids are the kernel's: given again, and of some ten thousand flows two may have the same at a time. */
+function keyOf({ id, original: { source, sourcePort, destinationPort } }: WatchedFlow): string {
+  return `${id} ${source} ${sourcePort} ${destinationPort}`;
 }
 
 function sight(flow: WatchedFlow, nowMs: number): Seen {
@@ -80,7 +89,6 @@ function isSame(before: WatchedFlow, now: WatchedFlow): boolean {
   );
 }
 
-/** Ids are the kernel's, and given again; ends tell another flow from the one before. */
 function isSameTuple(before: FlowTuple, now: FlowTuple): boolean {
   return (
     before.packets === now.packets &&

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** Some hundreds of small steps take a millisecond or two. */
-const stepsPerTurn = 500;
+/** Of small steps, which take some microseconds each. */
+const stepsPerTurn = 250;
 
 /** Does `work` for each of very many items, in several turns of the event loop, so that nobody else waits for long. */
 export async function inTurns<Item>(

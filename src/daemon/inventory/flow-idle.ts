@@ -41,7 +41,8 @@ export class ListedIdleness {
       const seenMs = look.note(flow);
       const hasMoved = seenMs < nowMs - firstMs;
       const estimatedMs = hasMoved ? 0 : (estimatedIdleS(flow, timeouts) ?? 0) * 1_000;
-      idleMs.set(flow.id, Math.max(seenMs, estimatedMs));
+      const flowMs = Math.max(seenMs, estimatedMs);
+      idleMs.set(flow.id, Math.min(flowMs, idleMs.get(flow.id) ?? flowMs));
     });
     look.end();
     known.firstSeenMs = firstSeenMs;

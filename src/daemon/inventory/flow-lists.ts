@@ -28,6 +28,11 @@ export interface FlowListsOptions {
   isGuestStanding: () => boolean;
 }
 
+interface Found {
+  flow: TrackedFlow;
+  at: FlowAddress;
+}
+
 interface Listed {
   summary: FlowSummary;
   isNeeded: boolean;
@@ -70,28 +75,42 @@ export class FlowLists {
   }
 
   async #read(guest: string): Promise<Listed[]> {
-    const { hostName: host, addressesOf, readFlows, readTimeouts, watchedIdleMs } = this.#options;
-    // One between two addresses of the guest is found twice. Ids have 32 bits.
-    const found = new Map<number, { flow: TrackedFlow; at: FlowAddress }>();
-    for (const at of addressesOf(guest)) {
-      const flows = await readFlows(at.address);
-      await inTurns(flows, (flow) => found.set(Number(flow.id), { flow, at }));
-    }
+    const { hostName: host, readTimeouts, watchedIdleMs } = this.#options;
+    const byId = await this.#find(guest);
     const [readMs, nowMs] = [monotonicMs(), wallClockMs()];
     const timeouts = await readTimeouts();
-    const flows = [...found.values()].map(({ flow }) => flow);
+    const flows = [...byId.values()].flatMap((found) => found.map(({ flow }) => flow));
     const listedIdleMs = await this.#idleness.note(guest, flows, timeouts, readMs);
     const watched = watchedIdleMs?.(guest);
     const idleMs = ({ id }: TrackedFlow) => watched?.get(id) ?? listedIdleMs.get(id) ?? 0;
     const listed: Listed[] = [];
-    await inTurns(Uint32Array.from(found.keys()).sort(), (id) => {
-      const one = found.get(id);
-      if (one === undefined) return;
-      const { flow, at } = one;
-      const summary = flowSummary({ guest, host, ...at, idleMs, nowMs }, flow);
-      const isOwn = isBarrierFlow({ protocol: flow.protocol, peer: flow.original.source });
-      listed.push({ summary, isNeeded: needsItsWay(flow) && !isOwn });
+    await inTurns(Uint32Array.from(byId.keys()).sort(), (number) => {
+      for (const [index, { flow, at }] of (byId.get(number) ?? []).entries()) {
+        const summary = flowSummary({ guest, host, ...at, idleMs, nowMs }, flow);
+        if (index > 0) summary.id = `${summary.id}.${index}`;
+        const isOwn = isBarrierFlow({ protocol: flow.protocol, peer: flow.original.source });
+        listed.push({ summary, isNeeded: needsItsWay(flow) && !isOwn });
+      }
     });
     return listed;
   }
+
+  /** By their ids, which have 32 bits: of some ten thousand flows two may have the same. */
+  async #find(guest: string): Promise<ReadonlyMap<number, Found[]>> {
+    const byId = new Map<number, Found[]>();
+    for (const at of this.#options.addressesOf(guest)) {
+      await inTurns(await this.#options.readFlows(at.address), (flow) => {
+        const found = byId.get(Number(flow.id));
+        if (found === undefined) byId.set(Number(flow.id), [{ flow, at }]);
+        // One between two addresses of the guest is found twice.
+        else if (!found.some((one) => haveSameEnds(one.flow, flow))) found.push({ flow, at });
+      });
+    }
+    return byId;
+  }
+}
+
+function haveSameEnds({ original: one }: TrackedFlow, { original: other }: TrackedFlow): boolean {
+  const keys = ["source", "sourcePort", "destination", "destinationPort"] as const;
+  return keys.every((key) => one[key] === other[key]);
 }

@@ -71,7 +71,11 @@ export type TunnelSummary = z.output<typeof tunnelSummarySchema>;
 /** A flow of a guest's address that this host's kernel tracks. Ends are `ADDRESS:PORT`, without ports `ADDRESS`. */
 export const flowSummarySchema = z
   .object({
-    id: z.string().describe("The kernel's number of it"),
+    id: z
+      .string()
+      .describe(
+        "The kernel's number of it, with an ending where two have the same; what a list is sorted by",
+      ),
     host: z.string().describe("Whose kernel tells of it"),
     guest_name: z.string(),
     protocol: z.enum(["tcp", "udp", "icmp", "sctp", "gre", "other"]),

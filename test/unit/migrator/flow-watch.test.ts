@@ -86,3 +86,11 @@ test("one that hardware carries is not idle: the kernel gets it back once it is"
   expect(watch.note([flow({ expiresS: 100 })], 9_000).get("1")).toBe(4_000);
   expect(watch.note([flow({ expiresS: 90 })], 19_000).get("1")).toBe(14_000);
 });
+
+test("two flows with the same id are told apart, and told by the one that was active last", () => {
+  const watch = new FlowWatch();
+  const other = (expiresS: number) => flow({ expiresS, original: { ...tuple, sourcePort: 1 } });
+  watch.note([flow({ expiresS: 100 }), other(50)], 0);
+  expect(watch.note([flow({ expiresS: 90 }), other(40)], 10_000).get("1")).toBe(10_000);
+  expect(watch.note([flow({ expiresS: 80 }), other(50)], 20_000).get("1")).toBe(0);
+});

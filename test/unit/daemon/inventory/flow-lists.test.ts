@@ -37,7 +37,7 @@ test("a guest's flows are read once for all who ask, one guest after the other, 
       await Promise.resolve();
       expect(reading).toBe(1);
       reading -= 1;
-      return [flowOf(address, "9"), flowOf(address, `1${address.slice(-1)}`)];
+      return [flowOf("10.1.0.10", "9"), flowOf(address, `1${address.slice(-1)}`)];
     },
   });
   const all = await Promise.all(["web1", "web2", "web1", "web1"].map((guest) => listed.of(guest)));
@@ -124,6 +124,13 @@ test("very many flows are listed in turns of the event loop, sorted", async () =
   expect(ids).toHaveLength(20_000);
   expect(ids).toEqual(ids.toSorted());
   expect(turns).toBeGreaterThan(5);
+});
+
+test("two flows to which the kernel has given the same number are two", async () => {
+  const other = { original: flowTuple("192.0.2.2:40001", "10.1.0.10:7") };
+  kernel = [trackedFlow({ id: "8" }), trackedFlow(), trackedFlow(other), trackedFlow()];
+  const listed = await lists().of("web1");
+  expect(listed.map(({ id }) => id)).toEqual(["0000000007", "0000000007.1", "0000000008"]);
 });
 
 test("a guest that is not known is refused each time", async () => {
