@@ -5,31 +5,42 @@ import { type FlowTuple, ipProtocol, type TrackedFlow } from "./tracked-flow.ts"
 const defaultTimeoutS = { tcp: 432_000, others: 120 };
 
 /**
- * `flow` as the guest with `address` has it: network address translation is undone, on either end. A flow between two
- * ends that are both the guest is told as the one that it began. Pure.
+ * `flow` as the guest with `address` has it: network address translation is undone, on either end. One that the guest
+ * has with itself is told as the one that it began. Pure.
  */
 export function guestFlow(address: string, flow: TrackedFlow): GuestFlow {
-  const isOut = flow.original.source === address;
-  const { protocol, reply } = flow;
-  // What answers the peer is what the guest sends: the reverse of it is what the guest gets.
-  const asked = isOut ? flow.original : reversed(reply);
-  const [peer, peerPort] = isOut
-    ? [asked.destination, asked.destinationPort]
-    : [asked.source, asked.sourcePort];
+  return flow.original.source === address ? outward(flow) : inward(flow);
+}
+
+/**
+ * As `guestFlow`, but both flows that the guest has where it asks for itself by an address that its home translates: the
+ * one that it began, and the one that home makes of it. Pure.
+ */
+export function guestFlows(address: string, flow: TrackedFlow): GuestFlow[] {
+  const isWithItself = flow.original.source === address && flow.reply.source === address;
+  return isWithItself ? [outward(flow), inward(flow)] : [guestFlow(address, flow)];
+}
+
+function outward(flow: TrackedFlow): GuestFlow {
+  const { destination, destinationPort, sourcePort, icmp } = flow.original;
+  const ends = { peer: destination, peerPort: destinationPort, guestPort: sourcePort, icmp };
+  return { direction: "out", ...ends, ...knownOf(flow) };
+}
+
+/** What answers the peer is what the guest sends: the reverse of it is what the guest gets. */
+function inward(flow: TrackedFlow): GuestFlow {
+  const { source, sourcePort, destinationPort, icmp } = reversed(flow.reply);
+  const ends = { peer: source, peerPort: sourcePort, guestPort: destinationPort, icmp };
+  return { direction: "in", ...ends, ...knownOf(flow) };
+}
+
+function knownOf(flow: TrackedFlow) {
+  const { protocol, state, replied, assured, windowScale, verificationTags } = flow;
   const isTcp = protocol === ipProtocol.tcp;
   return {
-    protocol,
-    direction: isOut ? "out" : "in",
-    peer,
-    peerPort,
-    guestPort: isOut ? asked.sourcePort : asked.destinationPort,
-    icmp: asked.icmp,
-    state: flow.state,
-    replied: flow.replied,
-    assured: flow.assured,
+    ...{ protocol, state, replied, assured, windowScale },
     timeoutS: flow.expiresS ?? (isTcp ? defaultTimeoutS.tcp : defaultTimeoutS.others),
-    windowScale: flow.windowScale,
-    ...(flow.verificationTags === null ? {} : { verificationTags: flow.verificationTags }),
+    ...(verificationTags === null ? {} : { verificationTags }),
   };
 }
 

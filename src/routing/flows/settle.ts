@@ -3,7 +3,7 @@ import { decodeFlow } from "./decode.ts";
 import { encodeFlowQuery, encodeFlowUpdate, type FlowMark, type FlowUpdate } from "./encode.ts";
 import type { GuestFlow } from "./flow-table.ts";
 import { forgetFlows } from "./forget.ts";
-import { guestFlow, isFlowOf, isSameFlow, tuplesOf } from "./guest-flow.ts";
+import { guestFlow, guestFlows, isFlowOf, isSameFlow, tuplesOf } from "./guest-flow.ts";
 import { type NetfilterNetlink, perDatagram } from "./netfilter.ts";
 import { isFurther } from "./progress.ts";
 import type { TrackedFlow } from "./tracked-flow.ts";
@@ -39,7 +39,7 @@ export async function settleKnownFlows(
     const some = flows.slice(start, start + perDatagram.questions);
     const pairs = await find(netlink, address, some);
     const isOwn = ({ flow, found }: Pair) =>
-      isFlowOf(address, found) && isSameFlow(guestFlow(address, found), flow);
+      isFlowOf(address, found) && guestFlows(address, found).some((one) => isSameFlow(one, flow));
     const own = pairs.filter(isOwn);
     const isWrong = ({ found }: Pair) => mark !== 0 && isTranslated(found);
     const [wrong, kept] = [own.filter(isWrong), own.filter((pair) => !isWrong(pair))];

@@ -16,7 +16,7 @@ import { FlowMessage } from "./wire.ts";
 export async function isTrackingHere(netlink: NetfilterNetlink): Promise<boolean> {
   const tracked = await trackedCount();
   if (tracked === null) return false;
-  return (await isLoopbackTracked(netlink)) || tracked > 0;
+  return (await isLoopbackTracked(netlink)) ?? tracked > 0;
 }
 
 /** Per network namespace (Documentation/networking/nf_conntrack-sysctl.rst); null where the kernel cannot track. */
@@ -31,14 +31,19 @@ async function trackedCount(): Promise<number | null> {
 const loopback = "127.0.0.1";
 const arrivesWithinMs = 200;
 
-async function isLoopbackTracked(netlink: NetfilterNetlink): Promise<boolean> {
+/** What a kernel answers that cannot be asked for flows (nf_conntrack_netlink). */
+const cannotTell = ["EINVAL", "EOPNOTSUPP", "ENOTSUP"];
+
+/** Null when the trial shows nothing. */
+async function isLoopbackTracked(netlink: NetfilterNetlink): Promise<boolean | null> {
   const ends = await sendDatagram();
-  if (ends === null) return false;
+  if (ends === null) return null;
   const query = encodeFlowQuery(ipProtocol.udp, ends);
   const [answer] = await netlink.batch("whether it tracks", FlowMessage.get, [query]);
+  if (cannotTell.includes(answer?.errnoName ?? "")) return false;
   const bytes = answer?.data[0];
   const flow = bytes === undefined ? null : decodeFlow(bytes);
-  if (flow === null) return false;
+  if (flow === null) return null;
   await netlink.batch("the trial flow", FlowMessage.delete, [encodeFlowRemoval(flow)]);
   return true;
 }

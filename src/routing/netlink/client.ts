@@ -84,7 +84,8 @@ export class NetlinkClient implements Disposable {
    * Several messages of one kind in one datagram, of which the kernel acknowledges only the last and those that it
    * refuses. Their refusals and answers together must fit the socket's receive buffer (a refusal takes some 800 bytes
    * of it, an answer up to 4 KiB), or the socket breaks.
-   * @throws SojournError `SOJ_NETLINK_TIMEOUT`, `SOJ_NETLINK_BROKEN`; a refusal is told with its message.
+   * @throws SojournError `SOJ_NETLINK_TIMEOUT`, `SOJ_NETLINK_BROKEN`, `SOJ_NETLINK_EPERM`; any other refusal is told
+   *   with its message.
    */
   async batch(
     request: string,
@@ -108,6 +109,8 @@ export class NetlinkClient implements Disposable {
           if (answer === undefined) return false;
           if (message.type !== controlType.error) answer.data.push(message.data);
           else answer.errnoName = errnoNameIn(message);
+          // Netfilter says so once, for the whole datagram.
+          if (answer.errnoName === "EPERM") throw new NetlinkError("EPERM", request);
           return message.sequence === last && message.type === controlType.error;
         },
       };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { guestFlow, tuplesOf } from "../../../../src/routing/flows/guest-flow.ts";
+import { guestFlow, guestFlows, tuplesOf } from "../../../../src/routing/flows/guest-flow.ts";
 import { isFurther } from "../../../../src/routing/flows/progress.ts";
 import { anyGuestFlow } from "../../../support/guest-flows.ts";
 import { flowTuple, trackedFlow } from "../../../support/tracked-flow.ts";
@@ -36,6 +36,19 @@ describe("a flow as the guest has it", () => {
       reply: flowTuple("192.0.2.2:8080", "172.16.1.2:5000"),
     });
     expect(guestFlow(guest, asked)).toMatchObject({ peer: "198.51.100.1", peerPort: 80 });
+  });
+
+  it("is two where the guest asks for itself by its home's address", () => {
+    const withItself = trackedFlow({
+      original: flowTuple(`${guest}:5000`, "172.16.1.2:8080"),
+      reply: flowTuple(`${guest}:80`, "10.1.0.1:1025"),
+    });
+    expect(guestFlows(guest, withItself)).toMatchObject([
+      { direction: "out", peer: "172.16.1.2", peerPort: 8_080, guestPort: 5_000 },
+      { direction: "in", peer: "10.1.0.1", peerPort: 1_025, guestPort: 80 },
+    ]);
+    const plain = trackedFlow();
+    expect(guestFlows(guest, plain)).toEqual([guestFlow(guest, plain)]);
   });
 
   it("has the first message of an echo, and the identifier that the guest sees", () => {
