@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { startTimer } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import type { GuestFlow } from "../routing/flows/flow-table.ts";
-import { guestFlow } from "../routing/flows/guest-flow.ts";
+import { guestFlows } from "../routing/flows/guest-flow.ts";
 import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
 import { fromCarriedFlow } from "./carried-flow.ts";
 import { FlowCarrier } from "./flow-carrier.ts";
@@ -37,7 +37,7 @@ export function flowCarrier(
     logger: logger.child({ migration: task.id, guest: task.guest }),
     read: async () => {
       const tracked = await readTracked(table, address);
-      return tracked === null ? null : await guestFlows(address, tracked, renumbered);
+      return tracked === null ? null : await carriable(address, tracked, renumbered);
     },
     send: (flows, signal) =>
       context.peer(task.to).call("carry-flows", { ...identity, flows }, { ...options, signal }),
@@ -104,7 +104,7 @@ function notCarried({ guest, to }: MigrationTask, cause: unknown): SojournError 
 }
 
 /** Without those that use an address of this host's own, which end here. */
-async function guestFlows(
+async function carriable(
   address: string,
   tracked: readonly TrackedFlow[],
   renumbered: string | null,
@@ -114,7 +114,7 @@ async function guestFlows(
     if (index > 0 && index % flowsPerTurn === 0) await nextTurn();
     const { original, reply } = flow;
     const isOfHere = original.destination === renumbered || reply.destination === renumbered;
-    if (!isOfHere) flows.push(guestFlow(address, flow));
+    if (!isOfHere) flows.push(...guestFlows(address, flow));
   }
   return flows;
 }

@@ -39,7 +39,7 @@ async function isLoopbackTracked(netlink: NetfilterNetlink): Promise<boolean | n
   const ends = await sendDatagram();
   if (ends === null) return null;
   const query = encodeFlowQuery(ipProtocol.udp, ends);
-  const [answer] = await netlink.batch("whether it tracks", FlowMessage.get, [query]);
+  const [answer] = await netlink.batch("the trial flow", FlowMessage.get, [query]);
   if (cannotTell.includes(answer?.errnoName ?? "")) return false;
   const bytes = answer?.data[0];
   const flow = bytes === undefined ? null : decodeFlow(bytes);
