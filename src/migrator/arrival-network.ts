@@ -2,6 +2,7 @@ import { startTimer } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
 import { persistently } from "../platform/retry.ts";
 import type { BarrierEnd } from "../routing/desired.ts";
+import { expectBarrier } from "./barrier-flow.ts";
 import type { HostContext } from "./host-context.ts";
 import { attachmentOf } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
@@ -15,7 +16,7 @@ const removeAgainMs = 10_000;
 
 /** What an arriving guest has of this host's network: the barrier's end, its tap's queue, and the landing. */
 export class ArrivalNetwork {
-  readonly #context: Pick<HostContext, "host" | "network">;
+  readonly #context: Pick<HostContext, "host" | "network" | "flows">;
   readonly #logger: Logger;
   #barrier: BarrierEnd | null = null;
   #queue: TapQueue | null = null;
@@ -23,19 +24,21 @@ export class ArrivalNetwork {
   #landing: (() => Promise<void>) | null = null;
   #settled: Promise<void> = Promise.resolve();
 
-  constructor(context: Pick<HostContext, "host" | "network">, logger: Logger) {
+  constructor(context: Pick<HostContext, "host" | "network" | "flows">, logger: Logger) {
     this.#context = context;
     this.#logger = logger;
   }
 
   /** The end of the readiness barrier that holds the guest's address. */
   async openBarrier(id: string, record: GuestRecord, barrierAddress: string): Promise<void> {
-    const { host, network } = this.#context;
+    const { host, network, flows } = this.#context;
     const { address, mac, bridge, atHome } = attachmentOf(host, record);
     const spec = record.hosting?.sourceTunnel;
     if (!spec) throw new Error("the barrier needs the tunnel to the source");
     const tunnel = network.tunnelInterface(spec);
     if (this.#barrier !== null) throw new Error("the barrier is open already");
+    const question = { id, barrierAddress, guestAddress: address };
+    await expectBarrier(flows, question, record.hosting?.renumbered !== undefined);
     this.#barrier = await network.routing.openBarrierResponder({
       id,
       guestAddress: address,

@@ -4,6 +4,7 @@ import { SojournError } from "../platform/errors.ts";
 import type { GuestFlow } from "../routing/flows/flow-table.ts";
 import { guestFlows } from "../routing/flows/guest-flow.ts";
 import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
+import { isBarrierFlow } from "./barrier-address.ts";
 import { fromCarriedFlow } from "./carried-flow.ts";
 import { FlowCarrier } from "./flow-carrier.ts";
 import { interruptible } from "./interruptible.ts";
@@ -112,7 +113,8 @@ async function carriable(
   const flows: GuestFlow[] = [];
   for (const [index, flow] of tracked.entries()) {
     if (index > 0 && index % flowsPerTurn === 0) await nextTurn();
-    const { original, reply } = flow;
+    const { original, reply, protocol } = flow;
+    if (isBarrierFlow({ protocol, peer: original.source })) continue;
     const isOfHere = original.destination === renumbered || reply.destination === renumbered;
     if (!isOfHere) flows.push(...guestFlows(address, flow));
   }

@@ -3,6 +3,7 @@ import { wallClockMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import type { BarrierEnd } from "../routing/desired.ts";
 import { barrierAddressOf } from "./barrier-address.ts";
+import { type BarrierQuestion, barrierIdentifier, expectBarrier } from "./barrier-flow.ts";
 import { estimateClockOffset } from "./clock-offset.ts";
 import { interruptible } from "./interruptible.ts";
 import { attachmentOf } from "./network.ts";
@@ -128,6 +129,8 @@ export async function passBarrier(
   const { address } = attachmentOf(context.host, facts.before);
   const barrierAddress = barrierAddressOf(task.id);
   await peer.call("open-barrier", { ...identity, barrier_address: barrierAddress }, { signal });
+  const question = { id: task.id, barrierAddress, guestAddress: address };
+  await expectBarrier(context.flows, question, false);
   await using prober = await context.network.routing.openBarrierProber({
     id: task.id,
     barrierAddress,
@@ -136,14 +139,14 @@ export async function passBarrier(
     via: tunnel.nextHop,
   });
   // A probe that is given up ends by itself, without its namespace.
-  await interruptible(probeSizes(context, prober, address, tunnel.mtu), signal);
+  await interruptible(probeSizes(context, prober, question, tunnel.mtu), signal);
   await peer.call("close-barrier", identity, { signal });
 }
 
 async function probeSizes(
   context: SourceContext,
   prober: BarrierEnd,
-  guestAddress: string,
+  { id, guestAddress }: BarrierQuestion,
   mtu: number,
 ): Promise<void> {
   const answered = (packetBytes: number) =>
@@ -151,6 +154,7 @@ async function probeSizes(
       guestAddress,
       packetBytes,
       nonceHex: randomBytes(16).toString("hex"),
+      identifier: barrierIdentifier(id),
       timeoutMs: 3_000,
     });
   if (await answered(mtu)) return;

@@ -235,10 +235,17 @@ export interface RoutingPlane extends AsyncDisposable {
   }): Promise<BarrierEnd>;
   /**
    * Sends echo requests of exactly `packetBytes` (IP length, DF set) carrying `nonceHex` (≤ 16 bytes) from the
-   * prober's namespace; true when at least one came back whole.
+   * prober's namespace, with ICMP's `identifier` (1 to 65535; ping's own choice without); true when at least one came
+   * back whole.
    */
   probeThroughBarrier(
     end: BarrierEnd,
-    options: { guestAddress: string; packetBytes: number; nonceHex: string; timeoutMs: number },
+    options: {
+      guestAddress: string;
+      packetBytes: number;
+      nonceHex: string;
+      timeoutMs: number;
+      identifier?: number;
+    },
   ): Promise<boolean>;
 }

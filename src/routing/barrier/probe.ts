@@ -14,7 +14,7 @@ const intervalS = "0.1";
  * @throws SojournError `SOJ_USAGE` for a size or nonce that ping cannot send; `SOJ_TOOL_MISSING`.
  */
 export async function probeThroughBarrier(end: BarrierEnd, options: Options): Promise<boolean> {
-  const { packetBytes, nonceHex, timeoutMs } = options;
+  const { packetBytes, nonceHex, timeoutMs, identifier } = options;
   const payloadBytes = packetBytes - ipHeaderBytes - icmpHeaderBytes;
   if (!/^([0-9a-f]{2}){1,16}$/i.test(nonceHex)) throw usageError("the nonce is 1 to 16 hex bytes");
   if (payloadBytes < 16 || packetBytes > 65535) {
@@ -25,6 +25,7 @@ export async function probeThroughBarrier(end: BarrierEnd, options: Options): Pr
     [
       ...["netns", "exec", end.namespace, findTool("ping"), "-n", "-M", "do"],
       ...["-s", String(payloadBytes), "-p", nonceHex, "-i", intervalS],
+      ...(identifier === undefined ? [] : ["-e", String(identifier)]),
       ...["-c", "1", "-w", String(Math.max(1, Math.ceil(timeoutMs / 1_000)))],
       checkAddress(options.guestAddress),
     ],

@@ -5,8 +5,12 @@ import type { SessionLine } from "./session-client.ts";
 export type EchoSession = NodeProgram<SessionLine>;
 
 /** An interactive session of the client with a guest's echo service, web1's by default, that has begun to answer. */
-export async function openSession(lab: TestLab, address = "10.1.0.10"): Promise<EchoSession> {
-  const args = [address, "7"];
+export async function openSession(
+  lab: TestLab,
+  address = "10.1.0.10",
+  port = "7",
+): Promise<EchoSession> {
+  const args = [address, port];
   const session = NodeProgram.start<SessionLine>(lab.name, "client", "session-client.ts", args);
   await moreEchoes(session, 20);
   return session;

@@ -1,0 +1,42 @@
+import type { FlowTable, GuestFlow } from "../routing/flows/flow-table.ts";
+
+/** Longer than a barrier lasts; its packets make it the kernel's own (nf_conntrack_icmp_timeout). */
+const barrierTimeoutS = 60;
+
+/** Where the barrier asks from, and what for. */
+export interface BarrierQuestion {
+  /** Of the migration. */
+  id: string;
+  barrierAddress: string;
+  guestAddress: string;
+}
+
+/**
+ * Makes this host's kernel take the barrier's echo requests for a flow that is established: what they are to prove is that
+ * such flows will pass, and a stateful firewall may let through nothing else. Nothing on hosts that track nothing.
+ * @param redirected as the flows of a guest that is renumbered here.
+ */
+export async function expectBarrier(
+  flows: FlowTable,
+  question: BarrierQuestion,
+  redirected: boolean,
+): Promise<void> {
+  if (!(await flows.isTracking())) return;
+  await flows.install(question.guestAddress, [barrierFlow(question)], { redirected });
+}
+
+/** ICMP identifier of a migration's echo requests; never 0. */
+export function barrierIdentifier(id: string): number {
+  let hash = 7;
+  for (const character of id) hash = (hash * 33 + character.charCodeAt(0)) >>> 0;
+  return 1 + (hash % 0xffff);
+}
+
+function barrierFlow({ id, barrierAddress }: BarrierQuestion): GuestFlow {
+  return {
+    ...{ protocol: 1, direction: "in", peer: barrierAddress, peerPort: null, guestPort: null },
+    icmp: { type: 8, code: 0, id: barrierIdentifier(id) },
+    ...{ state: null, replied: true, assured: false },
+    ...{ timeoutS: barrierTimeoutS, windowScale: null },
+  };
+}
