@@ -37,7 +37,7 @@ export async function readStateTimeouts(
 }
 
 /**
- * For how long nothing has come, estimated from what is left of the time-out of the flow's state, in seconds, never
+ * For how long nothing has come, estimated from what is left of the time-out of the flow's state, in whole seconds, never
  * below 0. Null where that says nothing: of a protocol or state with a time-out that is not known; of a flow that
  * hardware carries; and of TCP whenever so little is left that the kernel may have shortened the time-out, as it does
  * after retransmissions, a closed window, or for data that is not acknowledged (nf_conntrack_tcp_packet). Pure.
@@ -54,7 +54,8 @@ export function estimatedIdleS(flow: TrackedFlow, timeouts: StateTimeouts): numb
     );
     if (timeoutS > shortenedS && expiresS <= shortenedS) return null;
   }
-  return Math.max(0, timeoutS - expiresS);
+  // What is left is told in whole seconds, rounded down.
+  return Math.max(0, timeoutS - expiresS - 1);
 }
 
 function timeoutName({ protocol, state, replied, assured }: TrackedFlow): string | null {

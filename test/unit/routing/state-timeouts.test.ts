@@ -22,19 +22,20 @@ const idle = (change: Parameters<typeof trackedFlow>[0]) =>
   estimatedIdleS(trackedFlow(change), timeouts);
 
 it("the idle time is what has gone of the state's time-out, never below 0", () => {
-  expect(idle({ expiresS: 431_990 })).toBe(10);
-  expect(idle({ state: "FIN_WAIT", expiresS: 100 })).toBe(20);
-  expect(idle({ protocol: 17, state: null, expiresS: 100 })).toBe(20);
-  expect(idle({ protocol: 17, state: null, expiresS: 20, assured: false })).toBe(10);
-  expect(idle({ protocol: 1, state: null, expiresS: 29 })).toBe(1);
-  expect(idle({ protocol: 50, state: null, expiresS: 599 })).toBe(1);
+  expect(idle({ expiresS: 431_989 })).toBe(10);
+  expect(idle({ expiresS: 431_999 })).toBe(0);
+  expect(idle({ state: "FIN_WAIT", expiresS: 99 })).toBe(20);
+  expect(idle({ protocol: 17, state: null, expiresS: 99 })).toBe(20);
+  expect(idle({ protocol: 17, state: null, expiresS: 19, assured: false })).toBe(10);
+  expect(idle({ protocol: 1, state: null, expiresS: 28 })).toBe(1);
+  expect(idle({ protocol: 50, state: null, expiresS: 598 })).toBe(1);
   expect(idle({ expiresS: 432_100 })).toBe(0);
 });
 
 it("it is not estimated where the kernel may have shortened the time-out, or where that is unknown", () => {
   expect(idle({ expiresS: 300 })).toBeNull();
   expect(idle({ expiresS: 12 })).toBeNull();
-  expect(idle({ expiresS: 301 })).toBe(431_699);
+  expect(idle({ expiresS: 301 })).toBe(431_698);
   expect(idle({ expiresS: null })).toBeNull();
   expect(idle({ state: "SYN_SENT2", expiresS: 9 })).toBeNull();
   expect(idle({ state: null, expiresS: 9 })).toBeNull();
