@@ -1,7 +1,7 @@
-import { BlockList } from "node:net";
 import { redirectMark } from "../routing/desired.ts";
 import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
 import type { HostFacts } from "./network.ts";
+import { ownNetworks } from "./own-networks.ts";
 import type { GuestRecord } from "./records.ts";
 
 /** `redirect`: its packets pass the guest's home, which is not where the guest is. */
@@ -28,12 +28,7 @@ export function flowPaths(
   if (hosting.renumbered !== undefined) {
     return ({ mark }) => ((mark & redirectMark) === 0 ? "direct" : "redirect");
   }
-  const near = new BlockList();
-  near.addAddress(host.underlayAddress);
-  for (const { subnet } of host.guestNetworks) {
-    const [base = "", length] = subnet.split("/");
-    near.addSubnet(base, Number(length));
-  }
+  const near = ownNetworks(host);
   return (flow) => (near.check(routedPeer(flow, address)) ? "direct" : "redirect");
 }
 

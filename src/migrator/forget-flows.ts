@@ -1,7 +1,7 @@
-import { BlockList } from "node:net";
 import { guestFlow } from "../routing/flows/guest-flow.ts";
 import type { HostContext } from "./host-context.ts";
-import { attachmentOf, type HostFacts } from "./network.ts";
+import { attachmentOf } from "./network.ts";
+import { ownNetworks } from "./own-networks.ts";
 import { readTracked } from "./read-tracked.ts";
 import type { GuestRecord } from "./records.ts";
 
@@ -26,20 +26,10 @@ export async function forgetFlows(
   const { address, atHome } = attachmentOf(host, record);
   if (atHome) return;
   try {
-    const near = nearby(host);
+    const near = ownNetworks(host);
     const flows = (await readTracked(table, address)) ?? [];
     await table.forget(flows.filter((flow) => !near.check(guestFlow(address, flow).peer)));
   } catch (error) {
     logger.warn({ guest: record.guest, err: error }, "its flows are left here until they expire");
   }
-}
-
-function nearby(host: HostFacts): BlockList {
-  const near = new BlockList();
-  near.addAddress(host.underlayAddress);
-  for (const { subnet } of host.guestNetworks) {
-    const [base = "", length] = subnet.split("/");
-    near.addSubnet(base, Number(length));
-  }
-  return near;
 }

@@ -104,8 +104,8 @@ function notCarried({ guest, to }: MigrationTask, cause: unknown): SojournError 
   });
 }
 
-/** Without those that use an address of this host's own, which end here. */
-async function carriable(
+/** Without those that use an address of this host's own, which end here, and without the readiness barrier's. */
+export async function carriable(
   address: string,
   tracked: readonly TrackedFlow[],
   renumbered: string | null,
@@ -116,7 +116,8 @@ async function carriable(
     const { original, reply, protocol } = flow;
     if (isBarrierFlow({ protocol, peer: original.source })) continue;
     const isOfHere = original.destination === renumbered || reply.destination === renumbered;
-    if (!isOfHere) flows.push(...guestFlows(address, flow));
+    if (isOfHere) continue;
+    flows.push(...guestFlows(address, flow).filter((seen) => !isBarrierFlow(seen)));
   }
   return flows;
 }

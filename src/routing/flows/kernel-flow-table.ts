@@ -53,7 +53,7 @@ function untracked(): SojournError {
     "SOJ_FLOWS_UNTRACKED",
     "this host tracks no connections: no rule of its firewall asks for it, or its kernel cannot (nf_conntrack)",
     {
-      hint: `a rule that looks at their state switches tracking on, for connections from then on: nft '${trackingTable}'`,
+      hint: `[flows] track = true has the daemon switch tracking on, as does any rule that looks at their state, for connections from then on: nft '${trackingTable}'`,
     },
   );
 }

@@ -1,13 +1,33 @@
 import { expect, it } from "vitest";
+import { barrierAddressOf } from "../../../src/migrator/barrier-address.ts";
 import { FlowCarrier } from "../../../src/migrator/flow-carrier.ts";
 import { describeFlows } from "../../../src/migrator/flow-words.ts";
 import type { MigrationFacts, MigrationTask } from "../../../src/migrator/source-context.ts";
-import { completeFlows, mustComplete } from "../../../src/migrator/source-flows.ts";
+import { carriable, completeFlows, mustComplete } from "../../../src/migrator/source-flows.ts";
 import { Timeline } from "../../../src/migrator/timeline.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import type { GuestFlow } from "../../../src/routing/flows/flow-table.ts";
+import { flowTuple, trackedFlow } from "../../support/tracked-flow.ts";
 
 const never = new AbortController().signal;
+
+it("carries what is the guest's: not the barrier's packets, nor what uses an address of this host's own", async () => {
+  const guest = "10.1.0.10";
+  const ping = (peer: string) =>
+    trackedFlow({
+      protocol: 1,
+      state: null,
+      original: flowTuple(peer, guest),
+      reply: flowTuple(guest, peer),
+    });
+  const renumbered = trackedFlow({ original: flowTuple("192.0.2.2:40001", "10.2.0.77:7") });
+  const tracked = [trackedFlow(), ping(barrierAddressOf("m1")), ping("192.0.2.2"), renumbered];
+  const flows = await carriable(guest, tracked, "10.2.0.77");
+  expect(flows.map(({ protocol, peer }) => [protocol, peer])).toEqual([
+    [6, "192.0.2.2"],
+    [1, "192.0.2.2"],
+  ]);
+});
 
 it("goes on without flows that cannot be carried", async () => {
   const { task, facts } = bed({ send: async () => Promise.reject(new Error("no route")) });
