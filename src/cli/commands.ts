@@ -10,6 +10,7 @@ export const commandLoaders = {
   watch: async () => (await import("./commands/watch.ts")).watchCommand(),
   cancel: async () => (await import("./commands/cancel.ts")).cancelCommand(),
   resolve: async () => (await import("./commands/resolve.ts")).resolveCommand(),
+  retire: async () => (await import("./commands/retire.ts")).retireCommand(),
   report: async () => (await import("./commands/report.ts")).reportCommand(),
   journal: async () => (await import("./commands/journal.ts")).journalCommand(),
   bench: async () => (await import("./commands/bench.ts")).benchCommand(),

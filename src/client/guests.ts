@@ -5,7 +5,13 @@ import { pathOf } from "./paths.ts";
 /** Guests of the daemon's host. */
 export type GuestClient = Pick<
   DaemonServices,
-  "listGuests" | "showGuest" | "startGuest" | "stopGuest" | "adoptGuest" | "releaseGuest"
+  | "listGuests"
+  | "showGuest"
+  | "startGuest"
+  | "stopGuest"
+  | "adoptGuest"
+  | "releaseGuest"
+  | "retireGuest"
 >;
 
 export function guestClient(connection: Connection): GuestClient {
@@ -17,5 +23,7 @@ export function guestClient(connection: Connection): GuestClient {
     stopGuest: (name) => connection.json({ method: "POST", path: of(name, "stop") }),
     adoptGuest: (body) => connection.json({ method: "POST", path: "/v1/guests", body }),
     releaseGuest: (name) => connection.json({ method: "POST", path: of(name, "release") }),
+    retireGuest: (name, body) =>
+      connection.json({ method: "POST", path: of(name, "retire"), body }),
   };
 }

@@ -42,6 +42,7 @@ export type { FlowPath } from "../migrator/flow-path.ts";
 export type { MigrationFilter } from "../migrator/migration-query.ts";
 export type { Phase } from "../migrator/phases.ts";
 export type { MigrationReport, Outcome, TimelineEntry } from "../migrator/report.ts";
+export type { CutFlow, Retirement } from "../migrator/retirement-schema.ts";
 export type { Strategy } from "../migrator/strategy.ts";
 export type { ErrorRecord, GuestState } from "../platform/errors.ts";
 export type { ThroughputTimeline } from "../probe/throughput-timeline.ts";

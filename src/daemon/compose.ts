@@ -34,6 +34,8 @@ import { delegationHandlers } from "./delegation.ts";
 import { Doctor } from "./doctor/services.ts";
 import { KnownDomains } from "./domains/known-domains.ts";
 import { ReturningGuests } from "./domains/returning-guests.ts";
+import { drainTeller } from "./drain-teller.ts";
+import { createDrains } from "./drains.ts";
 import { EventFeed } from "./event-feed.ts";
 import { openGates } from "./gates/open-gates.ts";
 import { createHooks } from "./hooks/compose-hooks.ts";
@@ -172,6 +174,14 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     new Doctor({ config, tunnels, network, records, peer, isGuestStanding, logger }),
   );
 
+  const flows = stack.use(new KernelFlowTable());
+  const { drains, retirements } = createDrains({
+    ...{ host, records, network, journal, logger, flows, peer, isGuestStanding },
+    isArriving: (guest) => destinations.isArriving(guest),
+    tell: drainTeller({ hostName: host.name, feed, migrations }),
+  });
+  stack.use(drains);
+  metrics.drains.know(drains);
   await recoverHost(source, migrations, destinations, async () => {
     await removeBarrierLeftovers();
     await tunnels.removeProbeLeftovers();
@@ -196,6 +206,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     );
   const openWatch = (onChange: () => void) => openKernelWatch({ logger, onChange });
   metrics.network.know(stack.use(new NetworkKeeper({ network, openWatch, logger })));
+  drains.begin();
   notices.tell();
   mirrors.goOn();
   hooks.begin();
@@ -203,18 +214,8 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
 
   const capabilities = () => hypervisor.capabilities();
   const inventory = createInventory({
-    ...{
-      config,
-      guests,
-      network,
-      records,
-      journal,
-      migrations,
-      tunnels,
-      flows,
-      capabilities,
-      peer,
-    },
+    ...{ config, guests, network, records, journal, migrations, tunnels, flows },
+    ...{ capabilities, peer, watchedIdleMs: (guest) => drains.idleMs(guest) },
   });
   const hostServices = createHostServices({
     hostName: host.name,
@@ -225,6 +226,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     starter,
     starts,
     resolutions,
+    retirements,
     mirrors,
     feed,
     lifelines: (cancel) => stack.use(new Lifelines(cancel, logger)),
@@ -238,7 +240,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const handlers = {
     ...baseHandlers(config, hypervisor),
     ...inventory.handlers,
-    ...destinations.handlers(),
+    ...{ ...destinations.handlers(), ...retirements.handlers() },
     ...delegationHandlers(starter, starts, migrations, records, observation),
     ...{ ...doctor.handlers(), ...adoption.handlers() },
     ...storageHandlers(digests, calm),

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { wallClockMs } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
-import { EventHistory, isEnd } from "./event-history.ts";
+import { EventHistory, isAfterEnd, isEnd } from "./event-history.ts";
 import type { MigrationEvent, MigrationStatus } from "./services.ts";
 
 /** An event of one of this host's migrations, and what that migration is since. */
@@ -53,7 +53,8 @@ export class EventFeed {
     this.#sequence += 1;
     const published = { id: this.lastId, wallClockMs: wallClockMs(), migration, event };
     this.#all.add(this.#sequence, published);
-    this.#historyOf(migration.id).add(this.#sequence, published);
+    // What a migration's own stream ends with is its result.
+    if (!isAfterEnd(event)) this.#historyOf(migration.id).add(this.#sequence, published);
     if (isEnd(event)) this.#forgetOldest();
     for (const listener of this.#listeners) this.#tell(listener, published);
     for (const wake of [...this.#waiting]) wake();

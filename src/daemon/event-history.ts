@@ -1,3 +1,4 @@
+import { phasesAfterwards } from "../migrator/phases.ts";
 import type { FeedEvent } from "./event-feed.ts";
 import type { EndEvent, MigrationEvent } from "./services.ts";
 
@@ -65,4 +66,9 @@ export class EventHistory {
 /** Whether nothing follows in this migration, or in this attempt of one that was in doubt. */
 export function isEnd(event: MigrationEvent): event is EndEvent {
   return event.type === "report" || event.type === "error";
+}
+
+/** Whether it is of a redirect whose migration has ended, and has told its end. */
+export function isAfterEnd(event: MigrationEvent): boolean {
+  return event.type === "phase" && phasesAfterwards.some((phase) => phase === event.phase);
 }

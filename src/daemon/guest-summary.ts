@@ -1,5 +1,6 @@
 import { uptime } from "node:os";
 import type { GuestInstance, RunState } from "../hypervisor/hypervisor.ts";
+import { departedFrom } from "../migrator/departed.ts";
 import type { Guests } from "../migrator/guests.ts";
 import type { Journal } from "../migrator/journal.ts";
 import type { Migrations } from "../migrator/migrations.ts";
@@ -30,7 +31,8 @@ export async function guestSummary(sources: GuestSources, name: string): Promise
   const record = records.get(name);
   const instance = guests.instance(name);
   const runState = instance === undefined ? undefined : await sharedRunState(instance);
-  const away = record?.redirect && !record.hosting ? record.redirect.host : null;
+  const there = record?.hosting ? null : (record?.redirect ?? departedFrom(record));
+  const away = there?.host ?? null;
   const isHere = instance !== undefined && runState !== undefined;
   return {
     name,

@@ -1,8 +1,10 @@
+import { refuseDeparted } from "../migrator/departed.ts";
 import type { Guests } from "../migrator/guests.ts";
 import type { Journal } from "../migrator/journal.ts";
 import type { Migrations } from "../migrator/migrations.ts";
 import type { RecordStore } from "../migrator/record-store.ts";
 import type { Resolutions } from "../migrator/resolutions.ts";
+import type { Retirements } from "../migrator/retirements.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { isWithinBudget } from "../probe/analysis.ts";
@@ -10,6 +12,7 @@ import type { AdoptionServices } from "./adoption/schemas.ts";
 import type { BenchmarkServices } from "./benchmarks/schemas.ts";
 import { delegateMigration, delegatePlan } from "./delegation.ts";
 import type { KnownDomains } from "./domains/known-domains.ts";
+import { withDrainOfNow } from "./drain-teller.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { createEventServices } from "./event-services.ts";
 import { goneSummary, guestSummaries, guestSummary } from "./guest-summary.ts";
@@ -38,6 +41,7 @@ export interface HostServicesOptions {
   starter: MigrationStarter;
   starts: IdempotentStarts;
   resolutions: Resolutions;
+  retirements: Pick<Retirements, "retire">;
   mirrors: Mirrors;
   feed: EventFeed;
   /** Made with `cancelMigration` of these services. */
@@ -73,6 +77,7 @@ export function createHostServices(options: HostServicesOptions): HostServices {
   /** The host to ask instead of this one: a guest whose home is here is migrated from where it is. */
   const elsewhere = (guest: string) => {
     const record = records.get(guest);
+    if (record !== undefined) refuseDeparted(record);
     return record?.redirect && !record.hosting ? options.peer(record.redirect.host) : null;
   };
 
@@ -102,6 +107,10 @@ export function createHostServices(options: HostServicesOptions): HostServices {
     async stopGuest(name) {
       await ofGuest(name, () => guests.stop(name));
       return await guestSummary(options, name).catch(() => goneSummary(name));
+    },
+    async retireGuest(name, { confirm }) {
+      guests.definition(name);
+      return await options.retirements.retire(name, confirm);
     },
     planMigration: (request) =>
       ofGuest(request.guest, async () => {
@@ -150,8 +159,8 @@ export function createHostServices(options: HostServicesOptions): HostServices {
       return { ...resolution, confirmed: confirm, status };
     },
     async getReport(id) {
-      const { report, state } = migrations.get(id);
-      if (report !== null) return report;
+      const { report, state, guest } = migrations.get(id);
+      if (report !== null) return withDrainOfNow(report, records.get(guest));
       throw preconditionError(
         "SOJ_NO_REPORT",
         `migration ${id} is ${state}: it has no report yet`,

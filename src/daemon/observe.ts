@@ -7,6 +7,7 @@ import { RunStates } from "../migrator/run-states.ts";
 import { StandingGuests } from "../migrator/standing-guests.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import type { EventFeed } from "./event-feed.ts";
+import { isAfterEnd } from "./event-history.ts";
 import type { DaemonMetrics } from "./metrics/daemon-metrics.ts";
 import { PeerMonitor } from "./peer-monitor.ts";
 import type { baseProcedures } from "./procedures.ts";
@@ -42,7 +43,7 @@ export function observe(observed: Observed): Observation {
   const tracing = new Tracing(hostName);
   const runStates = new RunStates();
   guests.onAdopted = (instance) => runStates.follow(instance);
-  stack.use(records.subscribe((before, after) => metrics.guests.noteChange(before, after)));
+  stack.use(records.subscribe((before, after) => metrics.drains.noteChange(before, after)));
   metrics.guests.know({
     ...{ records, runStates, journal, migrations },
     standing: new StandingGuests({ records, journal, runStates }),
@@ -50,6 +51,7 @@ export function observe(observed: Observed): Observation {
   metrics.isGuestStanding = isGuestStanding;
   stack.use(
     feed.subscribe(({ migration, event }) => {
+      if (isAfterEnd(event)) return;
       metrics.note(migration, event);
       tracing.note(migration, event);
     }),

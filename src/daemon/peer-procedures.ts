@@ -1,4 +1,5 @@
 import { delegationProcedures, migrationProcedures } from "../migrator/procedures.ts";
+import { retireProcedures } from "../migrator/retire-procedures.ts";
 import { adoptionProcedures } from "./adoption/procedures.ts";
 import { doctorProcedures } from "./doctor/pair/procedures.ts";
 import { hostProcedures } from "./inventory/host-description.ts";
@@ -9,7 +10,7 @@ import { storageProcedures } from "./storage/procedures.ts";
 /** All procedures between hosts. */
 export const procedures = {
   ...{ ...baseProcedures, ...hostProcedures },
-  ...{ ...migrationProcedures, ...delegationProcedures },
+  ...{ ...migrationProcedures, ...delegationProcedures, ...retireProcedures },
   ...{ ...doctorProcedures, ...storageProcedures, ...adoptionProcedures },
   ...followProcedures,
 };

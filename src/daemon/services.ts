@@ -4,6 +4,7 @@ import type { MigrationFilter } from "../migrator/migration-query.ts";
 import type { Phase } from "../migrator/phases.ts";
 import type { MigrationReport } from "../migrator/report.ts";
 import type { Resolution } from "../migrator/resolution.ts";
+import type { Retirement } from "../migrator/retirement-schema.ts";
 import type { Strategy } from "../migrator/strategy.ts";
 import type { ErrorRecord } from "../platform/errors.ts";
 import type { PlanLine } from "../platform/plan-line.ts";
@@ -193,6 +194,11 @@ export interface DaemonServices
   showGuest(name: string): Promise<GuestSummary>;
   startGuest(name: string): Promise<GuestSummary>;
   stopGuest(name: string): Promise<GuestSummary>;
+  /**
+   * What the end of the guest's redirect means: whom it cuts off, and which address it frees; with `confirm` it is brought
+   * about, and `state` tells whether it is done. Asked at the guest's home, or where the guest is.
+   */
+  retireGuest(name: string, decision: { confirm: boolean }): Promise<Retirement>;
 
   /** Checks everything that can be checked without changing anything, on both hosts. */
   planMigration(request: MigrationRequest): Promise<MigrationPlan>;

@@ -1,6 +1,9 @@
+import type { GuestDefinition } from "../hypervisor/definition.ts";
 import { preconditionError } from "../platform/errors.ts";
+import { departedFrom } from "./departed.ts";
 import { checkEpoch } from "./epochs.ts";
 import { placeOf } from "./guests.ts";
+import { sharesAddress } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
 import { guestNetworkOf } from "./network.ts";
 
@@ -14,7 +17,7 @@ export function checkAdmissible(
   { host, journal, records }: Pick<HostContext, "host" | "journal" | "records">,
   request: { id: string; guest: string; epoch: number } & {
     home: { host: string };
-    definition: { name: string; nics: unknown[] };
+    definition: Pick<GuestDefinition, "name" | "nics">;
   },
   isArriving: boolean,
 ): void {
@@ -39,10 +42,24 @@ export function checkAdmissible(
       : `is about to arrive at ${host.name}`;
     throw preconditionError("SOJ_GUEST_BUSY", `${request.guest} ${place}`);
   }
-  const nic = request.definition.nics[0] as { addresses: string[] } | undefined;
-  const address = nic?.addresses[0]?.split("/")[0];
+  const address = request.definition.nics[0]?.addresses[0]?.split("/")[0];
   if (address === undefined) {
     throw preconditionError("SOJ_GUEST_ADDRESS", `${request.guest} has no NIC with an address`);
+  }
+  // Its old address was free to be given to another guest meanwhile.
+  const twin = records
+    .all()
+    .find(
+      (one) =>
+        one.guest !== request.guest &&
+        departedFrom(one) === null &&
+        sharesAddress(one.definition, request.definition),
+    );
+  if (record?.departed && twin !== undefined) {
+    throw preconditionError(
+      "SOJ_GUEST_ADDRESS",
+      `${twin.guest} has ${request.guest}'s IP or MAC address by now: it was free once the redirect was retired`,
+    );
   }
   const isHome = guestNetworkOf(host, address) !== undefined;
   if (isHome !== (request.home.host === host.name)) {

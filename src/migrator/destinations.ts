@@ -154,8 +154,8 @@ export class Destinations {
       }
       // Before anything that gives it up in writing: it may not be possible now.
       if (journal.has(id, "resolved-source")) await guests.end(record.guest);
-      const before =
-        record.redirect === null ? undefined : { ...record, hosting: null, migration: null };
+      const isKnown = record.redirect !== null || record.departed !== undefined;
+      const before = isKnown ? { ...record, hosting: null, migration: null } : undefined;
       const followed = record.migration?.followed;
       const entry = this.#arrivals.add(
         new DestinationMigration(this.#context, { ...identity, followed }, before),

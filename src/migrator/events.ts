@@ -1,6 +1,6 @@
 import type { MigrationProgress } from "../hypervisor/hypervisor.ts";
 import type { GateNote, GatePoint } from "./gates.ts";
-import type { TimelineEntry } from "./report.ts";
+import type { DrainReport, TimelineEntry } from "./report.ts";
 
 /** A migration has entered a phase or passed an instant of its switchover. */
 export interface PhaseEvent {
@@ -11,6 +11,8 @@ export interface PhaseEvent {
   /** Since the migration's start, on the source's clock. */
   at_ms: number;
   wall_clock_ms: number;
+  /** Of `draining` and `retired`, which come after the migration's report. */
+  drain?: DrainReport;
 }
 
 /** How far the stream is. */

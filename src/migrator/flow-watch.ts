@@ -9,6 +9,9 @@ export type WatchedFlow = Pick<
 /** Expiry is told in whole seconds, and a list of many flows takes a while to be read. */
 const toleranceMs = 1_500;
 
+/** How far the kernel's ticks and our clock may run apart, as a part of the time that passed. */
+const drift = 0.001;
+
 interface Seen {
   activeMs: number;
   /** As it was at its last activity. */
@@ -105,5 +108,6 @@ function isActive(before: Seen, now: Seen): boolean {
   // Carried past the kernel's tracking (a flowtable), which it comes back to soon after its last packet.
   if (now.expiresMs === null) return true;
   if (before.expiresMs === null) return false;
-  return now.expiresMs > before.expiresMs + toleranceMs;
+  const blurMs = toleranceMs + drift * (now.activeMs - before.activeMs);
+  return now.expiresMs > before.expiresMs + blurMs;
 }

@@ -1,3 +1,4 @@
+import { departedFrom } from "./departed.ts";
 import type { GuestRecord } from "./records.ts";
 
 /** What this host knows of a guest whose domain is about to be started here. */
@@ -34,6 +35,10 @@ export function startRefusal(facts: StartFacts): string | null {
   }
   if (hosting === null && redirect !== null) {
     return `${guest} runs at ${redirect.host}; sojourn migrate ${guest} --to ${host} brings it back`;
+  }
+  const departed = departedFrom(record);
+  if (departed !== null) {
+    return `${guest} is at ${departed.host} for good; once it has ended there, it can be started here again`;
   }
   // The source of an arrival that is over for libvirt, but not for Sojourn, may have the guest.
   if (migration !== null && !facts.isAlive) {

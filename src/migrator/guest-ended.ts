@@ -1,6 +1,7 @@
 import { ExitCode, preconditionError, SojournError } from "../platform/errors.ts";
 import { persistently } from "../platform/retry.ts";
 import type { HostContext } from "./host-context.ts";
+import type { GuestRecord } from "./records.ts";
 
 /**
  * What home does when a host says that a guest has ended there: it sends no traffic there any more.
@@ -19,9 +20,14 @@ export async function noteGuestEnded(
       retryable: true,
     });
   }
-  if (record?.redirect?.host !== peer || record.hosting !== null) return;
+  const isThere = (one: GuestRecord | undefined) =>
+    one !== undefined &&
+    (one.redirect?.host === peer || one.departed?.host === peer) &&
+    one.hosting === null &&
+    one.migration === record?.migration;
+  if (!isThere(record)) return;
   const what = `forgetting ${guest}, which has ended`;
-  const forget = () => network.forget(guest, (current = record) => current === record);
+  const forget = () => network.forget(guest, isThere);
   if (await persistently(what, logger, forget)) return;
   throw new SojournError("SOJ_NOT_FORGOTTEN", `${guest} is not forgotten yet`, {
     retryable: true,

@@ -6,6 +6,7 @@ import type { Logger } from "../platform/log.ts";
 import { checkName } from "../platform/names.ts";
 import { persistently } from "../platform/retry.ts";
 import { waitAtMost } from "../platform/waiting.ts";
+import { refuseDeparted } from "./departed.ts";
 import { definedNames, readDefinition } from "./guest-definitions.ts";
 import { isWorthRepeating } from "./guest-ended.ts";
 import { recordAtHome } from "./home-record.ts";
@@ -103,12 +104,13 @@ export class Guests {
 
   /**
    * Boots a defined guest.
-   * @throws SojournError `SOJ_GUEST_UNKNOWN`, `SOJ_GUEST_THERE` (it runs already), `SOJ_GUEST_BUSY`, `SOJ_LIBVIRT_START`
-   *   for one that libvirt starts, or what QEMU and the kernel refuse.
+   * @throws SojournError `SOJ_GUEST_UNKNOWN`, `SOJ_GUEST_THERE` (it runs already), `SOJ_GUEST_BUSY`, `SOJ_GUEST_DEPARTED`,
+   *   `SOJ_LIBVIRT_START` for one that libvirt starts, or what QEMU and the kernel refuse.
    */
   async start(name: string): Promise<void> {
     const known = this.#records.get(name);
     if (known !== undefined || this.#starting.has(name)) {
+      if (known !== undefined) refuseDeparted(known);
       const place = `${name} ${placeOf(known, this.#host.name)}`;
       const hint = `sojourn guest show ${name}`;
       throw known?.hosting?.stage === "running" && !known.migration
@@ -242,6 +244,7 @@ export class Guests {
 export function placeOf(record: GuestRecord | undefined, host: string): string {
   if (record?.hosting) return `is on ${host} already`;
   if (record?.redirect) return `is away at ${record.redirect.host}`;
+  if (record?.departed) return `is at ${record.departed.host} for good`;
   return `does not run on ${host}`;
 }
 

@@ -1,6 +1,7 @@
 import type { GuestDefinition } from "../hypervisor/definition.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { RoutingPlane } from "../routing/desired.ts";
+import { departedFrom } from "./departed.ts";
 import { guestNetworkOf, type HostFacts } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 
@@ -25,7 +26,9 @@ export async function recordAtHome(
       { hint: "give its first NIC an address of a [[guest_networks]] subnet" },
     );
   }
-  const twin = known.find((record) => sharesAddress(record.definition, definition));
+  const twin = known.find(
+    (record) => departedFrom(record) === null && sharesAddress(record.definition, definition),
+  );
   if (twin !== undefined) {
     throw preconditionError(
       "SOJ_GUEST_ADDRESS",
@@ -50,7 +53,11 @@ export async function recordAtHome(
   };
 }
 
-function sharesAddress(one: GuestDefinition, other: GuestDefinition): boolean {
+/** Whether two guests have a MAC or an IP address in common. Pure. */
+export function sharesAddress(
+  one: Pick<GuestDefinition, "nics">,
+  other: Pick<GuestDefinition, "nics">,
+): boolean {
   const used = new Set(one.nics.flatMap(({ mac, addresses }) => [mac, ...addresses]));
   return other.nics.some(({ mac, addresses }) =>
     [mac, ...addresses].some((text) => used.has(text)),

@@ -15,6 +15,7 @@ export function incomingRecord(
 ): GuestRecord {
   const { host, records } = context;
   const atHome = request.home.host === host.name;
+  const before = records.get(request.guest);
   const tunnelTo = (remoteAddress: string) => ({
     kind: request.tunnel_kind,
     localAddress: host.underlayAddress,
@@ -31,7 +32,8 @@ export function incomingRecord(
       homeTunnel: atHome ? null : tunnelTo(request.home.underlayAddress),
       sourceTunnel: tunnelTo(request.source_underlay_address),
     },
-    redirect: records.get(request.guest)?.redirect ?? null,
+    redirect: before?.redirect ?? null,
+    ...(before?.departed === undefined ? {} : { departed: before.departed }),
     outgoing: null,
     migration: {
       id: request.id,
@@ -62,7 +64,8 @@ export async function planArrival(
 /** What becomes of it once the guest runs here. */
 export function landedRecord(record: GuestRecord): GuestRecord {
   if (record.hosting === null) throw new Error(`${record.guest} does not run here`);
-  return { ...record, redirect: null, hosting: { ...record.hosting, stage: "landed" } };
+  const { departed: _, ...rest } = record;
+  return { ...rest, redirect: null, hosting: { ...record.hosting, stage: "landed" } };
 }
 
 /** Takes back what was prepared for a guest that does not arrive: the network is as `before`. */

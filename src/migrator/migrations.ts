@@ -219,11 +219,11 @@ export class Migrations {
     throw tooLate(stored);
   }
 
-  /** Stores a report with what probers measured. */
+  /** Stores a report with what was measured, or has happened, since. */
   putReport(
     id: string,
     report: MigrationReport,
-    throughput: ThroughputTimeline | null = null,
+    throughput: ThroughputTimeline | null = this.get(id).throughput ?? null,
   ): void {
     this.#book.keep({ ...this.get(id), report, throughput });
   }

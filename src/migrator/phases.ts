@@ -1,4 +1,7 @@
-/** Phases of a migration: in their order up to `completed`, then the other ways that it may end. */
+/**
+ * Phases of a migration: in their order up to `retired`, then the other ways that it may end. What is `completed` stays so
+ * in the history: the two after it are of its redirect, and may come days later.
+ */
 export const phases = [
   "planned",
   "preparing",
@@ -9,6 +12,8 @@ export const phases = [
   "resumed",
   "verifying",
   "completed",
+  "draining",
+  "retired",
   "rolling-back",
   "rolled-back",
   "cancelled",
@@ -22,3 +27,6 @@ export type Phase = (typeof phases)[number];
 export function isPhase(text: string): text is Phase {
   return (phases as readonly string[]).includes(text);
 }
+
+/** Of a redirect whose migration has ended: nobody waits for them. */
+export const phasesAfterwards = ["draining", "retired"] as const satisfies readonly Phase[];

@@ -1,6 +1,7 @@
 import type { ProbeResults } from "../probe/results.ts";
 import type { GatePoint } from "./gates.ts";
 import type { Phase } from "./phases.ts";
+import type { RetirementReason } from "./records.ts";
 import type { StrategyName } from "./strategy.ts";
 
 /** How a migration may end. */
@@ -59,6 +60,18 @@ export interface FlowsReport {
   difference_ms?: number;
 }
 
+/** What has become of the redirect since; times are the home's wall clock. */
+export interface DrainReport {
+  /** `ended`: the guest has come home or ended before, and its address was never freed. */
+  state: "draining" | "retired" | "ended";
+  /** Why it was retired; null until then. */
+  reason: RetirementReason | null;
+  /** Milliseconds since 1970; null until then. */
+  retired_ms: number | null;
+  /** The guest's old address, once it is its home's to give again. */
+  freed: string | null;
+}
+
 /** The stable result of a migration. Figures that were not measured are null; absent probes did not run. */
 export interface MigrationReport {
   type: "report";
@@ -89,6 +102,8 @@ export interface MigrationReport {
   flows: FlowsReport | null;
   /** Absent when the guest has kept its address alone. */
   renumbered?: { from: string; to: string };
+  /** Absent until the redirect drains or is retired. */
+  drain?: DrainReport;
   budget_ms: number | null;
   within_budget: boolean | null;
 }

@@ -92,7 +92,7 @@ describe("a guest that comes home", () => {
     }
     expect(valueIn(home ?? "", "sojourn_guests", { state: "running" })).toBe(1);
     expect(valueIn(away ?? "", "sojourn_guests", { state: "running" })).toBe(0);
-    expect(valueIn(home ?? "", "sojourn_redirects_retired_total")).toBe(2);
+    expect(valueIn(home ?? "", "sojourn_redirects_retired_total", { reason: "returned" })).toBe(2);
   });
 
   test.each([

@@ -8,6 +8,7 @@ import type {
   ResolutionResult,
 } from "../../src/daemon/services.ts";
 import type { MigrationReport } from "../../src/migrator/report.ts";
+import type { Retirement } from "../../src/migrator/retirement-schema.ts";
 import { preconditionError } from "../../src/platform/errors.ts";
 import { fakeInventory } from "./fake-inventory.ts";
 import { fakeWebhooks } from "./fake-webhooks.ts";
@@ -92,6 +93,10 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
     answerLibvirtHook: async () => ({ verdict: "proceed", reason: null, description: null }),
     releaseGuest: async (name) => ({ guest: name, released: true, pid: 4711 }),
     startGuest: async () => guest,
+    retireGuest: async (name, { confirm }) => {
+      if (name !== "web1") unknownGuest(name);
+      return retirementWith({ state: confirm ? "retired" : "described" });
+    },
     stopGuest: async () => ({ ...guest, state: "stopped", host: null }),
     planMigration: async (request) => {
       if (request.guest !== "web1") unknownGuest(request.guest);
@@ -124,6 +129,18 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
     examinePeer: async () => [],
     ...fakeWebhooks(),
     ...changes,
+  };
+}
+
+/** Of a guest that is at host-b under an address of its, and to whose old one somebody still talks. */
+export function retirementWith(change: Partial<Retirement>): Retirement {
+  const ends = { peer: "192.0.2.2:40012", guest: "10.1.0.10:7" };
+  return {
+    ...{ type: "retirement", guest: "web1", host: "host-b", home: "host-a" },
+    ...{ freed: "10.1.0.10", renumbered: "10.2.0.50", reason: "by-hand", state: "described" },
+    cut: [{ protocol: "tcp", ...ends, state: "ESTABLISHED", idle_s: 3 }],
+    cut_count: 1,
+    ...change,
   };
 }
 

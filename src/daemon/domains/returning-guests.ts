@@ -7,6 +7,7 @@ import type {
   StartedDomain,
 } from "../../hypervisor/libvirt/driver/libvirt-hypervisor.ts";
 import type { Adoptions } from "../../migrator/adoptions.ts";
+import { departedFrom } from "../../migrator/departed.ts";
 import type { Guests } from "../../migrator/guests.ts";
 import { attachmentOf, guestNetworkOf, type HostFacts } from "../../migrator/network.ts";
 import type { RecordStore } from "../../migrator/record-store.ts";
@@ -110,9 +111,10 @@ export class ReturningGuests implements AsyncDisposable {
     const domains = await libvirt.domains();
     const domain = domains.find((each) => each.uuid === definition.uuid && each.name === name);
     if (domain === undefined) return this.#noteStrangers(definition, domains);
-    if (record?.redirect) {
+    const away = record?.redirect ?? departedFrom(record);
+    if (away) {
       logger.error(
-        { guest: name, host: record.redirect.host },
+        { guest: name, host: away.host },
         "alarm: libvirt runs a guest here that is away at another host: end one of the two at once",
       );
       return;

@@ -31,6 +31,8 @@ export interface InventoryOptions {
   migrations: Migrations;
   tunnels: Tunnels;
   flows: Pick<FlowTable, "read">;
+  /** Idle times (ms) by flow, as seen by who looks at the guest's flows all the time; null while nobody does. */
+  watchedIdleMs: (guest: string) => ReadonlyMap<string, number> | null;
   capabilities: () => Promise<HypervisorCapabilities>;
   peer: (name: string) => PeerCaller<typeof hostProcedures & typeof baseProcedures>;
 }
@@ -64,6 +66,7 @@ export function createInventory(options: InventoryOptions): {
     addressesOf: (guest) => flowAddresses(options, guest),
     readFlows: (address) => options.flows.read(address),
     readTimeouts: () => readStateTimeouts(),
+    watchedIdleMs: options.watchedIdleMs,
     isGuestStanding,
   });
   return {

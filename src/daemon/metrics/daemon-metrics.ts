@@ -2,6 +2,7 @@ import type { MigrationReport } from "../../migrator/report.ts";
 import type { MigrationEvent, MigrationStatus } from "../services.ts";
 import { ApiMetrics } from "./api-metrics.ts";
 import { CertificateMetrics } from "./certificate-metrics.ts";
+import { DrainMetrics } from "./drain-metrics.ts";
 import { expose } from "./exposition.ts";
 import { FlowMetrics } from "./flow-metrics.ts";
 import { GateMetrics } from "./gate-metrics.ts";
@@ -26,6 +27,7 @@ export class DaemonMetrics {
   readonly probes: ProbeMetrics;
   readonly flows: FlowMetrics;
   readonly guests: GuestMetrics;
+  readonly drains: DrainMetrics;
   readonly journal: JournalMetrics;
   readonly network: NetworkMetrics;
   readonly peers: PeerMetrics;
@@ -42,6 +44,7 @@ export class DaemonMetrics {
     this.migrations = new MigrationMetrics(instruments, options.host, options.peers);
     this.probes = new ProbeMetrics(instruments);
     this.flows = new FlowMetrics(instruments);
+    this.drains = new DrainMetrics(instruments);
     this.guests = new GuestMetrics(instruments);
     this.journal = new JournalMetrics(instruments);
     this.network = new NetworkMetrics(instruments);

@@ -1,3 +1,4 @@
+import { departedFrom } from "../../migrator/departed.ts";
 import type { Migrations } from "../../migrator/migrations.ts";
 import { requiredTunnels } from "../../migrator/network.ts";
 import type { RecordStore } from "../../migrator/record-store.ts";
@@ -22,14 +23,9 @@ type GuestState = (typeof guestStates)[number];
 
 /** Guests, migrations under way, redirects and tunnels, read from memory when they are asked for. */
 export class GuestMetrics {
-  readonly #retired;
   #known: HostKnowledge | null = null;
 
   constructor(instruments: Instruments) {
-    this.#retired = instruments.counter(
-      "sojourn_redirects_retired_total",
-      "Redirects that were removed: the guest came home, ended, or was sent elsewhere.",
-    );
     this.#addGuests(instruments);
     this.#addMigrations(instruments);
     this.#addNetwork(instruments);
@@ -44,12 +40,6 @@ export class GuestMetrics {
   /** Until then nothing is known, and nothing is there. */
   know(known: HostKnowledge): void {
     this.#known = known;
-  }
-
-  /** A guest's record has changed (`RecordStore.subscribe`). */
-  noteChange(before: GuestRecord | undefined, after: GuestRecord | undefined): void {
-    const was = before?.redirect?.host;
-    if (was !== undefined && was !== after?.redirect?.host) this.#retired.inc();
   }
 
   #records(): GuestRecord[] {
@@ -135,8 +125,9 @@ export class GuestMetrics {
     return id !== undefined && (this.#known?.migrations.isRunning(id) ?? false);
   }
 
-  #stateOf({ guest, hosting, redirect }: GuestRecord): GuestState | null {
-    if (hosting === null) return redirect === null ? null : "away";
+  #stateOf(record: GuestRecord): GuestState | null {
+    const { guest, hosting, redirect } = record;
+    if (hosting === null) return redirect || departedFrom(record) ? "away" : null;
     if (hosting.stage === "barrier" || hosting.stage === "incoming") return "arriving";
     return this.#known?.runStates.get(guest)?.isRunning === false ? "paused" : "running";
   }

@@ -41,7 +41,7 @@ test("a guest that is stopped for its move is frozen, and then away; home again,
   expect(await host.value("sojourn_tunnels", { kind: "ipip" })).toBe(1);
   host.records.put({ ...recordOf("web1", 10), hosting });
   expect(await host.value("sojourn_redirects")).toBe(0);
-  expect(await host.value("sojourn_redirects_retired_total")).toBe(1);
+  expect(await host.value("sojourn_redirects_retired_total", { reason: "returned" })).toBe(1);
 });
 
 test("a guest that its user has paused is told as such", async () => {

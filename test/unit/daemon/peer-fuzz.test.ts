@@ -60,6 +60,8 @@ const requests: Record<string, Record<string, unknown>> = {
   supersede: { ...identity, new_epoch: identity.epoch + 1 },
   "migration-facts": { id: identity.id, guest: identity.guest },
   "guest-ended": { guest: "web1" },
+  "retire-redirect": { guest: "web1", epoch: 3, reason: "by-hand" },
+  "retire-guest": { guest: "web1", confirm: true },
   "delegate-migration": {
     ...{ guest: "web1", to: "host-a", tunnel: "auto" },
     ...{ timeout_s: null, max_outage_ms: null, strategy: null },

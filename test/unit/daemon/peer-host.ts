@@ -22,6 +22,7 @@ import { decodeJournal } from "../../../src/migrator/journal-format.ts";
 import { Migrations } from "../../../src/migrator/migrations.ts";
 import { RecordStore } from "../../../src/migrator/record-store.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
+import { Retirements } from "../../../src/migrator/retirements.ts";
 import { delay } from "../../../src/platform/clock.ts";
 import { preconditionError } from "../../../src/platform/errors.ts";
 import { AsyncLock } from "../../../src/platform/lock.ts";
@@ -189,6 +190,7 @@ export class PeerHost implements AsyncDisposable {
       }),
       "describe-host": async () => description,
       ...destinations.handlers(),
+      ...new Retirements({ ...context, flows: noFlows } as never, {} as never).handlers(),
       ...delegationHandlers(starter as never, starts, migrations, this.records, {
         continueTrace: () => {},
       }),
@@ -219,6 +221,8 @@ export class PeerHost implements AsyncDisposable {
     };
   }
 }
+
+const noFlows = { read: async () => [], forget: async () => 0 };
 
 async function agentWith({ caPath, certificatePath, keyPath }: IssuedCertificate): Promise<Agent> {
   const [ca, cert, key] = await Promise.all(

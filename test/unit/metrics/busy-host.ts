@@ -99,5 +99,6 @@ function knowGuests(metrics: DaemonMetrics, journal: Journal): void {
     },
     journal,
   });
-  metrics.guests.noteChange({ ...recordOf("web4", 13), redirect: away }, undefined);
+  metrics.drains.know({ figures: () => [{ guest: "web1", flows: 2 }] });
+  metrics.drains.noteChange({ ...recordOf("web4", 13), redirect: away }, undefined);
 }

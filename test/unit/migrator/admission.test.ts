@@ -5,13 +5,13 @@ import type { GuestRecord } from "../../../src/migrator/records.ts";
 
 const request = {
   ...{ id: "m2", guest: "web1", epoch: 2, home: { host: "host-a" } },
-  definition: { name: "web1", nics: [{ addresses: ["10.1.0.10/24"] }] },
+  definition: { name: "web1", nics: [{ mac: "52:54:00:00:00:10", addresses: ["10.1.0.10/24"] }] },
 };
 
 function admit(record: Partial<GuestRecord> | undefined, isArriving = false): void {
   const host = { name: "host-b", guestNetworks: [] };
   const journal = { refuseHeld: () => {}, has: () => false };
-  const context = { host, journal, records: { get: () => record } };
+  const context = { host, journal, records: { get: () => record, all: () => [] } };
   checkAdmissible(context as unknown as HostContext, request, isArriving);
 }
 

@@ -8,13 +8,15 @@ interface Planned {
 /** A clock that moves when it is told to. Disposing gives the real one back. */
 export class FakeClock implements Disposable {
   nowMs = 1_000_000;
+  /** By how much somebody has set the wall clock; the other one nobody can. */
+  wallOffsetMs = 0;
   readonly #planned = new Set<Planned>();
   readonly #replaced: Disposable;
 
   constructor() {
     this.#replaced = replaceClock({
       monotonicMs: () => this.nowMs,
-      wallClockMs: () => this.nowMs,
+      wallClockMs: () => this.nowMs + this.wallOffsetMs,
       startTimer: (work, delayMs) => {
         const planned = { atMs: this.nowMs + delayMs, work };
         this.#planned.add(planned);

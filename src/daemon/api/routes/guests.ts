@@ -4,8 +4,9 @@ import type { DaemonServices } from "../../services.ts";
 import type { Api } from "../api.ts";
 import { guestSchema } from "../schemas/guests.ts";
 import { namedParams } from "../schemas/names.ts";
+import { retirementAnswer, retirementBody } from "../schemas/retirements.ts";
 
-/** Guests of this host: list, show, adopt, start, stop. */
+/** Guests of this host: list, show, adopt, retire, start, stop. */
 export function addGuestRoutes(app: Api, services: () => DaemonServices): void {
   app.get(
     "/v1/guests",
@@ -61,6 +62,23 @@ export function addGuestRoutes(app: Api, services: () => DaemonServices): void {
       },
     },
     async ({ params }) => services().releaseGuest(params.name),
+  );
+  app.post(
+    "/v1/guests/:name/retire",
+    {
+      config: { role: "admin", canWait: true },
+      schema: {
+        operationId: "retireGuest",
+        summary: "End the redirect of a guest that is away for good, or say whom that cuts off",
+        description:
+          "At the guest's home, or where the guest is. 409 SOJ_NOT_REDIRECTED for one that is at home, SOJ_GUEST_BUSY during a migration",
+        tags: ["guests"],
+        params: namedParams,
+        body: retirementBody,
+        response: { 200: retirementAnswer },
+      },
+    },
+    async ({ params, body }) => services().retireGuest(params.name, body),
   );
   app.post(
     "/v1/guests/:name/start",

@@ -4,7 +4,7 @@ import { flag, listOf } from "./lists.ts";
 import { migrationSchema } from "./migrations.ts";
 import { nameSchema } from "./names.ts";
 import { errorRecordSchema } from "./problems.ts";
-import { instantSchema, reportSchema } from "./reports.ts";
+import { drainReportSchema, instantSchema, reportSchema } from "./reports.ts";
 
 /** Data of an event of one migration, by its `event`. */
 const eventSchemas = {
@@ -16,6 +16,7 @@ const eventSchemas = {
       host: z.string(),
       at_ms: z.number().meta({ description: "Since the migration's start, on the source's clock" }),
       wall_clock_ms: z.number(),
+      drain: z.exactOptional(drainReportSchema),
     })
     .meta({
       id: "PhaseEvent",

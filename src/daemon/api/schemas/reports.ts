@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { phases } from "../../../migrator/phases.ts";
+import { retirementReasons } from "../../../migrator/records.ts";
 import { outcomes } from "../../../migrator/report.ts";
 import { strategyNames } from "../../../migrator/strategy.ts";
 import { gateResultSchema } from "./gates.ts";
@@ -45,6 +46,20 @@ const flowsReportSchema = z
     id: "Flows",
     description: "The guest's flows across the migration; null where the source tracked none",
   });
+/** What has become of the redirect since. */
+export const drainReportSchema = z
+  .object({
+    state: z.enum(["draining", "retired", "ended"]).meta({
+      description: "`ended`: the guest has come home or ended before its redirect was retired",
+    }),
+    reason: z.enum(retirementReasons).nullable(),
+    retired_ms: z.number().nullable().meta({ description: "Milliseconds since 1970" }),
+    freed: z
+      .string()
+      .nullable()
+      .meta({ description: "The guest's old address, once it is its home's to give again" }),
+  })
+  .meta({ id: "Drain" });
 
 /** The stable result of a migration. */
 export const reportSchema = z
@@ -75,6 +90,9 @@ export const reportSchema = z
     probes: probesSchema,
     guest_clock_step_ms: z.number().nullable(),
     flows: flowsReportSchema.nullable(),
+    drain: z
+      .exactOptional(drainReportSchema)
+      .meta({ description: "Absent until the redirect drains or is retired" }),
     budget_ms: z.number().nullable(),
     within_budget: z.boolean().nullable(),
   })
