@@ -40,8 +40,7 @@ export function decideDrain(drain: Drain, facts: DrainFacts): DrainDecision {
   return { retire: (last.at(-1)?.idle ?? 0) > 0 ? "idle" : "last-flow" };
 }
 
-/** No resolver answers with the old address any more; also where nobody's name is known. */
+/** No resolver answers with the old address any more. */
 function isNameForgotten({ nameTtlS }: Drain, { elapsedMs, nameElapsedMs }: DrainFacts): boolean {
-  if (nameTtlS === 0) return true;
   return nameElapsedMs !== null && elapsedMs - nameElapsedMs >= nameTtlS * 1000;
 }

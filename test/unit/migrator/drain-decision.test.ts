@@ -6,7 +6,7 @@ import { drain, session } from "./drain-world.ts";
 
 const none = { needing: 0, idle: 0 };
 const facts = (change: Partial<DrainFacts> = {}): DrainFacts => ({
-  ...{ elapsedMs: 10_000, nameElapsedMs: null, looks: [none, none] },
+  ...{ elapsedMs: 10_000, nameElapsedMs: 0, looks: [none, none] },
   ...change,
 });
 
@@ -33,7 +33,8 @@ test("where only idle sessions are left, the reason says so", () => {
 test("the name is updated first, and its time to live passes", () => {
   const named = { ...drain, nameTtlS: 300 };
   const waits = { waitsFor: "name" };
-  expect(decideDrain(named, facts({ elapsedMs: 1e7 }))).toEqual(waits);
+  expect(decideDrain(named, facts({ elapsedMs: 1e7, nameElapsedMs: null }))).toEqual(waits);
+  expect(decideDrain(drain, facts({ nameElapsedMs: null }))).toEqual(waits);
   expect(decideDrain(named, facts({ elapsedMs: 310_000, nameElapsedMs: 10_001 }))).toEqual(waits);
   expect(decideDrain(named, facts({ elapsedMs: 310_001, nameElapsedMs: 10_001 }))).toEqual({
     retire: "last-flow",
@@ -41,8 +42,8 @@ test("the name is updated first, and its time to live passes", () => {
 });
 
 test("its cap ends it whoever needs it, whatever the name; one without a cap never", () => {
-  const used = { elapsedMs: 86_400_000, looks: [{ needing: 9, idle: 0 }] };
-  expect(decideDrain({ ...drain, nameTtlS: 300 }, facts(used))).toEqual({ retire: "cap" });
+  const used = { elapsedMs: 86_400_000, nameElapsedMs: 0, looks: [{ needing: 9, idle: 0 }] };
+  expect(decideDrain(drain, facts({ ...used, nameElapsedMs: null }))).toEqual({ retire: "cap" });
   expect(decideDrain({ ...drain, capS: null }, facts({ ...used, elapsedMs: 1e12 }))).toEqual({
     waitsFor: "flows",
   });

@@ -14,7 +14,7 @@ import { aToB, bToA, hostA, hostB, recordOf, temporaryFolder } from "./support.t
 
 export const drain: Drain = {
   ...{ migration: "m1", renumbered: "10.2.0.50", begunMs: 1_000_000 },
-  ...{ idleTimeoutS: 60, capS: 86_400, nameUpdatedMs: null, nameTtlS: 0 },
+  ...{ idleTimeoutS: 60, capS: 86_400, nameUpdatedMs: 1_000_000, nameTtlS: 0 },
 };
 
 /** At home: web1 has been moved to host-b and renumbered. */

@@ -83,7 +83,7 @@ test("its cap ends it under a live session; a wall clock that jumps an hour does
 });
 
 test("a name's time to live is waited for, and no clock that is set shortens it", async () => {
-  const named = { ...drain, nameTtlS: 300 };
+  const named = { ...drain, nameUpdatedMs: null, nameTtlS: 300 };
   const redirect = { host: "host-b", tunnel: aToB };
   world.home.records.put({ ...draining, redirect: { ...redirect, drain: named } });
   world.begin();
