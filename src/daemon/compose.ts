@@ -174,7 +174,6 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     new Doctor({ config, tunnels, network, records, peer, isGuestStanding, logger }),
   );
 
-  const flows = stack.use(new KernelFlowTable());
   const { drains, retirements } = createDrains({
     ...{ host, records, network, journal, logger, flows, peer, isGuestStanding },
     isArriving: (guest) => destinations.isArriving(guest),

@@ -1,4 +1,5 @@
 import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
+import { isBarrierFlow } from "./barrier-address.ts";
 import { needsItsWay } from "./flow-needs.ts";
 
 /** What home's connection tracking says of a redirect's flows. */
@@ -18,10 +19,18 @@ export function redirectFlows(
   idleMs: ReadonlyMap<string, number>,
   idleTimeoutS: number,
 ): RedirectFlows {
-  const sessions = flows.filter(needsItsWay);
+  const sessions = sessionsOf(flows);
   const isIdle = ({ id }: TrackedFlow) => (idleMs.get(id) ?? 0) >= idleTimeoutS * 1000;
   return {
     needing: sessions.filter((flow) => !isIdle(flow)),
     idle: sessions.filter(isIdle),
   };
+}
+
+/** Without those that are over, or that nobody has answered, and without our own probes. Pure. */
+export function sessionsOf(flows: readonly TrackedFlow[]): TrackedFlow[] {
+  return flows.filter((flow) => {
+    const { protocol, original } = flow;
+    return needsItsWay(flow) && !isBarrierFlow({ protocol, peer: original.source });
+  });
 }

@@ -1,4 +1,6 @@
 import { delay, monotonicMs } from "../platform/clock.ts";
+import { inTurns } from "../platform/in-turns.ts";
+import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
 import type { DrainContext } from "./drain-context.ts";
 import { decideDrain, type Look } from "./drain-decision.ts";
 import { redirectFlows } from "./drain-flows.ts";
@@ -138,7 +140,7 @@ export class GuestDrain implements AsyncDisposable {
     const { flows, logger } = this.#context;
     try {
       const found = await flows.read(addressOf(record));
-      this.idleMs = this.#watch.note(found, monotonicMs());
+      this.idleMs = await this.#note(found);
       const { needing, idle } = redirectFlows(found, this.idleMs, idleTimeoutS);
       this.#looks = [...this.#looks.slice(-1), { needing: needing.length, idle: idle.length }];
       return true;
@@ -147,6 +149,18 @@ export class GuestDrain implements AsyncDisposable {
       logger.warn({ guest: this.#guest, err: error }, "the redirect's flows cannot be counted");
       return false;
     }
+  }
+
+  /** Of two flows with the same id, which is the kernel's hash, the one counts that was active last. */
+  async #note(flows: readonly TrackedFlow[]): Promise<ReadonlyMap<string, number>> {
+    const look = this.#watch.look(monotonicMs());
+    const idleMs = new Map<string, number>();
+    await inTurns(flows, (flow) => {
+      const flowMs = look.note(flow);
+      idleMs.set(flow.id, Math.min(flowMs, idleMs.get(flow.id) ?? flowMs));
+    });
+    look.end();
+    return idleMs;
   }
 
   async #pause(waitMs: number, signal: AbortSignal): Promise<void> {

@@ -3,8 +3,8 @@ import type { ProcedureHandlers } from "../platform/procedures.ts";
 import { waitAtMost } from "../platform/waiting.ts";
 import { cutFlow } from "./cut-flows.ts";
 import type { DrainContext } from "./drain-context.ts";
+import { sessionsOf } from "./drain-flows.ts";
 import type { Drains } from "./drains.ts";
-import { needsItsWay } from "./flow-needs.ts";
 import { type AwayRecord, addressOf, openRedirect } from "./open-redirect.ts";
 import type { GuestRecord } from "./records.ts";
 import type { retireProcedures } from "./retire-procedures.ts";
@@ -91,7 +91,7 @@ export class Retirements {
     const address = addressOf(record);
     const idleMs = this.#drains.idleMs(record.guest);
     try {
-      const flows = (await this.#context.flows.read(address)).filter(needsItsWay);
+      const flows = sessionsOf(await this.#context.flows.read(address));
       const cut = flows
         .slice(0, mostCutNamed)
         .map((flow) => cutFlow(address, flow, idleMs?.get(flow.id) ?? null));
