@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { flowSummary } from "../../src/daemon/inventory/flows.ts";
+import { wallClockMs } from "../../src/platform/clock.ts";
 import { findTool } from "../../src/platform/command.ts";
 import type { FlowTable } from "../../src/routing/flows/flow-table.ts";
 import { openFlowTableIn } from "../support/flow-table-in.ts";
@@ -10,7 +11,7 @@ import { said } from "../support/sojourn-process.ts";
 
 const guest = "10.1.0.10";
 const place = {
-  ...{ guest: "web1", host: "host-a", nowMs: 0, pathOf: () => "direct" as const },
+  ...{ guest: "web1", host: "host-a", pathOf: () => "direct" as const },
   idleMs: () => 0,
 };
 let stack: AsyncDisposableStack;
@@ -35,6 +36,7 @@ afterEach(() => stack.disposeAsync());
 it("tells that nothing is tracked, and then TCP, translated TCP and ICMP with what was counted", async () => {
   await expect(table.read(guest)).rejects.toMatchObject({ code: "SOJ_FLOWS_UNTRACKED" });
   await host.sysctl("net/netfilter/nf_conntrack_acct", "1");
+  await host.sysctl("net/netfilter/nf_conntrack_timestamp", "1");
   const nft = (line: string, ...words: string[]) => host.run("nft", [...line.split(" "), ...words]);
   await nft("add table ip t");
   await nft("add chain ip t p", "{ type nat hook prerouting priority dstnat; }");
@@ -50,7 +52,7 @@ it("tells that nothing is tracked, and then TCP, translated TCP and ICMP with wh
   }
   await client.run("ping", ["-c", "1", "-W", "1", guest]);
   const told = (await table.read(guest)).map((flow) =>
-    flowSummary({ ...place, address: guest }, flow),
+    flowSummary({ ...place, address: guest, nowMs: wallClockMs() + 61_000 }, flow),
   );
   const [ping, plain, translated] = told.toSorted(
     (left, right) =>
@@ -62,6 +64,7 @@ it("tells that nothing is tracked, and then TCP, translated TCP and ICMP with wh
     peer: expect.stringMatching(/^192\.0\.2\.2(:\d+)?$/),
   };
   expect(told).toHaveLength(3);
+  for (const { age_s } of told) expect(Math.floor((age_s ?? 0) / 60)).toBe(1);
   expect(ping).toMatchObject({
     ...{ ...established, protocol: "icmp", icmp: { type: 8, code: 0 } },
     ...{ sent: { packets: 1, bytes: 84 }, received: { packets: 1, bytes: 84 } },
