@@ -63,7 +63,11 @@ export function addHosting(
   }
   const home = hosting.homeTunnel === null ? null : tunnelOf(hosting.homeTunnel);
   addAway(state, host, record, hosting, home);
-  if (runsHere && record.outgoing === null) state.routes.push(deliveryRoute(address, bridge));
+  // A renumbered guest's old address may be another's once its redirect is retired.
+  const isReachedByOldAddress = !(isRetired && hosting.renumbered !== undefined);
+  if (runsHere && record.outgoing === null && isReachedByOldAddress) {
+    state.routes.push(deliveryRoute(address, bridge));
+  }
 }
 
 /** Source routing and the gateway's stand-in for a guest whose subnet is another host's. */

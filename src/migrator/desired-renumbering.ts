@@ -2,14 +2,16 @@ import {
   type DesiredState,
   mainTable,
   redirectMark,
+  renumberedMark,
   rulePriorities,
   sourceTableBase,
 } from "../routing/desired.ts";
 import type { TunnelInterface } from "../tunnels/tunnel.ts";
+import { sysctl } from "./desired-parts.ts";
 import { attachmentOf, type HostFacts, homeBridge, plainRoute } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 
-const redirected = { value: redirectMark, mask: redirectMark };
+const itsOwn = { value: renumberedMark, mask: renumberedMark };
 const direct = { value: 0, mask: redirectMark };
 
 /**
@@ -23,12 +25,12 @@ export function addRenumbering(
   hosting: NonNullable<GuestRecord["hosting"]> & { renumbered: string },
   home: TunnelInterface | null,
 ): void {
-  const { address, bridge } = attachmentOf(host, record);
+  const { address, bridge, tap } = attachmentOf(host, record);
   const retired = hosting.retired === true;
   const table = sourceTableBase + hosting.tableIndex;
   const guest = `${address}/32`;
   state.filter.renumbered.push({
-    ...{ guest: address, address: hosting.renumbered, bridge, retired },
+    ...{ guest: address, address: hosting.renumbered, bridge, tap, retired },
     tunnels: home === null ? [] : [home.interfaceName],
   });
   // Where this leads nowhere, the way through home is the next.
@@ -36,10 +38,12 @@ export function addRenumbering(
     ...{ priority: rulePriorities.direct, table: mainTable },
     ...{ iif: bridge, from: guest, to: null, mark: direct },
   });
-  // What `main` knows of the old address need not be this guest.
-  const toGuest = { priority: rulePriorities.renumbered, table, from: null, to: guest };
-  state.rules.push({ ...toGuest, iif: bridge });
-  if (retired) state.rules.push({ ...toGuest, iif: null, mark: redirected });
+  // Whatever `main` knows of the old address, if anything.
+  state.rules.push({
+    ...{ priority: rulePriorities.renumbered, table },
+    ...{ iif: null, from: null, to: guest, mark: itsOwn },
+  });
+  state.sysctls.push(sysctl(bridge, "src_valid_mark", "1"));
   if (hosting.stage === "barrier") return;
   const subnetBridge = homeBridge(host, hosting.renumbered);
   // ARP is answered for what is behind another device.

@@ -16,9 +16,14 @@ export const sourceTableBase = 18310;
 export const mainTable = 254;
 /**
  * Bit of the connection mark, and of the packet mark derived from it, of flows of a renumbered guest that keep the way
- * through home. No other bit is ever read or written.
+ * through home. No other bit of a connection's mark is ever read or written.
  */
 export const redirectMark = 0x0080_0000;
+/**
+ * Bit of the packet mark of whatever comes from a renumbered guest or is for it: which of several guests of one address is
+ * meant, since the old one of such a guest may be given to another.
+ */
+export const renumberedMark = 0x0100_0000;
 /** nftables tables of ours, in families `ip` and `bridge`. */
 export const nftTable = "sojourn";
 
@@ -119,6 +124,7 @@ export interface Renumbering {
   address: string;
   /** The guest's own. */
   bridge: string;
+  tap: string;
   /** Devices of the tunnels through which flows of `guest` come and go. */
   tunnels: string[];
   /** `guest` is somebody else's address by now: of it nothing but flows that are tracked is for this guest. */

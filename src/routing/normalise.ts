@@ -147,10 +147,11 @@ function checkFilter({ filter }: DesiredState): void {
     checkNumber("tunnel MTU", mtu, 68, 65535);
     elsewhere.forEach(normalisePrefix);
   }
-  for (const { guest, address, bridge, tunnels } of filter.renumbered) {
+  for (const { guest, address, bridge, tap, tunnels } of filter.renumbered) {
     checkAddress(guest);
     checkAddress(address);
     checkDevice(bridge);
+    checkDevice(tap);
     tunnels.forEach(checkDevice);
   }
 }

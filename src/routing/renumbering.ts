@@ -1,5 +1,5 @@
 import { baseChain } from "./chains.ts";
-import { type Renumbering, redirectMark } from "./desired.ts";
+import { type Renumbering, redirectMark, renumberedMark } from "./desired.ts";
 
 /**
  * What tells a renumbered guest's flows apart and translates the new ones. A flow is one of the old address when any
@@ -22,11 +22,24 @@ export function renumberingChains(renumbered: readonly Renumbering[]): string[] 
   ];
 }
 
-const mark = `0x${redirectMark.toString(16).padStart(8, "0")}`;
+/**
+ * For the bridge: frames of renumbered guests carry `renumberedMark` from there on, also where they ask for an address, which
+ * routing answers too.
+ */
+export function frameMarks(renumbered: readonly Renumbering[]): string[] {
+  const taps = renumbered.map(({ tap }) => tap).toSorted();
+  const rules = taps.map((tap) => `\tiifname "${tap}" ${markAsItsOwn}`);
+  return baseChain("from_renumbered", "prerouting", "dstnat", rules);
+}
+
+const mark = textOf(redirectMark);
+const own = textOf(renumberedMark);
 /** Behind `meta` or `ct`: the packet, or its connection, is of a flow that keeps the old address. */
 export const isRedirected = `mark & ${mark} != 0`;
 const isNot = `mark & ${mark} == 0`;
 const markPacket = `meta mark set meta mark | ${mark}`;
+const markAsItsOwn = `meta mark set meta mark | ${own}`;
+const isItsOwn = `meta mark & ${own} != 0`;
 const markFlow = `ct mark set ct mark | ${mark}`;
 
 /** The new address is this guest's alone: it is translated before anybody forwards ports of whatever arrives (-100). */
@@ -47,19 +60,16 @@ function tellApart(one: Renumbering): string[] {
     `${fromGuest} ct ${isRedirected} ${markPacket}`,
     // Nothing can translate it, and with an address that is not of this host's subnets it may not leave here.
     `${fromGuest} ct state invalid,untracked ${markPacket}`,
-    ...(retired ? [`${toGuest} ct ${isRedirected} ${markPacket}`] : []),
-    ...(retired ? [`\tip daddr ${address} ${markPacket}`] : []),
+    // Sessions with this host's other guests have never passed home, and go on.
+    ...(retired ? [`${toGuest} ct ${isRedirected} ${markAsItsOwn}`] : []),
+    `\tip daddr ${address} ${markAsItsOwn}`,
   ];
 }
 
-/**
- * The host's own packets find the guest by their mark once no route leads to its old address. Errors that it reports
- * are about packets that it forwarded for the guest.
- */
-function fromHost({ guest, address, retired }: Renumbering): string[] {
-  if (!retired) return [];
+/** Errors that the host reports are about packets that it forwarded for the guest. */
+function fromHost({ guest, address }: Renumbering): string[] {
   const errors = "icmp type { destination-unreachable, time-exceeded, parameter-problem }";
-  return [`\tip daddr ${address} ${markPacket}`, `\tip daddr ${guest} ${errors} ${markPacket}`];
+  return [`\tip daddr ${address} ${markAsItsOwn}`, `\tip daddr ${guest} ${errors} ${markAsItsOwn}`];
 }
 
 /** Where this host knows no way of its own, a new flow takes the one through home, and keeps it. */
@@ -75,7 +85,7 @@ function toNewAddress({ guest, address }: Renumbering): string[] {
 function onWire({ guest, address, bridge, tunnels }: Renumbering): string[] {
   const elsewhere = names([bridge, ...tunnels]);
   return [
-    `\toifname != ${elsewhere} ip saddr ${guest} ct ${isNot} snat to ${address}`,
+    `\toifname != ${elsewhere} ip saddr ${guest} ${isItsOwn} ct ${isNot} snat to ${address}`,
     // A guest that calls itself by its new address hears from that address, but not where bridges are filtered
     // (br_netfilter): they send nothing back to the port that it came from.
     `\toifname "${bridge}" ip saddr ${guest} ip daddr ${guest} snat to ${address}`,
@@ -84,6 +94,10 @@ function onWire({ guest, address, bridge, tunnels }: Renumbering): string[] {
 
 function toHost({ guest, address, bridge }: Renumbering): string[] {
   return [`\tiifname "${bridge}" ip saddr ${guest} ct ${isNot} snat to ${address}`];
+}
+
+function textOf(bit: number): string {
+  return `0x${bit.toString(16).padStart(8, "0")}`;
 }
 
 function names(devices: readonly string[]): string {

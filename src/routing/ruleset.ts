@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { baseChain } from "./chains.ts";
 import { type Filter, nftTable } from "./desired.ts";
 import { sizeChains } from "./oversized.ts";
-import { renumberingChains } from "./renumbering.ts";
+import { frameMarks, renumberingChains } from "./renumbering.ts";
 
 export interface RenderedTable {
   /** Of the content apart from the copies that are armed. */
@@ -121,6 +121,7 @@ function frameChain(filter: Filter, macOf: (bridge: string) => string): string[]
   return [
     ...baseChain("to_old_gateway", "prerouting", "dstnat", fromGuests),
     ...baseChain("to_guest_away", "prerouting", "dstnat", toGuests),
+    ...frameMarks(filter.renumbered),
   ];
 }
 

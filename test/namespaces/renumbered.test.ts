@@ -17,7 +17,7 @@ const between = (one: string, other: string) =>
 
 test("flows of a renumbered guest take the way of the address that they began with, until its redirect is retired", async () => {
   await using bed = await openRenumberedBed();
-  const { hosts, talkers } = bed;
+  const { hosts, sibling, talkers } = bed;
   const { client, guest } = talkers;
   expect(await client.open("old-in", oldAddress)).toBe(clientAddress);
   expect(await guest.open("old-out", clientAddress)).toBe(oldAddress);
@@ -93,8 +93,9 @@ test("flows of a renumbered guest take the way of the address that they began wi
   const told = await packetsWhile(hosts.guest, "eth0", "icmp[0] == 3", async () => {
     const cut = await pathsWhile(bed, async () => {
       expect(await guest.say("old-out")).toBe("silence");
+      expect(await ping(sibling, oldAddress, 1)).toEqual([]);
     });
-    expect(cut).toEqual({ home: [], world: [] });
+    expect(cut).toEqual({ home: [], world: [`${siblingAddress} > ${oldAddress}`] });
   });
   expect(told.join("\n")).toMatch(/host .* unreachable/);
 });

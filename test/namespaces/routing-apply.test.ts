@@ -98,8 +98,15 @@ const full: DesiredState = desiredState({
     ],
     tracking: true,
     renumbered: [
-      { guest, address: "10.2.0.50", bridge, tunnels: ["tun0"], retired: false },
-      { guest: "10.9.0.11", address: "10.2.0.51", bridge: "guests0", tunnels: [], retired: true },
+      { guest, address: "10.2.0.50", bridge, tap, tunnels: ["tun0"], retired: false },
+      {
+        guest: "10.9.0.11",
+        address: "10.2.0.51",
+        bridge: "guests0",
+        tap: homeTap,
+        tunnels: [],
+        retired: true,
+      },
     ],
   },
 });

@@ -136,5 +136,7 @@ function recordInBed(): GuestRecord {
 function onVeth(host: HostFacts, record: GuestRecord): DesiredState {
   const facts = { ...host, tracksFlows: true };
   const tunnelHere: typeof tunnelOf = (spec) => ({ ...tunnelOf(spec), interfaceName: tunnel });
-  return { ...desiredNetwork(facts, [record], tunnelHere), taps: [], fdb: [] };
+  const state = desiredNetwork(facts, [record], tunnelHere);
+  const { tap } = attachmentOf(host, record);
+  return JSON.parse(JSON.stringify({ ...state, taps: [], fdb: [] }).replaceAll(tap, guestPort));
 }

@@ -93,7 +93,12 @@ const anyParts: fc.Arbitrary<DesiredState> = fc.record({
     tracking: fc.boolean(),
     renumbered: fc.subarray([
       {
-        ...{ guest: "10.1.0.10", address: "10.2.0.50", bridge: "sjb000000001" },
+        ...{
+          guest: "10.1.0.10",
+          address: "10.2.0.50",
+          bridge: "sjb000000001",
+          tap: "sjp000000001",
+        },
         ...{ tunnels: ["tun0"], retired: false },
       },
     ]),
