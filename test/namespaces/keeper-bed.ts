@@ -11,9 +11,10 @@ import {
 } from "../support/namespaces.ts";
 import { aToB, hostA, recordOf } from "../unit/migrator/support.ts";
 
-/** A host with one guest of its own that is away, and one of the other host's that is here. */
+/** A host with one guest of its own that is away, and one of the other host's that is here, by two addresses. */
 const own: GuestRecord = { ...recordOf("web1", 10), redirect: { host: "host-b", tunnel: aToB } };
 const visitor = visitorRecord();
+const facts = { ...hostA, tracksFlows: true };
 export const { bridge, tap } = attachmentOf(hostA, visitor);
 export const tunnel = tunnelName(aToB);
 export const repaired = "somebody else's change to the host's network was repaired";
@@ -43,7 +44,7 @@ export class KeptBed implements AsyncDisposable {
     await host.ip("link add name guests0 address 52:54:00:00:01:01 type bridge");
     await host.ip("address add 10.1.0.1/24 dev guests0");
     await host.ip("link set dev guests0 up");
-    const kept = stack.use(await keepHost(host, hostA, [own, visitor], burst));
+    const kept = stack.use(await keepHost(host, facts, [own, visitor], burst));
     const bed = new KeptBed(host, kept, stack.move());
     bed.#asWanted = await bed.state();
     return bed;
@@ -122,7 +123,10 @@ function visitorRecord(): GuestRecord {
     ...record,
     definition: { ...record.definition, nics },
     home: { host: "host-b", underlayAddress: "172.16.2.2", gatewayMac: "52:54:00:00:02:01" },
-    hosting: { stage: "running", tableIndex: 0, homeTunnel: aToB, sourceTunnel: null },
+    hosting: {
+      ...{ stage: "running", tableIndex: 0, homeTunnel: aToB, sourceTunnel: null },
+      renumbered: "10.1.0.50",
+    },
   };
 }
 

@@ -90,12 +90,43 @@ test("flows of a renumbered guest take the way of the address that they began wi
   });
   expect(later).toEqual({ home: [], world: between(newAddress, clientAddress) });
 
+  await bed.expectNeighbours();
   const told = await packetsWhile(hosts.guest, "eth0", "icmp[0] == 3", async () => {
     const cut = await pathsWhile(bed, async () => {
-      expect(await guest.say("old-out")).toBe("silence");
+      await guest.sayInVain("old-out");
       expect(await ping(sibling, oldAddress, 1)).toEqual([]);
     });
     expect(cut).toEqual({ home: [], world: [`${siblingAddress} > ${oldAddress}`] });
   });
   expect(told.join("\n")).toMatch(/host .* unreachable/);
+});
+
+test("what comes for the guest before it does is of its old address", async () => {
+  await using bed = await openRenumberedBed();
+  const { client, guest } = bed.talkers;
+  expect(await client.open("old-in", oldAddress)).toBe(clientAddress);
+  await bed.apply(records.expected);
+  await client.sayInVain("old-in");
+  await bed.apply(records.renumbered);
+  await bed.replug();
+  const paths = await pathsWhile(bed, async () => {
+    expect(await client.say("old-in")).toBe(clientAddress);
+  });
+  expect(paths).toEqual({ home: between(oldAddress, clientAddress), world: [] });
+  expect(await guest.open("new-out", clientAddress)).toBe(newAddress);
+  await bed.expectNeighbours();
+});
+
+test("a guest whose redirect is retired without a new address has its neighbours at the host left", async () => {
+  await using bed = await openRenumberedBed();
+  const { client, sibling } = bed.talkers;
+  expect(await client.open("old-in", oldAddress)).toBe(clientAddress);
+  expect(await sibling.open("old-in", oldAddress)).toBe(siblingAddress);
+  await bed.apply(records.isolated);
+  await bed.replug();
+  expect(await sibling.say("old-in")).toBe(siblingAddress);
+  expect(await sibling.open("new-in", oldAddress)).toBe(siblingAddress);
+  await bed.expectNeighbours();
+  await client.sayInVain("old-in");
+  expect(await ping(bed.hosts.guest, clientAddress, 1)).toEqual([]);
 });

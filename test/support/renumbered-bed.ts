@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import { desiredNetwork } from "../../src/migrator/desired-network.ts";
 import { attachmentOf, type HostFacts } from "../../src/migrator/network.ts";
 import type { Drain, GuestRecord } from "../../src/migrator/records.ts";
@@ -10,6 +11,7 @@ import {
   createTwoHosts,
   guestMac,
   guestPort,
+  ping,
   plugGuest,
   type TwoHosts,
   tunnel,
@@ -34,6 +36,14 @@ export const records = {
     { ...web1, redirect },
     { ...web1, hosting },
   ],
+  /** Prepared at b; packets may come from a already. */
+  expected: [
+    { ...web1, redirect },
+    {
+      ...web1,
+      hosting: { ...hosting, stage: "incoming", sourceTunnel: bToA, renumbered: newAddress },
+    },
+  ],
   renumbered: [
     { ...web1, redirect },
     { ...web1, hosting: { ...hosting, renumbered: newAddress } },
@@ -55,6 +65,8 @@ export interface RenumberedBed extends AsyncDisposable {
   talkers: Record<"client" | "guest" | "sibling", Talker>;
   /** Makes both kernels as the records say. */
   apply(of: readonly [GuestRecord, GuestRecord]): Promise<void>;
+  /** The guest looks for its gateway anew, and for whoever else has its address: there is nobody. */
+  expectNeighbours(): Promise<void>;
   /** Moves the guest's cable from a to b. */
   replug(): Promise<void>;
 }
@@ -90,6 +102,12 @@ export async function openRenumberedBed(): Promise<RenumberedBed> {
     async apply([home, away]) {
       await hosts.planeB.apply(onVeth(hostB, away));
       await hosts.planeA.apply(onVeth(hostA, home));
+    },
+    async expectNeighbours() {
+      await hosts.guest.ip("neigh flush dev eth0");
+      expect(await ping(hosts.guest, siblingAddress, 1)).toHaveLength(1);
+      const line = ["arping", "-D", "-q", "-c", "1", "-w", "1", "-I", "eth0", oldAddress];
+      await hosts.guest.run("busybox", line);
     },
     async replug() {
       await hosts.a.ip(`link set dev ${guestPort} netns ${hosts.b.name}`);

@@ -17,8 +17,8 @@ await new Promise<void>((resolve) => server.listen(7, "0.0.0.0", resolve));
 process.stdout.write("{}\n");
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { ask, name, address, bytes } = JSON.parse(line);
-  const answer = await within(1_500, ask === "open" ? open(name, address) : say(name, bytes));
+  const { ask, name, address, bytes, patienceMs } = JSON.parse(line);
+  const answer = await within(patienceMs, ask === "open" ? open(name, address) : say(name, bytes));
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
 for (const socket of sessions.values()) socket.destroy();
