@@ -25,11 +25,11 @@ export function flowPaths(
   const { hosting, outgoing } = record;
   if (record.home.host === host.name) return () => (isAway(record) ? "redirect" : "direct");
   if (hosting === null || hosting.homeTunnel === null || outgoing?.switched) return () => "direct";
-  if (hosting.renumbered !== undefined) {
-    return ({ mark }) => ((mark & redirectMark) === 0 ? "direct" : "redirect");
-  }
   const near = ownNetworks(host);
-  return (flow) => (near.check(routedPeer(flow, address)) ? "direct" : "redirect");
+  const isByOldAddress = ({ mark }: TrackedFlow) =>
+    hosting.renumbered === undefined || (mark & redirectMark) !== 0;
+  return (flow) =>
+    isByOldAddress(flow) && !near.check(routedPeer(flow, address)) ? "redirect" : "direct";
 }
 
 /** Home sends what comes for the guest to another host. */

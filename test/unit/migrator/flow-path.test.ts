@@ -67,6 +67,11 @@ describe("where the guest is away from home, a flow's way", () => {
     };
     expect(pathAt(hostB, renumbered, redirectMark | 1)).toBe("redirect");
     expect(pathAt(hostB, renumbered, ~redirectMark >>> 0)).toBe("direct");
+    const near = trackedFlow({
+      original: flowTuple(`${address}:5`, "10.2.0.77:80"),
+      reply: flowTuple("10.2.0.77:80", `${address}:5`),
+    });
+    expect(flowPaths(hostB, renumbered, address)({ ...near, mark: redirectMark })).toBe("direct");
     const retired = { ...hosting, renumbered: "10.2.0.9", retired: true };
     expect(pathAt(hostB, { ...guest, hosting: retired }, redirectMark)).toBe("direct");
   });
