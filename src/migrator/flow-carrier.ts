@@ -108,6 +108,11 @@ export class FlowCarrier {
     if (this.isNeeded) await this.#round("difference", false);
   }
 
+  /** Resolves when nothing is being read or sent. */
+  async settled(): Promise<void> {
+    await this.#oneAtATime.run(async () => {});
+  }
+
   /** The guest runs at the destination: flows that began in the last milliseconds, unless reading takes long. */
   async carryLast(): Promise<void> {
     this.#goOn();

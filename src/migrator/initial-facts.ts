@@ -33,6 +33,7 @@ export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts
     finalProgress: null,
     packetsDropped: null,
     flows: null,
+    flowsTookTheStream: false,
     lostAtDestination: false,
   };
 }

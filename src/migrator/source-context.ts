@@ -111,6 +111,8 @@ export interface MigrationFacts {
   packetsDropped: number | null;
   /** What carries the guest's flows; null where nobody does. */
   flows: FlowCarrier | null;
+  /** Completing them took so long that the stream was given up: the next one is not to wait for that again. */
+  flowsTookTheStream: boolean;
   /** The destination had taken the guest over, and its process has ended since. */
   lostAtDestination: boolean;
 }

@@ -69,7 +69,9 @@ export async function completeFlows(
     Math.max(leastMs, timeLeftMs(task, facts)),
   );
   try {
-    await interruptible(flows.complete(), AbortSignal.any([signal, late.signal]));
+    // What has changed since is told with the last of them, when the guest runs at the destination.
+    const completed = facts.flowsTookTheStream ? flows.settled() : flows.complete();
+    await interruptible(completed, AbortSignal.any([signal, late.signal]));
   } catch (error) {
     signal.throwIfAborted();
     if (mustCarry(task)) throw notCarried(task, error);
@@ -113,10 +115,8 @@ export async function carriable(
   const flows: GuestFlow[] = [];
   for (const [index, flow] of tracked.entries()) {
     if (index > 0 && index % flowsPerTurn === 0) await nextTurn();
-    const { original, reply, protocol } = flow;
-    if (isBarrierFlow({ protocol, peer: original.source })) continue;
-    const isOfHere = original.destination === renumbered || reply.destination === renumbered;
-    if (isOfHere) continue;
+    const { original, reply } = flow;
+    if (original.destination === renumbered || reply.destination === renumbered) continue;
     flows.push(...guestFlows(address, flow).filter((seen) => !isBarrierFlow(seen)));
   }
   return flows;

@@ -42,7 +42,8 @@ export async function askBeforeArming(
   signal: AbortSignal,
 ): Promise<void> {
   facts.rest = null;
-  if (!mustAsk(context, task, facts, "armed") && !mustComplete(task, facts)) return;
+  const asks = mustAsk(context, task, facts, "armed");
+  if (!asks && !mustComplete(task, facts)) return;
   const over = new AbortController();
   const asking = AbortSignal.any([signal, over.signal]);
   const resting = rest(context, task, facts, asking, signal);
@@ -60,6 +61,7 @@ export async function askBeforeArming(
     await resting.catch(() => {});
   }
   facts.rest = await resting;
+  if (facts.rest === "given-up" && !asks) facts.flowsTookTheStream = true;
 }
 
 /** What the guest has dirtied while the gates were asked is sent, before it may be stopped. */

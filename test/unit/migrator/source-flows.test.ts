@@ -78,6 +78,22 @@ it("says in one line what became of them", () => {
   ).toBe("2 established flows, not known how many survived, 0 carried, 1 234 refused (ENOMEM)");
 });
 
+it("does not wait again for what took a stream before, but for what is under way", async () => {
+  let reads = 0;
+  const slow = bed({
+    read: async () => {
+      reads += 1;
+      return [];
+    },
+  });
+  slow.facts.flowsTookTheStream = true;
+  await completeFlows(slow.task, slow.facts, never);
+  expect(reads).toBe(1);
+  slow.facts.flowsTookTheStream = false;
+  await completeFlows(slow.task, slow.facts, never);
+  expect(reads).toBe(2);
+});
+
 function bed(changes: Partial<ConstructorParameters<typeof FlowCarrier>[0]>) {
   const flow: GuestFlow = {
     ...{ protocol: 6, direction: "in", peer: "192.0.2.2", peerPort: 1, guestPort: 7, icmp: null },
