@@ -2,14 +2,21 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { GuestFlow } from "../../src/routing/flows/flow-table.ts";
 import { guestFlow } from "../../src/routing/flows/guest-flow.ts";
 import { guestFlowOf } from "../support/guest-flows.ts";
-import { type FlowsBed, guestAddress, type Moved, openFlowsBed } from "./flows-bed.ts";
+import {
+  clientAddress,
+  type FlowsBed,
+  guestAddress,
+  type Moved,
+  openFlowsBed,
+} from "./flows-bed.ts";
 
 const replayed: GuestFlow[] = Array.from({ length: 20_000 }, (_, index) =>
   guestFlowOf({ peer: `198.51.100.${1 + (index % 200)}`, peerPort: 1_024 + (index >> 3) }),
 );
 const kept = { redirected: false };
+const mebibyte = 1024 * 1024;
 /** More than the buffers at both ends hold. */
-const bulk = 16 * 1024 * 1024;
+const manyBytes = 16 * mebibyte;
 
 let bed: FlowsBed;
 beforeEach(async () => {
@@ -20,7 +27,7 @@ afterEach(() => bed[Symbol.asyncDispose]());
 test("sessions of every kind go on through a firewall that lets through established ones only, among 20 000 others", async () => {
   const { homeTable, awayTable } = bed;
   const told = await bed.startSessions();
-  await goOn(told);
+  await goOn(told, mebibyte);
   expect(await homeTable.install(guestAddress, replayed, kept)).toEqual({
     ...{ installed: 20_000, present: 0, refused: {} },
   });
@@ -30,21 +37,22 @@ test("sessions of every kind go on through a firewall that lets through establis
     ...{ installed: 20_005, present: 0, refused: {} },
   });
   await bed.moveGuest();
-  await goOn(told);
+  await goOn(told, manyBytes);
   expect(await bed.droppedAway()).toBe(0);
 
   const entries = await awayTable.read(guestAddress);
-  expect(await awayTable.forget(entries)).toBe(20_005);
-  expect(await awayTable.forget(entries)).toBe(0);
-  await expect.poll(() => bed.droppedAway(), { timeout: 5_000 }).toBeGreaterThan(5);
-  expect((await awayTable.read(guestAddress)).length).toBe(0);
-
-  await awayTable.install(guestAddress, flows, kept);
-  await goOn(told);
+  const own = entries.filter((flow) => guestFlow(guestAddress, flow).peer === clientAddress);
+  expect(await awayTable.forget(own)).toBe(5);
+  await expect.poll(() => bed.droppedAway(), { timeout: 10_000 }).toBeGreaterThan(3);
+  const again = own.map((flow) => guestFlow(guestAddress, flow));
+  expect(await awayTable.install(guestAddress, again, kept)).toMatchObject({ installed: 5 });
+  await goOn(told, mebibyte);
+  // The sessions' are other entries now, unless the kernel has given them the same places again.
+  expect(await awayTable.forget(entries)).toBeGreaterThanOrEqual(20_000);
 });
 
 /** Every session moves on. */
-async function goOn(told: AsyncIterator<Moved>): Promise<void> {
+async function goOn(told: AsyncIterator<Moved>, bulk: number): Promise<void> {
   const { value: before } = await told.next();
   const atLeast: Moved = { download: bulk, upload: bulk, outward: bulk, echo: 10, translated: 10 };
   const isDone = (now: Moved) =>
