@@ -1,4 +1,5 @@
 import { retry } from "../platform/retry.ts";
+import { waitAtMost } from "../platform/waiting.ts";
 import type { DepartedRecord, DrainContext } from "./drain-context.ts";
 import { type DrainFigures, GuestDrain } from "./guest-drain.ts";
 import { addressOf, isGoing, openRedirect } from "./open-redirect.ts";
@@ -8,6 +9,9 @@ import { Retiring } from "./retiring.ts";
 /** Between two tries of what follows a retirement. */
 const concludingPace = { pauseMs: 2_000, longestPauseMs: 60_000 };
 
+/** How long what is being done may take to come to its end; it is done again by the next daemon. */
+const windDownMs = 5_000;
+
 /**
  * The redirects of this host that are to go: sees to each until it is retired, or its guest has come home or ended, or a
  * migration moves it. What it has come to is in the guests' records: a daemon that is restarted goes on with it.
@@ -16,6 +20,7 @@ export class Drains implements AsyncDisposable {
   readonly #context: DrainContext;
   readonly #retiring: Retiring;
   readonly #drains = new Map<string, GuestDrain>();
+  readonly #considering = new Set<string>();
   readonly #concluding = new Set<string>();
   readonly #ending = new Set<Promise<void>>();
   readonly #stop = new AbortController();
@@ -35,9 +40,10 @@ export class Drains implements AsyncDisposable {
     const { records } = this.#context;
     this.#listening = records.subscribe((before, after) => {
       const guest = after?.guest ?? before?.guest;
-      if (guest !== undefined) this.#consider(guest, after);
+      const isConcerned = after?.redirect || after?.departed || before?.redirect;
+      if (guest !== undefined && isConcerned) this.#considerSoon(guest);
     });
-    for (const record of records.all()) this.#consider(record.guest, record);
+    for (const record of records.all()) this.#considerSoon(record.guest);
   }
 
   /** Of each redirect that is to go. */
@@ -54,28 +60,51 @@ export class Drains implements AsyncDisposable {
     this.#listening?.[Symbol.dispose]();
     this.#stop.abort();
     for (const guest of [...this.#drains.keys()]) this.#end(guest);
-    await Promise.all(this.#ending);
+    await waitAtMost(windDownMs, Promise.all(this.#ending));
   }
 
   /** Quick: a guest may stand. */
+  #considerSoon(guest: string): void {
+    if (this.#considering.has(guest) || this.#stop.signal.aborted) return;
+    this.#considering.add(guest);
+    void this.#settled(guest).then(() => {
+      this.#considering.delete(guest);
+      if (!this.#stop.signal.aborted) this.#consider(guest, this.#context.records.get(guest));
+    });
+  }
+
   #consider(guest: string, record: GuestRecord | undefined): void {
-    if (this.#stop.signal.aborted) return;
     const away = openRedirect(record);
     const known = this.#drains.get(guest);
     if (away === null || !isGoing(away)) this.#end(guest);
-    else if (known === undefined) {
-      this.#drains.set(guest, new GuestDrain(this.#context, this.#retiring, guest));
-    } else if (away.redirect.retiring !== undefined) known.wake();
+    else if (known === undefined) this.#begin(guest);
+    else if (away.redirect.retiring !== undefined) known.wake();
     if (record?.departed && record.departed.told !== true && record.hosting === null) {
       this.#conclude({ ...record, departed: record.departed });
     }
   }
 
+  #begin(guest: string): void {
+    const drain = new GuestDrain(this.#context, this.#retiring, guest);
+    this.#drains.set(guest, drain);
+    // It sees by itself that there is nothing (more) to do; by then there may be again.
+    const followed = drain.ended.then(() => {
+      if (this.#drains.get(guest) !== drain) return;
+      this.#drains.delete(guest);
+      this.#considerSoon(guest);
+    });
+    this.#outlast(followed);
+  }
+
   #end(guest: string): void {
     const drain = this.#drains.get(guest);
     this.#drains.delete(guest);
-    if (drain === undefined) return;
-    const ending = drain[Symbol.asyncDispose]().finally(() => this.#ending.delete(ending));
+    if (drain !== undefined) this.#outlast(drain[Symbol.asyncDispose]());
+  }
+
+  /** Disposing waits for it. */
+  #outlast(work: Promise<void>): void {
+    const ending = work.finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
   }
 
@@ -91,16 +120,13 @@ export class Drains implements AsyncDisposable {
     })
       // Rejects only when it is stopped; the next daemon goes on.
       .catch(() => {})
-      .finally(() => {
-        this.#concluding.delete(guest);
-        this.#ending.delete(concluding);
-      });
-    this.#ending.add(concluding);
+      .finally(() => this.#concluding.delete(guest));
+    this.#outlast(concluding);
   }
 
   async #concludeOnce(guest: string): Promise<void> {
     const { network, records, tell } = this.#context;
-    const record = records.get(guest);
+    const record = await this.#settled(guest);
     if (!record?.departed || record.departed.told === true || record.hosting !== null) return;
     await this.#forgetFlows(record);
     using _held = await network.hold();
@@ -109,6 +135,12 @@ export class Drains implements AsyncDisposable {
     const { departed } = current;
     tell.retired({ ...current, departed });
     records.put({ ...current, departed: { ...departed, told: true } });
+  }
+
+  /** While the network is being changed a record says already what the kernel may refuse. */
+  async #settled(guest: string): Promise<GuestRecord | undefined> {
+    using _held = await this.#context.network.hold();
+    return this.#context.records.get(guest);
   }
 
   /** Those of its old address, unless that is another guest's by now. The kernel forgets what is left in time. */

@@ -33,7 +33,8 @@ export class GuestDrain implements AsyncDisposable {
   readonly #retiring: Retiring;
   readonly #watch = new FlowWatch();
   readonly #stop = new AbortController();
-  readonly #ended: Promise<void>;
+  /** Resolves when there is nothing (more) to see to. */
+  readonly ended: Promise<void>;
   #wake = Promise.withResolvers<void>();
   #looks: Look[] = [];
   #isTold = false;
@@ -44,7 +45,7 @@ export class GuestDrain implements AsyncDisposable {
     this.#context = context;
     this.#retiring = retiring;
     this.#guest = guest;
-    this.#ended = this.#run();
+    this.ended = this.#run();
   }
 
   get figures(): DrainFigures {
@@ -59,7 +60,7 @@ export class GuestDrain implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     this.wake();
-    await this.#ended;
+    await this.ended;
   }
 
   /** Never rejects. */

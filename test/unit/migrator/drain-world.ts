@@ -1,16 +1,18 @@
 import type { DrainContext } from "../../../src/migrator/drain-context.ts";
 import { Drains } from "../../../src/migrator/drains.ts";
+import { HostNetwork } from "../../../src/migrator/host-network.ts";
 import type { HostFacts } from "../../../src/migrator/network.ts";
 import { RecordStore } from "../../../src/migrator/record-store.ts";
 import type { Drain, GuestRecord } from "../../../src/migrator/records.ts";
 import { Retirements } from "../../../src/migrator/retirements.ts";
 import { monotonicMs } from "../../../src/platform/clock.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
-import { AsyncLock } from "../../../src/platform/lock.ts";
 import { createLogger } from "../../../src/platform/log.ts";
+import type { DesiredState, RoutingPlane } from "../../../src/routing/desired.ts";
 import type { TrackedFlow } from "../../../src/routing/flows/tracked-flow.ts";
-import { FakeClock, pass } from "../platform/fake-clock.ts";
-import { aToB, bToA, hostA, hostB, recordOf, temporaryFolder } from "./support.ts";
+import type { TunnelSpec, Tunnels } from "../../../src/tunnels/tunnel.ts";
+import { FakeClock, pass, settled } from "../platform/fake-clock.ts";
+import { aToB, bToA, hostA, hostB, recordOf, temporaryFolder, tunnelOf } from "./support.ts";
 
 export const drain: Drain = {
   ...{ migration: "m1", renumbered: "10.2.0.50", begunMs: 1_000_000 },
@@ -57,7 +59,7 @@ export class DrainHost implements Disposable {
   readonly #folder = temporaryFolder();
   readonly facts: HostFacts;
   readonly records = new RecordStore(this.#folder.path);
-  readonly #lock = new AsyncLock();
+  readonly network: HostNetwork;
   #flows: TrackedFlow[] = [];
   #flowsSetMs = 0;
   /** What happened, in order. */
@@ -71,6 +73,7 @@ export class DrainHost implements Disposable {
 
   constructor(facts: HostFacts) {
     this.facts = facts;
+    this.network = this.#network();
   }
 
   /** What its connection tracking knows; expiry runs down from then on. */
@@ -87,15 +90,42 @@ export class DrainHost implements Disposable {
     }));
   }
 
-  context(parts: Pick<DrainContext, "peer" | "tell" | "boot">): DrainContext {
-    const changeWhileHeld = async (record: GuestRecord) => {
-      if (this.networkFailure !== null) throw this.networkFailure;
-      this.log.push(`${record.redirect ? "redirect" : "no redirect"} of ${record.guest}`);
-      this.records.put(record);
+  /** As it is once the network is as the records say. */
+  async reconcile(): Promise<void> {
+    await this.network.reconcile();
+    this.log.length = 0;
+  }
+
+  #network(): HostNetwork {
+    const apply = async (desired: DesiredState) => {
+      // As slow as a kernel, so that what happens meanwhile does happen meanwhile.
+      await Promise.resolve();
+      if (this.networkFailure !== null) {
+        this.log.push("refused");
+        throw this.networkFailure;
+      }
+      const ways = desired.routes.filter(({ device }) => device?.startsWith("tun-"));
+      this.log.push(`${ways.length} routes into tunnels`);
     };
-    const network = { hold: () => this.#lock.acquire(), changeWhileHeld };
+    const tunnels = {
+      ensure: async (spec: TunnelSpec) => tunnelOf(spec),
+      list: async () => [],
+      remove: async () => void this.log.push("no tunnel"),
+    };
+    const routing = { apply, warm: async () => {} };
+    return new HostNetwork(
+      this.facts,
+      tunnels as unknown as Tunnels,
+      routing as unknown as RoutingPlane,
+      this.records,
+      createLogger("silent"),
+    );
+  }
+
+  context(parts: Pick<DrainContext, "peer" | "tell" | "boot">): DrainContext {
+    const { facts: host, records, network } = this;
     return {
-      ...{ host: this.facts, records: this.records, network, logger: createLogger("silent") },
+      ...{ host, records, network, logger: createLogger("silent") },
       journal: { isHeld: () => false, refuseHeld: () => {} },
       flows: {
         read: async () => {
@@ -150,9 +180,11 @@ export class DrainWorld implements AsyncDisposable {
     return this.#there;
   }
 
-  begin(): this {
+  /** The daemons begin, which have found the networks of both hosts as the records say. */
+  async begin(): Promise<void> {
+    await Promise.all([this.home.reconcile(), this.away.reconcile()]);
     this.drains.begin();
-    return this;
+    await settled();
   }
 
   /** The home's daemon ends and another one begins. */
