@@ -1,3 +1,4 @@
+import { refuseDeparted } from "../../migrator/departed.ts";
 import { flowPaths } from "../../migrator/flow-path.ts";
 import type { Guests } from "../../migrator/guests.ts";
 import type { RecordStore } from "../../migrator/record-store.ts";
@@ -13,19 +14,14 @@ export interface FlowAddressSources {
 
 /**
  * The addresses of a guest whose flows this host can tell: at its home, and where it is.
- * @throws SojournError `SOJ_GUEST_UNKNOWN` (404) on any other host; `SOJ_GUEST_NOT_HERE` where it has left for good, and
- *   its address may be another's.
+ * @throws SojournError `SOJ_GUEST_UNKNOWN` (404) on any other host; `SOJ_GUEST_DEPARTED` at the home that it has left for
+ *   good, where its address may be another's.
  */
 export function flowAddresses(sources: FlowAddressSources, guest: string): FlowAddress[] {
   const { config, records } = sources;
   const { nics } = definitionOf(sources, guest);
   const record = records.get(guest);
-  if (record?.departed !== undefined && record.hosting === null) {
-    const { host } = record.departed;
-    throw preconditionError("SOJ_GUEST_NOT_HERE", `${guest} has left for ${host} for good`, {
-      hint: `on ${host}: sojourn flows ${guest}`,
-    });
-  }
+  if (record !== undefined) refuseDeparted(record);
   const host = { ...config.host, guestNetworks: config.guestNetworks };
   return nics
     .flatMap((nic) => nic.addresses)

@@ -144,7 +144,7 @@ export interface InventoryServices {
   /**
    * A guest's flows that pass this host and need their way, by their id.
    * @throws SojournError `SOJ_FLOWS_UNTRACKED` where the kernel tracks none; `SOJ_GUEST_UNKNOWN`,
-   *   `SOJ_GUEST_NOT_HERE` on hosts that the guest has nothing to do with.
+   *   `SOJ_GUEST_DEPARTED` on hosts that its flows do not pass.
    */
   listFlows(guest: string, query?: FlowQuery): Promise<FlowSummary[]>;
 }
