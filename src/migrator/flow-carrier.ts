@@ -54,8 +54,7 @@ export class FlowCarrier {
   /** Resolves when the guest runs again. */
   #standing: PromiseWithResolvers<void> | null = null;
   #unlisten: (() => void) | null = null;
-  /** The latest reading, and how long it took; null when it has failed. */
-  #last: readonly GuestFlow[] | null = null;
+  /** How long the latest reading took. */
   #lastMs = 0;
 
   constructor(options: FlowCarrierOptions) {
@@ -123,9 +122,9 @@ export class FlowCarrier {
   async conclude(): Promise<void> {
     this.#goOn();
     if (!this.isNeeded) return;
-    await this.#round("last", false);
+    const flows = await this.#round("last", false);
     try {
-      await this.#countSurvivors();
+      if (flows !== null) await this.#countSurvivors(flows);
     } catch (error) {
       this.#options.logger.warn({ err: error }, "not known which flows have survived");
     }
@@ -144,18 +143,21 @@ export class FlowCarrier {
     this.#standing = null;
   }
 
-  async #round(which: "all" | "difference" | "last", isEarly: boolean): Promise<void> {
+  /** What was read; null when nothing could be. It is not kept: there may be very many. */
+  async #round(
+    which: "all" | "difference" | "last",
+    isEarly: boolean,
+  ): Promise<readonly GuestFlow[] | null> {
     using _turn = await this.#oneAtATime.acquire();
     const { logger } = this.#options;
-    this.#last = null;
+    let flows: readonly GuestFlow[] | null = null;
     try {
       await this.#whileGuestRuns();
       const startMs = monotonicMs();
-      const flows = await this.#options.read();
+      flows = await this.#options.read();
       this.#isUntracked = flows === null;
-      if (flows === null) return;
+      if (flows === null) return null;
       if (which !== "last") this.#established = keysOf(flows.filter(isEstablished));
-      this.#last = flows;
       this.#lastMs = monotonicMs() - startMs;
       const due = this.#ledger.due(flows, { isEarly });
       this.#figures.found(this.#ledger.sizeWith(due));
@@ -167,6 +169,7 @@ export class FlowCarrier {
     } catch (error) {
       this.#failed(error);
     }
+    return flows;
   }
 
   async #send(flows: readonly GuestFlow[]): Promise<void> {
@@ -196,11 +199,11 @@ export class FlowCarrier {
     else logger.warn({ err: error }, "flows not carried");
   }
 
-  async #countSurvivors(): Promise<void> {
+  async #countSurvivors(flows: readonly GuestFlow[]): Promise<void> {
     const { askReset } = this.#options;
     const established = this.#established;
-    if (established === null || this.#last === null) return;
-    const seen = this.#last.filter(isReset);
+    if (established === null) return;
+    const seen = flows.filter(isReset);
     const told = askReset === null ? [] : await askReset();
     const reset = keysOf([...seen, ...told]);
     this.#figures.survived(established.size - established.intersection(reset).size);
