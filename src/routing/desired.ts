@@ -217,6 +217,11 @@ export interface RoutingPlane extends AsyncDisposable {
   routeTo(address: string): Promise<{ device: string; sourceAddress: string }>;
   /** MAC address of a link; null when there is none. */
   linkMac(device: string): Promise<string | null>;
+  /**
+   * Who has `address`, which `device`'s network would have, as the end of a sentence; null when nobody answers ARP for
+   * it within 3 s and this host's routes to it lead there. Changes nothing that stays.
+   */
+  addressUser(device: string, address: string): Promise<string | null>;
 
   /**
    * Barrier, replying end: a namespace with the guest's address and MAC on a port of `bridge`, reached by the

@@ -3,6 +3,7 @@ import { preconditionError, SojournError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { Logger } from "../platform/log.ts";
 import { type Action, describe, planLines } from "./actions.ts";
+import { addressUser } from "./address-user.ts";
 import { openBarrierProber, openBarrierResponder, probeThroughBarrier } from "./barrier/index.ts";
 import { type DesiredState, emptyDesiredState, nftTable, type RoutingPlane } from "./desired.ts";
 import { diff } from "./diff.ts";
@@ -102,6 +103,8 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
     lengthenQueue: (device, length) => lengthenQueue(netlink, checkDevice(device), length),
     emptyQueue: (device) => emptyQueue(netlink, checkDevice(device)),
     routeTo: (address) => routeTo(netlink, checkAddress(address)),
+    addressUser: (device, address) =>
+      addressUser(netlink, checkDevice(device), checkAddress(address)),
     openBarrierResponder: (end) => openBarrierResponder(end),
     openBarrierProber: (end) => openBarrierProber(end),
     probeThroughBarrier: (end, probe) => probeThroughBarrier(end, probe),

@@ -47,6 +47,8 @@ export async function openPlaneIn(
     disarm: (address) => call("disarm", address) as Promise<void>,
     linkMtu: (device) => call("linkMtu", device) as Promise<number | null>,
     linkMac: (device) => call("linkMac", device) as Promise<string | null>,
+    addressUser: (device, address) =>
+      call("addressUser", device, address) as ReturnType<RoutingPlane["addressUser"]>,
     linkCounters: (device) =>
       call("linkCounters", device) as ReturnType<RoutingPlane["linkCounters"]>,
     lengthenQueue: (device, length) => call("lengthenQueue", device, length) as Promise<void>,

@@ -1,9 +1,17 @@
 import type { KernelFdbEntry, KernelNeighbour } from "../kernel-state.ts";
-import { addressOf, macOf, malformed, numberOf, parseAttributes } from "./attributes.ts";
+import {
+  addressAttribute,
+  addressOf,
+  macOf,
+  malformed,
+  numberOf,
+  parseAttributes,
+} from "./attributes.ts";
 
 /** linux/neighbour.h: NDA_…, NUD_…, NTF_… */
 const nda = { destination: 1, linkAddress: 2, master: 9, protocol: 12 } as const;
-const state = { noArp: 0x40, permanent: 0x80 } as const;
+const state = { incomplete: 0x01, reachable: 0x02, failed: 0x20, noArp: 0x40, permanent: 0x80 };
+const useFlag = 0x01;
 const proxyFlag = 0x08;
 const ipv4Family = 2;
 const bridgeFamily = 7;
@@ -35,6 +43,32 @@ export function decodeNeighbour(
     permanent: (bytes.readUInt16LE(8) & state.permanent) !== 0,
     protocol: protocol?.length === 1 ? protocol.readUInt8(0) : 0,
   };
+}
+
+/** Names one IPv4 neighbour; with `isUse`, which the kernel then looks for as for a packet to it (NTF_USE). */
+export function neighbourRequest(linkIndex: number, address: string, isUse: boolean): Buffer {
+  const header = Buffer.alloc(headerBytes);
+  header[0] = ipv4Family;
+  header.writeInt32LE(linkIndex, 4);
+  header[10] = isUse ? useFlag : 0;
+  return Buffer.concat([header, addressAttribute(nda.destination, address)]);
+}
+
+/** What the kernel knows of one IPv4 neighbour; null for an entry of another. @throws SojournError */
+export function decodeNeighbourAnswer(
+  bytes: Buffer,
+  linkIndex: number,
+  address: string,
+): { mac: string | null; answer: "awaited" | "given" | "none" | "old" } | null {
+  if (bytes.length < headerBytes) throw malformed("neighbour header");
+  const attributes = parseAttributes(bytes, headerBytes);
+  const isMeant = bytes.readInt32LE(4) === linkIndex;
+  if (!isMeant || addressOf(attributes, nda.destination) !== address) return null;
+  const bits = bytes.readUInt16LE(8);
+  const mac = macOf(attributes, nda.linkAddress);
+  if (bits & (state.reachable | state.permanent | state.noArp)) return { mac, answer: "given" };
+  if (bits & state.failed) return { mac: null, answer: "none" };
+  return { mac, answer: bits & state.incomplete ? "awaited" : "old" };
 }
 
 /**

@@ -10,6 +10,7 @@ export const MessageType = {
   getLink: 18,
   setLink: 19,
   newNeighbour: 28,
+  deleteNeighbour: 29,
   getNeighbour: 30,
   newRoute: 24,
   deleteRoute: 25,

@@ -135,6 +135,10 @@ export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane
     emptyQueue: async () => {},
     routeTo: async () => ({ device: "eth0", sourceAddress: "" }),
     linkMac: async () => "52:54:00:00:01:01",
+    addressUser: async () => {
+      await door.pause(3_000);
+      return null;
+    },
     openBarrierResponder: ({ id }) => barrier(`responder ${id}`),
     openBarrierProber: ({ id }) => barrier(`prober ${id}`),
     probeThroughBarrier: async (_end, { timeoutMs }) => {
