@@ -1,9 +1,8 @@
 import type { GuestDefinition } from "../hypervisor/definition.ts";
 import { preconditionError } from "../platform/errors.ts";
-import { departedFrom } from "./departed.ts";
 import { checkEpoch } from "./epochs.ts";
 import { placeOf } from "./guests.ts";
-import { sharesAddress } from "./home-record.ts";
+import { twinOf } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
 import { guestNetworkOf } from "./network.ts";
 
@@ -47,14 +46,10 @@ export function checkAdmissible(
     throw preconditionError("SOJ_GUEST_ADDRESS", `${request.guest} has no NIC with an address`);
   }
   // Its old address was free to be given to another guest meanwhile.
-  const twin = records
-    .all()
-    .find(
-      (one) =>
-        one.guest !== request.guest &&
-        departedFrom(one) === null &&
-        sharesAddress(one.definition, request.definition),
-    );
+  const twin = twinOf(
+    request.definition,
+    records.all().filter(({ guest }) => guest !== request.guest),
+  );
   if (record?.departed && twin !== undefined) {
     throw preconditionError(
       "SOJ_GUEST_ADDRESS",

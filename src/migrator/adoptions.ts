@@ -67,8 +67,12 @@ export class Adoptions {
     attach: () => Promise<GuestInstance>,
   ): Promise<void> {
     const { host, guests, network, records } = this.#context;
-    const record = await recordAtHome(host, definition, records.all(), network.routing);
-    await network.change({ ...record, hosting: record.hosting && { ...record.hosting, tap } });
+    {
+      using _held = await network.hold();
+      const record = await recordAtHome(host, definition, records.all(), network.routing);
+      const hosting = record.hosting && { ...record.hosting, tap };
+      await network.changeWhileHeld({ ...record, hosting });
+    }
     try {
       guests.adopt(await attach());
     } catch (error) {

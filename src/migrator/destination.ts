@@ -2,12 +2,14 @@ import type { GuestInstance, StreamOffer } from "../hypervisor/hypervisor.ts";
 import { delay, wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
+import { ArrivalAddress } from "./arrival-address.ts";
 import { ArrivalJournal } from "./arrival-journal.ts";
 import { ArrivalNetwork } from "./arrival-network.ts";
 import { ArrivalState } from "./arrival-state.ts";
 import { ArrivingFlows } from "./arriving-flows.ts";
 import { checkEpoch } from "./epochs.ts";
 import { FollowedProcess, followedProcess } from "./followed-process.ts";
+import type { GuestAddresses } from "./guest-addresses.ts";
 import type { HostContext } from "./host-context.ts";
 import { IncomingProcess, type Listening, type ReceivingProcess } from "./incoming-process.ts";
 import {
@@ -85,15 +87,19 @@ export class DestinationMigration {
   }
 
   /** Network, then an empty QEMU that listens. What was made is taken back when a later part fails. */
-  async prepare(request: Preparation, peer: string): Promise<Listening> {
+  async prepare(request: Preparation, peer: string, addresses: GuestAddresses): Promise<Listening> {
     this.#journal.recordPrepared(peer);
     this.#landsLate = request.lands_late;
+    using address = new ArrivalAddress(addresses, request);
     try {
       const record = incomingRecord(this.#context, request, peer);
       await this.#context.network.change(record);
       // Once the guest runs here it would be too late to find somebody else's route to it.
       await this.#context.network.plan(landedRecord(record));
-      return await this.#process.start(this.#current(), request.offer);
+      const listening = await this.#process.start(this.#current(), request.offer);
+      const given = await address.take(this.#context, () => this.#current());
+      if (given !== null) this.#logger.info({ address: given }, "the guest has an address here");
+      return listening;
     } catch (error) {
       await this.abort();
       throw error;
@@ -200,8 +206,7 @@ export class DestinationMigration {
     const record = this.#current();
     if (record.hosting === null || this.state.phase !== "taken-over") throw this.#over();
     await this.#context.network.change({
-      ...record,
-      redirect: null,
+      ...landedRecord(record),
       hosting: { ...record.hosting, stage: "running", sourceTunnel: null },
       migration: null,
     });

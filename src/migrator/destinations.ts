@@ -3,6 +3,7 @@ import { checkAdmissible } from "./admission.ts";
 import { type Arrival, Arrivals, type Identity } from "./arrivals.ts";
 import { DestinationMigration } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
+import { GuestAddresses } from "./guest-addresses.ts";
 import { noteGuestEnded } from "./guest-ended.ts";
 import type { HostContext } from "./host-context.ts";
 import type { Listening } from "./incoming-process.ts";
@@ -18,10 +19,12 @@ import { supersede } from "./superseded.ts";
 export class Destinations {
   readonly #context: HostContext;
   readonly #arrivals: Arrivals;
+  readonly #addresses: GuestAddresses;
 
   constructor(context: HostContext) {
     this.#context = context;
     this.#arrivals = new Arrivals(context.logger);
+    this.#addresses = new GuestAddresses(context);
   }
 
   /** The serving side of `migrationProcedures`. A migration's own source alone has a say in it. */
@@ -44,17 +47,28 @@ export class Destinations {
     return {
       "plan-incoming": async (request, { peer }) => {
         checkAdmissible(this.#context, request, this.#arrivals.isArriving(request.guest));
-        return { lines: await planArrival(this.#context, request, peer) };
+        const { guest, renumber } = request;
+        const renumbered =
+          renumber === undefined ? undefined : this.#addresses.likely(renumber, guest);
+        const lines = await planArrival(this.#context, request, peer, renumbered);
+        return { lines, ...(renumbered === undefined ? {} : { renumbered }) };
       },
       prepare: async (request, { peer }) => {
         checkAdmissible(this.#context, request, this.#arrivals.isArriving(request.guest));
         const before = this.#context.records.get(request.guest);
         const entry = this.#arrivals.add(new DestinationMigration(this.#context, request, before));
-        const listening = await entry.lock.run(() => entry.migration.prepare(request, peer));
-        const spec = this.#context.records.get(request.guest)?.hosting?.sourceTunnel;
+        const listening = await entry.lock.run(() =>
+          entry.migration.prepare(request, peer, this.#addresses),
+        );
+        const { sourceTunnel: spec, renumbered } =
+          this.#context.records.get(request.guest)?.hosting ?? {};
         if (!spec) throw new Error("prepared without a tunnel");
         const { datapath, mtu } = network.tunnelInterface(spec);
-        return { ...described(listening), tunnel: { kind: spec.kind, datapath, mtu } };
+        return {
+          ...described(listening),
+          tunnel: { kind: spec.kind, datapath, mtu },
+          ...(renumbered === undefined ? {} : { renumbered }),
+        };
       },
       "open-barrier": (request) =>
         this.#locked(request, async (migration) => {

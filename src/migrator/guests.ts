@@ -178,9 +178,7 @@ export class Guests {
   }
 
   async #boot(definition: GuestDefinition): Promise<void> {
-    const { routing } = this.#network;
-    const record = await recordAtHome(this.#host, definition, this.#records.all(), routing);
-    await this.#network.change(record);
+    const record = await this.#placeAtHome(definition);
     try {
       const { tap } = attachmentOf(this.#host, record);
       this.adopt(await this.#hypervisor.start(definition, [{ tapName: tap }]));
@@ -188,6 +186,15 @@ export class Guests {
       await this.#network.forget(definition.name);
       throw error;
     }
+  }
+
+  /** What is free is looked at and taken in one go: guests that arrive get addresses too. */
+  async #placeAtHome(definition: GuestDefinition): Promise<GuestRecord> {
+    const { routing } = this.#network;
+    using _held = await this.#network.hold();
+    const record = await recordAtHome(this.#host, definition, this.#records.all(), routing);
+    await this.#network.changeWhileHeld(record);
+    return record;
   }
 
   /** Cleans up after a process that ended; nothing while a migration owns the guest. */

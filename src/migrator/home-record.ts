@@ -2,6 +2,7 @@ import type { GuestDefinition } from "../hypervisor/definition.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { RoutingPlane } from "../routing/desired.ts";
 import { departedFrom } from "./departed.ts";
+import { addressesOf } from "./guest-addresses.ts";
 import { guestNetworkOf, type HostFacts } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 
@@ -26,15 +27,7 @@ export async function recordAtHome(
       { hint: "give its first NIC an address of a [[guest_networks]] subnet" },
     );
   }
-  const twin = known.find(
-    (record) => departedFrom(record) === null && sharesAddress(record.definition, definition),
-  );
-  if (twin !== undefined) {
-    throw preconditionError(
-      "SOJ_GUEST_ADDRESS",
-      `${definition.name} and ${twin.guest} have the same IP or MAC address`,
-    );
-  }
+  refuseTwin(definition, known);
   const gatewayMac = await routing.linkMac(network.bridge);
   if (gatewayMac === null || gatewayMac === "00:00:00:00:00:00") {
     throw preconditionError("SOJ_BRIDGE_MISSING", `${host.name} has no bridge ${network.bridge}`, {
@@ -53,13 +46,42 @@ export async function recordAtHome(
   };
 }
 
-/** Whether two guests have a MAC or an IP address in common. Pure. */
-export function sharesAddress(
-  one: Pick<GuestDefinition, "nics">,
-  other: Pick<GuestDefinition, "nics">,
-): boolean {
-  const used = new Set(one.nics.flatMap(({ mac, addresses }) => [mac, ...addresses]));
-  return other.nics.some(({ mac, addresses }) =>
-    [mac, ...addresses].some((text) => used.has(text)),
+/**
+ * Refuses a guest that has an address of another one that this host knows, also one that the other got when it came here;
+ * but the address that a guest has left behind for good is free.
+ * @throws SojournError `SOJ_GUEST_ADDRESS`.
+ */
+export function refuseTwin(definition: GuestDefinition, known: readonly GuestRecord[]): void {
+  const twin = twinOf(definition, known);
+  if (twin === undefined) return;
+  const { renumbered } = twin.hosting ?? {};
+  const isGiven = renumbered !== undefined && ipAddresses(definition).includes(renumbered);
+  throw preconditionError(
+    "SOJ_GUEST_ADDRESS",
+    isGiven
+      ? `${twin.guest} was given ${renumbered} when it came here, which is ${definition.name}'s address too`
+      : `${definition.name} and ${twin.guest} have the same IP or MAC address`,
+    isGiven ? { hint: `sojourn migrate ${twin.guest} --to ${twin.home.host} gives it back` } : {},
   );
+}
+
+/** The guest that has a MAC or an IP address in common with another one; not one that has left for good. Pure. */
+export function twinOf(
+  definition: Pick<GuestDefinition, "nics">,
+  known: readonly GuestRecord[],
+): GuestRecord | undefined {
+  const wanted = [...ipAddresses(definition), ...macsOf(definition)];
+  return known.find((record) => {
+    if (departedFrom(record) !== null) return false;
+    const used = new Set([...addressesOf(record), ...macsOf(record.definition)]);
+    return wanted.some((text) => used.has(text));
+  });
+}
+
+function ipAddresses({ nics }: Pick<GuestDefinition, "nics">): string[] {
+  return nics.flatMap(({ addresses }) => addresses.map((text) => text.split("/")[0] ?? text));
+}
+
+function macsOf({ nics }: Pick<GuestDefinition, "nics">): string[] {
+  return nics.map(({ mac }) => mac);
 }

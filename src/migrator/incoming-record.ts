@@ -14,8 +14,8 @@ export function incomingRecord(
   peer: string,
 ): GuestRecord {
   const { host, records } = context;
+  const known = records.get(request.guest);
   const atHome = request.home.host === host.name;
-  const before = records.get(request.guest);
   const tunnelTo = (remoteAddress: string) => ({
     kind: request.tunnel_kind,
     localAddress: host.underlayAddress,
@@ -32,8 +32,8 @@ export function incomingRecord(
       homeTunnel: atHome ? null : tunnelTo(request.home.underlayAddress),
       sourceTunnel: tunnelTo(request.source_underlay_address),
     },
-    redirect: before?.redirect ?? null,
-    ...(before?.departed === undefined ? {} : { departed: before.departed }),
+    redirect: known?.redirect ?? null,
+    ...(known?.departed === undefined ? {} : { departed: known.departed }),
     outgoing: null,
     migration: {
       id: request.id,
@@ -42,8 +42,23 @@ export function incomingRecord(
       peer,
       resume: request.resume,
       ...(request.followed === true ? { followed: true } : {}),
+      ...(known === undefined ? {} : absenceOf(known)),
     },
   };
+}
+
+/** How a guest that comes home has been away, where that is more than a redirect. */
+function absenceOf({ redirect, departed }: GuestRecord) {
+  return {
+    ...(redirect?.drain === undefined ? {} : { drain: redirect.drain }),
+    ...(departed === undefined ? {} : { departed }),
+  };
+}
+
+/** The record of a guest that arrives, once it has an address of this host's. */
+export function renumberedRecord(record: GuestRecord, address: string): GuestRecord {
+  if (record.hosting === null) throw new Error(`${record.guest} does not arrive here`);
+  return { ...record, hosting: { ...record.hosting, renumbered: address } };
 }
 
 /**
@@ -54,8 +69,10 @@ export async function planArrival(
   context: Pick<HostContext, "host" | "records" | "network">,
   request: Preparation,
   peer: string,
+  renumbered?: string,
 ): Promise<PlanLine[]> {
-  const record = incomingRecord(context, request, peer);
+  const plain = incomingRecord(context, request, peer);
+  const record = renumbered === undefined ? plain : renumberedRecord(plain, renumbered);
   const lines = await context.network.plan(record);
   await context.network.plan(landedRecord(record));
   return lines;
@@ -64,7 +81,7 @@ export async function planArrival(
 /** What becomes of it once the guest runs here. */
 export function landedRecord(record: GuestRecord): GuestRecord {
   if (record.hosting === null) throw new Error(`${record.guest} does not run here`);
-  const { departed: _, ...rest } = record;
+  const { departed: _returned, ...rest } = record;
   return { ...rest, redirect: null, hosting: { ...record.hosting, stage: "landed" } };
 }
 

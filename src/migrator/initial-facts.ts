@@ -34,6 +34,7 @@ export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts
     packetsDropped: null,
     flows: null,
     flowsTookTheStream: false,
+    renumbered: null,
     lostAtDestination: false,
   };
 }

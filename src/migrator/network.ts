@@ -2,6 +2,7 @@ import { interfaceName } from "../platform/names.ts";
 import { mainTable, type Route } from "../routing/desired.ts";
 import type { TunnelInterface, TunnelSpec } from "../tunnels/tunnel.ts";
 import type { GuestRecord } from "./records.ts";
+import { contains } from "./subnet.ts";
 
 /** What this host is, as far as guests' networks depend on it. */
 export interface HostFacts {
@@ -82,15 +83,4 @@ export function throughTunnel(table: number, prefix: string, tunnel: TunnelInter
     via: tunnel.nextHop,
     mtu: null,
   };
-}
-
-function contains(subnet: string, address: string): boolean {
-  const [base = "", lengthText = "32"] = subnet.split("/");
-  const length = Number(lengthText);
-  const mask = length === 0 ? 0 : (0xffffffff << (32 - length)) >>> 0;
-  return (toNumber(base) & mask) >>> 0 === (toNumber(address) & mask) >>> 0;
-}
-
-function toNumber(address: string): number {
-  return address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
 }

@@ -17,6 +17,8 @@ const tunnel = z.object({
   mtu: z.int().positive(),
 });
 
+const renumberWish = z.union([z.literal("auto"), z.ipv4()]);
+
 /** Base64. */
 const cookie = z
   .string()
@@ -40,7 +42,7 @@ const preparation = z.strictObject({
   /** libvirt makes the domain, and sends it, by itself. */
   followed: z.boolean().optional(),
   /** An address of the destination's guest subnets that the guest is to have too, or any that is free. */
-  renumber: z.union([z.literal("auto"), z.ipv4()]).optional(),
+  renumber: renumberWish.optional(),
 });
 
 /** What may have to wait in the guest's tap, once before arming. */
@@ -85,7 +87,11 @@ export type DestinationState = z.output<typeof destinationState>;
 export const migrationProcedures = definePeerProcedures({
   "plan-incoming": {
     request: preparation,
-    response: z.object({ lines: z.array(planLine).max(1000) }),
+    response: z.object({
+      lines: z.array(planLine).max(1000),
+      /** The address that the guest would get here, unless somebody turns out to have it. */
+      renumbered: z.ipv4().optional(),
+    }),
     timeoutMs: 20_000,
   },
   prepare: {
@@ -196,7 +202,9 @@ export const delegationProcedures = definePeerProcedures({
       timeout_s: z.number().positive().max(86_400).nullable(),
       max_outage_ms: z.number().positive().nullable(),
       strategy: strategySchema.nullable(),
-      /** Absent when the request has none. */
+      /** These, and what follows, are absent when the request has none. */
+      renumber: renumberWish.optional(),
+      release_renumbered: z.boolean().optional(),
       idempotency: z
         .strictObject({ key: z.string().min(1).max(64), request: z.string().max(2_000) })
         .optional(),
@@ -212,7 +220,14 @@ export const delegationProcedures = definePeerProcedures({
     timeoutMs: 30_000,
   },
   "delegate-plan": {
-    request: z.strictObject({ guest: name, to: name, tunnel: z.enum(["auto", ...tunnelKinds]) }),
+    request: z.strictObject({
+      guest: name,
+      to: name,
+      tunnel: z.enum(["auto", ...tunnelKinds]),
+      /** The following are absent when the request has none. */
+      renumber: renumberWish.optional(),
+      release_renumbered: z.boolean().optional(),
+    }),
     response: z.object({ plan: z.unknown() }),
     timeoutMs: 30_000,
   },

@@ -60,7 +60,10 @@ export const drainSchema = z.strictObject({
   idleTimeoutS: z.number().positive(),
   /** The redirect goes after so long whoever needs it; null: never by itself. */
   capS: z.number().positive().nullable(),
-  /** The guest's name in the DNS leads to the new address since; null while it is not updated, or nobody is to. */
+  /**
+   * The guest's name in the DNS leads to the new address since; where hooks see to names, they are told when the drain
+   * begins. Null while this host is still to update it: until then the redirect stays, up to the cap.
+   */
   nameUpdatedMs: z.number().nullable(),
   /** How long resolvers may answer with the old address; 0 where nobody's name is known. */
   nameTtlS: z.number().nonnegative(),
@@ -69,6 +72,29 @@ export const drainSchema = z.strictObject({
 });
 
 export type Drain = z.output<typeof drainSchema>;
+
+/** What home does once the guest has landed at another host, where it has another address too. */
+export const renumberingSchema = z.strictObject({
+  ...drainSchema.pick({ renumbered: true, idleTimeoutS: true, capS: true, nameTtlS: true }).shape,
+  /** This host updates the guest's name in the DNS by itself. */
+  updatesName: z.boolean(),
+});
+
+export type Renumbering = z.output<typeof renumberingSchema>;
+
+/** Of a guest that is elsewhere for good. */
+const departedSchema = z.strictObject({
+  host: z.string(),
+  /** That brought it there, as far as this host remembers. */
+  migration: z.string().nullable(),
+  /** The guest's address of that host; null when its redirect was retired by hand without one. */
+  renumbered: address.nullable(),
+  reason: z.enum(retirementReasons),
+  /** Wall clock. */
+  atMs: z.number(),
+  /** Events and the migration's report say so. */
+  told: z.boolean().optional(),
+});
 
 /**
  * Everything this host must remember about one guest. The kernel state that belongs to it is a function of
@@ -116,20 +142,7 @@ export const guestRecordSchema = z.strictObject({
    * This host was the guest's home: the guest is elsewhere for good, and its old address is free. Remembered so that
    * nobody starts it here a second time; forgotten when the guest has ended there.
    */
-  departed: z
-    .strictObject({
-      host: z.string(),
-      /** That brought it there, as far as this host remembers. */
-      migration: z.string().nullable(),
-      /** The guest's address of that host; null when its redirect was retired by hand without one. */
-      renumbered: address.nullable(),
-      reason: z.enum(retirementReasons),
-      /** Wall clock. */
-      atMs: z.number(),
-      /** Events and the migration's report say so. */
-      told: z.boolean().optional(),
-    })
-    .optional(),
+  departed: departedSchema.optional(),
   /** A move away from here is prepared: the tunnel to the destination and the copies. */
   outgoing: z
     .strictObject({
@@ -138,6 +151,8 @@ export const guestRecordSchema = z.strictObject({
       switched: z.boolean(),
       /** The guest runs at its home, and packets from here go there as everybody else's do. */
       retired: z.boolean().optional(),
+      /** What the redirect's drain will be; absent when the guest keeps its address alone. */
+      renumbering: renumberingSchema.optional(),
     })
     .nullable(),
   /** The unfinished migration that this host takes part in. */
@@ -151,6 +166,9 @@ export const guestRecordSchema = z.strictObject({
       resume: z.boolean(),
       /** Others began it, with libvirt: it decides where the guest runs. */
       followed: z.boolean().optional(),
+      /** How a guest that comes home was away, in case an operator keeps it where it was. */
+      drain: drainSchema.optional(),
+      departed: departedSchema.optional(),
     })
     .nullable(),
 });

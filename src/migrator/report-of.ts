@@ -36,7 +36,15 @@ export function reportOf(
     probes: {},
     guest_clock_step_ms: null,
     flows: completed ? (facts.flows?.report ?? null) : null,
+    ...(completed ? renumberedOf(task, facts) : {}),
     budget_ms: budgetMs,
     within_budget: null,
   };
+}
+
+function renumberedOf({ renumber }: MigrationTask, { before, renumbered }: MigrationFacts) {
+  // One that an earlier daemon has begun: its task names what was given.
+  const to = renumbered ?? renumber?.address;
+  const from = before.definition.nics[0]?.addresses[0]?.split("/")[0];
+  return to === undefined || from === undefined ? {} : { renumbered: { from, to } };
 }

@@ -2,7 +2,7 @@ import { endedInstance } from "../hypervisor/ended-instance.ts";
 import type { Journal } from "./journal.ts";
 import type { Failure, MigrationEvent, MigrationState } from "./migration-state.ts";
 import type { Migrations } from "./migrations.ts";
-import type { GuestRecord } from "./records.ts";
+import type { GuestRecord, Renumbering } from "./records.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
 import { lossless } from "./strategy.ts";
 
@@ -116,5 +116,12 @@ function taskOf(record: GuestRecord, journal: Pick<Journal, "has">): MigrationTa
     deadlineMs: 0,
     // Whatever it began as: the traffic follows the promise from here on (`noteRouteChange`).
     strategy: lossless,
+    ...renumberOf(outgoing.renumbering),
   };
+}
+
+function renumberOf(renumbering: Renumbering | undefined): Pick<MigrationTask, "renumber"> {
+  if (renumbering === undefined) return {};
+  const { renumbered: address, ...rest } = renumbering;
+  return { renumber: { address, ...rest } };
 }

@@ -15,7 +15,7 @@ import type { HostContext } from "./host-context.ts";
 import type { InboundRate } from "./inbound-rate.ts";
 import type { Pace } from "./pacing.ts";
 import type { migrationProcedures } from "./procedures.ts";
-import type { GuestRecord } from "./records.ts";
+import type { GuestRecord, Renumbering } from "./records.ts";
 import type { GateResult } from "./report.ts";
 import type { Strategy } from "./strategy.ts";
 import type { Timeline } from "./timeline.ts";
@@ -57,8 +57,14 @@ export interface MigrationTask {
   strategy: Strategy;
   /** Others began it, with libvirt. */
   followed?: boolean;
-  /** The guest is to have this address of the destination's too, or any that is free there. */
-  renumber?: string;
+  /** The guest is to have an address of the destination too; absent when it keeps its own alone. */
+  renumber?: Renumber;
+}
+
+/** How a guest is to be renumbered. */
+export interface Renumber extends Omit<Renumbering, "renumbered"> {
+  /** `auto`: the destination chooses. */
+  address: string;
 }
 
 /** What the steps of one migration find out and hand to later steps. */
@@ -113,6 +119,8 @@ export interface MigrationFacts {
   flows: FlowCarrier | null;
   /** Completing them took so long that the stream was given up: the next one is not to wait for that again. */
   flowsTookTheStream: boolean;
+  /** The guest's address at the destination; null when it has none, or none yet. */
+  renumbered: string | null;
   /** The destination had taken the guest over, and its process has ended since. */
   lostAtDestination: boolean;
 }

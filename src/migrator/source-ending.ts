@@ -3,6 +3,7 @@ import { delay, monotonicMs } from "../platform/clock.ts";
 import { ExitCode, SojournError } from "../platform/errors.ts";
 import { persistently, retry } from "../platform/retry.ts";
 import { leaveGuest } from "./forget-flows.ts";
+import { keptRedirect } from "./kept-redirect.ts";
 import { attachmentOf, deliveryRoute, redirectRoute } from "./network.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
@@ -246,17 +247,13 @@ async function keepRedirect(
   task: MigrationTask,
   record: GuestRecord,
 ): Promise<void> {
-  if (record.home.host !== context.host.name || record.outgoing === null) {
+  const redirect = keptRedirect(record, task.to);
+  if (record.home.host !== context.host.name || redirect === null) {
     await leaveGuest(context, task.guest);
     return;
   }
-  await context.network.change({
-    ...record,
-    hosting: null,
-    outgoing: null,
-    redirect: { host: task.to, tunnel: record.outgoing.tunnel },
-    migration: null,
-  });
+  const gone = { hosting: null, outgoing: null, migration: null };
+  await context.network.change({ ...record, ...gone, redirect });
 }
 
 /**

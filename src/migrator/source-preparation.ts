@@ -7,6 +7,7 @@ import { type BarrierQuestion, barrierIdentifier, expectBarrier } from "./barrie
 import { estimateClockOffset } from "./clock-offset.ts";
 import { interruptible } from "./interruptible.ts";
 import { attachmentOf } from "./network.ts";
+import type { GuestRecord } from "./records.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { followsLate } from "./strategy.ts";
 
@@ -29,6 +30,17 @@ export async function prepareDestination(
   const prepared = await peer.call("prepare", preparation, { signal });
   facts.migrationPort = prepared.migration_port;
   facts.streamAnswer = prepared.answer;
+  facts.renumbered = renumberedBy(task, prepared.renumbered);
+}
+
+/** @throws SojournError when the destination has not done what it was asked for. */
+function renumberedBy({ guest, to, renumber }: MigrationTask, answer?: string): string | null {
+  if (renumber === undefined) return null;
+  const isMeant = renumber.address === "auto" || renumber.address === answer;
+  if (answer !== undefined && isMeant) return answer;
+  throw new SojournError("SOJ_RENUMBER_UNANSWERED", `${to} has given ${guest} no new address`, {
+    hint: `does ${to} run the same release? sojourn host show ${to}`,
+  });
 }
 
 /** The body of `prepare` and `plan-incoming`. */
@@ -48,6 +60,7 @@ export function preparationOf(
     resume: facts.resume,
     lands_late: followsLate(task.strategy),
     ...(task.followed ? { followed: true } : {}),
+    ...(task.renumber === undefined ? {} : { renumber: task.renumber.address }),
   };
 }
 
@@ -55,8 +68,8 @@ export function preparationOf(
 export function outgoingRecord(
   context: Pick<SourceContext, "host">,
   task: MigrationTask,
-  facts: Pick<MigrationFacts, "before" | "resume">,
-) {
+  facts: Pick<MigrationFacts, "before" | "resume" | "renumbered">,
+): GuestRecord & { outgoing: NonNullable<GuestRecord["outgoing"]> } {
   return {
     ...facts.before,
     epoch: task.epoch,
@@ -67,6 +80,7 @@ export function outgoingRecord(
         localAddress: context.host.underlayAddress,
         remoteAddress: task.toUnderlayAddress,
       },
+      ...renumberingOf(task, facts),
     },
     migration: {
       id: task.id,
@@ -77,6 +91,15 @@ export function outgoingRecord(
       ...(task.followed ? { followed: true } : {}),
     },
   };
+}
+
+function renumberingOf(
+  { renumber }: MigrationTask,
+  { renumbered }: Pick<MigrationFacts, "renumbered">,
+) {
+  if (renumber === undefined || renumbered === null) return {};
+  const { address: _wished, ...rest } = renumber;
+  return { renumbering: { ...rest, renumbered } };
 }
 
 /**

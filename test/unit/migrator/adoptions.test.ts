@@ -32,6 +32,8 @@ class Host {
     const network = {
       routing: { linkMac: async () => "52:54:00:00:01:01" },
       change: async (record: GuestRecord) => records.put(record),
+      changeWhileHeld: async (record: GuestRecord) => records.put(record),
+      hold: async () => ({ [Symbol.dispose]: () => {} }),
       forget: async (guest: string) => records.remove(guest),
     } as unknown as HostNetwork;
     const hypervisor = { findInstances: async () => this.written } as unknown as Hypervisor;

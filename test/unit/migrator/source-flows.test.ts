@@ -10,6 +10,9 @@ import type { GuestFlow } from "../../../src/routing/flows/flow-table.ts";
 import { flowTuple, trackedFlow } from "../../support/tracked-flow.ts";
 
 const never = new AbortController().signal;
+const renumberTo = (address: string) => ({
+  ...{ address, idleTimeoutS: 60, capS: null, nameTtlS: 0, updatesName: false },
+});
 
 it("carries what is the guest's: not the barrier's packets, nor what uses an address of this host's own", async () => {
   const guest = "10.1.0.10";
@@ -37,7 +40,7 @@ it("goes on without flows that cannot be carried", async () => {
 
 it("does not go on without them where the guest is renumbered: before the promise, with the reason", async () => {
   const { task, facts } = bed({ send: async () => Promise.reject(new Error("no route")) });
-  const moved = completeFlows({ ...task, renumber: "auto" }, facts, never);
+  const moved = completeFlows({ ...task, renumber: renumberTo("auto") }, facts, never);
   await expect(moved).rejects.toMatchObject({
     ...{ code: "SOJ_FLOWS_NOT_CARRIED", retryable: true },
     message: expect.stringContaining("no route"),
@@ -47,7 +50,7 @@ it("does not go on without them where the guest is renumbered: before the promis
 it("refuses to renumber a guest whose flows nobody tracks, or that the destination refuses altogether", async () => {
   const untracked = bed({ read: async () => null });
   await Promise.resolve();
-  const task = { ...untracked.task, renumber: "10.2.0.77" };
+  const task = { ...untracked.task, renumber: renumberTo("10.2.0.77") };
   expect(mustComplete(task, untracked.facts)).toBe(true);
   await expect(completeFlows(task, untracked.facts, never)).rejects.toMatchObject({
     code: "SOJ_FLOWS_NOT_CARRIED",

@@ -1,0 +1,23 @@
+import { wallClockMs } from "../platform/clock.ts";
+import type { Drain, GuestRecord } from "./records.ts";
+
+/** A record whose guest is about to leave, or has left. */
+type Leaving = Pick<GuestRecord, "outgoing" | "migration">;
+
+/**
+ * Home's redirect to `host`, to which a prepared migration has brought the guest; it drains when the guest was renumbered.
+ * A function of what is stored, so that a restarted daemon makes the same one. Pure but for the clock.
+ */
+export function keptRedirect(
+  { outgoing, migration }: Leaving,
+  host: string,
+): NonNullable<GuestRecord["redirect"]> | null {
+  if (outgoing === null) return null;
+  const { tunnel, renumbering } = outgoing;
+  if (renumbering === undefined || migration === null) return { host, tunnel };
+  const { updatesName, ...limits } = renumbering;
+  const begunMs = wallClockMs();
+  const nameUpdatedMs = updatesName ? null : begunMs;
+  const drain: Drain = { migration: migration.id, begunMs, nameUpdatedMs, ...limits };
+  return { host, tunnel, drain };
+}
