@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { isAddressWish } from "../migrator/renumber-address.ts";
 import { hasItsDelay, type Strategy, strategyNames } from "../migrator/strategy.ts";
 
 /** Reads `250`, `250ms` or `1.5s` as milliseconds, for commander. */
@@ -9,6 +10,17 @@ export function parseMilliseconds(text: string): number {
 /** Reads `10`, `10s` or `500ms` as seconds, for commander. */
 export function parseSeconds(text: string): number {
   return parseDuration(text, 1000, "seconds, such as 10, 10s or 500ms") / 1000;
+}
+
+/** The same, or 0 for never. */
+export function parseSecondsOrNever(text: string): number {
+  return text === "0" ? 0 : parseSeconds(text);
+}
+
+/** Reads an IPv4 address or `auto`, for commander. */
+export function parseAddressWish(text: string): string {
+  if (isAddressWish(text)) return text;
+  throw new InvalidArgumentError("Expected an IPv4 address of the destination's subnet, or auto.");
 }
 
 function parseDuration(text: string, defaultUnitMs: number, expected: string): number {

@@ -29,6 +29,7 @@ export async function delegateMigration(
     timeout_s: request.timeout_s ?? null,
     max_outage_ms: request.max_outage_ms ?? null,
     strategy: request.strategy ?? null,
+    ...addressWishOf(request),
     ...(idempotency === null ? {} : { idempotency }),
     ...(trace === undefined ? {} : { trace }),
   });
@@ -42,8 +43,17 @@ export async function delegatePlan(peer: Peer, request: MigrationRequest): Promi
     guest: request.guest,
     to: request.to,
     tunnel: request.tunnel ?? "auto",
+    ...addressWishOf(request),
   });
   return plan as MigrationPlan;
+}
+
+/** Only what is asked for: older releases know nothing of it. */
+function addressWishOf({ renumber, release_renumbered }: MigrationRequest) {
+  return {
+    ...(renumber === undefined ? {} : { renumber }),
+    ...(release_renumbered === undefined ? {} : { release_renumbered }),
+  };
 }
 
 /** The serving side. Only a guest's home may ask for it. */
@@ -65,6 +75,7 @@ export function delegationHandlers(
         ...(request.timeout_s === null ? {} : { timeout_s: request.timeout_s }),
         ...(request.max_outage_ms === null ? {} : { max_outage_ms: request.max_outage_ms }),
         ...(request.strategy === null ? {} : { strategy: request.strategy }),
+        ...addressWishOf(request as MigrationRequest),
       };
       const start = async () => {
         const begun = await starter.start(wanted, idempotency);
@@ -76,7 +87,9 @@ export function delegationHandlers(
     },
     "delegate-plan": async (request, { peer }) => {
       checkHome(records, request.guest, peer);
-      return { plan: await starter.plan(request) };
+      const { guest, to, tunnel } = request;
+      const wanted = { guest, to, tunnel, ...addressWishOf(request as MigrationRequest) };
+      return { plan: await starter.plan(wanted) };
     },
     "delegated-events": async ({ id, from, wait_ms }) => {
       const log = migrations.events(id);

@@ -5,6 +5,7 @@ import type { Guests } from "../migrator/guests.ts";
 import type { Journal } from "../migrator/journal.ts";
 import type { Migrations } from "../migrator/migrations.ts";
 import type { RecordStore } from "../migrator/record-store.ts";
+import type { GuestRecord } from "../migrator/records.ts";
 import { wallClockMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import { identifyProcess } from "../platform/process-identity.ts";
@@ -40,6 +41,7 @@ export async function guestSummary(sources: GuestSources, name: string): Promise
     host: away ?? (runState ? hostName : null),
     home: record?.home.host ?? hostName,
     addresses: definition.nics.flatMap((nic) => nic.addresses),
+    ...wayOf(record, hostName),
     memory_mib: definition.memory_mib,
     vcpus: definition.vcpus,
     ...migrationOf(sources, name),
@@ -48,10 +50,31 @@ export async function guestSummary(sources: GuestSources, name: string): Promise
   };
 }
 
+/** By which address it is reached, and whether still through its home. Pure. */
+function wayOf(
+  record: GuestRecord | undefined,
+  hostName: string,
+): Pick<GuestSummary, "renumbered" | "redirect"> {
+  const { hosting, redirect, departed } = record ?? {};
+  if (hosting) {
+    const isHere = hosting.stage === "landed" || hosting.stage === "running";
+    if (!isHere || record?.home.host === hostName) return { renumbered: null, redirect: null };
+    const { renumbered = null, retired = false } = hosting;
+    const isDraining = renumbered !== null;
+    return { renumbered, redirect: retired ? "retired" : isDraining ? "draining" : "kept" };
+  }
+  if (redirect) {
+    const { drain } = redirect;
+    return { renumbered: drain?.renumbered ?? null, redirect: drain ? "draining" : "kept" };
+  }
+  return { renumbered: departed?.renumbered ?? null, redirect: departed ? "retired" : null };
+}
+
 /** A guest that had come from elsewhere leaves no definition here when it ends. */
 export function goneSummary(name: string): GuestSummary {
   return {
     ...{ name, state: "stopped", host: null, home: "", addresses: [], memory_mib: 0, vcpus: 0 },
+    ...wayOf(undefined, ""),
     ...{ migration: null, in_doubt: false, since_ms: null, error: null },
   };
 }
@@ -66,6 +89,7 @@ async function summaryOrFault(sources: GuestSources, name: string): Promise<Gues
     const { code, message, hint } = thrown;
     return {
       ...{ name, state: "invalid", host: null, home: sources.hostName, addresses: [] },
+      ...wayOf(undefined, sources.hostName),
       ...{ memory_mib: 0, vcpus: 0, ...migrationOf(sources, name), since_ms: null },
       error: { code, message, hint },
     };

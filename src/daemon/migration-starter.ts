@@ -17,6 +17,7 @@ import type { DaemonConfig } from "./config.ts";
 import { checkHypervisorsMatch } from "./hypervisor-match.ts";
 import type { procedures } from "./peer-procedures.ts";
 import { isStreamProtected, protocolVersion } from "./procedures.ts";
+import { checkReleased, plannedRenumbering, renumberOf } from "./renumber-request.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
 import type { StorageCheck } from "./storage/storage-check.ts";
 
@@ -93,9 +94,11 @@ export class MigrationStarter {
   async plan(request: MigrationRequest): Promise<MigrationPlan> {
     const before = this.#check(request);
     const { task, warnings } = await this.#taskFor(request, before);
-    const facts = { before, resume: await this.#runs(request.guest) };
+    const wanted = { before, resume: await this.#runs(request.guest) };
     const peer = this.#peer(request.to);
-    const theirs = await peer.call("plan-incoming", preparationOf(this.#context, task, facts));
+    const theirs = await peer.call("plan-incoming", preparationOf(this.#context, task, wanted));
+    const { renumbered } = theirs;
+    const facts = { ...wanted, renumbered: renumbered ?? null };
     const ours = await this.#context.network.plan(outgoingRecord(this.#context, task, facts));
     const gates = this.#context.gates.of(request.guest);
     return {
@@ -104,6 +107,7 @@ export class MigrationStarter {
       from: this.#config.host.name,
       to: request.to,
       tunnel: task.tunnelKind,
+      ...plannedRenumbering(this.#context.host, before, task.renumber, renumbered),
       hosts: [
         { host: request.to, when: "prepare", lines: theirs.lines },
         { host: this.#config.host.name, when: "prepare", lines: ours },
@@ -152,6 +156,7 @@ export class MigrationStarter {
         `${guest} needs one NIC with one address to move`,
       );
     }
+    checkReleased(request, record);
     return record;
   }
 
@@ -173,6 +178,8 @@ export class MigrationStarter {
     record: GuestRecord,
   ): Promise<{ task: MigrationTask; warnings: string[] }> {
     const { host, migration } = this.#config;
+    // Before anybody is asked.
+    renumberOf(request, record, this.#config);
     const greeting = { protocol_version: protocolVersion, host: host.name };
     const peer = await this.#peer(request.to).call("hello", greeting);
     const [address = ""] = record.definition.nics[0]?.addresses[0]?.split("/") ?? [];
@@ -199,6 +206,7 @@ export class MigrationStarter {
     tunnelKind: MigrationTask["tunnelKind"],
   ): MigrationTask {
     const { migration } = this.#config;
+    const renumber = renumberOf(request, record, this.#config);
     return {
       id: newMigrationId(),
       guest: request.guest,
@@ -208,6 +216,7 @@ export class MigrationStarter {
       tunnelKind,
       deadlineMs: (request.timeout_s ?? migration.timeoutS) * 1000,
       strategy: request.strategy ?? lossless,
+      ...(renumber === undefined ? {} : { renumber }),
     };
   }
 

@@ -30,6 +30,12 @@ export interface GuestSummary {
   host: string | null;
   home: string;
   addresses: string[];
+  /** Its address of the host where it is, for flows that began there; null when it has none. */
+  renumbered: string | null;
+  /**
+   * What becomes of its way through home: `kept`, `draining` until nothing needs it any more, or `retired`; null at home.
+   */
+  redirect: "kept" | "draining" | "retired" | null;
   memory_mib: number;
   vcpus: number;
   /** Id of the migration that this host carries out or waits for; null when there is none. */
@@ -53,6 +59,14 @@ export interface MigrationRequest {
   timeout_s?: number;
   /** For benchmarks: all but `lossless`, the default, lose packets. */
   strategy?: Strategy;
+  /** The guest gets this address of the destination's guest subnets, or `auto` any, for its new flows. */
+  renumber?: string;
+  /** Of a renumbered guest's redirect, in place of [drain]: flows idle for so long do not hold it. */
+  drain_idle_s?: number;
+  /** It goes after so long whoever uses it; 0: never. */
+  drain_cap_s?: number;
+  /** A renumbered guest may lose that address, and the sessions on it, by going home. */
+  release_renumbered?: boolean;
 }
 
 /** What an operator decides about a migration in doubt. */
@@ -98,6 +112,8 @@ export interface MigrationPlan {
   from: string;
   to: string;
   tunnel: string;
+  /** Absent when the guest keeps its address alone. `to` is likely, where any address was asked for. */
+  renumber?: { from: string; to: string; idle_timeout_s: number; cap_s: number | null };
   /** `when`: before the guest is touched, or the one change of the switchover. */
   hosts: { host: string; when: "prepare" | "switchover"; lines: PlanLine[] }[];
   /** Who is asked whether it may go on, and where; absent when nobody is. */

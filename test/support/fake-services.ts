@@ -19,6 +19,8 @@ export const guest = {
   host: "host-a",
   home: "host-a",
   addresses: ["127.0.0.1/24"],
+  renumbered: null,
+  redirect: null,
   memory_mib: 128,
   vcpus: 1,
   migration: null,

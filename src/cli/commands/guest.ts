@@ -48,7 +48,7 @@ function describe(guests: readonly GuestSummary[]): string {
     guest.state,
     guest.host ?? "-",
     guest.home,
-    guest.addresses.join(",") || "-",
+    describeAddresses(guest),
     guest.memory_mib === 0 ? "-" : `${guest.memory_mib} MiB`,
   ]);
   const table = formatTable(["GUEST", "STATE", "HOST", "HOME", "ADDRESSES", "MEMORY"], rows);
@@ -61,6 +61,14 @@ function describe(guests: readonly GuestSummary[]): string {
       : [],
   );
   return [table, ...faults, ...domains].join("\n");
+}
+
+/** `10.1.0.10/24`, `10.1.0.10/24 10.2.0.2 (draining)`. */
+function describeAddresses({ addresses, renumbered, redirect }: GuestSummary): string {
+  const way = redirect === null || redirect === "kept" ? [] : [`(${redirect})`];
+  return [addresses.join(",") || "-", ...(renumbered === null ? [] : [renumbered]), ...way].join(
+    " ",
+  );
 }
 
 async function connect(): Promise<SojournClient> {

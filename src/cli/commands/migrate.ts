@@ -4,7 +4,14 @@ import { strategyNames } from "../../migrator/strategy.ts";
 import { usageError } from "../../platform/errors.ts";
 import { checkName } from "../../platform/names.ts";
 import { tunnelKinds } from "../../tunnels/tunnel.ts";
-import { collect, parseMilliseconds, parseSeconds, parseStrategy } from "../arguments.ts";
+import {
+  collect,
+  parseAddressWish,
+  parseMilliseconds,
+  parseSeconds,
+  parseSecondsOrNever,
+  parseStrategy,
+} from "../arguments.ts";
 import { traceOf } from "../migrate/trace.ts";
 import { createOutput } from "../output.ts";
 
@@ -14,6 +21,10 @@ interface MigrateOptions {
   maxOutage?: number;
   timeout?: number;
   strategy?: NonNullable<MigrationRequest["strategy"]>;
+  renumber?: string;
+  drainIdle?: number;
+  drainCap?: number;
+  releaseRenumbered?: boolean;
   probe?: string[] | boolean;
   dryRun?: boolean;
   detach?: boolean;
@@ -30,6 +41,25 @@ export function migrateCommand(): Command {
     .addOption(new Option("--tunnel <kind>", "tunnel").choices(["auto", ...tunnelKinds]))
     .option("--max-outage <ms>", "longest outage that is within budget", parseMilliseconds)
     .option("--timeout <s>", "give up and roll back after this time", parseSeconds)
+    .option(
+      "--renumber <address|auto>",
+      "new flows use this address of the destination's subnet, or any that is free; established ones keep theirs",
+      parseAddressWish,
+    )
+    .option(
+      "--drain-idle <s>",
+      "with --renumber: idle flows hold the redirect so long",
+      parseSeconds,
+    )
+    .option(
+      "--drain-cap <s>",
+      "with --renumber: the redirect goes after so long whoever uses it; 0: never",
+      parseSecondsOrNever,
+    )
+    .option(
+      "--release-renumbered",
+      "going home, give the address of --renumber back and cut the sessions on it",
+    )
     .option("--probe <kind[:port][@node]>", "measure from NODE; may be repeated", collect)
     .option("--no-probe", "measure nothing (in the lab, client measures unless told otherwise)")
     .option(
@@ -48,6 +78,26 @@ export function migrateCommand(): Command {
     .action(migrate);
 }
 
+/** @throws SojournError `SOJ_USAGE` for options that mean nothing together. */
+function addressRequest(options: MigrateOptions): Partial<MigrationRequest> {
+  const { renumber, drainIdle, drainCap, releaseRenumbered, strategy } = options;
+  if (renumber === undefined && (drainIdle !== undefined || drainCap !== undefined)) {
+    throw usageError("--drain-idle and --drain-cap need --renumber: nothing else drains");
+  }
+  if (renumber !== undefined && strategy !== undefined && strategy.name !== "lossless") {
+    throw usageError(`--renumber goes with --strategy lossless, not ${strategy.name}`);
+  }
+  if (renumber !== undefined && releaseRenumbered) {
+    throw usageError("--renumber is for leaving home, --release-renumbered for going back there");
+  }
+  return {
+    ...(renumber === undefined ? {} : { renumber }),
+    ...(drainIdle === undefined ? {} : { drain_idle_s: drainIdle }),
+    ...(drainCap === undefined ? {} : { drain_cap_s: drainCap }),
+    ...(releaseRenumbered ? { release_renumbered: true } : {}),
+  };
+}
+
 async function migrate(guest: string, options: MigrateOptions): Promise<void> {
   const request: MigrationRequest = {
     guest: checkName("guest", guest),
@@ -56,6 +106,7 @@ async function migrate(guest: string, options: MigrateOptions): Promise<void> {
     ...(options.maxOutage === undefined ? {} : { max_outage_ms: options.maxOutage }),
     ...(options.timeout === undefined ? {} : { timeout_s: options.timeout }),
     ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
+    ...addressRequest(options),
   };
   const output = createOutput(options.json ?? false);
   const { printPlan, runMigration, startDetached } = await import("../migrate/run.ts");

@@ -48,6 +48,7 @@ export function describeGate(event: GateEvent): string {
 /** The plan as lines that a shell understands, each with its undo as a comment. */
 export function describePlan(plan: MigrationPlan): string {
   const lines = [`# ${plan.guest}: ${plan.from} -> ${plan.to} through ${plan.tunnel}`];
+  if (plan.renumber !== undefined) lines.push(...describeRenumbering(plan, plan.renumber));
   for (const { host, when, lines: steps } of plan.hosts) {
     lines.push("", `# on ${host}, ${moments[when]}`);
     for (const { command, undo } of steps) {
@@ -61,6 +62,18 @@ export function describePlan(plan: MigrationPlan): string {
   if (plan.warnings.length > 0)
     lines.push("", ...plan.warnings.map((text) => `# warning: ${text}`));
   return lines.join("\n");
+}
+
+function describeRenumbering(
+  { guest, from: home, to: host }: MigrationPlan,
+  { from, to, idle_timeout_s: idle, cap_s: cap }: NonNullable<MigrationPlan["renumber"]>,
+): string[] {
+  const most = cap === null ? "" : `, at the latest after ${cap} s`;
+  return [
+    `# ${guest} gets ${to} of ${host} too; it knows nothing of it: ${host} translates`,
+    `# established flows keep ${from} and the tunnel; new ones use ${to} and do not pass ${home}`,
+    `# the redirect at ${home} goes when no flow has used it for ${idle} s${most}; ${from} is free then`,
+  ];
 }
 
 const moments = {

@@ -73,7 +73,7 @@ function sessionsOf({ probes }: MigrationReport): string[] {
 }
 
 function details(report: MigrationReport): string[] {
-  const { tunnel, flows } = report;
+  const { tunnel, flows, renumbered } = report;
   const lines: string[] = [];
   const facts = [`id ${report.id}`];
   if (tunnel !== null) facts.push(`tunnel ${tunnel.kind} (${tunnel.datapath}), MTU ${tunnel.mtu}`);
@@ -81,6 +81,8 @@ function details(report: MigrationReport): string[] {
     facts.push(`${megabytes(report.transferred_bytes)} transferred`);
   }
   if (report.strategy !== undefined) facts.push(`strategy ${report.strategy}`);
+  if (renumbered !== undefined)
+    facts.push(`new flows use ${renumbered.to}, not ${renumbered.from}`);
   if (flows !== null) facts.push(describeFlows(flows));
   if (report.budget_ms !== null) facts.push(`budget ${report.budget_ms} ms ${verdict(report)}`);
   lines.push(`  ${facts.join("; ")}`, ...clocks(report), ...drops(report), ...gates(report));

@@ -95,6 +95,7 @@ export class KnownDomains implements Disposable {
 function summaryOf({ name, facts }: RunningDomain, host: string): GuestSummary {
   return {
     ...{ name, state: "libvirt", host, home: host, addresses: [] },
+    ...{ renumbered: null, redirect: null },
     memory_mib: facts === null ? 0 : Math.ceil(facts.memory.bytes / 1024 ** 2),
     vcpus: facts?.processor.vcpus ?? 0,
     ...{ migration: null, in_doubt: false, since_ms: null, error: null },

@@ -60,15 +60,25 @@ test.each([
   expect(JSON.parse(body)).toMatchObject({ code, exit_code: 2 });
 });
 
-test("a guest's address cannot be changed yet, and that is said", async () => {
-  const body = { guest: "web1", to: "host-b", renumber: "auto" };
-  const refused = await ask(daemon.socketPath, "/v1/migrations", { method: "POST", body });
-  expect(refused.status).toBe(400);
-  expect(JSON.parse(refused.body)).toMatchObject({
-    code: "SOJ_RENUMBER_UNSUPPORTED",
-    exit_code: 3,
-  });
-  const { renumber: _address, ...wanted } = body;
-  const started = await ask(daemon.socketPath, "/v1/migrations", { method: "POST", body: wanted });
+const move = { guest: "web1", to: "host-b" };
+
+test.each([
+  { renumber: "10.2.0.300" },
+  { renumber: "any" },
+  { renumber: "fd00::1" },
+  { drain_idle_s: 5 },
+  { drain_cap_s: 5 },
+  { renumber: "auto", drain_idle_s: 0 },
+  { renumber: "auto", strategy: { name: "flip" } },
+])("a move with %j is refused as it stands", async (wish) => {
+  const request = { method: "POST", body: { ...move, ...wish } };
+  const { status, body } = await ask(daemon.socketPath, "/v1/migrations", request);
+  expect(status).toBe(400);
+  expect(JSON.parse(body)).toMatchObject({ code: "SOJ_USAGE", exit_code: 2 });
+});
+
+test("a move may give the guest another address", async () => {
+  const body = { ...move, renumber: "auto", drain_idle_s: 5, drain_cap_s: 0 };
+  const started = await ask(daemon.socketPath, "/v1/migrations", { method: "POST", body });
   expect(started).toMatchObject({ status: 201, headers: { location: "/v1/migrations/m0" } });
 });

@@ -63,6 +63,31 @@ describe("a guest's summary", () => {
     expect(forgotten).toMatchObject({ state: "away", since_ms: null });
   });
 
+  it("tells its other address, and what becomes of the way through its home", async () => {
+    const kept = { redirect: { host: "host-b", tunnel: aToB } };
+    const drain = { renumbered: "10.2.0.2" };
+    const draining = { redirect: { ...kept.redirect, drain } };
+    const departed = { departed: { host: "host-b", renumbered: "10.2.0.2" } };
+    const there = { home: { host: "host-b" }, hosting: { stage: "running" } };
+    const renumbered = { ...there, hosting: { ...there.hosting, renumbered: "10.1.0.9" } };
+    const retired = { ...there, hosting: { ...renumbered.hosting, retired: true } };
+    const runState = async () => "running";
+    const cases: [object, object][] = [
+      [{}, { renumbered: null, redirect: null }],
+      [kept, { renumbered: null, redirect: "kept", host: "host-b" }],
+      [draining, { renumbered: "10.2.0.2", redirect: "draining", host: "host-b" }],
+      [departed, { renumbered: "10.2.0.2", redirect: "retired", host: "host-b", state: "away" }],
+      [there, { renumbered: null, redirect: "kept", host: "host-a" }],
+      [renumbered, { renumbered: "10.1.0.9", redirect: "draining", host: "host-a" }],
+      [retired, { renumbered: "10.1.0.9", redirect: "retired", host: "host-a" }],
+    ];
+    for (const [record, expected] of cases) {
+      const isHere = "hosting" in record;
+      const sources = sourcesWith({ record, ...(isHere ? { runState } : {}) });
+      expect(await guestSummary(sources, "web1")).toMatchObject(expected);
+    }
+  });
+
   it("tells its migration, and whether that is in doubt", async () => {
     const runState = async () => "paused";
     const migration = { id: "m1", epoch: 1, role: "source", peer: "host-b", resume: true };

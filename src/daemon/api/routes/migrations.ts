@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { preconditionError } from "../../../platform/errors.ts";
 import { keyOfHeader } from "../../idempotency.ts";
 import type { DaemonServices } from "../../services.ts";
 import { traceParentOf } from "../../tracing/trace-parent.ts";
@@ -41,7 +40,6 @@ export function addMigrationRoutes(app: Api, services: () => DaemonServices): vo
     "/v1/migrations",
     {
       config: { role: "operate" },
-      preValidation: async ({ body }) => refuseUnsupported(body),
       schema: {
         operationId: "startMigration",
         summary: "Move a guest, or plan it",
@@ -169,12 +167,4 @@ function filterOf(query: Omit<z.output<typeof listQuery>, "limit" | "cursor" | "
     ...(since === undefined ? {} : { sinceMs: since }),
     ...(until === undefined ? {} : { untilMs: until }),
   };
-}
-
-/** What callers will find documented elsewhere and this release cannot do is more than an unknown key. */
-function refuseUnsupported(body: unknown): void {
-  if (typeof body !== "object" || body === null || !("renumber" in body)) return;
-  throw preconditionError("SOJ_RENUMBER_UNSUPPORTED", "a guest keeps its address in this release", {
-    ...{ httpStatus: 400, guestState: "untouched", hint: "leave out renumber" },
-  });
 }

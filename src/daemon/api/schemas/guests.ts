@@ -11,6 +11,14 @@ export const guestSchema = z
     host: z.string().nullable().meta({ description: "Where it is; null when stopped" }),
     home: z.string().meta({ description: "The host whose subnet owns its address" }),
     addresses: z.array(z.string()),
+    renumbered: z.string().nullable().meta({
+      description:
+        "Its address of the host where it is, for flows that began there; null when it has none",
+    }),
+    redirect: z.enum(["kept", "draining", "retired"]).nullable().meta({
+      description:
+        "What becomes of its way through its home: it stays, or stays until nothing needs it any more, or is gone; null at home",
+    }),
     memory_mib: z.number().meta({ description: "0 when invalid" }),
     vcpus: z.number().meta({ description: "0 when invalid" }),
     migration: z
@@ -41,6 +49,8 @@ export const guestSchema = z
         host: "host-a",
         home: "host-a",
         addresses: ["10.1.0.10/24"],
+        renumbered: null,
+        redirect: null,
         memory_mib: 256,
         vcpus: 1,
         migration: null,

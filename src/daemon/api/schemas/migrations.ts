@@ -62,6 +62,18 @@ export const planSchema = z
     from: z.string(),
     to: z.string(),
     tunnel: z.string(),
+    renumber: z
+      .exactOptional(
+        z.object({
+          from: z.string(),
+          to: z
+            .string()
+            .meta({ description: "Likely, where any address was asked for: nobody was asked" }),
+          idle_timeout_s: z.number(),
+          cap_s: z.number().nullable(),
+        }),
+      )
+      .meta({ description: "Absent when the guest keeps its address alone" }),
     hosts: z.array(
       z.object({
         host: z.string(),

@@ -93,6 +93,9 @@ export const reportSchema = z
     drain: z
       .exactOptional(drainReportSchema)
       .meta({ description: "Absent until the redirect drains or is retired" }),
+    renumbered: z
+      .exactOptional(z.object({ from: z.string(), to: z.string() }))
+      .meta({ description: "Absent when the guest has kept its address alone" }),
     budget_ms: z.number().nullable(),
     within_budget: z.boolean().nullable(),
   })

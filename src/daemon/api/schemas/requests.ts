@@ -20,6 +20,23 @@ export const migrationBody = z
     strategy: z.exactOptional(strategySchema).meta({
       description: "For benchmarks: all but `lossless`, the default, lose packets",
     }),
+    renumber: z.exactOptional(z.union([z.literal("auto"), z.ipv4()])).meta({
+      description:
+        "An address of the destination's guest subnets for the guest's new flows, or `auto` for one that is free; established flows keep the old address",
+      examples: ["auto"],
+    }),
+    drain_idle_s: z.exactOptional(z.number().positive().max(2_592_000)).meta({
+      description:
+        "With `renumber`, in place of `[drain] idle_timeout_s`: flows that send nothing for so long do not hold the redirect",
+    }),
+    drain_cap_s: z.exactOptional(z.number().min(0).max(31_536_000)).meta({
+      description:
+        "With `renumber`, in place of `[drain] cap_s`: the redirect goes after so long whoever uses it; 0: never",
+    }),
+    release_renumbered: z.exactOptional(z.boolean()).meta({
+      description:
+        "A renumbered guest may lose its new address, and the sessions on it, by going home",
+    }),
     dry_run: z
       .boolean()
       .default(false)
@@ -29,6 +46,16 @@ export const migrationBody = z
         "Cancel it unless its events are followed with `abort_on_disconnect` within 10 s",
     }),
   })
+  .refine(
+    ({ renumber, drain_idle_s, drain_cap_s }) =>
+      renumber !== undefined || (drain_idle_s === undefined && drain_cap_s === undefined),
+    "drain_idle_s and drain_cap_s go with renumber: nothing else drains",
+  )
+  .refine(
+    ({ renumber, strategy }) =>
+      renumber === undefined || (strategy?.name ?? "lossless") === "lossless",
+    "renumber goes with strategy lossless alone",
+  )
   .meta({
     id: "MigrationRequest",
     examples: [{ guest: "web1", to: "host-b", max_outage_ms: 100 }],

@@ -36,6 +36,7 @@ test("domains that are no guests are listed as what could be adopted", async () 
   expect(await known.summaries()).toEqual([
     {
       ...{ name: "mail", state: "libvirt", host: "host-a", home: "host-a", addresses: [] },
+      ...{ renumbered: null, redirect: null },
       ...{ memory_mib: 128, vcpus: 1, migration: null, in_doubt: false, since_ms: null },
       ...{ error: null, adoptable: true },
     },
