@@ -16,7 +16,7 @@ beforeAll(async () => {
   await host.ip("link set dev port master guests0");
   await host.ip("address add 10.2.0.1/24 dev guests0");
   await host.ip("link set dev guests0 up");
-  await host.ip("link add name other type dummy");
+  await host.ip("link add name other type bridge");
   await host.ip("link set dev other up");
   await host.ip("route add 10.2.0.9/32 dev other");
   await neighbour.ip("address add 10.2.0.7/24 dev lan");
