@@ -13,7 +13,8 @@ const numRuns = Number(process.env.SOJOURN_API_REQUESTS ?? 10_000);
 
 /** What is documented in words only. */
 const inWords = new Set(["SOJ_BAD_IDEMPOTENCY_KEY", "SOJ_BAD_CURSOR"]);
-const inWordsOnly = /delay_ms belongs|go with renumber|goes with strategy|not a moment|not a URL|is taken/i;
+const inWordsOnly =
+  /delay_ms belongs|go with renumber|goes with strategy|not a moment|not a URL|is taken/i;
 
 let document: OpenApiDocument;
 let daemon: LocalDaemon;
