@@ -31,6 +31,7 @@ import { GuestAdoption } from "./adoption/adoption.ts";
 import { openBenchmarks } from "./benchmarks/open.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
+import { openGuestNames } from "./dns/open-names.ts";
 import { Doctor } from "./doctor/services.ts";
 import { KnownDomains } from "./domains/known-domains.ts";
 import { ReturningGuests } from "./domains/returning-guests.ts";
@@ -210,6 +211,12 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   mirrors.goOn();
   hooks.begin();
   returning?.begin();
+  stack.use(
+    openGuestNames({
+      ...{ config, context: shared, metrics: metrics.names, isGuestStanding },
+      tell: () => {},
+    }),
+  );
 
   const capabilities = () => hypervisor.capabilities();
   const inventory = createInventory({

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { apiSection } from "./access/config.ts";
 import { absolutePath, configuredName } from "./config-values.ts";
+import { dnsSection } from "./dns/config.ts";
 import { gatesSection } from "./gates/config.ts";
 import { hooksSection, webhookSections } from "./hooks/config.ts";
 
@@ -179,6 +180,7 @@ export const configSchema = z
     migration: migration.prefault({}),
     flows: flowsSection.prefault({}),
     drain: drainSection.prefault({}),
+    dns: dnsSection.optional(),
     libvirt: libvirtSection.optional(),
     paths: paths.prefault({}),
     log: logSection.prefault({}),

@@ -4,6 +4,7 @@ import { preconditionError, reasonOf } from "../platform/errors.ts";
 import { readToml } from "../platform/toml.ts";
 import { type ApiConfig, apiConfig } from "./access/config.ts";
 import { type ConfigFile, configSchema } from "./config-schema.ts";
+import { type DnsConfig, dnsConfig } from "./dns/config.ts";
 import type { GateSection } from "./gates/config.ts";
 import type { HooksConfig, WebhookConfig } from "./hooks/config.ts";
 
@@ -52,6 +53,8 @@ export interface DaemonConfig {
   flows: { track: boolean };
   /** How long redirects of renumbered guests stay. */
   drain: { idleTimeoutS: number; capS: number | null; nameTtlS: number };
+  /** Null where nobody, or hooks, see to the names of renumbered guests. */
+  dns: DnsConfig | null;
   /** Null on hosts that take in no guests of libvirt's. */
   libvirt: LibvirtConfig | null;
   paths: { state: string; run: string; guests: string };
@@ -126,6 +129,7 @@ function fromFile(file: ConfigFile): DaemonConfig {
       capS: file.drain.cap_s === 0 ? null : file.drain.cap_s,
       nameTtlS: file.drain.name_ttl_s,
     },
+    dns: dnsConfig(file.dns),
     libvirt: libvirtConfig(file),
     paths: file.paths,
     log: file.log,

@@ -3,6 +3,7 @@ import type { GuestRecord } from "../migrator/records.ts";
 import type { Renumber } from "../migrator/source-context.ts";
 import { preconditionError, usageError } from "../platform/errors.ts";
 import type { DaemonConfig } from "./config.ts";
+import { nameOf } from "./dns/guest-name.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
 
 /**
@@ -12,7 +13,7 @@ import type { MigrationPlan, MigrationRequest } from "./services.ts";
 export function renumberOf(
   request: MigrationRequest,
   record: GuestRecord,
-  config: Pick<DaemonConfig, "host" | "flows" | "drain">,
+  config: Pick<DaemonConfig, "host" | "flows" | "drain" | "dns">,
 ): Renumber | undefined {
   const { guest, renumber: address, strategy } = request;
   if (address === undefined) return undefined;
@@ -40,7 +41,7 @@ export function renumberOf(
     idleTimeoutS,
     capS: capS === undefined ? config.drain.capS : capS === 0 ? null : capS,
     nameTtlS: config.drain.nameTtlS,
-    updatesName: false,
+    updatesName: config.dns !== null && nameOf(config.dns, guest) !== null,
   };
 }
 

@@ -11,6 +11,7 @@ import { HookMetrics } from "./hook-metrics.ts";
 import { Instruments } from "./instruments.ts";
 import { JournalMetrics } from "./journal-metrics.ts";
 import { MigrationMetrics } from "./migration-metrics.ts";
+import { NameMetrics } from "./name-metrics.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
 import { PeerMetrics } from "./peer-metrics.ts";
 import { ProbeMetrics } from "./probe-metrics.ts";
@@ -34,6 +35,7 @@ export class DaemonMetrics {
   readonly api: ApiMetrics;
   readonly hooks: HookMetrics;
   readonly gates: GateMetrics;
+  readonly names: NameMetrics;
   readonly certificates: CertificateMetrics;
   /** True while a migration has stopped a guest and has still to do its part. */
   isGuestStanding: () => boolean = () => false;
@@ -52,6 +54,7 @@ export class DaemonMetrics {
     this.api = new ApiMetrics(instruments);
     this.hooks = new HookMetrics(instruments);
     this.gates = new GateMetrics(instruments);
+    this.names = new NameMetrics(instruments);
     this.certificates = new CertificateMetrics(instruments);
     addProcessMetrics(instruments, options);
   }

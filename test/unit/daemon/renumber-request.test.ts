@@ -7,6 +7,7 @@ import { recordOf } from "../migrator/support.ts";
 const config = {
   host: { name: "host-a", underlayAddress: "172.16.1.2" },
   flows: { track: true },
+  dns: null,
   drain: { idleTimeoutS: 7440, capS: 604_800, nameTtlS: 60 },
 } as DaemonConfig;
 const move = { guest: "web1", to: "host-b" };
