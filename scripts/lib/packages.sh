@@ -1,13 +1,21 @@
 # shellcheck shell=bash
 # Debian packages: what is needed, what is missing, and how it is installed.
 
-# Not here: qemu-system-x86 (qemu.sh), libvirt (libvirt.sh) and nodejs/npm (node.sh), which have conditions of their own.
+# Not here: qemu-system-x86 (qemu.sh), libvirt (libvirt.sh), bind9 (below) and nodejs/npm (node.sh), which have conditions
+# of their own.
 readonly system_packages=(
   iproute2 nftables conntrack tcpdump iputils-ping ethtool procps util-linux openssl ca-certificates curl
   kmod systemd busybox-static cpio gzip xz-utils zstd
   clang libbpf-dev linux-libc-dev gcc libc6-dev
-  libfaketime
+  libfaketime bind9-dnsutils
 )
+
+# Its server is run by tests alone, in a network of their own: no service of the machine is started or enabled for it, and
+# one that is there already is left as it is.
+readonly name_server_package=bind9
+
+readonly service_policy=/usr/sbin/policy-rc.d
+readonly service_policy_mark='# Sojourn set-up: removed at its end.'
 
 lists_are_fresh=no
 
@@ -87,4 +95,54 @@ ensure_packages() {
   if [ "${#missing[@]}" -gt 0 ]; then
     install_packages "${missing[@]}"
   fi
+}
+
+# ensure_name_server: named is there, for the tests of updates of the DNS.
+ensure_name_server() {
+  local missing is_new=no
+  mapfile -t missing < <(missing_packages "$name_server_package")
+  if [ "${#missing[@]}" -eq 0 ]; then
+    return
+  fi
+  [ -e /usr/sbin/named ] || is_new=yes
+  if [ "$is_new" = no ]; then
+    install_packages "${missing[@]}"
+    return
+  fi
+  install_without_services "${missing[@]}"
+  disable_units named.service named-resolvconf.service
+}
+
+# install_without_services NAME…: as install_packages, but no service that a package brings is started.
+install_without_services() {
+  deny_service_starts
+  trap allow_service_starts EXIT
+  install_packages "$@"
+  allow_service_starts
+  trap - EXIT
+}
+
+# Packages ask this script before they start a service (invoke-rc.d(8)); one that is there has its own reasons.
+deny_service_starts() {
+  [ ! -e "$service_policy" ] || return 0
+  printf '#!/bin/sh\n%s\nexit 101\n' "$service_policy_mark" >"$service_policy.new"
+  chmod 755 "$service_policy.new"
+  mv "$service_policy.new" "$service_policy"
+}
+
+allow_service_starts() {
+  if grep -qsxF "$service_policy_mark" "$service_policy"; then
+    rm -f "$service_policy"
+  fi
+}
+
+# disable_units UNIT…: those that are there do not run at the next start of the machine.
+disable_units() {
+  local unit
+  command -v systemctl >/dev/null || return 0
+  for unit in "$@"; do
+    if [ -e "/usr/lib/systemd/system/$unit" ] || [ -e "/lib/systemd/system/$unit" ]; then
+      systemctl --quiet disable "$unit" >>"$build/apt.log" 2>&1 || true
+    fi
+  done
 }

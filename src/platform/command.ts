@@ -134,6 +134,10 @@ const packageOf: Record<string, string> = {
   "qemu-system-x86_64": "qemu-system-x86",
   libvirtd: "libvirt-daemon libvirt-daemon-driver-qemu",
   virsh: "libvirt-clients",
+  nsupdate: "bind9-dnsutils",
+  dig: "bind9-dnsutils",
+  named: "bind9",
+  "tsig-keygen": "bind9",
 };
 
 function isExecutable(path: string): boolean {
