@@ -17,7 +17,7 @@ import type { DaemonConfig } from "./config.ts";
 import { checkHypervisorsMatch } from "./hypervisor-match.ts";
 import type { procedures } from "./peer-procedures.ts";
 import { isStreamProtected, protocolVersion } from "./procedures.ts";
-import { checkReleased, plannedRenumbering, renumberOf } from "./renumber-request.ts";
+import { checkReleased, checkTracked, plannedRenumbering, renumberOf } from "./renumber-request.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
 import type { StorageCheck } from "./storage/storage-check.ts";
 
@@ -79,6 +79,7 @@ export class MigrationStarter {
     this.#reserved.add(guest);
     try {
       const { host, migration } = this.#config;
+      await checkReleased({ guest, to }, record, this.#context);
       const greeting = { protocol_version: protocolVersion, host: host.name };
       const peer = await this.#peer(to).call("hello", greeting);
       const { kind } = await this.#tunnels.choose(migration.tunnel);
@@ -156,7 +157,6 @@ export class MigrationStarter {
         `${guest} needs one NIC with one address to move`,
       );
     }
-    checkReleased(request, record);
     return record;
   }
 
@@ -178,8 +178,10 @@ export class MigrationStarter {
     record: GuestRecord,
   ): Promise<{ task: MigrationTask; warnings: string[] }> {
     const { host, migration } = this.#config;
-    // Before anybody is asked.
+    // Before anybody else is asked.
     renumberOf(request, record, this.#config);
+    await checkTracked(request, this.#context);
+    await checkReleased(request, record, this.#context);
     const greeting = { protocol_version: protocolVersion, host: host.name };
     const peer = await this.#peer(request.to).call("hello", greeting);
     const [address = ""] = record.definition.nics[0]?.addresses[0]?.split("/") ?? [];

@@ -1,7 +1,11 @@
+import { cutFlow } from "../migrator/cut-flows.ts";
+import { sessionsOf } from "../migrator/drain-flows.ts";
+import type { HostContext } from "../migrator/host-context.ts";
 import { attachmentOf, type HostFacts } from "../migrator/network.ts";
 import type { GuestRecord } from "../migrator/records.ts";
 import type { Renumber } from "../migrator/source-context.ts";
-import { preconditionError, usageError } from "../platform/errors.ts";
+import { preconditionError, reasonOf, type SojournError, usageError } from "../platform/errors.ts";
+import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
 import type { DaemonConfig } from "./config.ts";
 import { nameOf } from "./dns/guest-name.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
@@ -28,13 +32,7 @@ export function renumberOf(
       { guestState: "untouched", hint: `sojourn migrate ${guest} --to ${host}, then away again` },
     );
   }
-  if (!config.flows.track) {
-    throw preconditionError(
-      "SOJ_FLOWS_UNTRACKED",
-      `${host} tracks no connections: which flows are established, and keep the old address, is not known`,
-      { guestState: "untouched", hint: "[flows] track = true, and a restart of the daemon" },
-    );
-  }
+  if (!config.flows.track) throw untracked(guest, host);
   const { drain_idle_s: idleTimeoutS = config.drain.idleTimeoutS, drain_cap_s: capS } = request;
   return {
     address,
@@ -46,22 +44,71 @@ export function renumberOf(
 }
 
 /**
- * Refuses to bring a guest home that would lose an address, and the sessions on it, without its caller's word.
- * @throws SojournError `SOJ_GUEST_RENUMBERED`.
+ * Refuses to bring a guest home while sessions use the address that it would lose, without its caller's word.
+ * @throws SojournError `SOJ_GUEST_RENUMBERED` with some of them, or why they cannot be counted.
  */
-export function checkReleased(
+export async function checkReleased(
   { guest, release_renumbered: isReleased = false }: MigrationRequest,
-  { hosting, home }: GuestRecord,
-): void {
-  const renumbered = hosting?.renumbered;
+  record: GuestRecord,
+  { host, flows }: Pick<HostContext, "host" | "flows">,
+): Promise<void> {
+  const renumbered = record.hosting?.renumbered;
   if (renumbered === undefined || isReleased) return;
+  const { address } = attachmentOf(host, record);
+  const used = await usersOf(renumbered, address, flows);
+  if (used === null) return;
   throw preconditionError(
     "SOJ_GUEST_RENUMBERED",
-    `${guest} would lose ${renumbered} by going home to ${home.host}, and sessions on that address would be cut`,
+    `${guest} would lose ${renumbered} by going home to ${record.home.host}: ${used}`,
     {
       guestState: "untouched",
-      hint: `sojourn flows ${guest} tells which; --release-renumbered gives the address back`,
+      hint: `sojourn flows ${guest} shows sessions; wait for their end, or give the address back and cut them: --release-renumbered`,
     },
+  );
+}
+
+/**
+ * Refuses to renumber a guest whose flows this host's kernel does not track.
+ * @throws SojournError `SOJ_FLOWS_UNTRACKED`.
+ */
+export async function checkTracked(
+  { guest, renumber }: MigrationRequest,
+  { host, flows }: Pick<HostContext, "host" | "flows">,
+): Promise<void> {
+  if (renumber !== undefined && !(await flows.isTracking())) throw untracked(guest, host.name);
+}
+
+/** Sessions on `renumbered`, in words; null when there are none. */
+async function usersOf(
+  renumbered: string,
+  address: string,
+  flows: Pick<HostContext["flows"], "read">,
+): Promise<string | null> {
+  let known: TrackedFlow[];
+  try {
+    known = sessionsOf(await flows.read(address));
+  } catch (error) {
+    return `which sessions use it is not known (${reasonOf(error)})`;
+  }
+  const using = known.filter(
+    ({ original, reply }) =>
+      original.destination === renumbered || reply.destination === renumbered,
+  );
+  if (using.length === 0) return null;
+  const peers = using.slice(0, mostNamed).map((flow) => cutFlow(address, flow, null).peer);
+  const more = using.length > mostNamed ? ", …" : "";
+  const sessions = using.length === 1 ? "1 session" : `${using.length} sessions`;
+  return `${sessions} would be cut (${peers.join(", ")}${more})`;
+}
+
+/** Of sessions that a refusal is about. */
+const mostNamed = 5;
+
+function untracked(guest: string, host: string): SojournError {
+  return preconditionError(
+    "SOJ_FLOWS_UNTRACKED",
+    `${host} tracks no connections: which of ${guest}'s flows are established, and keep the old address, is not known`,
+    { guestState: "untouched", hint: "[flows] track = true, and a restart of the daemon" },
   );
 }
 

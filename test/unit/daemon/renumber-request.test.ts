@@ -1,8 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import type { DaemonConfig } from "../../../src/daemon/config.ts";
-import { checkReleased, renumberOf } from "../../../src/daemon/renumber-request.ts";
+import { checkReleased, checkTracked, renumberOf } from "../../../src/daemon/renumber-request.ts";
+import type { HostContext } from "../../../src/migrator/host-context.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
-import { recordOf } from "../migrator/support.ts";
+import { hostA, hostB, recordOf } from "../migrator/support.ts";
 
 const config = {
   host: { name: "host-a", underlayAddress: "172.16.1.2" },
@@ -38,6 +39,21 @@ describe("a request to renumber", () => {
   });
 });
 
+test("a kernel that tracks nothing, though it should, tells no established flow from a new one", async () => {
+  const host = hostA;
+  const tracking = (isTracking: boolean) => ({
+    host,
+    flows: { isTracking: async () => isTracking },
+  });
+  const check = (wish: object, isTracking: boolean) =>
+    checkTracked({ ...move, ...wish }, tracking(isTracking) as unknown as HostContext);
+  await expect(check({ renumber: "auto" }, false)).rejects.toMatchObject({
+    code: "SOJ_FLOWS_UNTRACKED",
+  });
+  await check({ renumber: "auto" }, true);
+  await check({}, false);
+});
+
 describe("a renumbered guest that is to go home", () => {
   const hosting = {
     stage: "running",
@@ -47,11 +63,31 @@ describe("a renumbered guest that is to go home", () => {
   } as const;
   const there: GuestRecord = { ...record, hosting: { ...hosting, renumbered: "10.2.0.2" } };
   const home = { guest: "web1", to: "host-a" };
+  const end = { sourcePort: 4711, destinationPort: 7, icmp: null, packets: null, bytes: null };
+  const flow = (to: string, state: string) => ({
+    ...{ id: "1", protocol: 6, state, replied: true, mark: 0 },
+    original: { ...end, source: "192.0.2.2", destination: to },
+    reply: { ...end, source: "10.1.0.10", destination: "192.0.2.2" },
+  });
+  const check = (wish: object, at: GuestRecord, read: () => Promise<unknown>) =>
+    checkReleased({ ...home, ...wish }, at, { host: hostB, flows: { read } } as never);
 
-  it("needs its caller's word", () => {
-    const refusal = expect.objectContaining({ code: "SOJ_GUEST_RENUMBERED", exitCode: 3 });
-    expect(() => checkReleased(home, there)).toThrow(refusal);
-    expect(() => checkReleased({ ...home, release_renumbered: true }, there)).not.toThrow();
-    expect(() => checkReleased(home, { ...record, hosting })).not.toThrow();
+  it("needs its caller's word while sessions use the address that it would lose", async () => {
+    const used = async () => [flow("10.2.0.2", "ESTABLISHED"), flow("10.1.0.10", "ESTABLISHED")];
+    await expect(check({}, there, used)).rejects.toMatchObject({
+      ...{ code: "SOJ_GUEST_RENUMBERED", exitCode: 3, guestState: "untouched" },
+      message: expect.stringContaining("1 session would be cut (192.0.2.2:7)"),
+    });
+    await check({ release_renumbered: true }, there, used);
+    await check({}, { ...record, hosting }, used);
+  });
+
+  it("goes when none does, and not without that word where nobody can tell", async () => {
+    await check({}, there, async () => [
+      flow("10.2.0.2", "TIME_WAIT"),
+      flow("10.1.0.10", "ESTABLISHED"),
+    ]);
+    const silent = () => Promise.reject(new Error("no netlink"));
+    await expect(check({}, there, silent)).rejects.toThrow(/is not known \(no netlink\)/);
   });
 });
