@@ -41,23 +41,29 @@ export async function supersede(
   }
   if (record === undefined || record.epoch > epoch) return "none";
   await guests.end(guest);
-  const redirect = redirectToSource(context, record);
-  if (redirect === null) await leaveGuest(context, guest);
-  else {
-    const rest = { hosting: null, outgoing: null, migration: null };
-    await network.change({ ...record, ...rest, redirect, epoch: new_epoch });
-  }
+  const away = recordAway(context, record);
+  if (away === null) await leaveGuest(context, guest);
+  else await network.change({ ...away, epoch: new_epoch });
   logger.warn({ migration: id, guest, run_state: runState }, "superseded: this copy has ended");
   if (runState === "none") return "none";
   return runState === "running" ? "running" : "stopped";
 }
 
-/** Home leads the guest's traffic to its source again, also when it had landed here; null at other hosts. */
-function redirectToSource(
+/**
+ * What home remembers of a guest that is at its source again, also when it had landed here: its redirect, which drains if
+ * it did before, or that it had left for good. Null at other hosts. Pure.
+ */
+export function recordAway(
   { host }: Pick<HostContext, "host">,
-  { home, redirect, hosting, migration }: GuestRecord,
-): GuestRecord["redirect"] {
-  if (home.host !== host.name || redirect !== null) return redirect;
+  record: GuestRecord,
+): GuestRecord | null {
+  const { home, hosting, migration } = record;
+  const gone = { ...record, hosting: null, outgoing: null, migration: null };
+  const departed = record.departed ?? migration?.departed;
+  if (home.host === host.name && departed !== undefined) return { ...gone, departed };
+  if (record.redirect !== null) return gone;
   const tunnel = hosting?.sourceTunnel;
-  return tunnel && migration ? { host: migration.peer, tunnel } : null;
+  if (home.host !== host.name || !tunnel || migration === null) return null;
+  const drain = migration.drain === undefined ? {} : { drain: migration.drain };
+  return { ...gone, redirect: { host: migration.peer, tunnel, ...drain } };
 }
