@@ -38,6 +38,7 @@ import { ReturningGuests } from "./domains/returning-guests.ts";
 import { drainTeller } from "./drain-teller.ts";
 import { createDrains } from "./drains.ts";
 import { EventFeed } from "./event-feed.ts";
+import { tracksFlows } from "./flow-tracking.ts";
 import { openGates } from "./gates/open-gates.ts";
 import { createHooks } from "./hooks/compose-hooks.ts";
 import { TargetPolicy } from "./hooks/targets.ts";
@@ -99,7 +100,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     name: config.host.name,
     underlayAddress: config.host.underlayAddress,
     guestNetworks: config.guestNetworks,
-    tracksFlows: config.flows.track,
+    tracksFlows: await tracksFlows(config, logger),
   };
   const peer = peerLookup(context);
   const journalPath = join(config.paths.state, "journal");
