@@ -33,6 +33,9 @@ test("flows of a renumbered guest take the way of the address that they began wi
   await bed.apply(records.renumbered);
   const established = await pathsWhile(bed, async () => {
     for (const name of ["old-out", "moved-out"]) expect(await guest.say(name)).toBe(oldAddress);
+    // Begun before anybody tracked them, as if where the guest came from nobody did.
+    await hosts.b.run("conntrack", ["-F"]);
+    expect(await guest.say("old-out")).toBe(oldAddress);
     expect(await client.say("old-in")).toBe(clientAddress);
     expect(await client.open("new-in-to-old", oldAddress)).toBe(clientAddress);
     expect(await ping(hosts.client, oldAddress, 1)).toHaveLength(1);
