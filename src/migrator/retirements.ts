@@ -111,6 +111,9 @@ export class Retirements {
       if (isOver()) resolve();
     });
     if (!isOver()) await waitAtMost(patienceMs, promise);
+    // A record says at once what the kernel is only being made to.
+    const rest = this.#context.network.hold().then((held) => held[Symbol.dispose]());
+    await waitAtMost(patienceMs, rest);
   }
 }
 
