@@ -8,7 +8,7 @@ import type { GuestFlow } from "../routing/flows/flow-table.ts";
 import { toCarriedFlow } from "./carried-flow.ts";
 import { FlowFigures } from "./flow-figures.ts";
 import { FlowLedger, flowKey, isEstablished, isReset } from "./flow-ledger.ts";
-import { type CarriedFlow, mostCarriedFlows } from "./flow-procedures.ts";
+import type { CarriedFlow } from "./flow-procedures.ts";
 import type { FlowsReport } from "./report.ts";
 import { round } from "./timeline.ts";
 
@@ -23,13 +23,16 @@ export interface CarriedAnswer {
 export interface FlowCarrierOptions {
   /** All that this host tracks for the guest; null when it tracks nothing. */
   read(): Promise<GuestFlow[] | null>;
-  /** At most `mostCarriedFlows`. */
+  /** At most `flowsPerMessage`. */
   send(flows: CarriedFlow[], signal: AbortSignal): Promise<CarriedAnswer>;
   /** Those that the destination has seen being reset; null when this host sees that itself. */
   askReset: (() => Promise<GuestFlow[]>) | null;
   instance: Pick<GuestInstance, "onEvent">;
   logger: Logger;
 }
+
+/** Reading one takes both hosts some ten milliseconds, in which they can do nothing for another guest that stands. */
+export const flowsPerMessage = 500;
 
 /** After a reading that took longer, another one soon after the guest has resumed would take processors that it needs. */
 const quickMs = 50;
@@ -174,13 +177,13 @@ export class FlowCarrier {
 
   async #send(flows: readonly GuestFlow[]): Promise<void> {
     if (this.#isUnknown) return;
-    for (let next = 0; next < flows.length; next += mostCarriedFlows) {
+    for (let next = 0; next < flows.length; next += flowsPerMessage) {
       await this.#whileGuestRuns();
-      const some = flows.slice(next, next + mostCarriedFlows);
+      const some = flows.slice(next, next + flowsPerMessage);
       const answer = await this.#options.send(some.map(toCarriedFlow), this.#over.signal);
       this.#ledger.note(some);
       this.#figures.carried(answer.refused, this.#ledger.size);
-      if (next + mostCarriedFlows < flows.length) await nextTurn();
+      if (next + flowsPerMessage < flows.length) await nextTurn();
     }
   }
 

@@ -121,7 +121,7 @@ export function scheduleOf(seed: number): Schedule {
 
 /** Seldom more than go into one message. */
 function flowsOf(random: Random): NonNullable<Schedule["flows"]> {
-  const sessions = random.chance(0.01) ? 2_500 : random.pick([0, 1, 3]);
+  const sessions = random.chance(0.02) ? 700 : random.pick([0, 1, 3]);
   return { sessions, failures: random.pick([0, 0, 0.1, 0.5]) };
 }
 

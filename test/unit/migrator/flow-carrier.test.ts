@@ -1,7 +1,11 @@
 import { expect, it } from "vitest";
 import type { GuestEvent } from "../../../src/hypervisor/hypervisor.ts";
-import { FlowCarrier, type FlowCarrierOptions } from "../../../src/migrator/flow-carrier.ts";
-import { type CarriedFlow, mostCarriedFlows } from "../../../src/migrator/flow-procedures.ts";
+import {
+  FlowCarrier,
+  type FlowCarrierOptions,
+  flowsPerMessage,
+} from "../../../src/migrator/flow-carrier.ts";
+import type { CarriedFlow } from "../../../src/migrator/flow-procedures.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import type { GuestFlow } from "../../../src/routing/flows/flow-table.ts";
@@ -37,14 +41,14 @@ it("sends half-open flows only with the difference: they may be established by t
 });
 
 it("splits what is more than goes into one message", async () => {
-  const bed = new Bed(Array.from({ length: 2 * mostCarriedFlows + 1 }, (_, port) => tcp(port)));
+  const bed = new Bed(Array.from({ length: 2 * flowsPerMessage + 1 }, (_, port) => tcp(port)));
   bed.carrier.begin();
   await bed.carrier.complete();
-  expect(bed.sent.map(({ length }) => length)).toEqual([mostCarriedFlows, mostCarriedFlows, 1]);
+  expect(bed.sent.map(({ length }) => length)).toEqual([flowsPerMessage, flowsPerMessage, 1]);
 });
 
 it("neither reads nor sends while the guest stands", async () => {
-  const bed = new Bed(Array.from({ length: mostCarriedFlows + 1 }, (_, port) => tcp(port)));
+  const bed = new Bed(Array.from({ length: flowsPerMessage + 1 }, (_, port) => tcp(port)));
   bed.onSend = () => bed.tell("STOP");
   bed.carrier.begin();
   const completed = bed.carrier.complete();
@@ -139,7 +143,7 @@ it("reports nothing where this host tracks nothing, or when the guest was never 
 });
 
 it("stops at once: what waits goes no further, and nothing is told as a failure", async () => {
-  const bed = new Bed(Array.from({ length: mostCarriedFlows + 1 }, (_, port) => tcp(port)));
+  const bed = new Bed(Array.from({ length: flowsPerMessage + 1 }, (_, port) => tcp(port)));
   bed.onSend = () => bed.carrier.stop();
   bed.carrier.begin();
   await bed.carrier.complete();
