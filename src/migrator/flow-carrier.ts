@@ -40,8 +40,8 @@ const quickMs = 50;
 /**
  * Tells a guest's destination of the flows that its source tracks, so that a stateful firewall there takes their packets
  * for what they are: all of them while memory is sent, and what is new or has changed since just before the guest is
- * stopped, and once it has resumed. Nothing is read or sent while the guest stands. What cannot be carried is told, and is no reason not
- * to move the guest.
+ * stopped, and once it has resumed. Nothing is read or sent while the guest stands. What cannot be carried is told, and
+ * is no reason not to move the guest.
  */
 export class FlowCarrier {
   readonly #options: FlowCarrierOptions;
@@ -51,6 +51,8 @@ export class FlowCarrier {
   readonly #over = new AbortController();
   #established: ReadonlySet<string> | null = null;
   #isUntracked = false;
+  /** It runs at its destination. */
+  #hasMoved = false;
   /** The destination is of a release that carries none. */
   #isUnknown = false;
   #failure: unknown = null;
@@ -110,6 +112,11 @@ export class FlowCarrier {
     if (this.isNeeded) await this.#round("difference", false);
   }
 
+  /** The same for who holds nothing back for it: unless it is under way, in the background. */
+  refresh(): void {
+    if (!this.#oneAtATime.isBusy) void this.complete();
+  }
+
   /** Resolves when nothing is being read or sent. */
   async settled(): Promise<void> {
     await this.#oneAtATime.run(async () => {});
@@ -117,12 +124,14 @@ export class FlowCarrier {
 
   /** The guest runs at the destination: flows that began in the last milliseconds, unless reading takes long. */
   async carryLast(): Promise<void> {
+    this.#hasMoved = true;
     this.#goOn();
     if (this.isNeeded && this.#lastMs <= quickMs) await this.#round("last", false);
   }
 
   /** The same later on, and what has become of those that were established. Never throws. */
   async conclude(): Promise<void> {
+    this.#hasMoved = true;
     this.#goOn();
     if (!this.isNeeded) return;
     const flows = await this.#round("last", false);
@@ -160,7 +169,9 @@ export class FlowCarrier {
       flows = await this.#options.read();
       this.#isUntracked = flows === null;
       if (flows === null) return null;
-      if (which !== "last") this.#established = keysOf(flows.filter(isEstablished));
+      // What was to be read before the guest's stop, and is read only now, tells nothing of that time.
+      if (!this.#hasMoved || this.#established === null)
+        this.#established = keysOf(flows.filter(isEstablished));
       this.#lastMs = monotonicMs() - startMs;
       const due = this.#ledger.due(flows, { isEarly });
       this.#figures.found(this.#ledger.sizeWith(due));

@@ -93,7 +93,7 @@ export class FollowedCopies {
     await this.#context.network.routing.arm(this.#address);
     this.#armedAtMs = monotonicMs();
     // Others' streams wait for nobody: what has changed is told while the guest still runs, or once it has resumed.
-    void this.#facts.flows?.complete();
+    this.#facts.flows?.refresh();
   }
 
   async #disarm(): Promise<void> {

@@ -75,6 +75,19 @@ it("goes on once the guest runs at its destination, and counts who has survived"
   expect(bed.carrier.isNeeded).toBe(false);
 });
 
+it("counts as established what was so before the guest was stopped, also where nobody waited for the last look", async () => {
+  const bed = new Bed([tcp(1), tcp(2)]);
+  bed.carrier.begin();
+  await bed.carrier.settled();
+  bed.tell("STOP");
+  bed.carrier.refresh();
+  bed.carrier.refresh();
+  bed.flows = [tcp(1), tcp(2, { state: "CLOSE" }), tcp(9)];
+  await bed.carrier.conclude();
+  expect(bed.carrier.report).toMatchObject({ established: 2, survived: 1 });
+  expect(bed.reads).toBe(3);
+});
+
 it("asks the destination who was reset where this host does not see it", async () => {
   const bed = new Bed([tcp(1), tcp(2), tcp(3)], {
     askReset: async () => [tcp(3, { state: "CLOSE" }), tcp(77, { state: "CLOSE" })],
