@@ -8,6 +8,8 @@ export interface RedirectFlows {
   needing: TrackedFlow[];
   /** Sessions that are not over, but have sent nothing for too long to keep it. */
   idle: TrackedFlow[];
+  /** The rest: over, or never answered. */
+  others: TrackedFlow[];
 }
 
 /**
@@ -20,10 +22,12 @@ export function redirectFlows(
   idleTimeoutS: number,
 ): RedirectFlows {
   const sessions = sessionsOf(flows);
+  const among = new Set(sessions);
   const isIdle = ({ id }: TrackedFlow) => (idleMs.get(id) ?? 0) >= idleTimeoutS * 1000;
   return {
     needing: sessions.filter((flow) => !isIdle(flow)),
     idle: sessions.filter(isIdle),
+    others: flows.filter((flow) => !among.has(flow)),
   };
 }
 

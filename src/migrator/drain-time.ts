@@ -16,11 +16,14 @@ export function elapsedMs(counted: DrainTime | undefined, boot: string): number 
 export function countedNow({ counted, nameUpdatedMs }: Drain, boot: string): DrainTime {
   const elapsed = elapsedMs(counted, boot);
   const seen = counted?.nameElapsedMs ?? elapsed;
+  const isAnew = counted !== undefined && counted.boot !== boot;
+  const rebootElapsedMs = isAnew ? elapsed : counted?.rebootElapsedMs;
   return {
     boot,
     monotonicMs: monotonicMs(),
     elapsedMs: elapsed,
     nameElapsedMs: nameUpdatedMs === null ? null : seen,
+    ...(rebootElapsedMs === undefined ? {} : { rebootElapsedMs }),
   };
 }
 

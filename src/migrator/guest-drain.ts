@@ -9,6 +9,7 @@ import { FlowWatch } from "./flow-watch.ts";
 import { type AwayRecord, addressOf, isGoing, openRedirect } from "./open-redirect.ts";
 import type { Drain } from "./records.ts";
 import type { Retiring } from "./retiring.ts";
+import { VanishedFlows } from "./vanished-flows.ts";
 
 /** Between two looks; more where a look takes long, so that looking takes a twentieth of the time at most. */
 const [pauseMs, pausePerLook] = [2_000, 20];
@@ -32,6 +33,7 @@ export class GuestDrain implements AsyncDisposable {
   readonly #context: DrainContext;
   readonly #retiring: Retiring;
   readonly #watch = new FlowWatch();
+  readonly #vanished = new VanishedFlows();
   readonly #stop = new AbortController();
   /** Resolves when there is nothing (more) to see to. */
   readonly ended: Promise<void>;
@@ -111,6 +113,7 @@ export class GuestDrain implements AsyncDisposable {
     const decision = decideDrain(drain, {
       elapsedMs: elapsedMs(drain.counted, boot),
       nameElapsedMs: drain.counted?.nameElapsedMs ?? null,
+      rebootElapsedMs: drain.counted?.rebootElapsedMs ?? null,
       looks: this.#looks,
     });
     if ("retire" in decision) {
@@ -142,8 +145,16 @@ export class GuestDrain implements AsyncDisposable {
     try {
       const found = await flows.read(addressOf(record));
       this.idleMs = await this.#note(found);
-      const { needing, idle } = redirectFlows(found, this.idleMs, idleTimeoutS);
-      this.#looks = [...this.#looks.slice(-1), { needing: needing.length, idle: idle.length }];
+      const { needing, idle, others } = redirectFlows(found, this.idleMs, idleTimeoutS);
+      // What was idle for long enough may vanish.
+      const vanished = await this.#vanished.note(
+        needing,
+        [...idle, ...others],
+        monotonicMs(),
+        idleTimeoutS,
+      );
+      const look = { needing: needing.length + vanished, idle: idle.length };
+      this.#looks = [...this.#looks.slice(-1), look];
       return true;
     } catch (error) {
       this.#looks = [];

@@ -45,6 +45,8 @@ export const drainTimeSchema = z.strictObject({
   elapsedMs: z.number().nonnegative(),
   /** The same when this host saw the name's update that `nameUpdatedMs` tells of; null until then. */
   nameElapsedMs: z.number().nonnegative().nullable(),
+  /** The same when this host, whose kernel then knew no flow any more, was last started anew; absent when it was not. */
+  rebootElapsedMs: z.number().nonnegative().optional(),
 });
 
 export type DrainTime = z.output<typeof drainTimeSchema>;

@@ -6,7 +6,7 @@ import { drain, session } from "./drain-world.ts";
 
 const none = { needing: 0, idle: 0 };
 const facts = (change: Partial<DrainFacts> = {}): DrainFacts => ({
-  ...{ elapsedMs: 10_000, nameElapsedMs: 0, looks: [none, none] },
+  ...{ elapsedMs: 10_000, nameElapsedMs: 0, rebootElapsedMs: null, looks: [none, none] },
   ...change,
 });
 
@@ -20,6 +20,14 @@ test("one look is not enough, nor are two of which one has found a flow", () => 
   expect(decideDrain(drain, facts({ looks: [none] }))).toEqual(waits);
   expect(decideDrain(drain, facts({ looks: [{ needing: 1, idle: 0 }, none] }))).toEqual(waits);
   expect(decideDrain(drain, facts({ looks: [none, { needing: 1, idle: 0 }] }))).toEqual(waits);
+});
+
+test("after a reboot of home a session that only is idle is waited for", () => {
+  const { idleTimeoutS } = drain;
+  const elapsedMs = 10_000 + idleTimeoutS * 1000;
+  const rebooted = (rebootElapsedMs: number) => facts({ elapsedMs, rebootElapsedMs });
+  expect(decideDrain(drain, rebooted(10_001))).toEqual({ waitsFor: "flows" });
+  expect(decideDrain(drain, rebooted(10_000))).toEqual({ retire: "last-flow" });
 });
 
 test("where only idle sessions are left, the reason says so", () => {
@@ -53,6 +61,7 @@ test("nothing but its cap ends a redirect that a flow needs, or that could not b
   const look = fc.record({ needing: fc.nat(3), idle: fc.nat(3) });
   const given = fc.record({
     elapsedMs: fc.nat(1e9),
+    rebootElapsedMs: fc.option(fc.nat({ max: 1e9 })),
     nameElapsedMs: fc.option(fc.nat(1e9)),
     looks: fc.array(look, { maxLength: 4 }),
   });

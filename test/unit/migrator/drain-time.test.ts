@@ -30,6 +30,8 @@ test("after a reboot it goes on from what was stored", () => {
   const again = countedNow({ ...drain, counted: stored }, "b2");
   clock.stall(1_000);
   expect(elapsedMs(again, "b2")).toBe(701_000);
+  expect([stored.rebootElapsedMs, again.rebootElapsedMs]).toEqual([undefined, 700_000]);
+  expect(countedNow({ ...drain, counted: again }, "b2").rebootElapsedMs).toBe(700_000);
 });
 
 test("a name's update counts from when it was seen, and is stored at once", () => {
