@@ -1,3 +1,4 @@
+import { describeDrain } from "../../migrator/drain-words.ts";
 import { describeFlows } from "../../migrator/flow-words.ts";
 import type { MigrationReport } from "../../migrator/report.ts";
 import type { ThroughputTimeline } from "../../probe/throughput-timeline.ts";
@@ -40,6 +41,7 @@ function factsOf(report: MigrationReport): [string, string][] {
   }
   if (step !== null) facts.push(["guest clock step", milliseconds(step)]);
   if (flows !== null) facts.push(["flows", describeFlows(flows)]);
+  if (report.drain !== undefined) facts.push(["redirect", describeDrain(report.drain)]);
   for (const { gate, point, decision, answered, reason } of report.gates ?? []) {
     const why = reason === null ? "" : `: ${reason}`;
     facts.push([`gate ${gate} at ${point}`, `${decision}${answered ? "" : " by default"}${why}`]);

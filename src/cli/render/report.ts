@@ -1,3 +1,4 @@
+import { describeDrain } from "../../migrator/drain-words.ts";
 import { describeFlows } from "../../migrator/flow-words.ts";
 import type { MigrationReport } from "../../migrator/report.ts";
 import { sessionResults } from "../../probe/results.ts";
@@ -84,6 +85,7 @@ function details(report: MigrationReport): string[] {
   if (renumbered !== undefined)
     facts.push(`new flows use ${renumbered.to}, not ${renumbered.from}`);
   if (flows !== null) facts.push(describeFlows(flows));
+  if (report.drain !== undefined) facts.push(`redirect ${describeDrain(report.drain)}`);
   if (report.budget_ms !== null) facts.push(`budget ${report.budget_ms} ms ${verdict(report)}`);
   lines.push(`  ${facts.join("; ")}`, ...clocks(report), ...drops(report), ...gates(report));
   return [lines.join("\n")];
