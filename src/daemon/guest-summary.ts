@@ -64,8 +64,9 @@ function wayOf(
     return { renumbered, redirect: retired ? "retired" : isDraining ? "draining" : "kept" };
   }
   if (redirect) {
-    const { drain } = redirect;
-    return { renumbered: drain?.renumbered ?? null, redirect: drain ? "draining" : "kept" };
+    const { drain, retiring } = redirect;
+    const isGoing = drain !== undefined || retiring !== undefined;
+    return { renumbered: drain?.renumbered ?? null, redirect: isGoing ? "draining" : "kept" };
   }
   return { renumbered: departed?.renumbered ?? null, redirect: departed ? "retired" : null };
 }

@@ -88,7 +88,8 @@ export class Notices implements Disposable {
   /** Nobody has the guest: it can be started at its home again. */
   async #forgetRedirect(guest: string, host: string): Promise<void> {
     const record = this.#context.records.get(guest);
-    if (record?.redirect?.host !== host || record.hosting !== null) return;
+    const place = record?.redirect?.host ?? record?.departed?.host;
+    if (place !== host || record?.hosting !== null) return;
     await this.#context.network.forget(guest);
   }
 }

@@ -67,6 +67,7 @@ describe("a guest's summary", () => {
     const kept = { redirect: { host: "host-b", tunnel: aToB } };
     const drain = { renumbered: "10.2.0.2" };
     const draining = { redirect: { ...kept.redirect, drain } };
+    const retiring = { redirect: { ...kept.redirect, retiring: "by-hand" as const } };
     const departed = { departed: { host: "host-b", renumbered: "10.2.0.2" } };
     const there = { home: { host: "host-b" }, hosting: { stage: "running" } };
     const renumbered = { ...there, hosting: { ...there.hosting, renumbered: "10.1.0.9" } };
@@ -75,6 +76,7 @@ describe("a guest's summary", () => {
     const cases: [object, object][] = [
       [{}, { renumbered: null, redirect: null }],
       [kept, { renumbered: null, redirect: "kept", host: "host-b" }],
+      [retiring, { renumbered: null, redirect: "draining", host: "host-b" }],
       [draining, { renumbered: "10.2.0.2", redirect: "draining", host: "host-b" }],
       [departed, { renumbered: "10.2.0.2", redirect: "retired", host: "host-b", state: "away" }],
       [there, { renumbered: null, redirect: "kept", host: "host-a" }],
