@@ -32,6 +32,7 @@ export type {
   MigrationPlan,
   MigrationRequest,
   MigrationStatus,
+  NameEvent,
   PhaseEvent,
   ProbeResults,
   ProgressEvent,

@@ -31,6 +31,7 @@ import { GuestAdoption } from "./adoption/adoption.ts";
 import { openBenchmarks } from "./benchmarks/open.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
+import { nameTeller } from "./dns/name-teller.ts";
 import { openGuestNames } from "./dns/open-names.ts";
 import { Doctor } from "./doctor/services.ts";
 import { KnownDomains } from "./domains/known-domains.ts";
@@ -215,7 +216,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   stack.use(
     openGuestNames({
       ...{ config, context: shared, metrics: metrics.names, isGuestStanding },
-      tell: () => {},
+      tell: nameTeller({ feed, migrations }),
     }),
   );
 

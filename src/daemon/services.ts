@@ -1,4 +1,4 @@
-import type { GateEvent, PhaseEvent, ProgressEvent } from "../migrator/events.ts";
+import type { GateEvent, NameEvent, PhaseEvent, ProgressEvent } from "../migrator/events.ts";
 import type { PlannedGate } from "../migrator/gates.ts";
 import type { MigrationFilter } from "../migrator/migration-query.ts";
 import type { Phase } from "../migrator/phases.ts";
@@ -17,7 +17,7 @@ import type { InventoryServices } from "./inventory/schemas.ts";
 import type { LibvirtHookServices } from "./libvirt-hooks/schemas.ts";
 import type { TraceParent } from "./tracing/trace-parent.ts";
 
-export type { GateEvent, MigrationFilter, PhaseEvent, ProgressEvent };
+export type { GateEvent, MigrationFilter, NameEvent, PhaseEvent, ProgressEvent };
 
 export interface GuestSummary {
   name: string;
@@ -138,7 +138,7 @@ export interface MigrationDetail extends MigrationStatus {
   error: ErrorRecord | null;
 }
 
-export type MigrationEvent = PhaseEvent | ProgressEvent | GateEvent | EndEvent;
+export type MigrationEvent = PhaseEvent | ProgressEvent | GateEvent | NameEvent | EndEvent;
 
 /** What a migration's events end with. */
 export type EndEvent = MigrationReport | ErrorRecord;

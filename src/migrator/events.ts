@@ -47,6 +47,21 @@ export interface GateEvent {
   wall_clock_ms: number;
 }
 
+/** After a migration that has renumbered its guest: the guest's name in the DNS was updated, or could not be. */
+export interface NameEvent {
+  type: "name";
+  /** Of the migration that gave the guest its other address. */
+  id: string;
+  name: string;
+  /** Where the name leads now, or was to lead; null: nowhere. */
+  address: string | null;
+  /** Resolvers may answer with the old address for so long; null when that is not known, or does not matter. */
+  ttl_s: number | null;
+  /** Why it was not updated; it is tried again. Null when it was. */
+  failure: { code: string; message: string } | null;
+  wall_clock_ms: number;
+}
+
 export function progressEvent(
   id: string,
   progress: MigrationProgress,

@@ -89,7 +89,7 @@ test("a renumbered guest's name leads to its new address, and home when the gues
   records.put({ ...recordOf("web1", 10), epoch: 3 });
   using _names = daemon();
   await heard(2);
-  expect(news[1]).toMatchObject({ address: "10.1.0.10", migration: null, failure: null });
+  expect(news[1]).toMatchObject({ address: "10.1.0.10", migration: "m1", failure: null });
   const answers = await named.look("web1.guests.test");
   expect(answers).toContain("10.1.0.10 60");
   expect(answers.some((answer) => answer.startsWith("10.2.0.2"))).toBe(false);

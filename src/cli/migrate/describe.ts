@@ -2,6 +2,7 @@ import type {
   GapEvent,
   GateEvent,
   MigrationPlan,
+  NameEvent,
   PhaseEvent,
   ProgressEvent,
 } from "../../client/index.ts";
@@ -43,6 +44,13 @@ export function describeGate(event: GateEvent): string {
   const after = decision === "asked" ? "" : ` after ${(event.waited_ms / 1000).toFixed(1)} s`;
   const why = reason === null ? "" : `: ${reason}`;
   return `${at}  ${"gate".padEnd(14)} ${gate} at ${point}: ${decision}${by}${after}${why}`;
+}
+
+/** `  name web1.guests.example leads to 10.2.0.2 (resolvers may say otherwise for 120 s)`. */
+export function describeName({ name, address, ttl_s, failure }: NameEvent): string {
+  if (failure !== null) return `  name ${name} is not updated yet: ${failure.message}`;
+  const until = ttl_s === null ? "" : ` (resolvers may say otherwise for ${ttl_s} s)`;
+  return `  name ${name} leads to ${address ?? "nobody"}${until}`;
 }
 
 /** The plan as lines that a shell understands, each with its undo as a comment. */

@@ -1,9 +1,21 @@
-import type { GapEvent, GateEvent, PhaseEvent, ProgressEvent } from "../../client/index.ts";
+import type {
+  GapEvent,
+  GateEvent,
+  NameEvent,
+  PhaseEvent,
+  ProgressEvent,
+} from "../../client/index.ts";
 import { monotonicMs } from "../../platform/clock.ts";
 import type { Output } from "../output.ts";
-import { describeGap, describeGate, describePhase, describeProgress } from "./describe.ts";
+import {
+  describeGap,
+  describeGate,
+  describeName,
+  describePhase,
+  describeProgress,
+} from "./describe.ts";
 
-type ShownEvent = PhaseEvent | ProgressEvent | GateEvent | GapEvent;
+type ShownEvent = PhaseEvent | ProgressEvent | GateEvent | NameEvent | GapEvent;
 
 /** Shows what happens while a migration runs. */
 export interface MigrationView {
@@ -19,8 +31,9 @@ export function createView(output: Output): MigrationView {
   return new PlainView(output);
 }
 
-function describeLasting(event: PhaseEvent | GateEvent | GapEvent): string {
+function describeLasting(event: Exclude<ShownEvent, ProgressEvent>): string {
   if (event.type === "gap") return describeGap(event);
+  if (event.type === "name") return describeName(event);
   return event.type === "gate" ? describeGate(event) : describePhase(event);
 }
 

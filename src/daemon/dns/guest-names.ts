@@ -12,8 +12,8 @@ import { type NameTask, nameTask } from "./name-task.ts";
 /** What has become of a guest's name. */
 export interface NameNews {
   guest: string;
-  /** Of the guest's move; null for a name that is set back. */
-  migration: string | null;
+  /** That gave the guest its other address. */
+  migration: string;
   name: string;
   /** Where it leads now, or was to lead; null: nowhere. */
   address: string | null;
@@ -124,7 +124,7 @@ export class GuestNames implements Disposable {
     await this.#note(guest, migration, ({ nameTtlS }) => ({
       nameTtlS: Math.max(nameTtlS, oldTtlS ?? 0),
     }));
-    moved.put({ guest, name, home: from, away: to });
+    moved.put({ guest, name, home: from, away: to, migration });
     await server.change({ name, remove: from, add: to });
     await this.#note(guest, migration, () => ({ nameUpdatedMs: wallClockMs() }));
     this.#tell({ guest, migration, name, address: to, ttlS: oldTtlS, failure: null });
@@ -132,10 +132,11 @@ export class GuestNames implements Disposable {
 
   async #setBack(guest: string, task: Extract<NameTask, { kind: "set-back" }>): Promise<void> {
     const { moved, server } = this.#options;
+    const { from, to, migration } = task;
     const name = moved.get(guest)?.name ?? this.#nameOf(guest);
-    await server.change({ name, remove: task.from, add: task.to });
+    await server.change({ name, remove: from, add: to });
     moved.remove(guest);
-    this.#tell({ guest, migration: null, name, address: task.to, ttlS: null, failure: null });
+    this.#tell({ guest, migration, name, address: to, ttlS: null, failure: null });
   }
 
   /** That of our own records where the server does not say: one that takes updates alone may answer no questions. */
@@ -180,9 +181,8 @@ export class GuestNames implements Disposable {
     const task = this.#taskOf(guest);
     if (task === null) return;
     const name = nameOf(this.#options.config, guest) ?? guest;
-    const migration = task.kind === "move" ? task.migration : null;
     const failure = asSojournError(error);
-    this.#tell({ guest, migration, name, address: task.to, ttlS: null, failure });
+    this.#tell({ guest, migration: task.migration, name, address: task.to, ttlS: null, failure });
   }
 
   #tell(news: NameNews): void {

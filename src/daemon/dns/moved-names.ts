@@ -8,6 +8,8 @@ const movedName = z.strictObject({
   name: z.string().max(253),
   /** The guest's address at home, and the one that the name leads to, or is about to. */
   home: z.ipv4(),
+  /** That gave the guest its other address. */
+  migration: z.string().regex(namePattern),
   away: z.ipv4(),
 });
 

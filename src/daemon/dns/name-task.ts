@@ -5,7 +5,7 @@ import type { MovedName } from "./moved-names.ts";
 /** What is to be done about a guest's name: nothing (null), or to lead it to another address. */
 export type NameTask =
   | { kind: "move"; from: string; to: string; migration: string }
-  | { kind: "set-back"; from: string; to: string | null };
+  | { kind: "set-back"; from: string; to: string | null; migration: string };
 
 /**
  * Compares where a guest's name leads with where its record says that it should. Pure.
@@ -28,7 +28,8 @@ export function nameTask(
   }
   if (moved === undefined || isStillAway(record, moved)) return null;
   const isTaken = others.some((other) => addressesOf(other).includes(moved.home));
-  return { kind: "set-back", from: moved.away, to: isTaken ? null : moved.home };
+  const { away: from, home, migration } = moved;
+  return { kind: "set-back", from, to: isTaken ? null : home, migration };
 }
 
 /** It runs at the other host, arrives from there just now, or has left for good. */

@@ -12,9 +12,13 @@ export const hookTypes: readonly string[] = [
   "migration.out-of-sight",
   "migration.progress",
   "migration.gate",
+  "migration.name",
   "guest.arrived",
   "guest.departed",
 ];
+
+/** What is told among phases, and is none. */
+const notes: readonly string[] = ["gate", "name"];
 
 /** Words that stand for several types. */
 const groups = ["phases", "outcomes", "guests"] as const;
@@ -56,6 +60,6 @@ function groupOf(type: string): string {
   const [about, name = ""] = type.split(".");
   if (about === "guest") return "guests";
   if (name === "out-of-sight" || isOutcome(name as Phase)) return "outcomes";
-  if ((toldPhases as readonly string[]).includes(name) || name === "gate") return "phases";
+  if ((toldPhases as readonly string[]).includes(name) || notes.includes(name)) return "phases";
   return name;
 }

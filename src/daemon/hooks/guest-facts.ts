@@ -2,11 +2,15 @@ import type { GuestRecord } from "../../migrator/records.ts";
 import type { GuestFacts } from "./payload.ts";
 
 /** What hooks are told of a guest. */
-export function guestFactsOf({ guest, definition, home }: GuestRecord): GuestFacts {
+export function guestFactsOf(record: GuestRecord): GuestFacts {
+  const { guest, definition, home, hosting, redirect, departed } = record;
   const addresses = definition.nics.flatMap((nic) =>
     nic.addresses.map((address) => address.split("/")[0] ?? address),
   );
-  return { name: guest, addresses, home: home.host };
+  const away = redirect?.drain?.renumbered ?? departed?.renumbered ?? undefined;
+  const renumbered = hosting === null ? away : hosting.renumbered;
+  const other = renumbered === undefined ? {} : { renumbered };
+  return { name: guest, addresses, ...other, home: home.host };
 }
 
 /** Whether this host runs the guest, as far as its record says. */

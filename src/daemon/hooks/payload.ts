@@ -17,6 +17,9 @@ export const hookPayloadSchema = z.object({
     .object({
       name: z.string(),
       addresses: z.array(z.string()).describe("Without prefix lengths"),
+      renumbered: z
+        .exactOptional(z.string())
+        .describe("Its address of the host where it is, for new flows; absent when it has none"),
       home: z.string().nullable().describe("The host whose subnet owns the addresses"),
     })
     .nullable(),

@@ -52,6 +52,25 @@ const eventSchemas = {
       wall_clock_ms: z.number(),
     })
     .meta({ id: "GateEvent" }),
+  name: z
+    .object({
+      type: z.literal("name"),
+      id: z.string().meta({ description: "Of the migration that has renumbered the guest" }),
+      name: z.string(),
+      address: z
+        .string()
+        .nullable()
+        .meta({ description: "Where it leads now, or was to lead; null: nowhere" }),
+      ttl_s: z.number().nullable().meta({
+        description: "Resolvers may answer with the old address for so long; null when not known",
+      }),
+      failure: z
+        .object({ code: z.string(), message: z.string() })
+        .nullable()
+        .meta({ description: "Why it was not updated, to be tried again; null when it was" }),
+      wall_clock_ms: z.number(),
+    })
+    .meta({ id: "NameEvent" }),
   report: reportSchema,
   error: errorRecordSchema,
 };
@@ -111,6 +130,6 @@ export const hostEventsQuery = z.strictObject({
   ...resumeQuery,
   guest: z.exactOptional(listOf(nameSchema)).meta({ description: "Only of these guests" }),
   type: z
-    .exactOptional(listOf(z.enum(["phase", "progress", "gate", "report", "error"])))
+    .exactOptional(listOf(z.enum(["phase", "progress", "gate", "name", "report", "error"])))
     .meta({ description: "Only of these types" }),
 });

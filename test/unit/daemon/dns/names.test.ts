@@ -77,7 +77,10 @@ const hosting: NonNullable<GuestRecord["hosting"]> = {
   ...{ stage: "running", tableIndex: 0, homeTunnel: null, sourceTunnel: null },
 };
 const away: GuestRecord = { ...home, redirect: { host: "host-b", tunnel: aToB, drain } };
-const moved = { guest: "web1", name: "web1.guests.test", home: "10.1.0.10", away: "10.2.0.2" };
+const moved = {
+  ...{ guest: "web1", name: "web1.guests.test", home: "10.1.0.10", away: "10.2.0.2" },
+  migration: "m1",
+};
 const updated: GuestRecord = {
   ...away,
   redirect: { host: "host-b", tunnel: aToB, drain: { ...drain, nameUpdatedMs: 2 } },
@@ -93,7 +96,7 @@ describe("a guest's name", () => {
     others: GuestRecord[] = [],
   ) => nameTask("host-a", record, known, others);
   const move = { kind: "move", from: "10.1.0.10", to: "10.2.0.2", migration: "m1" };
-  const setBack = { kind: "set-back", from: "10.2.0.2", to: "10.1.0.10" };
+  const setBack = { kind: "set-back", from: "10.2.0.2", to: "10.1.0.10", migration: "m1" };
 
   it("is moved when the guest was renumbered, until that is written down", () => {
     expect(task(away)).toEqual(move);
