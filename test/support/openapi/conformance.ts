@@ -23,7 +23,7 @@ export class Conformance {
   constructor(document: OpenApiDocument) {
     this.#document = structuredClone(document);
     closeObjects(this.#document.components.schemas);
-    this.#ajv = new Ajv2020({ strict: false, allErrors: false });
+    this.#ajv = new Ajv2020({ strict: false, allErrors: false, formats: { ipv4: true } });
     this.#ajv.addSchema({ $id: "doc", components: this.#document.components });
   }
 
