@@ -106,6 +106,19 @@ test("a translated entry is the flow at home, and makes way where the flow keeps
   ]);
 });
 
+test("neighbours of the guest's that its new host hides behind its own address stay translated", async () => {
+  await followHint();
+  await conntrack(
+    "-I -p tcp -s 10.2.0.20 -d 10.1.0.10 --sport 40000 --dport 7 -r 10.1.0.10 -q 172.16.2.2 --reply-port-src 7 --reply-port-dst 41000 --state ESTABLISHED -t 60",
+  );
+  const inward = { ...session, peer: "172.16.2.2", peerPort: 41_000 };
+  expect(await table.install(guest, [inward], redirected)).toEqual(present);
+  expect(await only()).toMatchObject({
+    ...{ mark: redirectMark, original: { source: "10.2.0.20", sourcePort: 40_000 } },
+    reply: { destination: "172.16.2.2", destinationPort: 41_000 },
+  });
+});
+
 test("what has a flow's ends but is somebody else's stays, and the flow is refused", async () => {
   await followHint();
   await conntrack(

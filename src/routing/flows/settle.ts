@@ -14,7 +14,7 @@ interface SettledFlows {
   present: number;
   /** By errno. */
   refused: string[];
-  /** Their entries are forgotten: they were translated, which flows with this mark must not be. */
+  /** Their entries are forgotten: the guest's end was translated, which that of flows with this mark must not be. */
   replaced: GuestFlow[];
 }
 
@@ -41,7 +41,7 @@ export async function settleKnownFlows(
     const isOwn = ({ flow, found }: Pair) =>
       isFlowOf(address, found) && guestFlows(address, found).some((one) => isSameFlow(one, flow));
     const own = pairs.filter(isOwn);
-    const isWrong = ({ found }: Pair) => mark !== 0 && isTranslated(found);
+    const isWrong = ({ found }: Pair) => mark !== 0 && hasOtherGuestEnd(address, found);
     const [wrong, kept] = [own.filter(isWrong), own.filter((pair) => !isWrong(pair))];
     await forgetFlows(
       netlink,
@@ -98,11 +98,10 @@ function updateOf(address: string, { flow, found }: Pair, mark: FlowMark): FlowU
   return lacks ? { found, flow, mark, isLater, isSameWay } : null;
 }
 
-function isTranslated({ original, reply }: TrackedFlow): boolean {
-  return (
-    original.source !== reply.destination ||
-    original.destination !== reply.source ||
-    original.sourcePort !== reply.destinationPort ||
-    original.destinationPort !== reply.sourcePort
-  );
+/** What the other end is translated to is this host's affair with that one: neighbours of the guest's behind its address. */
+function hasOtherGuestEnd(address: string, { original, reply }: TrackedFlow): boolean {
+  if (original.source === address) {
+    return reply.destination !== address || reply.destinationPort !== original.sourcePort;
+  }
+  return original.destination !== address || original.destinationPort !== reply.sourcePort;
 }
