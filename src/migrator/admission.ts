@@ -5,6 +5,7 @@ import { placeOf } from "./guests.ts";
 import { twinOf } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
 import { guestNetworkOf } from "./network.ts";
+import type { GuestRecord } from "./records.ts";
 
 /**
  * Refuses a guest that cannot arrive here.
@@ -45,17 +46,7 @@ export function checkAdmissible(
   if (address === undefined) {
     throw preconditionError("SOJ_GUEST_ADDRESS", `${request.guest} has no NIC with an address`);
   }
-  // Its old address was free to be given to another guest meanwhile.
-  const twin = twinOf(
-    request.definition,
-    records.all().filter(({ guest }) => guest !== request.guest),
-  );
-  if (record?.departed && twin !== undefined) {
-    throw preconditionError(
-      "SOJ_GUEST_ADDRESS",
-      `${twin.guest} has ${request.guest}'s IP or MAC address by now: it was free once the redirect was retired`,
-    );
-  }
+  refuseSameAddress(records.all(), request.definition, record);
   const isHome = guestNetworkOf(host, address) !== undefined;
   if (isHome !== (request.home.host === host.name)) {
     throw preconditionError(
@@ -63,4 +54,32 @@ export function checkAdmissible(
       `${address} is ${isHome ? "" : "not "}in a guest network of ${host.name}, but ${request.home.host} is said to be home`,
     );
   }
+}
+
+/**
+ * Of two guests with one address no host could tell the flows apart. The old address of a guest that has left its home for
+ * good was free to be given to another one, which may meet it at either host.
+ */
+function refuseSameAddress(
+  known: readonly GuestRecord[],
+  definition: Pick<GuestDefinition, "name" | "nics">,
+  record: GuestRecord | undefined,
+): void {
+  const others = known.filter(({ guest }) => guest !== definition.name);
+  if (record?.departed) {
+    const twin = twinOf(definition, others);
+    if (twin === undefined) return;
+    throw preconditionError(
+      "SOJ_GUEST_ADDRESS",
+      `${twin.guest} has ${definition.name}'s IP or MAC address by now: it was free once the redirect was retired`,
+    );
+  }
+  // Two that hosts of their own have named may have the same MAC address, each on a bridge of its own.
+  const twin = twinOf({ nics: definition.nics.map((nic) => ({ ...nic, mac: "" })) }, others);
+  if (twin === undefined) return;
+  throw preconditionError(
+    "SOJ_GUEST_ADDRESS",
+    `${twin.guest}, which this host knows, has ${definition.name}'s IP address`,
+    { guestState: "untouched", hint: "move the guest to another host, or the other one first" },
+  );
 }

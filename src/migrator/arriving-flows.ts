@@ -13,6 +13,9 @@ import type { HostContext } from "./host-context.ts";
 import { attachmentOf } from "./network.ts";
 import { readTracked } from "./read-tracked.ts";
 
+/** Some ten megabytes. */
+const leastPruned = 100_000;
+
 /** The flows of a guest that is to arrive: known here before it is, and forgotten if it does not come. */
 export class ArrivingFlows {
   readonly #context: Pick<HostContext, "host" | "records" | "flows">;
@@ -21,7 +24,9 @@ export class ArrivingFlows {
   readonly #oneAtATime = new AsyncLock();
   /** What this host has tracked by itself before; null before anything was carried. */
   #own: ReadonlySet<string> | null = null;
-  readonly #carried = new Set<string>();
+  #carried: Set<string> = new Set();
+  /** When so many are remembered, those that the kernel has forgotten by then are. */
+  #mostCarried = leastPruned;
   #isOver = false;
 
   constructor(
@@ -46,6 +51,7 @@ export class ArrivingFlows {
       // Entries that nobody asks for would only be left over.
       if (own === null) return { installed: 0, present: 0, refused: { UNTRACKED: carried.length } };
       this.#own = own;
+      if (this.#carried.size >= this.#mostCarried) await this.#prune(address);
       const flows = carried.map(fromCarriedFlow);
       for (const flow of flows) this.#carried.add(flowKey(flow));
       // To and from a guest that is away they go on through its home.
@@ -76,6 +82,13 @@ export class ArrivingFlows {
         this.#logger.warn({ err: error }, "carried flows are left here until they expire");
       }
     });
+  }
+
+  /** A source may go on for ever; what the kernel has room for bounds what there is to forget. */
+  async #prune(address: string): Promise<void> {
+    const known = (await readKeys(this.#context.flows, address)) ?? new Set();
+    this.#carried = this.#carried.intersection(known);
+    this.#mostCarried = 2 * this.#carried.size + leastPruned;
   }
 
   /** And the readiness barrier's. What an earlier daemon has installed for a guest that is away from home has the redirect's mark. */

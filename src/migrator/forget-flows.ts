@@ -1,4 +1,5 @@
 import { guestFlow } from "../routing/flows/guest-flow.ts";
+import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
 import type { HostContext } from "./host-context.ts";
 import { attachmentOf } from "./network.ts";
 import { ownNetworks } from "./own-networks.ts";
@@ -17,7 +18,8 @@ export async function leaveGuest(
 
 /**
  * The guest has left this host for good, and this is not its home: what the kernel tracks of it here is forgotten, but
- * for what still passes, between the guest and this host and its subnets. Never throws: entries that are left expire.
+ * for what still passes, between the guest and this host and its subnets; none of these by the address that it had here,
+ * which the next guest may get. Never throws: entries that are left expire.
  */
 export async function forgetFlows(
   { flows: table, host, logger }: Pick<HostContext, "flows" | "host" | "logger">,
@@ -27,8 +29,13 @@ export async function forgetFlows(
   if (atHome) return;
   try {
     const near = ownNetworks(host);
+    const given = record.hosting?.renumbered;
+    const usesGiven = ({ original, reply }: TrackedFlow) =>
+      given !== undefined && (original.destination === given || reply.destination === given);
+    const isOver = (flow: TrackedFlow) =>
+      usesGiven(flow) || !near.check(guestFlow(address, flow).peer);
     const flows = (await readTracked(table, address)) ?? [];
-    await table.forget(flows.filter((flow) => !near.check(guestFlow(address, flow).peer)));
+    await table.forget(flows.filter(isOver));
   } catch (error) {
     logger.warn({ guest: record.guest, err: error }, "its flows are left here until they expire");
   }

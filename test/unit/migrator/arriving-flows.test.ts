@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { ArrivingFlows } from "../../../src/migrator/arriving-flows.ts";
 import { toCarriedFlow } from "../../../src/migrator/carried-flow.ts";
 import { forgetFlows } from "../../../src/migrator/forget-flows.ts";
@@ -82,6 +82,36 @@ it("leaves only what still passes a host that the guest has left, and home every
   expect(flows.entries.size).toBe(3);
   await forgetFlows(context, record);
   expect([...flows.entries.keys()]).toEqual(["10.2.0.20:1", "172.16.2.2:1"]);
+});
+
+it("leaves nothing that used the address which the guest had there", async () => {
+  const { flows, context, records } = bed("host-b");
+  const record = records.get("web1") as GuestRecord;
+  const hosting = record.hosting && { ...record.hosting, renumbered: "10.2.0.50" };
+  for (const port of [1, 2]) flows.begin("10.2.0.20", port);
+  const direct = flows.entries.get("10.2.0.20:2");
+  if (direct === undefined) throw new Error("no flow");
+  direct.original = { ...direct.original, destination: "10.2.0.50" };
+  await forgetFlows(context, { ...record, hosting });
+  expect([...flows.entries.keys()]).toEqual(["10.2.0.20:1"]);
+});
+
+it("remembers no more of what a source goes on sending than the kernel does", async () => {
+  const { flows, context, arriving } = bed("host-b");
+  const read = vi.spyOn(context.flows, "read");
+  const guest = arriving();
+  const some = (start: number) =>
+    Array.from({ length: 2_000 }, (_, index) => carried(start + index));
+  for (let start = 0; start < 200_000; start += 2_000) {
+    await guest.install(some(start));
+    // The kernel forgets them in no time.
+    flows.entries.clear();
+  }
+  // What was there before; and once for each hundred thousand.
+  expect(read).toHaveBeenCalledTimes(2);
+  await guest.install([carried(7)]);
+  await guest.forget();
+  expect(flows.entries.size).toBe(0);
 });
 
 function bed(host: "host-a" | "host-b") {

@@ -57,6 +57,20 @@ test("it may come home again, unless its address is another guest's by now", () 
   expect(() => admit(successor)).toThrow(expect.objectContaining({ code: "SOJ_GUEST_ADDRESS" }));
 });
 
+test("the guest that has its old address by now does not come where it is", () => {
+  const hostB = { ...hostA, name: "host-b", guestNetworks: [] };
+  const { departed: _at, ...there } = departed;
+  const arriving = { ...request, guest: "web2", definition: successor.definition };
+  const journal = { refuseHeld: () => {}, has: () => false };
+  const admit = (known: GuestRecord) => {
+    const records = { get: () => undefined, all: () => [known] };
+    checkAdmissible({ host: hostB, journal, records } as unknown as HostContext, arriving, false);
+  };
+  const refusal = expect.objectContaining({ code: "SOJ_GUEST_ADDRESS", exitCode: 3 });
+  expect(() => admit({ ...there, hosting: { ...hosting, retired: true } })).toThrow(refusal);
+  expect(() => admit({ ...recordOf("web3", 11), hosting })).not.toThrow();
+});
+
 test("while it comes home it is remembered where it was, and no more once it has landed", () => {
   const records = { get: () => departed, all: () => [departed] };
   const context = { host: hostA, records } as unknown as HostContext;
