@@ -13,6 +13,8 @@ import { Named, nameServerIn } from "../support/named.ts";
 import { createNamespace, type Namespace } from "../support/namespaces.ts";
 import { aToB, hostA, recordOf, temporaryFolder } from "../unit/migrator/support.ts";
 
+const forAges = "web3 2147483647 A 10.1.0.12";
+
 let stack: AsyncDisposableStack;
 let namespace: Namespace;
 let named: Named;
@@ -25,7 +27,7 @@ let told: () => void;
 beforeAll(async () => {
   stack = new AsyncDisposableStack();
   namespace = stack.use(await createNamespace("dns"));
-  const zone = ["web1 120 A 10.1.0.10", "web1 120 A 192.0.2.80", "web2 7 A 10.1.0.11"];
+  const zone = ["web1 120 A 10.1.0.10", "web1 120 A 192.0.2.80", "web2 7 A 10.1.0.11", forAges];
   named = stack.use(await Named.start(namespace, zone));
   server = stack.use(await nameServerIn(namespace, named.config));
 });
@@ -119,13 +121,18 @@ test("what fails is tried again, also by the next daemon; the old TTL is not for
   expect(await named.look("web2.guests.test")).toEqual(["10.2.0.2 60"]);
 });
 
+test("no name is waited for longer than resolvers keep it", async () => {
+  expect(await server.ttlOf("web3.guests.test", "10.1.0.12")).toBe(604_800);
+  expect(await server.ttlOf("web9.guests.test", "10.1.0.12")).toBeNull();
+});
+
 test("an update with another key is refused, and told without a secret", async () => {
   const { stdout: key } = await runCommand("tsig-keygen", ["mover"]);
   const [, secret = "none"] = /secret "(.*)"/.exec(key) ?? [];
   const keyPath = `${folder.path}/other-key`;
   writeFileSync(keyPath, key, { mode: 0o600 });
   await using stranger = await nameServerIn(namespace, { ...named.config, keyPath });
-  const change = { name: "web1.guests.test", remove: "10.1.0.10", add: "10.2.0.9" };
+  const change = { name: "web1.guests.test", remove: ["10.1.0.10"], add: "10.2.0.9" };
   const failure: unknown = await stranger.change(change).catch((error: unknown) => error);
   expect(failure).toMatchObject({ code: "SOJ_DNS_REFUSED", retryable: true });
   expect(String((failure as Error).message)).toMatch(/tsig|BADSIG|NOTAUTH/i);

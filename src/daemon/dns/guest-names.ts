@@ -33,6 +33,9 @@ export interface GuestNamesOptions {
   tell: (news: NameNews) => void;
 }
 
+/** Moves of a guest that a server may miss one after another. */
+const mostEarlier = 100;
+
 /** Between two looks at whether a guest still stands. */
 const calmMs = 200;
 
@@ -124,8 +127,11 @@ export class GuestNames implements Disposable {
     await this.#note(guest, migration, ({ nameTtlS }) => ({
       nameTtlS: Math.max(nameTtlS, oldTtlS ?? 0),
     }));
-    moved.put({ guest, name, home: from, away: to, migration });
-    await server.change({ name, remove: from, add: to });
+    const earlier = this.#earlier(guest, name, to);
+    const now = { guest, name, home: from, away: to, migration };
+    moved.put({ ...now, earlier });
+    await server.change({ name, remove: [from, ...earlier], add: to });
+    if (earlier.length > 0) moved.put(now);
     await this.#note(guest, migration, () => ({ nameUpdatedMs: wallClockMs() }));
     this.#tell({ guest, migration, name, address: to, ttlS: oldTtlS, failure: null });
   }
@@ -134,9 +140,18 @@ export class GuestNames implements Disposable {
     const { moved, server } = this.#options;
     const { from, to, migration } = task;
     const name = moved.get(guest)?.name ?? this.#nameOf(guest);
-    await server.change({ name, remove: from, add: to });
+    const remove = [from, ...this.#earlier(guest, name, from)];
+    await server.change({ name, remove, add: to });
     moved.remove(guest);
     this.#tell({ guest, migration, name, address: to, ttlS: null, failure: null });
+  }
+
+  /** Addresses but `current` to which the name has been led, of which the server may not have been told that it is over. */
+  #earlier(guest: string, name: string, current: string): string[] {
+    const known = this.#options.moved.get(guest);
+    if (known === undefined || known.name !== name) return [];
+    const all = [...(known.earlier ?? []), known.away];
+    return [...new Set(all)].filter((address) => address !== current).slice(-mostEarlier);
   }
 
   /** That of our own records where the server does not say: one that takes updates alone may answer no questions. */

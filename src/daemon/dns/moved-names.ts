@@ -11,6 +11,8 @@ const movedName = z.strictObject({
   /** That gave the guest its other address. */
   migration: z.string().regex(namePattern),
   away: z.ipv4(),
+  /** Where it may lead still, from moves before: a server that was away has not been told. */
+  earlier: z.array(z.ipv4()).max(100).optional(),
 });
 
 const fileSchema = z.strictObject({ names: z.array(movedName) });

@@ -8,6 +8,9 @@ import { type NameChange, updateScript } from "./update-script.ts";
 /** nsupdate's own patience with a server that is silent, and ours with nsupdate. */
 const [serverPatienceS, commandMs] = [5, 15_000];
 
+/** Resolvers keep nothing for longer, whatever a record says (RFC 8767, section 4). */
+const longestKeptS = 604_800;
+
 /** The zone's primary server. */
 export class NameServer {
   readonly #config: DnsConfig;
@@ -17,7 +20,7 @@ export class NameServer {
   }
 
   /**
-   * How long (s) resolvers may keep `address` for `name`; null when the name does not lead there.
+   * How long (s) resolvers may keep `address` for `name`, a week at most; null when the name does not lead there.
    * @throws SojournError `SOJ_DNS_SILENT` when the server gives no answer, or a refusal.
    */
   async ttlOf(name: string, address: string): Promise<number | null> {
@@ -26,7 +29,8 @@ export class NameServer {
     resolver.setServers([`${server}:${port}`]);
     try {
       const records = await resolver.resolve4(`${name}.`, { ttl: true });
-      return records.find((record) => record.address === address)?.ttl ?? null;
+      const ttlS = records.find((record) => record.address === address)?.ttl;
+      return ttlS === undefined ? null : Math.min(ttlS, longestKeptS);
     } catch (error) {
       const { code = reasonOf(error) } = error as NodeJS.ErrnoException;
       if (code === "ENOTFOUND" || code === "ENODATA") return null;

@@ -6,13 +6,13 @@ import { isDomainName } from "./guest-name.ts";
 export interface NameChange {
   /** Without its last dot. */
   name: string;
-  remove: string;
+  remove: readonly string[];
   /** Null when it is to lead nowhere. */
   add: string | null;
 }
 
 /**
- * What nsupdate(1) reads: one message, so that the name leads to one of both addresses at every instant. The same again
+ * What nsupdate(1) reads: one message, so that the name leads somewhere at every instant. The same again
  * changes nothing. Pure.
  * @throws Error for what is no name or address: nothing else may come into the lines.
  */
@@ -20,14 +20,14 @@ export function updateScript(
   { server, port, zone, ttlS }: Pick<DnsConfig, "server" | "port" | "zone" | "ttlS">,
   { name, remove, add }: NameChange,
 ): string {
-  const addresses = [server, remove, ...(add === null ? [] : [add])];
+  const addresses = [server, ...remove, ...(add === null ? [] : [add])];
   const numbers = [port, ttlS];
   if (!isDomainName(name) || !isDomainName(zone)) throw new Error(`no name: ${name} in ${zone}`);
   if (!addresses.every(isIPv4) || !numbers.every(Number.isInteger)) throw new Error("no address");
   const lines = [
     `server ${server} ${port}`,
     `zone ${zone}.`,
-    `update delete ${name}. A ${remove}`,
+    ...remove.map((address) => `update delete ${name}. A ${address}`),
     ...(add === null ? [] : [`update add ${name}. ${ttlS} A ${add}`]),
     "send",
     "quit",

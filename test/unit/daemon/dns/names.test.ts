@@ -51,7 +51,9 @@ test("no guest's name brings anything but a name into an update", () => {
       const name = nameOf(settings, text);
       if (name === null) return;
       expect(isDomainName(name)).toBe(true);
-      const lines = updateScript(place, { name, remove: "10.1.0.10", add: "10.2.0.2" }).split("\n");
+      const lines = updateScript(place, { name, remove: ["10.1.0.10"], add: "10.2.0.2" }).split(
+        "\n",
+      );
       expect(lines).toEqual([
         "server 192.0.2.53 53",
         "zone guests.example.",
@@ -62,9 +64,11 @@ test("no guest's name brings anything but a name into an update", () => {
       expect(name).toMatch(/^[a-z0-9._-]+\.guests\.example$/);
     }),
   );
-  const change = { remove: "10.1.0.10", add: null };
+  const change = { remove: ["10.1.0.10"], add: null };
   expect(() => updateScript(place, { ...change, name: "a\nsend" })).toThrow(/no name/);
-  expect(() => updateScript(place, { ...change, name: "a", remove: "a\nb" })).toThrow(/no address/);
+  expect(() => updateScript(place, { ...change, name: "a", remove: ["a\nb"] })).toThrow(
+    /no address/,
+  );
   expect(nameOf(settings, `${"a".repeat(64)}`)).toBeNull();
 });
 
