@@ -5,8 +5,9 @@ import type { FlowTuple, TrackedFlow } from "../routing/flows/tracked-flow.ts";
 const toleranceMs = 3_000;
 
 /**
- * Sessions that the kernel has forgotten before their time: somebody has emptied its table (`conntrack -F`), or it was
- * full. They may go on all the same, and an idle one shows itself only when it is used again. Of TCP that ends, or is
+ * Sessions that the kernel has forgotten before their time: somebody has emptied its table (`conntrack -F`). When it is
+ * full the kernel itself makes room, but of what it is assured of it drops nothing: the rest is not remembered here, or a
+ * flood of datagrams from nowhere would have no end. They may go on all the same, and an idle one shows itself only when it is used again. Of TCP that ends, or is
  * reset, the kernel remembers the end, so that those are none.
  */
 export class VanishedFlows {
@@ -27,13 +28,15 @@ export class VanishedFlows {
   ): Promise<number> {
     const before = this.#expiresMs;
     const now = new Map<string, number>();
+    const known = new Set<string>();
     await inTurns(sessions, (flow) => {
-      now.set(keyOf(flow), nowMs + (flow.expiresS ?? 0) * 1000);
+      const key = keyOf(flow);
+      known.add(key);
+      if (flow.assured) now.set(key, nowMs + (flow.expiresS ?? 0) * 1000);
     });
-    const over = new Set<string>();
-    await inTurns(others, (flow) => over.add(keyOf(flow)));
+    await inTurns(others, (flow) => known.add(keyOf(flow)));
     this.#expiresMs = now;
-    const isKnown = (key: string) => now.has(key) || over.has(key);
+    const isKnown = (key: string) => known.has(key);
     for (const [key, expiresMs] of before) {
       if (!isKnown(key) && expiresMs > nowMs + toleranceMs) this.#vanishedMs.set(key, nowMs);
     }

@@ -36,3 +36,10 @@ test("one that has ended, or whose time was over, has not vanished", async () =>
   expect(await vanished.note([], [over], 6_000, idleTimeoutS)).toBe(0);
   expect(await look(vanished, 130_000)).toBe(0);
 });
+
+test("what a full table makes room with is not remembered, however much there is", async () => {
+  const vanished = new VanishedFlows();
+  const flood = session("1", { protocol: 17, state: null, replied: false, assured: false });
+  await look(vanished, 0, [flood, long]);
+  expect(await look(vanished, 2_000, [long])).toBe(0);
+});
