@@ -180,6 +180,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const { drains, retirements } = createDrains({
     ...{ host, records, network, journal, logger, flows, peer, isGuestStanding },
     isArriving: (guest) => destinations.isArriving(guest),
+    isLeaving: (guest) => starter.isLeaving(guest),
     tell: drainTeller({ hostName: host.name, feed, migrations }),
   });
   stack.use(drains);

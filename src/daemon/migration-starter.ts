@@ -91,6 +91,11 @@ export class MigrationStarter {
     }
   }
 
+  /** A migration takes the guest away from here, or is about to. */
+  isLeaving(guest: string): boolean {
+    return this.#reserved.has(guest) || this.#migrations.runningOf(guest) !== undefined;
+  }
+
   /** What `start` would do on both hosts; changes nothing. */
   async plan(request: MigrationRequest): Promise<MigrationPlan> {
     const before = this.#check(request);

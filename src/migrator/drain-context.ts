@@ -17,6 +17,8 @@ export interface DrainContext
   isGuestStanding(): boolean;
   /** A migration brings the guest here, from the first word of its source on. */
   isArriving(guest: string): boolean;
+  /** One takes it away from here, from its request on: it remembers how the guest is here, to restore that. */
+  isLeaving(guest: string): boolean;
   tell: DrainTeller;
 }
 

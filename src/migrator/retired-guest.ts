@@ -2,6 +2,7 @@ import { preconditionError } from "../platform/errors.ts";
 import { redirectMark } from "../routing/desired.ts";
 import type { FlowTable } from "../routing/flows/flow-table.ts";
 import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
+import type { DrainContext } from "./drain-context.ts";
 import type { HostContext } from "./host-context.ts";
 import { guestNetworkOf, type HostFacts } from "./network.ts";
 import { addressOf } from "./open-redirect.ts";
@@ -10,7 +11,7 @@ import { beingMigrated } from "./retiring.ts";
 
 type Context = Pick<HostContext, "host" | "records" | "network" | "journal" | "logger"> & {
   flows: Pick<FlowTable, "read" | "forget">;
-};
+} & Pick<DrainContext, "isLeaving">;
 
 interface Request {
   guest: string;
@@ -47,6 +48,7 @@ export async function retireGuestHere(
       return { state: "unknown", epoch: record?.epoch ?? 0, forgotten: 0 };
     }
     refuse(record, epoch, peer);
+    if (context.isLeaving(guest)) throw beingMigrated(guest, undefined);
     const state = record.hosting.retired === true ? "retired" : "redirected";
     if (epoch === null) return { state, epoch: record.epoch, forgotten: 0 };
     if (state === "redirected") {

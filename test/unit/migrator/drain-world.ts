@@ -69,6 +69,7 @@ export class DrainHost implements Disposable {
   flowsFailure: Error | null = null;
   isGuestStanding = false;
   isArriving = false;
+  isLeaving = false;
   looks = 0;
 
   constructor(facts: HostFacts) {
@@ -142,6 +143,7 @@ export class DrainHost implements Disposable {
       },
       isGuestStanding: () => this.isGuestStanding,
       isArriving: () => this.isArriving,
+      isLeaving: () => this.isLeaving,
       ...parts,
     } as unknown as DrainContext;
   }

@@ -160,6 +160,18 @@ test("a call that was meant for an earlier stay retires no later one", async () 
   expect(away()?.hosting?.retired).toBeUndefined();
 });
 
+test("nothing is retired beneath a migration that is about to begin", async () => {
+  world.away.isLeaving = true;
+  const context = world.away.context({} as never);
+  const told = { guest: "web1", epoch: 1, reason: "cap" };
+  await expect(retireGuestHere(context, told, "host-a")).rejects.toMatchObject({
+    ...{ code: "SOJ_GUEST_BUSY", retryable: true },
+  });
+  expect(away()?.hosting?.retired).toBeUndefined();
+  world.away.isLeaving = false;
+  expect(await retireGuestHere(context, told, "host-a")).toMatchObject({ state: "retired" });
+});
+
 const counted = { icmp: null, packets: 1, bytes: 100, sourcePort: 7, destinationPort: 9 };
 const near = { source: "10.2.0.20", destination: "10.1.0.10", ...counted };
 const nearReply = { source: "10.1.0.10", destination: "10.2.0.20", ...counted };
