@@ -39,7 +39,8 @@ export class GuestAddresses {
       try {
         const user = await this.#userOf(address);
         if (user === null) return { address, [Symbol.dispose]: release };
-        if (wish !== "auto" || monotonicMs() > deadlineMs) throw refused(address, `it is ${user}`);
+        if (wish !== "auto" || monotonicMs() > deadlineMs)
+          throw refused(address, `${this.#context.host.name} says that it is ${user}`);
         busy.set(address, user);
         release();
       } catch (error) {

@@ -155,7 +155,13 @@ export class Guests {
     }
     if (instance === undefined) {
       if (record === undefined) this.definition(name);
-      throw preconditionError("SOJ_GUEST_NOT_HERE", `${name} ${placeOf(record, this.#host.name)}`);
+      const away = record?.redirect ?? record?.departed;
+      const hint = away
+        ? `sojourn guest stop ${name}, on ${away.host}`
+        : `sojourn guest show ${name}`;
+      throw preconditionError("SOJ_GUEST_NOT_HERE", `${name} ${placeOf(record, this.#host.name)}`, {
+        hint,
+      });
     }
     await instance.powerDown();
     await waitAtMost(graceMs, instance.ended);

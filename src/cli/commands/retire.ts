@@ -29,7 +29,8 @@ async function retireGuest(guest: string, options: RetireOptions): Promise<void>
   const print = (retirement: Retirement) =>
     output.result(retirement, () => describeRetirement(retirement));
   if (dryRun || known.state === "retired") return print(known);
-  if (!yes && cutsAnybody(known)) {
+  // One that is under way was meant, or decided by the daemon.
+  if (!yes && known.state === "described" && cutsAnybody(known)) {
     print(known);
     throw cutting(known);
   }
@@ -57,7 +58,7 @@ function unfinished({ guest, host }: Retirement): SojournError {
     {
       exitCode: ExitCode.inDoubt,
       guestState: "untouched",
-      hint: `nothing is left to be done by hand; the same command again tells whether it is done`,
+      hint: `nothing is left to be done by hand; sojourn retire ${guest} tells whether it is done`,
     },
   );
 }

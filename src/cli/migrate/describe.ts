@@ -6,6 +6,7 @@ import type {
   PhaseEvent,
   ProgressEvent,
 } from "../../client/index.ts";
+import { span } from "../render/figures.ts";
 
 /** `  +612.0 ms  armed          host-a`. */
 export function describePhase(event: PhaseEvent): string {
@@ -76,11 +77,11 @@ function describeRenumbering(
   { guest, from: home, to: host }: MigrationPlan,
   { from, to, idle_timeout_s: idle, cap_s: cap }: NonNullable<MigrationPlan["renumber"]>,
 ): string[] {
-  const most = cap === null ? "" : `, at the latest after ${cap} s`;
+  const most = cap === null ? "" : `, at the latest after ${span(cap)}`;
   return [
     `# ${guest} gets ${to} of ${host} too; it knows nothing of it: ${host} translates`,
     `# established flows keep ${from} and the tunnel; new ones use ${to} and do not pass ${home}`,
-    `# the redirect at ${home} goes when no flow has used it for ${idle} s${most}; ${from} is free then`,
+    `# the redirect at ${home} goes when no flow has used it for ${span(idle)}${most}; ${from} is free then`,
   ];
 }
 

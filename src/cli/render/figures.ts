@@ -6,6 +6,15 @@ export function duration(ms: number): string {
   return ms < 1000 ? `${oneDecimal(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
+/** Seconds, in the two largest units. */
+export function span(seconds: number): string {
+  const [minutes, hours, days] = [60, 3_600, 86_400].map((unit) => Math.floor(seconds / unit));
+  if (days) return `${days} d ${(hours ?? 0) % 24} h`;
+  if (hours) return `${hours} h ${(minutes ?? 0) % 60} min`;
+  if (minutes) return `${minutes} min ${seconds % 60} s`;
+  return `${seconds} s`;
+}
+
 /** An outage with its noise floor: what lies below the floor is not told apart from it. */
 export function outage(outageMs: number | null, floorMs: number | null): string {
   if (outageMs === null) return notMeasured;

@@ -1,5 +1,6 @@
 import type { FlowSummary } from "../../daemon/inventory/schemas.ts";
 import { formatTable } from "../table.ts";
+import { span } from "./figures.ts";
 
 const header = [
   ...["PROTOCOL", "PEER", "GUEST", "STATE", "DIRECTION", "PATH", "AGE", "IDLE", "BYTES", "NAT"],
@@ -49,13 +50,4 @@ function amount(bytes: number | undefined): string {
   if (bytes < 1e3) return `${bytes} B`;
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
-}
-
-/** In the two largest units. */
-function span(seconds: number): string {
-  const [minutes, hours, days] = [60, 3_600, 86_400].map((unit) => Math.floor(seconds / unit));
-  if (days) return `${days} d ${(hours ?? 0) % 24} h`;
-  if (hours) return `${hours} h ${(minutes ?? 0) % 60} min`;
-  if (minutes) return `${minutes} min ${seconds % 60} s`;
-  return `${seconds} s`;
 }

@@ -1,5 +1,6 @@
 import type { Retirement } from "../../client/index.ts";
 import { formatTable } from "../table.ts";
+import { span } from "./figures.ts";
 
 /** More flows than this are only counted, for people. */
 const mostShown = 50;
@@ -39,7 +40,7 @@ function cutOf({ cut, cut_count: count, home, state }: Retirement): string[] {
   const rows = cut
     .slice(0, mostShown)
     .map(({ protocol, peer, guest, state: tcp, idle_s: idle }) => [
-      ...[protocol, peer, guest, tcp ?? "-", idle === null ? "-" : `${idle}s`],
+      ...[protocol, peer, guest, tcp ?? "-", idle === null ? "-" : span(idle)],
     ]);
   const more = count - rows.length;
   return [

@@ -120,6 +120,7 @@ export function environmentOf(payload: HookPayload): Record<string, string> {
     SOJOURN_HOST: host,
     SOJOURN_GUEST: guest?.name ?? migration?.guest ?? "",
     SOJOURN_ADDRESSES: guest?.addresses.join(" ") ?? "",
+    SOJOURN_RENUMBERED: guest?.renumbered ?? "",
     SOJOURN_HOME: guest?.home ?? "",
     SOJOURN_MIGRATION: migration?.id ?? "",
     SOJOURN_FROM: migration?.from ?? "",

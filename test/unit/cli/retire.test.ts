@@ -84,6 +84,10 @@ test("one whose host has not answered yet is exit code 5; one that is done alrea
   const { exitCode, stderr } = await run("--yes");
   expect(exitCode).toBe(5);
   expect(stderr).toContain("SOJ_RETIRE_UNFINISHED");
+  // It was meant already: neither "nothing was changed" nor another question.
+  answering({ state: "retiring" }, "retiring");
+  const again = await run();
+  expect([again.exitCode, again.stderr]).toEqual([5, expect.stringContaining("UNFINISHED")]);
   answering({ state: "retired", cut: [], cut_count: 0 });
   expect((await run()).exitCode).toBe(0);
   expect(confirmed).toEqual([false]);

@@ -30,9 +30,10 @@ const calls = () => readFile(join(folder, "calls"), "utf8").catch(() => "");
 async function run(
   program: string,
   change: "arrived" | "departed",
-  { home = "host-a", ...variables }: Record<string, string> = {},
+  { home = "host-a", renumbered, ...variables }: Record<string, string> = {},
 ) {
-  const guest = { name: "web1", addresses: ["10.1.0.10", "10.1.0.11"], home };
+  const other = renumbered === undefined ? {} : { renumbered };
+  const guest = { name: "web1", addresses: ["10.1.0.10", "10.1.0.11"], ...other, home };
   const { body } = guestMessage(change, guest, "host-b", 1_700_000_000_000);
   const environment = environmentOf(hookPayloadSchema.parse(JSON.parse(body)));
   return await runInGroup(join(examples, program), {
@@ -101,6 +102,9 @@ update add web1.guests.example.com. 60 A 10.1.0.11
 send
 `,
     );
+    await run("20-dns", "arrived", { ...variables, renumbered: "10.2.0.20" });
+    const added = (await calls()).split("\n").filter((line) => line.startsWith("update add"));
+    expect(added.slice(2)).toEqual(["update add web1.guests.example.com. 60 A 10.2.0.20"]);
     await fakeTool("nsupdate", 1);
     expect(await run("20-dns", "arrived", variables)).toMatchObject({ exitCode: 75 });
   });
