@@ -17,7 +17,13 @@ import type { DaemonConfig } from "./config.ts";
 import { checkHypervisorsMatch } from "./hypervisor-match.ts";
 import type { procedures } from "./peer-procedures.ts";
 import { isStreamProtected, protocolVersion } from "./procedures.ts";
-import { checkReleased, checkTracked, plannedRenumbering, renumberOf } from "./renumber-request.ts";
+import {
+  checkReleased,
+  checkTracked,
+  plannedRenumbering,
+  releaseWarnings,
+  renumberOf,
+} from "./renumber-request.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
 import type { StorageCheck } from "./storage/storage-check.ts";
 
@@ -124,7 +130,7 @@ export class MigrationStarter {
         },
       ],
       ...(gates.length === 0 ? {} : { gates }),
-      warnings,
+      warnings: [...(await releaseWarnings(before, this.#context)), ...warnings],
     };
   }
 

@@ -67,6 +67,18 @@ export async function checkReleased(
   );
 }
 
+/** What a plan warns of: the address that the guest loses by going home, and sessions on it. */
+export async function releaseWarnings(
+  record: GuestRecord,
+  { host, flows }: Pick<HostContext, "host" | "flows">,
+): Promise<string[]> {
+  const renumbered = record.hosting?.renumbered;
+  if (renumbered === undefined) return [];
+  const { address } = attachmentOf(host, record);
+  const used = (await usersOf(renumbered, address, flows)) ?? "no session uses it";
+  return [`${record.guest} gives ${renumbered} back to ${host.name}: ${used}`];
+}
+
 /**
  * Refuses to renumber a guest whose flows this host's kernel does not track.
  * @throws SojournError `SOJ_FLOWS_UNTRACKED`.

@@ -1,6 +1,11 @@
 import { describe, expect, it, test } from "vitest";
 import type { DaemonConfig } from "../../../src/daemon/config.ts";
-import { checkReleased, checkTracked, renumberOf } from "../../../src/daemon/renumber-request.ts";
+import {
+  checkReleased,
+  checkTracked,
+  releaseWarnings,
+  renumberOf,
+} from "../../../src/daemon/renumber-request.ts";
 import type { HostContext } from "../../../src/migrator/host-context.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
 import { hostA, hostB, recordOf } from "../migrator/support.ts";
@@ -80,6 +85,19 @@ describe("a renumbered guest that is to go home", () => {
     });
     await check({ release_renumbered: true }, there, used);
     await check({}, { ...record, hosting }, used);
+  });
+
+  it("has a plan that says what is given back and who is cut", async () => {
+    const used = async () => [flow("10.2.0.2", "ESTABLISHED")];
+    const context = { host: hostB, flows: { read: used } } as never;
+    expect(await releaseWarnings(there, context)).toEqual([
+      "web1 gives 10.2.0.2 back to host-b: 1 session would be cut (192.0.2.2:7)",
+    ]);
+    const unused = { host: hostB, flows: { read: async () => [] } } as never;
+    expect(await releaseWarnings(there, unused)).toEqual([
+      "web1 gives 10.2.0.2 back to host-b: no session uses it",
+    ]);
+    expect(await releaseWarnings({ ...record, hosting }, context)).toEqual([]);
   });
 
   it("goes when none does, and not without that word where nobody can tell", async () => {
