@@ -19,7 +19,7 @@ export function readDefinition(folder: string, name: string, host: string): Gues
   if (stamp === null) {
     throw preconditionError("SOJ_GUEST_UNKNOWN", `there is no guest ${name} on ${host}`, {
       httpStatus: 404,
-      hint: "sojourn guest ls",
+      hint: "sojourn guest ls; a guest is known at its home and at the host where it is",
     });
   }
   const known = parsed.get(path);

@@ -58,7 +58,7 @@ function unfinished({ guest, host }: Retirement): SojournError {
     {
       exitCode: ExitCode.inDoubt,
       guestState: "untouched",
-      hint: `nothing is left to be done by hand; sojourn retire ${guest} tells whether it is done`,
+      hint: `its home goes on asking by itself; sojourn retire ${guest} asks at once, and tells whether it is done`,
     },
   );
 }
