@@ -1,6 +1,6 @@
 import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
 import { isBarrierFlow } from "./barrier-address.ts";
-import { needsItsWay } from "./flow-needs.ts";
+import { isOver, needsItsWay } from "./flow-needs.ts";
 
 /** What home's connection tracking says of a redirect's flows. */
 export interface RedirectFlows {
@@ -8,8 +8,8 @@ export interface RedirectFlows {
   needing: TrackedFlow[];
   /** Sessions that are not over, but have sent nothing for too long to keep it. */
   idle: TrackedFlow[];
-  /** The rest: over, or never answered. */
-  others: TrackedFlow[];
+  /** Those that have ended, or were reset. */
+  over: TrackedFlow[];
 }
 
 /**
@@ -22,12 +22,11 @@ export function redirectFlows(
   idleTimeoutS: number,
 ): RedirectFlows {
   const sessions = sessionsOf(flows);
-  const among = new Set(sessions);
   const isIdle = ({ id }: TrackedFlow) => (idleMs.get(id) ?? 0) >= idleTimeoutS * 1000;
   return {
     needing: sessions.filter((flow) => !isIdle(flow)),
     idle: sessions.filter(isIdle),
-    others: flows.filter((flow) => !among.has(flow)),
+    over: flows.filter(isOver),
   };
 }
 

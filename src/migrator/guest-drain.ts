@@ -145,11 +145,11 @@ export class GuestDrain implements AsyncDisposable {
     try {
       const found = await flows.read(addressOf(record));
       this.idleMs = await this.#note(found);
-      const { needing, idle, others } = redirectFlows(found, this.idleMs, idleTimeoutS);
+      const { needing, idle, over } = redirectFlows(found, this.idleMs, idleTimeoutS);
       // What was idle for long enough may vanish.
       const vanished = await this.#vanished.note(
         needing,
-        [...idle, ...others],
+        [...idle, ...over],
         monotonicMs(),
         idleTimeoutS,
       );

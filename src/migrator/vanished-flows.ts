@@ -7,8 +7,9 @@ const toleranceMs = 3_000;
 /**
  * Sessions that the kernel has forgotten before their time: somebody has emptied its table (`conntrack -F`). When it is
  * full the kernel itself makes room, but of what it is assured of it drops nothing: the rest is not remembered here, or a
- * flood of datagrams from nowhere would have no end. They may go on all the same, and an idle one shows itself only when it is used again. Of TCP that ends, or is
- * reset, the kernel remembers the end, so that those are none.
+ * flood of datagrams from nowhere would have no end. They
+ * may go on all the same, and an idle one shows itself only when it is used again. Of TCP that ends, or is reset, the
+ * kernel remembers the end, so that those are none.
  */
 export class VanishedFlows {
   /** When the kernel was to forget each that was there at the last look, by its ends. */
@@ -17,7 +18,7 @@ export class VanishedFlows {
 
   /**
    * Takes a look at all `sessions` of a guest that are not over, at `nowMs` on a clock that nobody sets.
-   * @param others its other flows: the kernel knows what has become of them.
+   * @param others flows of which the kernel knows what has become: they have ended, or are idle.
    * @returns how many have vanished less than `idleTimeoutS` ago and were not seen since.
    */
   async note(
