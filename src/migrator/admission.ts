@@ -1,5 +1,6 @@
 import type { GuestDefinition } from "../hypervisor/definition.ts";
 import { preconditionError } from "../platform/errors.ts";
+import { isOwnAddress } from "../platform/own-addresses.ts";
 import { checkEpoch } from "./epochs.ts";
 import { placeOf } from "./guests.ts";
 import { twinOf } from "./home-record.ts";
@@ -45,6 +46,10 @@ export function checkAdmissible(
   const address = request.definition.nics[0]?.addresses[0]?.split("/")[0];
   if (address === undefined) {
     throw preconditionError("SOJ_GUEST_ADDRESS", `${request.guest} has no NIC with an address`);
+  }
+  // Connections of its own that a peer has it track would pass its firewall.
+  if (address === host.underlayAddress || isOwnAddress(address)) {
+    throw preconditionError("SOJ_GUEST_ADDRESS", `${address} is ${host.name}'s own address`);
   }
   refuseSameAddress(records.all(), request.definition, record);
   const isHome = guestNetworkOf(host, address) !== undefined;

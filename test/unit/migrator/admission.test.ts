@@ -8,11 +8,17 @@ const request = {
   definition: { name: "web1", nics: [{ mac: "52:54:00:00:00:10", addresses: ["10.1.0.10/24"] }] },
 };
 
-function admit(record: Partial<GuestRecord> | undefined, isArriving = false): void {
-  const host = { name: "host-b", guestNetworks: [] };
+function admit(
+  record: Partial<GuestRecord> | undefined,
+  isArriving = false,
+  address = "10.1.0.10",
+): void {
+  const host = { name: "host-b", underlayAddress: "172.16.2.2", guestNetworks: [] };
   const journal = { refuseHeld: () => {}, has: () => false };
   const context = { host, journal, records: { get: () => record, all: () => [] } };
-  checkAdmissible(context as unknown as HostContext, request, isArriving);
+  const nics = [{ mac: "52:54:00:00:00:10", addresses: [`${address}/24`] }];
+  const wanted = { ...request, definition: { ...request.definition, nics } };
+  checkAdmissible(context as unknown as HostContext, wanted, isArriving);
 }
 
 const refusalOf = (code: string) => expect.objectContaining({ code, exitCode: 3, httpStatus: 409 });
@@ -25,6 +31,10 @@ describe("a guest that wants to arrive", () => {
   it("is let in where it is not", () => {
     expect(() => admit(undefined)).not.toThrow();
     expect(() => admit({ hosting: null, migration: null, epoch: 1 })).not.toThrow();
+  });
+
+  it.each(["172.16.2.2", "127.0.0.1"])("is refused with this host's own address %s", (own) => {
+    expect(() => admit(undefined, false, own)).toThrow(refusalOf("SOJ_GUEST_ADDRESS"));
   });
 
   it("is told apart: there already, and busy", () => {
