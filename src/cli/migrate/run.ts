@@ -62,7 +62,7 @@ export async function runMigration(
     return;
   }
   for (const warning of plan.warnings) output.warning(warning);
-  await using probers = await openProbers(client, request.guest, specs, signal);
+  await using probers = await openProbers(client, request, specs, output, signal);
   await probers?.measureFloor(floorMs, signal);
   signal.throwIfAborted();
   const startMs = monotonicMs();
@@ -153,12 +153,22 @@ function aroundTheMove(
 
 async function openProbers(
   client: SojournClient,
-  guest: string,
+  { guest, max_outage_ms: budgetMs }: MigrationRequest,
   specs: readonly ProbeSpec[],
+  output: Output,
   signal: AbortSignal,
 ): Promise<Probers | null> {
   if (specs.length === 0) return null;
-  const [address] = (await client.showGuest(guest)).addresses;
+  const { addresses, redirect } = await client.showGuest(guest);
+  const [address] = addresses;
+  if (redirect === "retired") {
+    const why = `${guest}'s redirect is retired: no address reaches it from before its way home until after`;
+    if (budgetMs === undefined) {
+      output.warning(`${why}; it is moved without a measurement`);
+      return null;
+    }
+    throw preconditionError("SOJ_NO_ADDRESS", why, { hint: "move it without --max-outage" });
+  }
   if (address === undefined) {
     throw preconditionError("SOJ_NO_ADDRESS", `${guest} has no address that could be probed`, {
       hint: "--no-probe moves it without a measurement",
