@@ -208,7 +208,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
       new ReturningGuests({ host, guests, records, adoptions, hypervisor, libvirt, logger }),
     );
   const openWatch = (onChange: () => void) => openKernelWatch({ logger, onChange });
-  metrics.network.know(stack.use(new NetworkKeeper({ network, openWatch, logger })));
+  metrics.network.know(stack.use(new NetworkKeeper({ network, openWatch, logger })), routing);
   drains.begin();
   notices.tell();
   mirrors.goOn();

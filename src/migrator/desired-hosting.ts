@@ -6,7 +6,7 @@ import {
   sourceTableBase,
 } from "../routing/desired.ts";
 import type { TunnelInterface } from "../tunnels/tunnel.ts";
-import { sizeLimit, sysctl, type TunnelLookup } from "./desired-parts.ts";
+import { sizeLimit, sysctl, type TunnelLookup, tunnelGuest } from "./desired-parts.ts";
 import { addRenumbering } from "./desired-renumbering.ts";
 import {
   attachmentOf,
@@ -42,7 +42,9 @@ export function addHosting(
   }
   if (hosting.sourceTunnel !== null) {
     const tunnel = tunnelOf(hosting.sourceTunnel);
-    state.filter.tunnelGuests.push({ device: tunnel.interfaceName, guests: [address] });
+    // At home the last that the guest sent at its source comes by the same tunnel, also when it runs here already.
+    const direction = atHome ? "both" : "to";
+    state.filter.tunnelGuests.push(tunnelGuest(direction, address, tunnel));
     state.rules.push({
       priority: rulePriorities.incoming,
       table: incomingTable,
@@ -96,7 +98,7 @@ function addAway(
   state.routes.push(plainRoute(table, `${address}/32`, bridge));
   if (home === null) addNoWayHome(state, host, record, table);
   else {
-    state.filter.tunnelGuests.push({ device: home.interfaceName, guests: [address] });
+    state.filter.tunnelGuests.push(tunnelGuest("to", address, home));
     const redirectedOnly = hosting.renumbered !== undefined;
     const limit = { ...sizeLimit("from", address, home), elsewhere, redirectedOnly };
     state.filter.sizeLimits.push(limit);

@@ -2,13 +2,14 @@ import { type DesiredState, emptyDesiredState } from "../routing/desired.ts";
 import { mergeStates } from "../routing/merge-states.ts";
 import type { TunnelSpec } from "../tunnels/tunnel.ts";
 import { addHosting } from "./desired-hosting.ts";
-import { sizeLimit, type TunnelLookup } from "./desired-parts.ts";
+import { sizeLimit, type TunnelLookup, tunnelEnd, tunnelGuest } from "./desired-parts.ts";
 import {
   attachmentOf,
   deliveryRoute,
   type HostFacts,
   homeBridge,
   redirectRoute,
+  requiredTunnels,
 } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 
@@ -32,6 +33,7 @@ function desiredForGuest(
   if (record.redirect !== null) addRedirect(state, host, record, record.redirect.tunnel, tunnelOf);
   if (record.outgoing !== null) addOutgoing(state, host, record, record.outgoing, tunnelOf);
   if (isTracked(host, record)) addTracking(state);
+  state.filter.tunnelEnds = requiredTunnels([record]).map((spec) => tunnelEnd(tunnelOf(spec)));
   return state;
 }
 
@@ -61,7 +63,7 @@ function addRedirect(
   const { address, mac } = attachmentOf(host, record);
   const bridge = homeBridge(host, address);
   state.routes.push(redirectRoute(address, tunnel));
-  state.filter.tunnelGuests.push({ device: tunnel.interfaceName, guests: [address] });
+  state.filter.tunnelGuests.push(tunnelGuest("from", address, tunnel));
   state.filter.sizeLimits.push(sizeLimit("to", address, tunnel));
   state.filter.guestFrames.push({ bridge, mac });
   state.neighbours.push({ kind: "proxy", device: bridge, address });
@@ -78,7 +80,8 @@ function addOutgoing(
   const tunnel = tunnelOf(outgoing.tunnel);
   const { address, mac, bridge, atHome } = attachmentOf(host, record);
   const device = tunnel.interfaceName;
-  state.filter.tunnelGuests.push({ device, guests: [address] });
+  // From a destination that is home, or still to be proved fit: its answers as the guest.
+  state.filter.tunnelGuests.push(tunnelGuest("from", address, tunnel));
   state.filter.copies.push({ address, device, gateway: tunnel.nextHop ?? address });
   // A copy asks no route: its link-layer address is looked up under the guest's own address.
   if (tunnel.nextHopMac !== null) {

@@ -1,4 +1,5 @@
-import type { SizeLimit } from "../routing/desired.ts";
+import type { SizeLimit, TunnelEnd, TunnelGuests } from "../routing/desired.ts";
+import { networkIdentifier } from "../tunnels/identity.ts";
 import type { TunnelInterface, TunnelSpec } from "../tunnels/tunnel.ts";
 
 export type TunnelLookup = (spec: TunnelSpec) => TunnelInterface;
@@ -17,6 +18,31 @@ export function sizeLimit(
     elsewhere: [],
     adviseOnly: false,
     redirectedOnly: false,
+  };
+}
+
+/**
+ * What of a guest may come out of a tunnel. `from`: what it sends, at its home and at the source, which never get what is
+ * for it that way; `to`: what is for it, where it runs or will.
+ */
+export function tunnelGuest(
+  direction: "from" | "to" | "both",
+  address: string,
+  { interfaceName: device }: TunnelInterface,
+): TunnelGuests {
+  return {
+    device,
+    from: direction === "to" ? [] : [address],
+    to: direction === "from" ? [] : [address],
+  };
+}
+
+/** The outer packets of a tunnel. */
+export function tunnelEnd({ spec, datapath }: TunnelInterface): TunnelEnd {
+  return {
+    ...{ kind: spec.kind, local: spec.localAddress, remote: spec.remoteAddress },
+    vni: spec.kind === "vxlan" ? networkIdentifier(spec) : null,
+    takenBelow: datapath === "bpf",
   };
 }
 

@@ -92,8 +92,8 @@ export interface Sysctl {
 
 /** Content of our nftables tables. */
 export interface Filter {
-  /** From `device` only packets from or to one of `guests` (IPv4) pass; the rest is dropped and counted. */
-  tunnelGuests: { device: string; guests: string[] }[];
+  tunnelGuests: TunnelGuests[];
+  tunnelEnds: TunnelEnd[];
   /**
    * Frames that the guest behind `tap` sends to any unicast MAC (its old gateway's, its neighbours') are
    * given `bridge`'s MAC and packet type host, so that this host routes them.
@@ -113,6 +113,24 @@ export interface Filter {
   /** The kernel tracks this network namespace's connections (nf_conntrack), which it does where a rule asks for it. */
   tracking: boolean;
   renumbered: Renumbering[];
+}
+
+/** Of what comes out of `device` only packets from `from` or to `to` (IPv4) pass; the rest is dropped and counted. */
+export interface TunnelGuests {
+  device: string;
+  from: string[];
+  to: string[];
+}
+
+/** A tunnel by its outer packets: those that are no peer's are counted, and none is taken out of its wrapping. */
+export interface TunnelEnd {
+  kind: "ipip" | "vxlan";
+  local: string;
+  remote: string;
+  /** VXLAN's network identifier; null for other kinds. */
+  vni: number | null;
+  /** Its sound outer packets never reach the IP layer: a BPF program takes them before. */
+  takenBelow: boolean;
 }
 
 /**
@@ -171,7 +189,14 @@ export const emptyDesiredState: DesiredState = {
   fdb: [],
   sysctls: [],
   filter: {
-    ...{ tunnelGuests: [], gatewayFrames: [], guestFrames: [], copies: [], sizeLimits: [] },
+    ...{
+      tunnelGuests: [],
+      tunnelEnds: [],
+      gatewayFrames: [],
+      guestFrames: [],
+      copies: [],
+      sizeLimits: [],
+    },
     ...{ tracking: false, renumbered: [] },
   },
 };
@@ -209,6 +234,8 @@ export interface RoutingPlane extends AsyncDisposable {
   linkMtu(device: string): Promise<number | null>;
   /** What went out of a device so far; null when there is none. */
   linkCounters(device: string): Promise<LinkCounters | null>;
+  /** Packets of tunnels that were refused since this plane was opened, by reason. @throws SojournError */
+  refusedPackets(): Promise<Record<"inner_address" | "outer_address" | "malformed", number>>;
   /** Raises a device's transmit queue to `length` packets over netlink; a longer one stays. */
   lengthenQueue(device: string, length: number): Promise<void>;
   /** Throws away what waits in a tap's queue. @throws SojournError */

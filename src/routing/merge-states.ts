@@ -1,13 +1,7 @@
-import type { DesiredState } from "./desired.ts";
+import type { DesiredState, TunnelGuests } from "./desired.ts";
 
 /** One state from several: equal objects once, the guests of one tunnel together. */
 export function mergeStates(parts: readonly DesiredState[]): DesiredState {
-  const guestsOf = new Map<string, Set<string>>();
-  for (const { device, guests } of parts.flatMap((part) => part.filter.tunnelGuests)) {
-    const known = guestsOf.get(device) ?? new Set();
-    for (const guest of guests) known.add(guest);
-    guestsOf.set(device, known);
-  }
   return {
     bridges: unique(parts.flatMap((part) => part.bridges)),
     taps: unique(parts.flatMap((part) => part.taps)),
@@ -17,7 +11,8 @@ export function mergeStates(parts: readonly DesiredState[]): DesiredState {
     fdb: unique(parts.flatMap((part) => part.fdb)),
     sysctls: unique(parts.flatMap((part) => part.sysctls)),
     filter: {
-      tunnelGuests: [...guestsOf].map(([device, guests]) => ({ device, guests: [...guests] })),
+      tunnelGuests: mergeTunnelGuests(parts.flatMap((part) => part.filter.tunnelGuests)),
+      tunnelEnds: unique(parts.flatMap((part) => part.filter.tunnelEnds)),
       gatewayFrames: unique(parts.flatMap((part) => part.filter.gatewayFrames)),
       guestFrames: unique(parts.flatMap((part) => part.filter.guestFrames)),
       copies: unique(parts.flatMap((part) => part.filter.copies)),
@@ -26,6 +21,17 @@ export function mergeStates(parts: readonly DesiredState[]): DesiredState {
       renumbered: unique(parts.flatMap((part) => part.filter.renumbered)),
     },
   };
+}
+
+/** One entry for each tunnel. */
+export function mergeTunnelGuests(entries: readonly TunnelGuests[]): TunnelGuests[] {
+  const devices = unique(entries.map(({ device }) => device));
+  return devices.map((device) => {
+    const ofDevice = entries.filter((entry) => entry.device === device);
+    const from = unique(ofDevice.flatMap((entry) => entry.from));
+    const to = unique(ofDevice.flatMap((entry) => entry.to));
+    return { device, from, to };
+  });
 }
 
 function unique<Item>(items: readonly Item[]): Item[] {

@@ -124,9 +124,14 @@ function checkMark({ value, mask }: PacketMark): void {
 }
 
 function checkFilter({ filter }: DesiredState): void {
-  for (const { device, guests } of filter.tunnelGuests) {
+  for (const { device, from, to } of filter.tunnelGuests) {
     checkDevice(device);
-    guests.forEach(checkAddress);
+    [...from, ...to].forEach(checkAddress);
+  }
+  for (const { local, remote, vni } of filter.tunnelEnds) {
+    checkAddress(local);
+    checkAddress(remote);
+    if (vni !== null) checkNumber("VXLAN network identifier", vni, 0, 0xffffff);
   }
   for (const { tap, bridge } of filter.gatewayFrames) {
     checkDevice(tap);

@@ -14,6 +14,7 @@ import { LoadedTables } from "./loaded-tables.ts";
 import { lookUpRoute, readLink, readSnapshot } from "./netlink/reader.ts";
 import { RouteNetlink } from "./netlink/socket.ts";
 import { checkAddress, checkDevice, normalise } from "./normalise.ts";
+import { RefusedPackets } from "./refused-packets.ts";
 import { copySetName } from "./ruleset.ts";
 import { type SysctlMemory, SysctlStore } from "./sysctl-memory.ts";
 import { hasIpv6, readSysctl } from "./sysctls.ts";
@@ -37,6 +38,8 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
   const netlink = new RouteNetlink();
   const fastRoutes = new FastRoutes();
   const loadedTables = new LoadedTables();
+  const refused = new RefusedPackets();
+  await refused.read().catch(() => null);
   const lock = new AsyncLock();
   const armed = new Set<string>();
   let copies = emptyDesiredState.filter.copies;
@@ -54,8 +57,10 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
       const actions = await findActions(wanted);
       if (actions.length === 0) break;
       if (pass > mostPasses) throw unsettled(actions);
+      const loads = actions.some(({ change }) => change.kind === "load-tables");
+      if (loads) await refused.read().catch(() => null);
       await executeAll(actions, store);
-      if (actions.some(({ change }) => change.kind === "load-tables")) loadedTables.forget();
+      if (loads) loadedTables.forget();
       for (const { effect, run } of actions) {
         if (run === null) continue;
         logger.debug({ command: describe(run) }, "kernel state changed");
@@ -101,6 +106,7 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
     linkMac: async (device) => (await readLink(netlink, checkDevice(device)))?.mac ?? null,
     linkCounters: (device) => readCounters(netlink, checkDevice(device)),
     lengthenQueue: (device, length) => lengthenQueue(netlink, checkDevice(device), length),
+    refusedPackets: () => refused.read(),
     emptyQueue: (device) => emptyQueue(netlink, checkDevice(device)),
     routeTo: (address) => routeTo(netlink, checkAddress(address)),
     addressUser: (device, address) =>
@@ -112,6 +118,7 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
       await lock.run(async () => undefined);
       netlink[Symbol.dispose]();
       fastRoutes[Symbol.dispose]();
+      refused[Symbol.dispose]();
     },
   };
 }

@@ -3,6 +3,7 @@ import { baseChain } from "./chains.ts";
 import { type Filter, nftTable } from "./desired.ts";
 import { sizeChains } from "./oversized.ts";
 import { frameMarks, renumberingChains } from "./renumbering.ts";
+import { tunnelChains } from "./tunnel-filter.ts";
 
 export interface RenderedTable {
   /** Of the content apart from the copies that are armed. */
@@ -23,7 +24,7 @@ export function renderTables(
 ): { ip: RenderedTable | null; bridge: RenderedTable | null } {
   const copies = sorted(filter.copies);
   const chains = [
-    ...guestChain(filter),
+    ...tunnelChains(filter),
     ...copyChain(filter),
     ...sizeChains(filter),
     ...trackingChain(filter),
@@ -58,7 +59,7 @@ export function digestInListing(listing: string): string | null {
 /** A listing without what changes by itself: counters and armed copies. */
 export function withoutCounters(listing: string): string {
   return listing
-    .replaceAll(/ packets \d+ bytes \d+/g, "")
+    .replaceAll(/[ \t]packets \d+ bytes \d+/g, "")
     .replaceAll(/^[ \t]*elements = \{[^}]*\}\n/gm, "");
 }
 
@@ -73,24 +74,6 @@ function render(
   const lines = [`comment "${digestPrefix}${digest}"`, ...sets(false), ...chains];
   const body = lines.map((line) => `\t${line}\n`).join("");
   return { digest, text: `table ${family} ${nftTable} {\n${body}}\n` };
-}
-
-function guestChain(filter: Filter): string[] {
-  const guestsOf = new Map<string, string[]>();
-  for (const { device, guests } of filter.tunnelGuests) {
-    guestsOf.set(device, [...(guestsOf.get(device) ?? []), ...guests]);
-  }
-  const rules = [...guestsOf].toSorted().flatMap(([device, guests]) => {
-    const drop = `\tiifname "${device}" counter drop`;
-    if (guests.length === 0) return [drop];
-    const set = `{ ${[...new Set(guests)].toSorted().join(", ")} }`;
-    return [
-      `\tiifname "${device}" ip saddr ${set} accept`,
-      `\tiifname "${device}" ip daddr ${set} accept`,
-      drop,
-    ];
-  });
-  return baseChain("from_tunnels", "prerouting", "raw", rules);
 }
 
 /** A packet that leaves through the tunnel anyway needs no copy, so the route change ends the copying. */

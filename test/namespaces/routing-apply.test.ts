@@ -82,7 +82,8 @@ const full: DesiredState = desiredState({
     { path: "net/netfilter/nf_conntrack_no_such_switch", value: "1", ifThere: true },
   ],
   filter: {
-    tunnelGuests: [{ device: "tun0", guests: [guest] }],
+    tunnelGuests: [{ device: "tun0", from: [guest], to: [guest] }],
+    tunnelEnds: [],
     guestFrames: [],
     gatewayFrames: [
       { tap, bridge },

@@ -51,6 +51,7 @@ export async function openPlaneIn(
       call("addressUser", device, address) as ReturnType<RoutingPlane["addressUser"]>,
     linkCounters: (device) =>
       call("linkCounters", device) as ReturnType<RoutingPlane["linkCounters"]>,
+    refusedPackets: () => call("refusedPackets") as ReturnType<RoutingPlane["refusedPackets"]>,
     lengthenQueue: (device, length) => call("lengthenQueue", device, length) as Promise<void>,
     emptyQueue: (device) => call("emptyQueue", device) as Promise<void>,
     routeTo: (address) => call("routeTo", address) as ReturnType<RoutingPlane["routeTo"]>,

@@ -83,7 +83,8 @@ export function homeState(hosts: TwoHosts): DesiredState {
     routes: [route],
     neighbours: [{ kind: "proxy", device: "guests0", address: guest }],
     filter: {
-      tunnelGuests: [{ device: tunnel, guests: [guest] }],
+      tunnelGuests: [{ device: tunnel, from: [guest], to: [guest] }],
+      tunnelEnds: [],
       guestFrames: [],
       gatewayFrames: [],
       copies: [],
@@ -119,7 +120,8 @@ export function awayState(hosts: TwoHosts, table = 254): DesiredState {
       { path: `net/ipv4/neigh/${awayBridge}/proxy_delay`, value: "0" },
     ],
     filter: {
-      tunnelGuests: [{ device: tunnel, guests: [guest] }],
+      tunnelGuests: [{ device: tunnel, from: [guest], to: [guest] }],
+      tunnelEnds: [],
       guestFrames: [],
       gatewayFrames: [{ tap: guestPort, bridge: awayBridge }],
       copies: [],

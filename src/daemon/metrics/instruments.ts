@@ -32,6 +32,29 @@ export class Instruments {
     });
   }
 
+  /** The same of what must be asked for elsewhere; what `read` fails to tell stays as it was. */
+  readElsewhere<Label extends string>(
+    name: `sojourn_${string}_total`,
+    help: string,
+    label: Label,
+    read: () => Promise<Readonly<Record<string, number>>>,
+  ): void {
+    new Counter<Label>({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.registry],
+      async collect() {
+        const values = await read().catch(() => null);
+        if (values === null) return;
+        this.reset();
+        for (const [value, count] of Object.entries(values)) {
+          this.inc({ [label]: value } as never, count);
+        }
+      },
+    });
+  }
+
   gauge<Label extends string = never>(
     name: `sojourn_${string}`,
     help: string,

@@ -1,8 +1,10 @@
 import type { KeeperFigures } from "../../migrator/network-keeper.ts";
+import type { RoutingPlane } from "../../routing/desired.ts";
 import type { Instruments } from "./instruments.ts";
 
 /** What the keeper of this host's network has had to do. */
 export class NetworkMetrics {
+  #routing: Pick<RoutingPlane, "refusedPackets"> | null = null;
   #keeper: { readonly figures: KeeperFigures } | null = null;
 
   constructor(instruments: Instruments) {
@@ -30,9 +32,19 @@ export class NetworkMetrics {
       [],
       (gauge) => gauge.set(this.#keeper?.figures.isAlarmed ? 1 : 0),
     );
+    instruments.readElsewhere(
+      "sojourn_tunnel_packets_refused_total",
+      "Packets at this host's tunnels that belong to none of their guests (inner_address), come from no peer (outer_address) or are no whole packets (malformed).",
+      "reason",
+      async () => (await this.#routing?.refusedPackets()) ?? {},
+    );
   }
 
-  know(keeper: { readonly figures: KeeperFigures }): void {
+  know(
+    keeper: { readonly figures: KeeperFigures },
+    routing: Pick<RoutingPlane, "refusedPackets">,
+  ): void {
     this.#keeper = keeper;
+    this.#routing = routing;
   }
 }

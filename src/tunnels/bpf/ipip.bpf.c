@@ -93,6 +93,21 @@ static __always_inline bool is_ours(const struct iphdr *outer)
 	       !(outer->frag_off & bpf_htons(IP_MORE_FRAGMENTS | IP_FRAGMENT_OFFSET));
 }
 
+// What ip_rcv_core() would drop unseen. Left as it is, it comes to the IP layer in its wrapping and is counted there. Of
+// packets of several segments the kernel knows the lengths: their headers need not tell them.
+static __always_inline bool is_sound(const struct __sk_buff *skb, const struct iphdr *outer,
+				     const struct iphdr *inner)
+{
+	__u32 header = inner->ihl * 4;
+	__u32 length = bpf_ntohs(inner->tot_len);
+
+	if (inner->version != 4 || header < sizeof(*inner))
+		return false;
+	if (skb->gso_size)
+		return true;
+	return length >= header && length + sizeof(*outer) <= bpf_ntohs(outer->tot_len);
+}
+
 // TC_ACT_UNSPEC: not for this tunnel, the next filter (another tunnel's, somebody else's) decides.
 SEC("tc/ingress")
 int decapsulate(struct __sk_buff *skb)
@@ -106,7 +121,7 @@ int decapsulate(struct __sk_buff *skb)
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &outer, sizeof(outer)) < 0 || !is_ours(&outer))
 		return TC_ACT_UNSPEC;
 	if (bpf_skb_load_bytes(skb, ETH_HLEN + sizeof(outer), &inner, sizeof(inner)) < 0 ||
-	    inner.version != 4)
+	    !is_sound(skb, &outer, &inner))
 		return TC_ACT_UNSPEC;
 	if (header_checksum(&outer) != 0)
 		return TC_ACT_SHOT;

@@ -118,6 +118,7 @@ export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane
       kernel.routes.delete(routeKey(route));
     },
     warm: async () => {},
+    refusedPackets: async () => ({ inner_address: 0, outer_address: 0, malformed: 0 }),
     // Also where nothing is prepared, which the real one refuses: nobody may come so late.
     arm: (address) =>
       lock.run(async () => {

@@ -24,7 +24,10 @@ export async function scrapeOfBusyHost(): Promise<string> {
   noteGates(metrics);
   metrics.peers.answered("host-b", 1.2);
   metrics.peers.failed("host-c", "SOJ_PEER_UNREACHABLE");
-  metrics.network.know({ figures: { looks: 5, repairs: 1, failures: 1, isAlarmed: true } });
+  metrics.network.know(
+    { figures: { looks: 5, repairs: 1, failures: 1, isAlarmed: true } },
+    { refusedPackets: async () => ({ inner_address: 7, outer_address: 2, malformed: 1 }) },
+  );
   metrics.api.know({ connections: 3, refused: new Map([["401", 2]]) });
   metrics.hooks.know(() => [
     {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { desiredNetwork } from "../../../src/migrator/desired-network.ts";
+import { tunnelEnd } from "../../../src/migrator/desired-parts.ts";
 import {
   attachmentOf,
   deliveryRoute,
@@ -103,7 +104,8 @@ describe("at home", () => {
       ...desired(hostA, atHome),
       routes: [unicast(mainTable, "10.1.0.10/32", "guests0", 1480)],
       filter: {
-        tunnelGuests: [{ device: "tun-2", guests: ["10.1.0.10"] }],
+        tunnelGuests: [{ device: "tun-2", from: ["10.1.0.10"], to: [] }],
+        tunnelEnds: [tunnelEnd(tunnelOf(aToB))],
         gatewayFrames: [],
         guestFrames: [{ bridge: "guests0", mac }],
         copies: [{ address: "10.1.0.10", device: "tun-2", gateway: "10.1.0.10" }],
@@ -130,7 +132,8 @@ describe("at home", () => {
       neighbours: [{ kind: "proxy", device: "guests0", address: "10.1.0.10" }],
       sysctls: [{ path: "net/ipv4/neigh/guests0/proxy_delay", value: "0" }],
       filter: {
-        tunnelGuests: [{ device: "tun-2", guests: ["10.1.0.10"] }],
+        tunnelGuests: [{ device: "tun-2", from: ["10.1.0.10"], to: [] }],
+        tunnelEnds: [tunnelEnd(tunnelOf(aToB))],
         gatewayFrames: [],
         guestFrames: [{ bridge: "guests0", mac }],
         copies: [],
@@ -184,7 +187,8 @@ describe("away from home", () => {
         { path: `net/ipv4/neigh/${bridgeOfWeb1}/proxy_delay`, value: "0" },
       ],
       filter: {
-        tunnelGuests: [{ device: "tun-1", guests: ["10.1.0.10"] }],
+        tunnelGuests: [{ device: "tun-1", from: [], to: ["10.1.0.10"] }],
+        tunnelEnds: [tunnelEnd(tunnelOf(bToA))],
         gatewayFrames: [{ tap: tapOfWeb1, bridge: bridgeOfWeb1 }],
         guestFrames: [],
         copies: [],
@@ -246,7 +250,7 @@ test("two guests of one tunnel share it, its filter and its rule, and keep the r
   const other = awayAt("incoming", 1, web2);
   const state = desired(hostB, awayAt("incoming"), other);
   expect(state.filter.tunnelGuests).toEqual([
-    { device: "tun-1", guests: ["10.1.0.10", "10.1.0.11"] },
+    { device: "tun-1", from: [], to: ["10.1.0.10", "10.1.0.11"] },
   ]);
   expect(state.rules.filter(({ table }) => table === incomingTable)).toHaveLength(1);
   const prefixes = state.routes

@@ -84,8 +84,18 @@ const anyParts: fc.Arbitrary<DesiredState> = fc.record({
   ),
   filter: fc.record({
     tunnelGuests: fc.subarray([
-      { device: "tun0", guests: ["10.1.0.10", "10.1.0.11"] },
-      { device: "tun1", guests: ["10.2.0.10"] },
+      { device: "tun0", from: ["10.1.0.10", "10.1.0.11"], to: ["10.1.0.10"] },
+      { device: "tun1", from: [], to: ["10.2.0.10"] },
+    ]),
+    tunnelEnds: fc.subarray([
+      {
+        ...{ kind: "ipip" as const, local: "172.16.1.2", remote: "172.16.2.2" },
+        ...{ vni: null, takenBelow: true },
+      },
+      {
+        ...{ kind: "vxlan" as const, local: "172.16.1.2", remote: "172.16.3.2" },
+        ...{ vni: 77, takenBelow: false },
+      },
     ]),
     guestFrames: fc.subarray([{ bridge: "guests0", mac: "52:54:00:00:00:0a" }]),
     gatewayFrames: fc.subarray([{ tap: "sjp000000001", bridge: "guests0" }]),
