@@ -90,6 +90,41 @@ const returning = (stage: Stage): GuestRecord => ({
   redirect: stage === "landed" || stage === "running" ? null : { host: "host-b", tunnel: aToB },
 });
 
+/** What may come out of the tunnels on `host`, as `from` and `to` of the guest. */
+const fromTunnels = (host: HostFacts, record: GuestRecord) =>
+  desired(host, record).filter.tunnelGuests.map(({ device, from, to }) => {
+    return `${device}${from.length > 0 ? " from" : ""}${to.length > 0 ? " to" : ""}`;
+  });
+
+describe("what may come out of a tunnel", () => {
+  test.each([
+    ["home, a move being prepared", hostA, leaving(false), ["tun-2 from"]],
+    ["home, after the route change", hostA, leaving(true), ["tun-2 from"]],
+    ["home, the guest away", hostA, redirected, ["tun-2 from"]],
+    ["home, the barrier of the return", hostA, returning("barrier"), ["tun-2 from to"]],
+    ["home, the guest on its way back", hostA, returning("incoming"), ["tun-2 from to"]],
+    [
+      "home, the guest landed, its last packets on their way",
+      hostA,
+      returning("landed"),
+      ["tun-2 from to"],
+    ],
+    ["home, all over", hostA, returning("running"), []],
+    ["the guest's host, its barrier", hostB, awayAt("barrier"), ["tun-1 to"]],
+    ["the guest's host, before its start", hostB, awayAt("incoming"), ["tun-1 to"]],
+    ["the guest's host, landed", hostB, awayAt("landed"), ["tun-1 to"]],
+    ["the guest's host", hostB, awayAt("running"), ["tun-1 to"]],
+    [
+      "the guest's host, which it leaves for home: the barrier's answers too",
+      hostB,
+      { ...awayAt("running"), outgoing: { tunnel: bToA, switched: true } },
+      ["tun-1 from to"],
+    ],
+  ] as const)("%s", (_name, host, record, expected) => {
+    expect(fromTunnels(host, record)).toEqual(expected);
+  });
+});
+
 describe("at home", () => {
   test("a guest that never left needs its tap only", () => {
     expect(desired(hostA, atHome)).toEqual({
