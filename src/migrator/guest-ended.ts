@@ -27,7 +27,9 @@ export async function noteGuestEnded(
     one.migration === record?.migration;
   if (!isThere(record)) return;
   const what = `forgetting ${guest}, which has ended`;
-  const forget = () => network.forget(guest, isThere);
+  // Without a record the kernel may still have to follow: the last try has failed there.
+  const isMeant = (current: GuestRecord | undefined) => current === undefined || isThere(current);
+  const forget = () => network.forget(guest, isMeant);
   if (await persistently(what, logger, forget)) return;
   throw new SojournError("SOJ_NOT_FORGOTTEN", `${guest} is not forgotten yet`, {
     retryable: true,
