@@ -66,6 +66,11 @@ export class MigrationStarter {
       if (warnings.length > 0)
         this.#context.logger.warn({ guest: record.guest, warnings }, "storage");
       const resume = await this.#runs(request.guest);
+      // Whoever does not wait hears at once of an address that the guest cannot have.
+      if (task.renumber !== undefined) {
+        const preparation = preparationOf(this.#context, task, { before: record, resume });
+        await this.#peer(task.to).call("plan-incoming", preparation);
+      }
       const budgetMs = request.max_outage_ms ?? null;
       return this.#migrations.start(task, record, resume, { budgetMs, idempotency });
     } finally {

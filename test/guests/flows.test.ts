@@ -84,6 +84,9 @@ describe("flows of a guest that moves", () => {
 
   test("a renumbered guest's older sessions pass home, its newer ones do not, and the redirect goes with the last of the older", async () => {
     const before = await stateOfAll();
+    const gateway = ["--renumber", "10.2.0.1", "--detach"];
+    const command = ["sojourn", "migrate", "web1", "--to", "host-b", ...gateway];
+    expect(await lab.exec("host-a", command)).toMatchObject({ exitCode: 3 });
     const old = await openSession(lab);
     const { report } = await move(lab, "host-a", "host-b", [
       ...["--no-probe", "--renumber", renumbered],

@@ -10,9 +10,10 @@ export interface Resources {
 
 /**
  * How many of the varying ones there may be: connections that two daemons keep with each other for a minute
- * (`maxSockets` in peer-client.ts, both ways), and netlink sockets, one of which is opened when first needed.
+ * (`maxSockets` in peer-client.ts, both ways), and netlink sockets: of routing, of its quick changes, of connection
+ * tracking, and of the counters of nftables, each opened when first needed.
  */
-export const mostVarying: Record<string, number> = { "tcp connection": 16, "netlink socket": 2 };
+export const mostVarying: Record<string, number> = { "tcp connection": 16, "netlink socket": 4 };
 
 /** Where Node's inspector listens once a test has asked for it with SIGUSR1. */
 const inspectorPort = 9229;
