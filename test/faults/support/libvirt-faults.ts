@@ -27,12 +27,17 @@ const libvirtdRestartMs = 12_000;
 /** A lab whose web1 is a domain of libvirt that Sojourn has taken in, at home after a move away, a session open. */
 export async function upLibvirtLab(name: string): Promise<FaultLab> {
   const fault = await FaultLab.up(name, ["--libvirt"]);
-  await fault.run("host-a", ["sojourn", "guest", "adopt", guest, "--libvirt"]);
-  // The tap that it was started with stays libvirt's; at home again it is on one of Sojourn's.
-  await fault.rememberAway();
-  await fault.rememberKernel();
-  await fault.expectDaemonsAsBefore();
-  await fault.openSession();
+  try {
+    await fault.run("host-a", ["sojourn", "guest", "adopt", guest, "--libvirt"]);
+    // The tap that it was started with stays libvirt's; at home again it is on one of Sojourn's.
+    await fault.rememberAway();
+    await fault.rememberKernel();
+    await fault.expectDaemonsAsBefore();
+    await fault.openSession();
+  } catch (error) {
+    await fault[Symbol.asyncDispose]();
+    throw error;
+  }
   return fault;
 }
 
