@@ -5,7 +5,7 @@ import { redirectMark } from "../routing/desired.ts";
 import type { FlowTable, InstalledFlows } from "../routing/flows/flow-table.ts";
 import { guestFlow } from "../routing/flows/guest-flow.ts";
 import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
-import { isBarrierFlow } from "./barrier-address.ts";
+import { isTrackedBarrier } from "./barrier-address.ts";
 import { fromCarriedFlow, toCarriedFlow } from "./carried-flow.ts";
 import { flowKey, isReset } from "./flow-ledger.ts";
 import { type CarriedFlow, mostCarriedFlows } from "./flow-procedures.ts";
@@ -93,8 +93,7 @@ export class ArrivingFlows {
 
   /** And the readiness barrier's. What an earlier daemon has installed for a guest that is away from home has the redirect's mark. */
   #isCarried(flow: TrackedFlow, address: string, atHome: boolean): boolean {
-    const { protocol, original } = flow;
-    if (isBarrierFlow({ protocol, peer: original.source })) return true;
+    if (isTrackedBarrier(flow)) return true;
     const key = keyOf(address, flow);
     if (this.#own !== null) return this.#carried.has(key) && !this.#own.has(key);
     return !atHome && (flow.mark & redirectMark) !== 0;

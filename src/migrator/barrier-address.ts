@@ -1,3 +1,5 @@
+import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
+
 /** Of the range for measurements (RFC 2544, C.2.2): where a migration's barrier asks from; it differs between them. */
 export function barrierAddressOf(id: string): string {
   let hash = 0;
@@ -11,4 +13,9 @@ export function barrierAddressOf(id: string): string {
  */
 export function isBarrierFlow({ protocol, peer }: { protocol: number; peer: string }): boolean {
   return protocol === 1 && (peer.startsWith("198.18.") || peer.startsWith("198.19."));
+}
+
+/** The same of what this host tracks: nobody begins a barrier's flow but the barrier. Pure. */
+export function isTrackedBarrier({ protocol, original }: TrackedFlow): boolean {
+  return isBarrierFlow({ protocol, peer: original.source });
 }

@@ -1,5 +1,5 @@
 import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
-import { isBarrierFlow } from "./barrier-address.ts";
+import { isTrackedBarrier } from "./barrier-address.ts";
 import { isOver, needsItsWay } from "./flow-needs.ts";
 
 /** What home's connection tracking says of a redirect's flows. */
@@ -30,10 +30,12 @@ export function redirectFlows(
   };
 }
 
-/** Without those that are over, or that nobody has answered, and without our own probes. Pure. */
+/** Those that are sessions. Pure. */
 export function sessionsOf(flows: readonly TrackedFlow[]): TrackedFlow[] {
-  return flows.filter((flow) => {
-    const { protocol, original } = flow;
-    return needsItsWay(flow) && !isBarrierFlow({ protocol, peer: original.source });
-  });
+  return flows.filter(isSession);
+}
+
+/** Not over, answered where answers are to be expected, and none of our own probes. Pure. */
+export function isSession(flow: TrackedFlow): boolean {
+  return needsItsWay(flow) && !isTrackedBarrier(flow);
 }

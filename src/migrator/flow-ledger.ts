@@ -1,7 +1,5 @@
 import type { GuestFlow } from "../routing/flows/flow-table.ts";
-
-/** Of TCP: over, and only remembered. */
-const over: ReadonlySet<string | null> = new Set(["TIME_WAIT", "CLOSE", "NONE"]);
+import { isOver } from "./flow-needs.ts";
 
 /** Between its first packet and the one that makes it established, TCP accepts only what is part of the handshake. */
 const halfOpen: ReadonlySet<string | null> = new Set(["SYN_SENT", "SYN_SENT2", "SYN_RECV"]);
@@ -22,7 +20,7 @@ export function flowKey({
 
 /** Packets have gone both ways, beyond TCP's handshake, and nobody has ended or reset it. Pure. */
 export function isEstablished(flow: GuestFlow): boolean {
-  return flow.replied && !over.has(flow.state) && !halfOpen.has(flow.state);
+  return flow.replied && !isOver(flow) && !halfOpen.has(flow.state);
 }
 
 /** Somebody has reset it. Pure. */
@@ -45,7 +43,7 @@ export class FlowLedger {
    */
   due(flows: readonly GuestFlow[], { isEarly }: { isEarly: boolean }): GuestFlow[] {
     return flows.filter((flow) => {
-      if (over.has(flow.state) || (isEarly && halfOpen.has(flow.state))) return false;
+      if (isOver(flow) || (isEarly && halfOpen.has(flow.state))) return false;
       return this.#known.get(flowKey(flow)) !== conditionOf(flow);
     });
   }

@@ -1,5 +1,4 @@
-import { isBarrierFlow } from "../../migrator/barrier-address.ts";
-import { needsItsWay } from "../../migrator/flow-needs.ts";
+import { isSession } from "../../migrator/drain-flows.ts";
 import type { FlowPath } from "../../migrator/flow-path.ts";
 import { monotonicMs, startTimer, wallClockMs } from "../../platform/clock.ts";
 import { inTurns } from "../../platform/in-turns.ts";
@@ -88,8 +87,7 @@ export class FlowLists {
       for (const [index, { flow, at }] of (byId.get(number) ?? []).entries()) {
         const summary = flowSummary({ guest, host, ...at, idleMs, nowMs }, flow);
         if (index > 0) summary.id = `${summary.id}.${index}`;
-        const isOwn = isBarrierFlow({ protocol: flow.protocol, peer: flow.original.source });
-        listed.push({ summary, isNeeded: needsItsWay(flow) && !isOwn });
+        listed.push({ summary, isNeeded: isSession(flow) });
       }
     });
     return listed;

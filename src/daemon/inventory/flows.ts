@@ -1,3 +1,4 @@
+import { destinationOf, flowEnds, sourceOf } from "../../migrator/flow-ends.ts";
 import type { FlowPath } from "../../migrator/flow-path.ts";
 import type { FlowTuple, TrackedFlow } from "../../routing/flows/tracked-flow.ts";
 import type { FlowSummary } from "./schemas.ts";
@@ -15,29 +16,17 @@ export interface FlowPlace {
   nowMs: number;
 }
 
-const names: ReadonlyMap<number, FlowSummary["protocol"]> = new Map([
-  [1, "icmp"],
-  [6, "tcp"],
-  [17, "udp"],
-  [47, "gre"],
-  [132, "sctp"],
-]);
-
 /** How the kernel sees a flow of the guest's, told from the guest's side. Pure. */
 export function flowSummary(place: FlowPlace, flow: TrackedFlow): FlowSummary {
-  const { original, reply, protocol } = flow;
-  const isOut = original.source === place.address;
-  const sent = isOut ? original : reply;
-  const received = isOut ? reply : original;
+  const { original } = flow;
+  const { protocol, sent, received, ...words } = flowEnds(place.address, flow);
   return {
     // As wide as any: sorted as text they are sorted as numbers.
     ...{ id: flow.id.padStart(10, "0"), host: place.host, guest_name: place.guest },
-    protocol: names.get(protocol) ?? "other",
-    protocol_number: protocol,
-    peer: destinationOf(sent),
-    guest: sourceOf(sent),
-    direction: isOut ? "out" : "in",
-    state: stateOf(flow),
+    protocol: protocol ?? "other",
+    protocol_number: flow.protocol,
+    ...words,
+    direction: sent === original ? "out" : "in",
     established: isEstablished(flow),
     path: place.pathOf(flow),
     age_s: flow.startedMs === null ? null : secondsOf(place.nowMs - flow.startedMs),
@@ -48,11 +37,6 @@ export function flowSummary(place: FlowPlace, flow: TrackedFlow): FlowSummary {
     received: trafficOf(received),
     expires_s: flow.expiresS,
   };
-}
-
-function stateOf({ protocol, state, replied }: TrackedFlow): string | null {
-  if (state !== null || protocol === 6) return state;
-  return replied ? "REPLIED" : "UNREPLIED";
 }
 
 function isEstablished({ protocol, state, replied }: TrackedFlow): boolean {
@@ -67,18 +51,6 @@ function translationsOf({ original, reply }: TrackedFlow): FlowSummary["nat"] {
     { kind: "destination", from: destinationOf(original), to: sourceOf(reply) },
   ];
   return translations.filter(({ from, to }) => from !== to);
-}
-
-function sourceOf({ source, sourcePort }: FlowTuple): string {
-  return endOf(source, sourcePort);
-}
-
-function destinationOf({ destination, destinationPort }: FlowTuple): string {
-  return endOf(destination, destinationPort);
-}
-
-function endOf(address: string, port: number | null): string {
-  return port === null ? address : `${address}:${port}`;
 }
 
 function trafficOf({ packets, bytes }: FlowTuple) {
