@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { addressNumber, subnetOf } from "../migrator/subnet.ts";
 import { apiSection } from "./access/config.ts";
 import { absolutePath, configuredName } from "./config-values.ts";
 import { dnsSection } from "./dns/config.ts";
@@ -222,7 +223,7 @@ function isSubnet(text: string): boolean {
 function gatewayInSubnet(network: { subnet: string; gateway: string }): boolean {
   const range = rangeOf(network.subnet);
   if (range === null || !ipv4.safeParse(network.gateway).success) return true;
-  const gateway = toNumber(network.gateway);
+  const gateway = addressNumber(network.gateway);
   return gateway >= range.first && gateway <= range.last;
 }
 
@@ -245,12 +246,5 @@ function rangeOf(subnetText: string): { address: number; first: number; last: nu
   const match = /^([0-9.]+)\/([0-9]{1,2})$/.exec(subnetText);
   const length = Number(match?.[2]);
   if (match?.[1] === undefined || !ipv4.safeParse(match[1]).success || length > 32) return null;
-  const address = toNumber(match[1]);
-  const size = 2 ** (32 - length);
-  const first = Math.floor(address / size) * size;
-  return { address, first, last: first + size - 1 };
-}
-
-function toNumber(address: string): number {
-  return address.split(".").reduce((value, octet) => value * 256 + Number(octet), 0);
+  return { address: addressNumber(match[1]), ...subnetOf(subnetText) };
 }

@@ -1,4 +1,5 @@
 import type { GuestDefinition } from "../hypervisor/definition.ts";
+import { firstAddress } from "../hypervisor/nic-addresses.ts";
 import { preconditionError } from "../platform/errors.ts";
 import { isOwnAddress } from "../platform/own-addresses.ts";
 import { checkEpoch } from "./epochs.ts";
@@ -43,7 +44,7 @@ export function checkAdmissible(
       : `is about to arrive at ${host.name}`;
     throw preconditionError("SOJ_GUEST_BUSY", `${request.guest} ${place}`);
   }
-  const address = request.definition.nics[0]?.addresses[0]?.split("/")[0];
+  const address = firstAddress(request.definition);
   if (address === undefined) {
     throw preconditionError("SOJ_GUEST_ADDRESS", `${request.guest} has no NIC with an address`);
   }

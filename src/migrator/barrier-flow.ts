@@ -1,4 +1,5 @@
 import type { FlowTable, GuestFlow } from "../routing/flows/flow-table.ts";
+import { barrierIdentifier } from "./barrier-address.ts";
 
 /** Longer than a barrier lasts; its packets make it the kernel's own (nf_conntrack_icmp_timeout). */
 const barrierTimeoutS = 60;
@@ -28,13 +29,6 @@ export async function expectBarrier(
   } catch {
     // No reason not to ask: where this was needed, the barrier gets no answer.
   }
-}
-
-/** ICMP identifier of a migration's echo requests; never 0. */
-export function barrierIdentifier(id: string): number {
-  let hash = 7;
-  for (const character of id) hash = (hash * 33 + character.charCodeAt(0)) >>> 0;
-  return 1 + (hash % 0xffff);
 }
 
 function barrierFlow({ id, barrierAddress }: BarrierQuestion): GuestFlow {

@@ -6,7 +6,7 @@ import {
   sourceTableBase,
 } from "../routing/desired.ts";
 import type { TunnelInterface } from "../tunnels/tunnel.ts";
-import { sizeLimit, sysctl, type TunnelLookup, tunnelGuest } from "./desired-parts.ts";
+import { promptProxy, sizeLimit, sysctl, type TunnelLookup, tunnelGuest } from "./desired-parts.ts";
 import { addRenumbering } from "./desired-renumbering.ts";
 import {
   attachmentOf,
@@ -109,7 +109,7 @@ function addAway(
     sysctl(bridge, "proxy_arp", "1"),
     sysctl(bridge, "rp_filter", "2"),
     sysctl(bridge, "send_redirects", "0"),
-    { path: `net/ipv4/neigh/${bridge}/proxy_delay`, value: "0" },
+    promptProxy(bridge),
   );
   if (hosting.renumbered !== undefined) {
     addRenumbering(state, host, record, { ...hosting, renumbered: hosting.renumbered }, home);

@@ -2,7 +2,13 @@ import { type DesiredState, emptyDesiredState } from "../routing/desired.ts";
 import { mergeStates } from "../routing/merge-states.ts";
 import type { TunnelSpec } from "../tunnels/tunnel.ts";
 import { addHosting } from "./desired-hosting.ts";
-import { sizeLimit, type TunnelLookup, tunnelEnd, tunnelGuest } from "./desired-parts.ts";
+import {
+  promptProxy,
+  sizeLimit,
+  type TunnelLookup,
+  tunnelEnd,
+  tunnelGuest,
+} from "./desired-parts.ts";
 import {
   attachmentOf,
   deliveryRoute,
@@ -67,7 +73,7 @@ function addRedirect(
   state.filter.sizeLimits.push(sizeLimit("to", address, tunnel));
   state.filter.guestFrames.push({ bridge, mac });
   state.neighbours.push({ kind: "proxy", device: bridge, address });
-  state.sysctls.push({ path: `net/ipv4/neigh/${bridge}/proxy_delay`, value: "0" });
+  state.sysctls.push(promptProxy(bridge));
 }
 
 function addOutgoing(

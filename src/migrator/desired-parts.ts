@@ -50,3 +50,8 @@ export function tunnelEnd({ spec, datapath }: TunnelInterface): TunnelEnd {
 export function sysctl(device: string, name: string, value: string) {
   return { path: `net/ipv4/conf/${device}/${name}`, value };
 }
+
+/** ARP that this host answers for others on `device` is answered at once (ip-sysctl, proxy_delay). */
+export function promptProxy(device: string) {
+  return { path: `net/ipv4/neigh/${device}/proxy_delay`, value: "0" };
+}

@@ -7,7 +7,7 @@ import {
   sourceTableBase,
 } from "../routing/desired.ts";
 import type { TunnelInterface } from "../tunnels/tunnel.ts";
-import { sysctl } from "./desired-parts.ts";
+import { promptProxy, sysctl } from "./desired-parts.ts";
 import { attachmentOf, type HostFacts, homeBridge, plainRoute } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 
@@ -49,5 +49,5 @@ export function addRenumbering(
   // ARP is answered for what is behind another device.
   state.routes.push(plainRoute(mainTable, `${hosting.renumbered}/32`, bridge));
   state.neighbours.push({ kind: "proxy", device: subnetBridge, address: hosting.renumbered });
-  state.sysctls.push({ path: `net/ipv4/neigh/${subnetBridge}/proxy_delay`, value: "0" });
+  state.sysctls.push(promptProxy(subnetBridge));
 }

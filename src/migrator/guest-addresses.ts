@@ -1,3 +1,4 @@
+import { nicAddresses } from "../hypervisor/nic-addresses.ts";
 import { monotonicMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import type { HostContext } from "./host-context.ts";
@@ -110,8 +111,4 @@ function definedAddresses(guests: Context["guests"], name: string): string[] {
     if (error instanceof SojournError) return [];
     throw error;
   }
-}
-
-function nicAddresses({ nics }: GuestRecord["definition"]): string[] {
-  return nics.flatMap(({ addresses }) => addresses.map((text) => text.split("/")[0] ?? text));
 }

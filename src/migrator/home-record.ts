@@ -1,4 +1,5 @@
 import type { GuestDefinition } from "../hypervisor/definition.ts";
+import { firstAddress, nicAddresses } from "../hypervisor/nic-addresses.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { RoutingPlane } from "../routing/desired.ts";
 import { departedFrom } from "./departed.ts";
@@ -18,7 +19,7 @@ export async function recordAtHome(
   known: readonly GuestRecord[],
   routing: Pick<RoutingPlane, "linkMac">,
 ): Promise<GuestRecord> {
-  const address = definition.nics[0]?.addresses[0]?.split("/")[0];
+  const address = firstAddress(definition);
   const network = address === undefined ? undefined : guestNetworkOf(host, address);
   if (network === undefined) {
     throw preconditionError(
@@ -55,7 +56,7 @@ export function refuseTwin(definition: GuestDefinition, known: readonly GuestRec
   const twin = twinOf(definition, known);
   if (twin === undefined) return;
   const { renumbered } = twin.hosting ?? {};
-  const isGiven = renumbered !== undefined && ipAddresses(definition).includes(renumbered);
+  const isGiven = renumbered !== undefined && nicAddresses(definition).includes(renumbered);
   throw preconditionError(
     "SOJ_GUEST_ADDRESS",
     isGiven
@@ -70,16 +71,12 @@ export function twinOf(
   definition: Pick<GuestDefinition, "nics">,
   known: readonly GuestRecord[],
 ): GuestRecord | undefined {
-  const wanted = [...ipAddresses(definition), ...macsOf(definition)];
+  const wanted = [...nicAddresses(definition), ...macsOf(definition)];
   return known.find((record) => {
     if (departedFrom(record) !== null) return false;
     const used = new Set([...addressesOf(record), ...macsOf(record.definition)]);
     return wanted.some((text) => used.has(text));
   });
-}
-
-function ipAddresses({ nics }: Pick<GuestDefinition, "nics">): string[] {
-  return nics.flatMap(({ addresses }) => addresses.map((text) => text.split("/")[0] ?? text));
 }
 
 function macsOf({ nics }: Pick<GuestDefinition, "nics">): string[] {

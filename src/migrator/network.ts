@@ -1,3 +1,4 @@
+import { firstAddress } from "../hypervisor/nic-addresses.ts";
 import { interfaceName } from "../platform/names.ts";
 import { mainTable, type Route } from "../routing/desired.ts";
 import type { TunnelInterface, TunnelSpec } from "../tunnels/tunnel.ts";
@@ -39,7 +40,7 @@ export function tunnelKey(spec: TunnelSpec): string {
 export function attachmentOf(host: HostFacts, record: GuestRecord) {
   const nic = record.definition.nics[0];
   if (nic === undefined) throw new Error(`${record.guest} has no NIC`);
-  const address = nic.addresses[0]?.split("/")[0] ?? "";
+  const address = firstAddress(record.definition) ?? "";
   const atHome = record.home.host === host.name;
   const bridge = atHome ? homeBridge(host, address) : interfaceName("b", record.guest);
   const tap = record.hosting?.tap ?? interfaceName("p", record.guest);

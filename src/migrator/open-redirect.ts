@@ -1,3 +1,4 @@
+import { firstAddress } from "../hypervisor/nic-addresses.ts";
 import type { GuestRecord } from "./records.ts";
 
 /** The record of a guest that is away from this host, its home, and that no migration moves. */
@@ -17,5 +18,5 @@ export function isGoing({ redirect }: AwayRecord): boolean {
 
 /** The guest's own address, of its home's subnet. */
 export function addressOf({ definition }: Pick<GuestRecord, "definition">): string {
-  return definition.nics[0]?.addresses[0]?.split("/")[0] ?? "";
+  return firstAddress(definition) ?? "";
 }

@@ -1,3 +1,4 @@
+import { firstAddress } from "../hypervisor/nic-addresses.ts";
 import type { MigrationReport } from "./report.ts";
 import type { MigrationFacts, MigrationTask } from "./source-context.ts";
 import { round } from "./timeline.ts";
@@ -45,6 +46,6 @@ export function reportOf(
 function renumberedOf({ renumber }: MigrationTask, { before, renumbered }: MigrationFacts) {
   // One that an earlier daemon has begun: its task names what was given.
   const to = renumbered ?? renumber?.address;
-  const from = before.definition.nics[0]?.addresses[0]?.split("/")[0];
+  const from = firstAddress(before.definition);
   return to === undefined || from === undefined ? {} : { renumbered: { from, to } };
 }

@@ -1,12 +1,11 @@
+import { nicAddresses } from "../../hypervisor/nic-addresses.ts";
 import type { GuestRecord } from "../../migrator/records.ts";
 import type { GuestFacts } from "./payload.ts";
 
 /** What hooks are told of a guest. */
 export function guestFactsOf(record: GuestRecord): GuestFacts {
   const { guest, definition, home, hosting, redirect, departed } = record;
-  const addresses = definition.nics.flatMap((nic) =>
-    nic.addresses.map((address) => address.split("/")[0] ?? address),
-  );
+  const addresses = nicAddresses(definition);
   const away = redirect?.drain?.renumbered ?? departed?.renumbered ?? undefined;
   const renumbered = hosting === null ? away : hosting.renumbered;
   const other = renumbered === undefined ? {} : { renumbered };

@@ -1,3 +1,4 @@
+import { nicAddresses } from "../../hypervisor/nic-addresses.ts";
 import { refuseDeparted } from "../../migrator/departed.ts";
 import { flowPaths } from "../../migrator/flow-path.ts";
 import type { Guests } from "../../migrator/guests.ts";
@@ -19,14 +20,14 @@ export interface FlowAddressSources {
  */
 export function flowAddresses(sources: FlowAddressSources, guest: string): FlowAddress[] {
   const { config, records } = sources;
-  const { nics } = definitionOf(sources, guest);
+  const definition = definitionOf(sources, guest);
   const record = records.get(guest);
   if (record !== undefined) refuseDeparted(record);
   const host = { ...config.host, guestNetworks: config.guestNetworks };
-  return nics
-    .flatMap((nic) => nic.addresses)
-    .map((cidr) => cidr.split("/")[0] ?? "")
-    .map((address) => ({ address, pathOf: flowPaths(host, record, address) }));
+  return nicAddresses(definition).map((address) => ({
+    address,
+    pathOf: flowPaths(host, record, address),
+  }));
 }
 
 function definitionOf({ config, guests }: FlowAddressSources, guest: string) {

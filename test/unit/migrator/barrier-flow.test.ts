@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { barrierIdentifier, expectBarrier } from "../../../src/migrator/barrier-flow.ts";
+import { barrierIdentifier } from "../../../src/migrator/barrier-address.ts";
+import { expectBarrier } from "../../../src/migrator/barrier-flow.ts";
 import type { GuestFlow } from "../../../src/routing/flows/flow-table.ts";
 
 const question = { id: "m1", barrierAddress: "198.18.0.7", guestAddress: "10.1.0.10" };

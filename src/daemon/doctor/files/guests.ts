@@ -1,5 +1,6 @@
 import { access, constants, readFile } from "node:fs/promises";
 import type { GuestDefinition } from "../../../hypervisor/definition.ts";
+import { nicAddresses } from "../../../hypervisor/nic-addresses.ts";
 import { definedNames, readDefinition } from "../../../migrator/guest-definitions.ts";
 import { namePattern } from "../../../platform/names.ts";
 import type { DaemonConfig } from "../../config.ts";
@@ -59,9 +60,7 @@ async function checkDefinition(
       hint: "mount the storage, or correct the path in the definition",
     });
   }
-  const addresses = guest.nics
-    .flatMap((nic) => nic.addresses)
-    .map((one) => one.split("/")[0] ?? "");
+  const addresses = nicAddresses(guest);
   if (guest.nics.length !== 1 || addresses.length !== 1) {
     const hint = "give it one NIC with one address";
     return warn(topic, "can run, but not move: it needs one NIC with one address", { hint });
