@@ -99,18 +99,29 @@ ensure_packages() {
 
 # ensure_name_server: named is there, for the tests of updates of the DNS.
 ensure_name_server() {
-  local missing is_new=no
-  mapfile -t missing < <(missing_packages "$name_server_package")
+  ensure_without_services /usr/sbin/named "$name_server_package" -- named.service named-resolvconf.service
+}
+
+# ensure_without_services PROGRAM NAME… -- UNIT…: these packages are installed. Where PROGRAM was not there before, nothing
+# of theirs is started, and the units are not enabled; what is there already is left as it is.
+ensure_without_services() {
+  local program=$1 missing names=()
+  shift
+  while [ "$1" != -- ]; do
+    names+=("$1")
+    shift
+  done
+  shift
+  mapfile -t missing < <(missing_packages "${names[@]}")
   if [ "${#missing[@]}" -eq 0 ]; then
     return
   fi
-  [ -e /usr/sbin/named ] || is_new=yes
-  if [ "$is_new" = no ]; then
+  if [ -e "$program" ]; then
     install_packages "${missing[@]}"
     return
   fi
   install_without_services "${missing[@]}"
-  disable_units named.service named-resolvconf.service
+  disable_units "$@"
 }
 
 # install_without_services NAME…: as install_packages, but no service that a package brings is started.

@@ -13,10 +13,10 @@ import { createLogger } from "../../../src/platform/log.ts";
 import { reportWith } from "../../support/fake-services.ts";
 import { valueIn } from "../../support/scrape.ts";
 import { completedMigration } from "../metrics/events.ts";
-import { aToB, recordOf, temporaryFolder } from "../migrator/support.ts";
+import { aToB, recordOf, runningAtHome, temporaryFolder } from "../migrator/support.ts";
 
 const migration = { id: "m1", epoch: 3, role: "source", peer: "host-b", resume: true } as const;
-const hosting = { stage: "running", tableIndex: 0, homeTunnel: null, sourceTunnel: null } as const;
+const hosting = runningAtHome;
 const redirect = { host: "host-b", tunnel: aToB };
 
 test("a guest that is stopped for its move is frozen, and then away; home again, its redirect is retired", async () => {

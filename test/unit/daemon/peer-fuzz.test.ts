@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { procedures } from "../../../src/daemon/peer-procedures.ts";
-import { definitionOf, recordOf } from "../migrator/support.ts";
+import { definitionOf, recordOf, runningAtHome } from "../migrator/support.ts";
 import { PeerHost } from "./peer-host.ts";
 
 /** A peer with the right certificate that says anything at all. */
@@ -263,12 +263,7 @@ test("a peer that names another guest than the migration's own reaches neither o
   const { id, guest, epoch } = identity;
   const migration = { id, epoch, role: "destination", peer: "host-a", resume: true } as const;
   host.records.put({ ...recordOf(guest, 10), migration });
-  const hosting = {
-    stage: "running",
-    tableIndex: 0,
-    homeTunnel: null,
-    sourceTunnel: null,
-  } as const;
+  const hosting = runningAtHome;
   const bystander = { ...recordOf("db1", 11), hosting };
   host.records.put(bystander);
   host.journal.append({ step: "takeover", migration: id, guest, epoch, role: "destination" });
@@ -287,12 +282,7 @@ test("when a migration is over a stranger has no say in it either", async () => 
   host.journal.append({ step: "prepared", ...written, peer: "host-a" });
   host.journal.append({ step: "takeover", ...written });
   host.journal.append({ step: "finished", ...written });
-  const hosting = {
-    stage: "running",
-    tableIndex: 0,
-    homeTunnel: null,
-    sourceTunnel: null,
-  } as const;
+  const hosting = runningAtHome;
   const running = { ...recordOf(guest, 10), epoch, hosting };
   host.records.put(running);
   const reply = await host.post("supersede", JSON.stringify(requests.supersede), { as: "host-c" });

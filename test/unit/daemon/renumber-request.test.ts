@@ -8,7 +8,7 @@ import {
 } from "../../../src/daemon/renumber-request.ts";
 import type { HostContext } from "../../../src/migrator/host-context.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
-import { hostA, hostB, recordOf } from "../migrator/support.ts";
+import { hostA, hostB, recordOf, runningAtHome } from "../migrator/support.ts";
 
 const config = {
   host: { name: "host-a", underlayAddress: "172.16.1.2" },
@@ -60,12 +60,7 @@ test("a kernel that tracks nothing, though it should, tells no established flow 
 });
 
 describe("a renumbered guest that is to go home", () => {
-  const hosting = {
-    stage: "running",
-    tableIndex: 0,
-    homeTunnel: null,
-    sourceTunnel: null,
-  } as const;
+  const hosting = runningAtHome;
   const there: GuestRecord = { ...record, hosting: { ...hosting, renumbered: "10.2.0.2" } };
   const home = { guest: "web1", to: "host-a" };
   const end = { sourcePort: 4711, destinationPort: 7, icmp: null, packets: null, bytes: null };

@@ -9,7 +9,7 @@ import { fakeServices, reportWith } from "../../support/fake-services.ts";
 import { ask } from "../../support/get.ts";
 import { createTestAuthority } from "../../support/host-certificates.ts";
 import { startLocalDaemon } from "../../support/local-daemon.ts";
-import { aToB, promise, recordOf, temporaryFolder } from "../migrator/support.ts";
+import { aToB, promise, recordOf, runningAtHome, temporaryFolder } from "../migrator/support.ts";
 import { completedMigration, inDoubtMigration, progressOf, rolledBackMigration } from "./events.ts";
 
 /** What Prometheus gets, over a real socket, of a host on which everything has happened once. */
@@ -77,12 +77,7 @@ function noteGates(metrics: DaemonMetrics): void {
 
 /** One guest stands here, one is away, one runs. */
 function knowGuests(metrics: DaemonMetrics, journal: Journal): void {
-  const hosting = {
-    stage: "running",
-    tableIndex: 0,
-    homeTunnel: null,
-    sourceTunnel: null,
-  } as const;
+  const hosting = runningAtHome;
   const migration = { id: "m3", epoch: 3, role: "source", peer: "host-b", resume: true } as const;
   const away = { host: "host-b", tunnel: aToB };
   const records: GuestRecord[] = [

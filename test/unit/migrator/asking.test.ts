@@ -7,7 +7,7 @@ import type { SourceContext } from "../../../src/migrator/source-context.ts";
 import { supersede } from "../../../src/migrator/superseded.ts";
 import { preconditionError } from "../../../src/platform/errors.ts";
 import { createLogger } from "../../../src/platform/log.ts";
-import { aToB, bToA, hostA, recordOf, temporaryFolder } from "./support.ts";
+import { aToB, bToA, hostA, recordOf, runningAtHome, temporaryFolder } from "./support.ts";
 
 const identity = { id: "m1", guest: "web1", epoch: 2 };
 const task = { ...identity, to: "host-b" };
@@ -204,12 +204,7 @@ test("a guest that is known under a newer epoch is not superseded", async () => 
 });
 
 test("a guest that is here because of another migration is left alone", async () => {
-  const hosting = {
-    stage: "running",
-    tableIndex: 0,
-    homeTunnel: null,
-    sourceTunnel: null,
-  } as const;
+  const hosting = runningAtHome;
   const here = { ...recordOf("web1", 10), hosting, migration: null };
   records.set("web1", here);
   const request = { id: "m9", guest: "web1", epoch: 8, new_epoch: 9 };

@@ -9,7 +9,7 @@ import type { HostContext } from "../../../src/migrator/host-context.ts";
 import { incomingRecord, landedRecord } from "../../../src/migrator/incoming-record.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
 import { createLogger } from "../../../src/platform/log.ts";
-import { definitionOf, hostA, recordOf } from "./support.ts";
+import { definitionOf, hostA, recordOf, runningAtHome } from "./support.ts";
 
 const departed: GuestRecord = {
   ...recordOf("web1", 10),
@@ -18,7 +18,7 @@ const departed: GuestRecord = {
     ...{ atMs: 5, told: true },
   },
 };
-const hosting = { stage: "running", tableIndex: 0, homeTunnel: null, sourceTunnel: null } as const;
+const hosting = runningAtHome;
 const successor: GuestRecord = { ...recordOf("web2", 10), hosting };
 const request = {
   ...{ id: "m2", guest: "web1", epoch: 2, home: departed.home, resume: true, lands_late: false },

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { preconditionError } from "../../../src/platform/errors.ts";
 import { settled } from "../platform/fake-clock.ts";
 import { DrainWorld, drain, draining, hosted, session } from "./drain-world.ts";
-import { aToB, recordOf } from "./support.ts";
+import { aToB, recordOf, runningAtHome } from "./support.ts";
 
 let world: DrainWorld;
 const home = () => world.home.records.get("web1");
@@ -256,12 +256,7 @@ test("flows of an address that is another guest's by now are left alone", async 
   world.isReachable = false;
   await world.begin();
   await world.pass(10_000);
-  const hosting = {
-    stage: "running",
-    tableIndex: 0,
-    homeTunnel: null,
-    sourceTunnel: null,
-  } as const;
+  const hosting = runningAtHome;
   world.home.records.put({ ...recordOf("web2", 10), hosting });
   world.isReachable = true;
   await world.pass(61_000, 2_000);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type StartFacts, startRefusal } from "../../../src/migrator/followed-start.ts";
-import { recordOf } from "./support.ts";
+import { recordOf, runningAtHome } from "./support.ts";
 
 const tunnel = {
   kind: "ipip",
@@ -8,7 +8,7 @@ const tunnel = {
   remoteAddress: "172.16.2.2",
 } as const;
 const away = { ...recordOf("web1", 10), redirect: { host: "host-b", tunnel } };
-const hosting = { stage: "running", tableIndex: 0, homeTunnel: null, sourceTunnel: null } as const;
+const hosting = runningAtHome;
 const migration = { id: "m1", epoch: 2, peer: "host-b", resume: true } as const;
 
 const refusalOf = (facts: Partial<StartFacts>) =>

@@ -7,9 +7,9 @@ import { delay } from "../../../src/platform/clock.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import type { RoutingPlane } from "../../../src/routing/desired.ts";
 import type { Tunnels } from "../../../src/tunnels/tunnel.ts";
-import { aToB, hostA, recordOf, temporaryFolder, tunnelOf } from "./support.ts";
+import { aToB, hostA, recordOf, runningAtHome, temporaryFolder, tunnelOf } from "./support.ts";
 
-const hosting = { stage: "running", tableIndex: 0, homeTunnel: null, sourceTunnel: null } as const;
+const hosting = runningAtHome;
 const running: GuestRecord = { ...recordOf("web1", 10), hosting };
 
 let folder: { path: string } & Disposable;

@@ -4,7 +4,7 @@ import { retireGuestHere } from "../../../src/migrator/retired-guest.ts";
 import { mostCutNamed } from "../../../src/migrator/retirement-schema.ts";
 import { preconditionError } from "../../../src/platform/errors.ts";
 import { DrainWorld, draining, hosted, session } from "./drain-world.ts";
-import { aToB } from "./support.ts";
+import { aToB, runningAtHome } from "./support.ts";
 
 let world: DrainWorld;
 const home = () => world.home.records.get("web1");
@@ -115,12 +115,7 @@ test("a migration that begins at the guest's host while it is decided is waited 
 
 test("one at home, and one that is nowhere, have no redirect", async () => {
   const refused = { code: "SOJ_NOT_REDIRECTED", exitCode: 3 };
-  const hosting = {
-    stage: "running",
-    tableIndex: 0,
-    homeTunnel: null,
-    sourceTunnel: null,
-  } as const;
+  const hosting = runningAtHome;
   world.home.records.put({ ...draining, redirect: null, hosting });
   await expect(world.retirements.retire("web1", true)).rejects.toMatchObject(refused);
   await expect(world.retirements.retire("web2", true)).rejects.toMatchObject(refused);

@@ -73,6 +73,14 @@ export function recordOf(name: string, lastOctet: number): GuestRecord {
   };
 }
 
+/** `hosting` of a guest that runs at its home. */
+export const runningAtHome = {
+  stage: "running",
+  tableIndex: 0,
+  homeTunnel: null,
+  sourceTunnel: null,
+} as const;
+
 /** A folder that goes away with the test. */
 export function temporaryFolder(): { path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), "sojourn-test-"));
