@@ -4,6 +4,8 @@ import { Destinations } from "../migrator/destinations.ts";
 import { forgetFlows } from "../migrator/forget-flows.ts";
 import { Guests } from "../migrator/guests.ts";
 import { importHistoryFiles } from "../migrator/history-files.ts";
+import { HomeDuties } from "../migrator/home-duties.ts";
+import { HomeTeller } from "../migrator/home-teller.ts";
 import type { HostContext } from "../migrator/host-context.ts";
 import { HostNetwork } from "../migrator/host-network.ts";
 import { Journal } from "../migrator/journal.ts";
@@ -58,7 +60,7 @@ import { statusOf } from "./migration-status.ts";
 import { Mirrors } from "./mirrors.ts";
 import { observe } from "./observe.ts";
 import type { procedures } from "./peer-procedures.ts";
-import { baseHandlers } from "./procedures.ts";
+import { baseHandlers, protocolVersion } from "./procedures.ts";
 import type { DaemonServices } from "./services.ts";
 import { DigestMemory, storageHandlers } from "./storage/host-storage.ts";
 import { requireStorage } from "./storage/storage-check.ts";
@@ -129,7 +131,8 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     await peer(record.home.host).call("guest-ended", { guest: record.guest });
   };
   const flows = stack.use(new KernelFlowTable());
-  const shared: HostContext = { host, guests, network, records, journal, flows, logger };
+  const homes = stack.use(new HomeTeller({ records, network, peer, logger }));
+  const shared: HostContext = { host, guests, network, records, journal, flows, logger, homes };
   if (libvirt !== null && config.libvirt !== null) shared.domains = libvirt;
   const gates = openGates(config.gates, {
     policy: new TargetPolicy(config.hooks.allow_targets),
@@ -177,6 +180,15 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     new Doctor({ config, tunnels, network, records, peer, isGuestStanding, logger }),
   );
 
+  const homeDuties = stack.use(
+    new HomeDuties({
+      ...{ ...shared, peer },
+      isArriving: (guest) => destinations.isArriving(guest),
+      underlayAddressOf: async (name) =>
+        (await peer(name).call("hello", { protocol_version: protocolVersion, host: host.name }))
+          .underlay_address,
+    }),
+  );
   const { drains, retirements } = createDrains({
     ...{ host, records, network, journal, logger, flows, peer, isGuestStanding },
     isArriving: (guest) => destinations.isArriving(guest),
@@ -210,6 +222,8 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const openWatch = (onChange: () => void) => openKernelWatch({ logger, onChange });
   metrics.network.know(stack.use(new NetworkKeeper({ network, openWatch, logger })), routing);
   drains.begin();
+  homeDuties.begin();
+  homes.begin();
   notices.tell();
   mirrors.goOn();
   hooks.begin();
@@ -249,7 +263,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const handlers = {
     ...baseHandlers(config, hypervisor),
     ...inventory.handlers,
-    ...{ ...destinations.handlers(), ...retirements.handlers() },
+    ...{ ...destinations.handlers(), ...retirements.handlers(), ...homeDuties.handlers() },
     ...delegationHandlers(starter, starts, migrations, records, observation),
     ...{ ...doctor.handlers(), ...adoption.handlers() },
     ...storageHandlers(digests, calm),

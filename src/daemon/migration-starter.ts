@@ -8,7 +8,8 @@ import type { MigrationTask, SourceContext } from "../migrator/source-context.ts
 import { outgoingRecord, preparationOf } from "../migrator/source-preparation.ts";
 import type { Idempotency } from "../migrator/stored-migration.ts";
 import { lossless } from "../migrator/strategy.ts";
-import { preconditionError, type SojournError } from "../platform/errors.ts";
+import { thirdHome } from "../migrator/third-home.ts";
+import { preconditionError, SojournError, usageError } from "../platform/errors.ts";
 import type { PlanLine } from "../platform/plan-line.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { ourProtocol } from "../routing/desired.ts";
@@ -26,6 +27,14 @@ import {
 } from "./renumber-request.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
 import type { StorageCheck } from "./storage/storage-check.ts";
+
+/** What a home that is a third host has to do with a move. */
+interface HomePlan {
+  host: string;
+  epoch: number;
+  prepare: PlanLine[];
+  repoint: PlanLine[];
+}
 
 /** Checks a request for a guest that runs here, and starts or plans its migration. */
 export class MigrationStarter {
@@ -94,7 +103,8 @@ export class MigrationStarter {
       const greeting = { protocol_version: protocolVersion, host: host.name };
       const peer = await this.#peer(to).call("hello", greeting);
       const { kind } = await this.#tunnels.choose(migration.tunnel);
-      const task = this.#newTask({ guest, to }, record, peer.underlay_address, kind);
+      const home = await this.#askHome(record, to, kind);
+      const task = this.#newTask({ guest, to }, record, peer.underlay_address, kind, home?.epoch);
       await this.#migrations.follow({ ...task, followed: true }, record);
       return task.id;
     } finally {
@@ -110,7 +120,7 @@ export class MigrationStarter {
   /** What `start` would do on both hosts; changes nothing. */
   async plan(request: MigrationRequest): Promise<MigrationPlan> {
     const before = this.#check(request);
-    const { task, warnings } = await this.#taskFor(request, before);
+    const { task, home, warnings } = await this.#taskFor(request, before);
     const wanted = { before, resume: await this.#runs(request.guest) };
     const peer = this.#peer(request.to);
     const theirs = await peer.call("plan-incoming", preparationOf(this.#context, task, wanted));
@@ -126,6 +136,9 @@ export class MigrationStarter {
       tunnel: task.tunnelKind,
       ...plannedRenumbering(this.#context.host, before, task.renumber, renumbered),
       hosts: [
+        ...(home === null
+          ? []
+          : [{ host: home.host, when: "prepare" as const, lines: home.prepare }]),
         { host: request.to, when: "prepare", lines: theirs.lines },
         { host: this.#config.host.name, when: "prepare", lines: ours },
         {
@@ -133,6 +146,9 @@ export class MigrationStarter {
           when: "switchover",
           lines: [await this.#switchLine(task, before)],
         },
+        ...(home === null
+          ? []
+          : [{ host: home.host, when: "resumed" as const, lines: home.repoint }]),
       ],
       ...(gates.length === 0 ? {} : { gates }),
       warnings: [...(await releaseWarnings(before, this.#context)), ...warnings],
@@ -160,11 +176,17 @@ export class MigrationStarter {
         hint: `nothing to do; elsewhere: sojourn migrate ${guest} --to HOST`,
       });
     }
-    if (record.home.host !== here && record.home.host !== to) {
+    const isBetweenOthers = thirdHome(here, record, to) !== null;
+    if (isBetweenOthers && request.strategy !== undefined && request.strategy.name !== "lossless") {
+      throw usageError(
+        `${guest} is away from its home ${record.home.host}: between two other hosts it moves with strategy lossless only`,
+      );
+    }
+    if (isBetweenOthers && record.hosting.retired === true) {
       throw preconditionError(
-        "SOJ_NOT_HOME",
-        `${guest} is away from its home ${record.home.host}, and can go back there only`,
-        { hint: `sojourn migrate ${guest} --to ${record.home.host}` },
+        "SOJ_REDIRECT_RETIRED",
+        `${guest} is at ${here} for good: nothing leads here from its home ${record.home.host}, and nothing would lead to ${to}`,
+        { guestState: "untouched", hint: `sojourn migrate ${guest} --to ${record.home.host}` },
       );
     }
     if (record.definition.nics.length !== 1 || record.definition.nics[0]?.addresses.length !== 1) {
@@ -192,7 +214,7 @@ export class MigrationStarter {
   async #taskFor(
     request: MigrationRequest,
     record: GuestRecord,
-  ): Promise<{ task: MigrationTask; warnings: string[] }> {
+  ): Promise<{ task: MigrationTask; home: HomePlan | null; warnings: string[] }> {
     const { host, migration } = this.#config;
     // Before anybody else is asked.
     renumberOf(request, record, this.#config);
@@ -214,7 +236,9 @@ export class MigrationStarter {
       this.#tunnels.choose(request.tunnel ?? migration.tunnel),
       this.#checkHypervisors(request.to, record),
     ]);
-    return { task: this.#newTask(request, record, peer.underlay_address, kind), warnings };
+    const home = await this.#askHome(record, request.to, kind);
+    const task = this.#newTask(request, record, peer.underlay_address, kind, home?.epoch);
+    return { task, home, warnings };
   }
 
   #newTask(
@@ -222,13 +246,15 @@ export class MigrationStarter {
     record: GuestRecord,
     toUnderlayAddress: string,
     tunnelKind: MigrationTask["tunnelKind"],
+    epochAtHome = 0,
   ): MigrationTask {
     const { migration } = this.#config;
+    const { journal } = this.#context;
     const renumber = renumberOf(request, record, this.#config);
     return {
       id: newMigrationId(),
       guest: request.guest,
-      epoch: Math.max(record.epoch, this.#context.journal.highestEpoch(request.guest)) + 1,
+      epoch: 1 + Math.max(record.epoch, epochAtHome, journal.highestEpoch(request.guest)),
       to: request.to,
       toUnderlayAddress,
       tunnelKind,
@@ -236,6 +262,34 @@ export class MigrationStarter {
       strategy: request.strategy ?? lossless,
       ...(renumber === undefined ? {} : { renumber }),
     };
+  }
+
+  /**
+   * Asks a home that is a third host, which has its own part in the move; null for another.
+   * @throws SojournError `SOJ_HOME_UNREACHABLE`, or what home has against it.
+   */
+  async #askHome(
+    record: GuestRecord,
+    to: string,
+    tunnel_kind: MigrationTask["tunnelKind"],
+  ): Promise<HomePlan | null> {
+    const { guest } = record;
+    const home = thirdHome(this.#config.host.name, record, to);
+    if (home === null) return null;
+    try {
+      const plan = await this.#peer(home).call("plan-repoint", { guest, to, tunnel_kind });
+      return { host: home, ...plan };
+    } catch (error) {
+      if (!isUnreachable(error)) throw error;
+      throw preconditionError(
+        "SOJ_HOME_UNREACHABLE",
+        `${home}, ${guest}'s home, does not answer: nobody else can send the guest's packets to ${to}`,
+        {
+          ...{ cause: error, retryable: true, guestState: "untouched" },
+          hint: `${guest} runs on at ${this.#config.host.name}; start ${home}'s daemon, then try again`,
+        },
+      );
+    }
   }
 
   async #switchLine(task: MigrationTask, before: GuestRecord): Promise<PlanLine> {
@@ -273,4 +327,8 @@ export class MigrationStarter {
     if (state === "running" || state === "paused") return state === "running";
     throw preconditionError("SOJ_GUEST_NOT_RUNNING", `${guest} is ${state ?? "gone"}`);
   }
+}
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof SojournError && error.code === "SOJ_PEER_UNREACHABLE";
 }

@@ -1,4 +1,5 @@
 import { delegationProcedures, migrationProcedures } from "../migrator/procedures.ts";
+import { repointProcedures } from "../migrator/repoint-procedures.ts";
 import { retireProcedures } from "../migrator/retire-procedures.ts";
 import { adoptionProcedures } from "./adoption/procedures.ts";
 import { doctorProcedures } from "./doctor/pair/procedures.ts";
@@ -12,5 +13,5 @@ export const procedures = {
   ...{ ...baseProcedures, ...hostProcedures },
   ...{ ...migrationProcedures, ...delegationProcedures, ...retireProcedures },
   ...{ ...doctorProcedures, ...storageProcedures, ...adoptionProcedures },
-  ...followProcedures,
+  ...{ ...followProcedures, ...repointProcedures },
 };

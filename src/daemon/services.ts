@@ -114,8 +114,8 @@ export interface MigrationPlan {
   tunnel: string;
   /** Absent when the guest keeps its address alone. `to` is likely, where any address was asked for. */
   renumber?: { from: string; to: string; idle_timeout_s: number; cap_s: number | null };
-  /** `when`: before the guest is touched, or the one change of the switchover. */
-  hosts: { host: string; when: "prepare" | "switchover"; lines: PlanLine[] }[];
+  /** `when`: before the guest is touched, the one change of the switchover, or once the guest runs at its destination. */
+  hosts: { host: string; when: "prepare" | "switchover" | "resumed"; lines: PlanLine[] }[];
   /** Who is asked whether it may go on, and where; absent when nobody is. */
   gates?: PlannedGate[];
   warnings: string[];

@@ -1,7 +1,12 @@
 import { startTimer } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
 import { persistently } from "../platform/retry.ts";
-import type { BarrierEnd } from "../routing/desired.ts";
+import {
+  type BarrierEnd,
+  type BarrierReturn,
+  mainTable,
+  sourceTableBase,
+} from "../routing/desired.ts";
 import { expectBarrier } from "./barrier-flow.ts";
 import type { HostContext } from "./host-context.ts";
 import { attachmentOf } from "./network.ts";
@@ -29,24 +34,24 @@ export class ArrivalNetwork {
     this.#logger = logger;
   }
 
-  /** The end of the readiness barrier that holds the guest's address. */
-  async openBarrier(id: string, record: GuestRecord, barrierAddress: string): Promise<void> {
+  /** The end of the readiness barrier that holds the guest's address; the source asks, and a home that is a third host. */
+  async openBarrier(
+    id: string,
+    record: GuestRecord,
+    asked: { source: string; home?: string | undefined },
+  ): Promise<void> {
     const { host, network, flows } = this.#context;
-    const { address, mac, bridge, atHome } = attachmentOf(host, record);
-    const spec = record.hosting?.sourceTunnel;
-    if (!spec) throw new Error("the barrier needs the tunnel to the source");
-    const tunnel = network.tunnelInterface(spec);
+    const { address, mac, bridge } = attachmentOf(host, record);
     if (this.#barrier !== null) throw new Error("the barrier is open already");
-    const question = { id, barrierAddress, guestAddress: address };
-    await expectBarrier(flows, question, record.hosting?.renumbered !== undefined);
+    const isRenumbered = record.hosting?.renumbered !== undefined;
+    for (const barrierAddress of [asked.source, asked.home]) {
+      if (barrierAddress === undefined) continue;
+      const question = { id, barrierAddress, guestAddress: address };
+      await expectBarrier(flows, question, isRenumbered);
+    }
     this.#barrier = await network.routing.openBarrierResponder({
-      id,
-      guestAddress: address,
-      guestMac: mac,
-      bridge,
-      returnRoute: atHome
-        ? { barrierAddress, device: tunnel.interfaceName, via: tunnel.nextHop }
-        : null,
+      ...{ id, guestAddress: address, guestMac: mac, bridge },
+      returnRoute: this.#returnRoute(record, asked.source),
     });
   }
 
@@ -75,6 +80,18 @@ export class ArrivalNetwork {
   /** Packets for the guest that its tap had no room for since then; null when that is not known. */
   async packetsDropped(): Promise<number | null> {
     return (await this.#queue?.dropped().catch(() => null)) ?? null;
+  }
+
+  /** Answers to the source go back to it where the guest's own packets would not. */
+  #returnRoute(record: GuestRecord, barrierAddress: string): BarrierReturn {
+    const { host, network } = this.#context;
+    const { atHome } = attachmentOf(host, record);
+    const { sourceTunnel, homeTunnel, tableIndex } = record.hosting ?? {};
+    if (!sourceTunnel) throw new Error("the barrier needs the tunnel to the source");
+    const { interfaceName: device, nextHop: via } = network.tunnelInterface(sourceTunnel);
+    if (atHome) return { barrierAddress, device, via, table: mainTable };
+    if (homeTunnel?.remoteAddress === sourceTunnel.remoteAddress) return null;
+    return { barrierAddress, device, via, table: sourceTableBase + (tableIndex ?? 0) };
   }
 
   /** What `land` does once it is called. */

@@ -45,13 +45,15 @@ export function addHosting(
     // At home the last that the guest sent at its source comes by the same tunnel, also when it runs here already.
     const direction = atHome ? "both" : "to";
     state.filter.tunnelGuests.push(tunnelGuest(direction, address, tunnel));
-    state.rules.push({
-      priority: rulePriorities.incoming,
-      table: incomingTable,
-      iif: tunnel.interfaceName,
-      from: null,
-      to: null,
-    });
+    // Home is another than the source: its barrier comes by its own tunnel.
+    const ways = [
+      hosting.sourceTunnel,
+      ...(hosting.homeTunnel === null ? [] : [hosting.homeTunnel]),
+    ];
+    for (const { interfaceName: iif } of new Set(ways.map(tunnelOf))) {
+      const priority = rulePriorities.incoming;
+      state.rules.push({ priority, table: incomingTable, iif, from: null, to: null });
+    }
     state.routes.push(plainRoute(incomingTable, `${address}/32`, bridge));
   }
   if (atHome) {

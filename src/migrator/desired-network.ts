@@ -1,6 +1,5 @@
 import { type DesiredState, emptyDesiredState } from "../routing/desired.ts";
 import { mergeStates } from "../routing/merge-states.ts";
-import type { TunnelSpec } from "../tunnels/tunnel.ts";
 import { addHosting } from "./desired-hosting.ts";
 import {
   promptProxy,
@@ -36,7 +35,7 @@ function desiredForGuest(
 ): DesiredState {
   const state = structuredClone(emptyDesiredState);
   if (record.hosting !== null) addHosting(state, host, record, record.hosting, tunnelOf);
-  if (record.redirect !== null) addRedirect(state, host, record, record.redirect.tunnel, tunnelOf);
+  if (record.redirect !== null) addRedirect(state, host, record, record.redirect, tunnelOf);
   if (record.outgoing !== null) addOutgoing(state, host, record, record.outgoing, tunnelOf);
   if (isTracked(host, record)) addTracking(state);
   state.filter.tunnelEnds = requiredTunnels([record]).map((spec) => tunnelEnd(tunnelOf(spec)));
@@ -62,15 +61,17 @@ function addRedirect(
   state: DesiredState,
   host: HostFacts,
   record: GuestRecord,
-  spec: TunnelSpec,
+  { tunnel: spec, next, previous }: NonNullable<GuestRecord["redirect"]>,
   tunnelOf: TunnelLookup,
 ): void {
-  const tunnel = tunnelOf(spec);
   const { address, mac } = attachmentOf(host, record);
   const bridge = homeBridge(host, address);
-  state.routes.push(redirectRoute(address, tunnel));
-  state.filter.tunnelGuests.push(tunnelGuest("from", address, tunnel));
-  state.filter.sizeLimits.push(sizeLimit("to", address, tunnel));
+  state.routes.push(redirectRoute(address, tunnelOf(spec)));
+  for (const way of [spec, next?.tunnel, previous?.tunnel]) {
+    if (way === undefined) continue;
+    state.filter.tunnelGuests.push(tunnelGuest("from", address, tunnelOf(way)));
+    state.filter.sizeLimits.push(sizeLimit("to", address, tunnelOf(way)));
+  }
   state.filter.guestFrames.push({ bridge, mac });
   state.neighbours.push({ kind: "proxy", device: bridge, address });
   state.sysctls.push(promptProxy(bridge));

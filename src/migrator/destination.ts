@@ -7,6 +7,7 @@ import { ArrivalJournal } from "./arrival-journal.ts";
 import { ArrivalNetwork } from "./arrival-network.ts";
 import { ArrivalState } from "./arrival-state.ts";
 import { ArrivingFlows } from "./arriving-flows.ts";
+import { confirmWithHome } from "./confirm-with-home.ts";
 import { checkEpoch } from "./epochs.ts";
 import { FollowedProcess, followedProcess } from "./followed-process.ts";
 import type { GuestAddresses } from "./guest-addresses.ts";
@@ -93,6 +94,7 @@ export class DestinationMigration {
     using address = new ArrivalAddress(addresses, request);
     try {
       const record = incomingRecord(this.#context, request, peer);
+      await confirmWithHome(this.#context, record, peer);
       await this.#context.network.change(record);
       // Once the guest runs here it would be too late to find somebody else's route to it.
       await this.#context.network.plan(landedRecord(record));
@@ -114,11 +116,12 @@ export class DestinationMigration {
     return await this.#process.start(this.#current(), offer);
   }
 
-  async openBarrier(barrierAddress: string): Promise<void> {
+  async openBarrier(barrierAddress: string, homeBarrierAddress?: string): Promise<void> {
     const record = this.#current();
     // A request that comes late: the guest's own tap has its MAC address by then.
     if (!record.hosting?.sourceTunnel || record.hosting.stage !== "barrier") throw this.#over();
-    await this.network.openBarrier(this.identity.id, record, barrierAddress);
+    const asked = { source: barrierAddress, home: homeBarrierAddress };
+    await this.network.openBarrier(this.identity.id, record, asked);
   }
 
   /** From here on packets for the guest wait in its tap. */
@@ -298,6 +301,7 @@ export class DestinationMigration {
     this.network.willLand(async () => {
       await this.#networkReady;
       await land(this.#context, record);
+      this.#context.homes.tell(record.guest);
     });
     if (!this.#landsLate) this.network.land();
     this.state.become("taken-over");

@@ -72,7 +72,7 @@ export class Destinations {
       },
       "open-barrier": (request) =>
         this.#locked(request, async (migration) => {
-          await migration.openBarrier(request.barrier_address);
+          await migration.openBarrier(request.barrier_address, request.home_barrier_address);
           return {};
         }),
       "close-barrier": (request) =>
@@ -110,6 +110,11 @@ export class Destinations {
         const packets_dropped = (await migration?.network.packetsDropped()) ?? null;
         const run_state = await runStateOrGone(this.#context, request.guest);
         return { run_state, network_settled: true, packets_dropped };
+      },
+      "await-repoint": async (request) => {
+        await this.#unfinished(request)?.migration.networkSettled();
+        await this.#context.homes.told(request.guest);
+        return {};
       },
       finish: async (request) => {
         const entry = this.#unfinished(request);

@@ -22,7 +22,7 @@ export async function noteGuestEnded(
   }
   const isThere = (one: GuestRecord | undefined) =>
     one !== undefined &&
-    (one.redirect?.host === peer || one.departed?.host === peer) &&
+    isLastAt(one, peer) &&
     one.hosting === null &&
     one.migration === record?.migration;
   if (!isThere(record)) return;
@@ -35,6 +35,11 @@ export async function noteGuestEnded(
     retryable: true,
     httpStatus: 503,
   });
+}
+
+/** Also of a guest that has come there, and ended, before this host was told that it had come. */
+function isLastAt({ redirect, departed }: GuestRecord, peer: string): boolean {
+  return [redirect?.host, redirect?.next?.host, departed?.host].includes(peer);
 }
 
 /** While the network is being changed a record says already what the kernel may refuse. */

@@ -2,6 +2,7 @@ import type { Logger } from "../platform/log.ts";
 import type { FlowTable } from "../routing/flows/flow-table.ts";
 import type { FollowedDomains } from "./followed-domains.ts";
 import type { Guests } from "./guests.ts";
+import type { HomeTeller } from "./home-teller.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { Journal } from "./journal.ts";
 import type { HostFacts } from "./network.ts";
@@ -16,6 +17,7 @@ export interface HostContext {
   journal: Journal;
   flows: FlowTable;
   logger: Logger;
+  homes: HomeTeller;
   /** Of the host's libvirt; absent where guests are none of its domains. */
   domains?: FollowedDomains;
 }

@@ -181,6 +181,11 @@ export class HostNetwork {
     return this.#interfaces.get(tunnelKey(spec)) ?? null;
   }
 
+  /** A tunnel as it is, or would be. Changes nothing. */
+  async describeTunnel(spec: TunnelSpec): Promise<TunnelInterface> {
+    return this.knownInterface(spec) ?? (await this.#tunnels.describe(spec));
+  }
+
   /** What storing `record` would do to this host, as lines a person can read. Changes nothing. */
   async plan(record: GuestRecord): Promise<PlanLine[]> {
     const records = [

@@ -82,7 +82,18 @@ export async function planArrival(
 export function landedRecord(record: GuestRecord): GuestRecord {
   if (record.hosting === null) throw new Error(`${record.guest} does not run here`);
   const { departed: _returned, ...rest } = record;
-  return { ...rest, redirect: null, hosting: { ...record.hosting, stage: "landed" } };
+  const { homeTunnel, sourceTunnel } = record.hosting;
+  // A source that is home has changed its route itself.
+  const isUntold =
+    homeTunnel !== null &&
+    sourceTunnel !== null &&
+    homeTunnel.remoteAddress !== sourceTunnel.remoteAddress;
+  const hosting = { ...record.hosting, stage: "landed" as const };
+  return {
+    ...{ ...rest, redirect: null },
+    hosting:
+      isUntold && record.hosting.stage !== "landed" ? { ...hosting, homeUntold: true } : hosting,
+  };
 }
 
 /** Takes back what was prepared for a guest that does not arrive: the network is as `before`. */

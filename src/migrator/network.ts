@@ -22,6 +22,8 @@ export function requiredTunnels(records: readonly GuestRecord[]): TunnelSpec[] {
       record.hosting?.homeTunnel,
       record.hosting?.sourceTunnel,
       record.redirect?.tunnel,
+      record.redirect?.next?.tunnel,
+      record.redirect?.previous?.tunnel,
       record.outgoing?.tunnel,
     ];
     for (const spec of needed) {

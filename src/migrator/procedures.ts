@@ -107,7 +107,11 @@ export const migrationProcedures = definePeerProcedures({
     timeoutMs: 60_000,
   },
   "open-barrier": {
-    request: z.strictObject({ ...identity, barrier_address: z.ipv4() }),
+    request: z.strictObject({
+      ...{ ...identity, barrier_address: z.ipv4() },
+      /** Where home asks from too, when it is a third host. */
+      home_barrier_address: z.ipv4().optional(),
+    }),
     response: z.object({}),
     timeoutMs: 20_000,
   },
@@ -168,6 +172,12 @@ export const migrationProcedures = definePeerProcedures({
       packets_dropped: z.int().min(0).nullable(),
     }),
     timeoutMs: 30_000,
+  },
+  /** Resolves once a home that is a third host sends the guest's packets here; asked after the takeover. */
+  "await-repoint": {
+    request: z.strictObject(identity),
+    response: z.object({}),
+    timeoutMs: 15_000,
   },
   /** The source is retired: what served it may go. */
   finish: { request: z.strictObject(identity), response: z.object({}), timeoutMs: 30_000 },

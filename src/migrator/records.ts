@@ -98,6 +98,23 @@ const departedSchema = z.strictObject({
   told: z.boolean().optional(),
 });
 
+/** Where home sends the guest's packets once the guest, which is between two other hosts, runs at the second of them. */
+export const nextRedirectSchema = z.strictObject({
+  host: z.string(),
+  tunnel: tunnelSpecSchema,
+  /** The migration that takes it there, and its fencing epoch. */
+  migration: z.string(),
+  epoch: z.int().nonnegative(),
+});
+
+/** Where the guest was before: what it sent there last may still come by this tunnel. */
+export const previousRedirectSchema = z.strictObject({
+  host: z.string(),
+  tunnel: tunnelSpecSchema,
+  /** The migration that took it away from there. */
+  migration: z.string(),
+});
+
 /**
  * Everything this host must remember about one guest. The kernel state that belongs to it is a function of
  * this record (network.ts), so that it can be made again, and taken back, after any restart.
@@ -121,6 +138,8 @@ export const guestRecordSchema = z.strictObject({
        * Translated by this host; the guest knows nothing of it.
        */
       renumbered: address.optional(),
+      /** The guest came from a host that is not home, which does not know yet that the guest runs here. */
+      homeUntold: z.boolean().optional(),
       /** The redirect is retired: home sends the guest nothing any more, and owns its old address again. */
       retired: z.boolean().optional(),
       /** The tunnel the source sends through while it is not retired; null when that is over. */
@@ -138,6 +157,10 @@ export const guestRecordSchema = z.strictObject({
       drain: drainSchema.optional(),
       /** Its end is decided, and being carried out on both hosts; also of one that nothing drains. */
       retiring: z.enum(retirementReasons).optional(),
+      /** A migration between two other hosts is prepared. */
+      next: nextRedirectSchema.optional(),
+      /** Such a migration was the last, and is not over. */
+      previous: previousRedirectSchema.optional(),
     })
     .nullable(),
   /**

@@ -1,8 +1,10 @@
 import type { Destinations } from "./destinations.ts";
+import { alarmOfUnwritten } from "./journal-alarm.ts";
 import type { Migrations } from "./migrations.ts";
 import { noteRouteChange, restarted, resumeSource } from "./resumption.ts";
 import type { SourceContext } from "./source-context.ts";
 import { undoAtDestination } from "./source-ending.ts";
+import { releaseHome, thirdHome } from "./third-home.ts";
 
 /**
  * What a daemon does before it answers anybody: adopts the guests' processes and goes on with what an earlier daemon
@@ -45,5 +47,25 @@ function recoverSources(context: SourceContext, migrations: Migrations): void {
     // The destination may have heard of it before this host had prepared anything; it would wait for its lease.
     if (step !== "begin" || epoch === undefined || context.journal.isHeld(guest)) continue;
     void undoAtDestination(context, { id, guest, epoch, to });
+    void releaseThirdHome(context, { id, guest, epoch, to });
   }
+}
+
+/** A home that does not answer will ask: the journal is to say that nothing comes of it. */
+async function releaseThirdHome(
+  context: SourceContext,
+  task: { id: string; guest: string; epoch: number; to: string },
+): Promise<void> {
+  const { host, journal, records } = context;
+  const record = records.get(task.guest);
+  const home = record === undefined ? null : thirdHome(host.name, record, task.to);
+  if (home === null) return;
+  const { id: migration, guest, epoch } = task;
+  const undone = { step: "undone", migration, guest, epoch, role: "source" } as const;
+  try {
+    journal.append(undone);
+  } catch (error) {
+    alarmOfUnwritten(context.logger, undone, error);
+  }
+  await releaseHome(context, task, home);
 }

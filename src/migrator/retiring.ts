@@ -27,6 +27,8 @@ export class Retiring {
     const record = this.#away(guest);
     const { redirect } = record;
     if (redirect.retiring !== undefined) return;
+    // Between two other hosts.
+    if (redirect.next !== undefined) throw beingMigrated(guest, undefined);
     records.put({ ...record, redirect: { ...redirect, retiring: reason } });
     logger.info({ guest, reason, host: redirect.host }, "the redirect is to be retired");
   }

@@ -16,6 +16,7 @@ import type { InboundRate } from "./inbound-rate.ts";
 import type { Pace } from "./pacing.ts";
 import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord, Renumbering } from "./records.ts";
+import type { repointProcedures } from "./repoint-procedures.ts";
 import type { GateResult } from "./report.ts";
 import type { Strategy } from "./strategy.ts";
 import type { Timeline } from "./timeline.ts";
@@ -23,7 +24,9 @@ import type { Timeline } from "./timeline.ts";
 /** What this host brings to every migration that leaves it. */
 export interface SourceContext extends HostContext {
   /** @throws SojournError when no such peer is configured. */
-  peer(host: string): PeerCaller<typeof migrationProcedures & ClockProcedure>;
+  peer(
+    host: string,
+  ): PeerCaller<typeof migrationProcedures & typeof repointProcedures & ClockProcedure>;
   policy: MigrationPolicy;
   /** Asked at the source alone. */
   gates: Gates;

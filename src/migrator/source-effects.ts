@@ -41,6 +41,7 @@ import { awaitTakeover, noteTakeover } from "./source-takeover.ts";
 import type { StallGuard } from "./stall-guard.ts";
 import { keepStopped, stopIfRunning } from "./stopped-copy.ts";
 import { conductOf } from "./strategy.ts";
+import { releaseHome, thirdHome } from "./third-home.ts";
 
 /** A standing guest waits this long for a record that only spares a restart a question. */
 const longestRecordingMs = 200;
@@ -172,7 +173,10 @@ export class SourceEffects {
         await undoAtSource(context, task, facts);
         return;
       case "undo-at-destination":
-        await undoAtDestination(context, task);
+        await Promise.all([
+          undoAtDestination(context, task),
+          releaseHome(context, task, thirdHome(context.host.name, facts.before, task.to)),
+        ]);
         return;
       case "record-destination-aborted":
         await this.#recordSoon("aborted-by-destination");

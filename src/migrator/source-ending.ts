@@ -10,6 +10,7 @@ import type { GuestRecord } from "./records.ts";
 import { needsReset } from "./resume.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { mayRun } from "./stopped-copy.ts";
+import { awaitRepointing, releaseHome, thirdHome } from "./third-home.ts";
 
 /** The guest's process is gone while it was still ours. */
 export class GuestGone extends Error {}
@@ -46,7 +47,7 @@ export async function undoAtSource(
       .replaceRoute(deliveryRoute(address, bridge))
       .catch((error: unknown) => context.logger.warn({ err: error }, "route not changed back yet"));
   }
-  const restored: GuestRecord = { ...facts.before, epoch: task.epoch, migration: null };
+  const restored = restoredRecord(context, task, facts.before);
   const armed = facts.networkHold !== null;
   {
     using _held = facts.networkHold ?? (await context.network.hold());
@@ -56,11 +57,24 @@ export async function undoAtSource(
       await context.network.restoreWhileHeld(restored);
     });
   }
+  context.homes.tell(task.guest);
   if (instance.isAlive()) return;
   await context.guests.noteEnded(instance);
   // Its end may have been noted before: then the record that was just restored is of a guest that is nowhere.
   await context.guests.forgetEnded();
   throw new GuestGone();
+}
+
+/** An operator may have kept the guest here after the destination, and with it a home that is a third host, went on. */
+function restoredRecord(
+  { host, journal }: SourceContext,
+  { id, epoch, to }: MigrationTask,
+  before: GuestRecord,
+): GuestRecord {
+  const restored = { ...before, epoch, migration: null };
+  const isKept = thirdHome(host.name, before, to) !== null && journal.has(id, "resolved-source");
+  if (!isKept || before.hosting === null) return restored;
+  return { ...restored, hosting: { ...before.hosting, homeUntold: true } };
 }
 
 /** How long a destination that lives may take for a sign of it, and one that answers for removing what it prepared. */
@@ -174,8 +188,13 @@ export async function retireSource(
   facts: MigrationFacts,
 ): Promise<void> {
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
+  const home = thirdHome(context.host.name, facts.before, task.to);
+  if (home !== null && !facts.lostAtDestination) {
+    await untilAnswered(() => awaitRepointing(context, task, home));
+  }
   await leaveTunnel(context, task, facts);
   await untilAnswered(() => context.peer(task.to).call("finish", identity, { timeoutMs: 8_000 }));
+  await releaseHome(context, task, home);
   // Last, because after a crash this record is what the destination's end is asked for again.
   const record = context.records.get(task.guest);
   if (!record?.outgoing && !facts.lostAtDestination) return;

@@ -1,15 +1,13 @@
-import { randomBytes } from "node:crypto";
 import { wallClockMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
-import type { BarrierEnd } from "../routing/desired.ts";
-import { barrierAddressOf, barrierIdentifier } from "./barrier-address.ts";
-import { type BarrierQuestion, expectBarrier } from "./barrier-flow.ts";
+import { barrierAddressOf } from "./barrier-address.ts";
+import { askThroughBarrier } from "./barrier-question.ts";
 import { estimateClockOffset } from "./clock-offset.ts";
-import { interruptible } from "./interruptible.ts";
 import { attachmentOf } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { followsLate } from "./strategy.ts";
+import { homeBarrierAddress, prepareHome, proveHome, thirdHome } from "./third-home.ts";
 
 /** Phases `preparing` and `prepared` at the source: the guest and its traffic are not touched. */
 export async function prepareDestination(
@@ -18,6 +16,7 @@ export async function prepareDestination(
   facts: MigrationFacts,
   signal: AbortSignal,
 ): Promise<void> {
+  await prepareHome(context, task, facts, signal);
   const peer = context.peer(task.to);
   const offset = await estimateClockOffset(
     async () => (await peer.call("clock", {}, { signal })).wall_clock_ms,
@@ -136,7 +135,7 @@ export async function prepareSource(
 
 /**
  * The readiness barrier: full-size echo requests with a nonce, forwarded at both hosts through the final
- * tunnel, rules and filters, never into the guest's tap.
+ * tunnel, rules and filters, never into the guest's tap; where home is a third host, through home's tunnel too.
  * @throws SojournError `SOJ_BARRIER_MTU` when only small packets come through, `SOJ_BARRIER_SILENT` when none does.
  */
 export async function passBarrier(
@@ -151,48 +150,14 @@ export async function passBarrier(
   if (tunnel === null) throw new Error("the barrier needs the tunnel");
   const { address } = attachmentOf(context.host, facts.before);
   const barrierAddress = barrierAddressOf(task.id);
-  await peer.call("open-barrier", { ...identity, barrier_address: barrierAddress }, { signal });
   const question = { id: task.id, barrierAddress, guestAddress: address };
-  await expectBarrier(context.flows, question, false);
-  await using prober = await context.network.routing.openBarrierProber({
-    id: task.id,
-    barrierAddress,
-    guestAddress: address,
-    tunnelDevice: tunnel.interfaceName,
-    via: tunnel.nextHop,
-  });
-  // A probe that is given up ends by itself, without its namespace.
-  await interruptible(probeSizes(context, prober, question, tunnel.mtu), signal);
+  const isThird = thirdHome(context.host.name, facts.before, task.to) !== null;
+  const open = {
+    ...{ ...identity, barrier_address: barrierAddress },
+    ...(isThird ? { home_barrier_address: homeBarrierAddress(task) } : {}),
+  };
+  await peer.call("open-barrier", open, { signal });
+  await askThroughBarrier(context, question, tunnel, signal);
+  await proveHome(context, task, facts, signal);
   await peer.call("close-barrier", identity, { signal });
-}
-
-async function probeSizes(
-  context: SourceContext,
-  prober: BarrierEnd,
-  { id, guestAddress }: BarrierQuestion,
-  mtu: number,
-): Promise<void> {
-  const answered = (packetBytes: number) =>
-    context.network.routing.probeThroughBarrier(prober, {
-      guestAddress,
-      packetBytes,
-      nonceHex: randomBytes(16).toString("hex"),
-      identifier: barrierIdentifier(id),
-      timeoutMs: 3_000,
-    });
-  if (await answered(mtu)) return;
-  if (await answered(576)) {
-    throw new SojournError(
-      "SOJ_BARRIER_MTU",
-      `packets of ${mtu} bytes do not pass the tunnel, packets of 576 bytes do: the path's MTU is smaller than the tunnel expects`,
-      { hint: "raise the MTU between the hosts, or lower that of the underlay interfaces" },
-    );
-  }
-  throw new SojournError(
-    "SOJ_BARRIER_SILENT",
-    "no packet comes through the tunnel and back: it is blocked on the way, or one host does not forward",
-    {
-      hint: "sojourn doctor --peer HOST on both; is IP protocol 4 (or UDP 4789 for vxlan) let through?",
-    },
-  );
 }

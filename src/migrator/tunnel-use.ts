@@ -18,7 +18,10 @@ export function tunnelUses(records: readonly GuestRecord[]): TunnelUse[] {
     const needed = [
       { spec: record.hosting?.homeTunnel, host: record.home.host },
       { spec: record.hosting?.sourceTunnel, host: peer },
-      { spec: record.redirect?.tunnel, host: record.redirect?.host ?? null },
+      ...[record.redirect, record.redirect?.next, record.redirect?.previous].map((way) => ({
+        spec: way?.tunnel,
+        host: way?.host ?? null,
+      })),
       { spec: record.outgoing?.tunnel, host: peer },
     ];
     for (const { spec, host } of needed) {

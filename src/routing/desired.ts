@@ -208,6 +208,14 @@ export interface LinkCounters {
 }
 
 /** The readiness barrier's end on one host. Disposing removes all of it. */
+/** A temporary route to the asking end, where the final routes do not lead there; null where they do. */
+export type BarrierReturn = {
+  barrierAddress: string;
+  device: string;
+  via: string | null;
+  table: number;
+} | null;
+
 export interface BarrierEnd extends AsyncDisposable {
   namespace: string;
 }
@@ -261,7 +269,7 @@ export interface RoutingPlane extends AsyncDisposable {
     guestMac: string;
     bridge: string;
     /** The guest's subnet prefix length is irrelevant: the namespace has only a default route on this link. */
-    returnRoute: { barrierAddress: string; device: string; via: string | null } | null;
+    returnRoute: BarrierReturn;
   }): Promise<BarrierEnd>;
   /** Barrier, asking end: a namespace with `barrierAddress` whose packets to the guest are forwarded into the tunnel. */
   openBarrierProber(options: {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { mainTable } from "../../src/routing/desired.ts";
 import { packetsWhile } from "../support/capture.ts";
 import { connect, createNamespace, describeNamespace } from "../support/namespaces.ts";
 import { desiredState } from "../support/routing-plane.ts";
@@ -94,7 +95,7 @@ test("the way home is proved with a temporary route, and nobody on the guests' b
   const heard = await packetsWhile(sibling, "eth0", "", async () => {
     await using _responder = await planeA.openBarrierResponder({
       ...responder("m2", "guests0"),
-      returnRoute: { barrierAddress, device: tunnel, via: hosts.viaToB },
+      returnRoute: { barrierAddress, device: tunnel, via: hosts.viaToB, table: mainTable },
     });
     await using end = await planeB.openBarrierProber(prober("m2", hosts.viaToA));
     expect(await planeB.probeThroughBarrier(end, probe)).toBe(true);
@@ -115,7 +116,7 @@ test("an end that cannot be made leaves nothing", async () => {
   await expect(
     planeB.openBarrierResponder({
       ...responder("m3", awayBridge),
-      returnRoute: { barrierAddress, device: "gone0", via: null },
+      returnRoute: { barrierAddress, device: "gone0", via: null, table: mainTable },
     }),
   ).rejects.toMatchObject({ code: "SOJ_COMMAND_FAILED" });
   expect([await describeNamespace(a), await describeNamespace(b)]).toEqual(before);

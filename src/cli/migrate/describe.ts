@@ -88,6 +88,7 @@ function describeRenumbering(
 const moments = {
   prepare: "before the guest is touched",
   switchover: "while the guest is paused",
+  resumed: "once the guest runs at its destination",
 };
 
 function asComment(text: string): string {

@@ -55,13 +55,14 @@ export async function openBarrierResponder(options: Options): Promise<BarrierEnd
 
 function returnSteps(route: Options["returnRoute"]): Step[] {
   if (route === null) return [];
-  const { via, device } = route;
+  const { via, device, table } = route;
   const key = [`${checkAddress(route.barrierAddress)}/32`, "dev", checkDevice(device)];
   const nextHop = via === null ? [] : ["via", checkAddress(via), "onlink"];
+  const rest = ["table", String(table), "proto", mark];
   return [
     {
-      run: ["ip", "route", "add", ...key, ...nextHop, "proto", mark],
-      undo: ["ip", "route", "del", ...key, "proto", mark],
+      run: ["ip", "route", "add", ...key, ...nextHop, ...rest],
+      undo: ["ip", "route", "del", ...key, ...rest],
     },
   ];
 }

@@ -1,11 +1,13 @@
 import type { DaemonConfig } from "../../../src/daemon/config.ts";
 import { MigrationStarter } from "../../../src/daemon/migration-starter.ts";
-import { baseHandlers } from "../../../src/daemon/procedures.ts";
+import { baseHandlers, protocolVersion } from "../../../src/daemon/procedures.ts";
 import type { Hypervisor } from "../../../src/hypervisor/hypervisor.ts";
 import { Destinations } from "../../../src/migrator/destinations.ts";
 import { forgetFlows } from "../../../src/migrator/forget-flows.ts";
 import type { Gates } from "../../../src/migrator/gates.ts";
 import { Guests } from "../../../src/migrator/guests.ts";
+import { HomeDuties } from "../../../src/migrator/home-duties.ts";
+import { HomeTeller } from "../../../src/migrator/home-teller.ts";
 import { HostNetwork } from "../../../src/migrator/host-network.ts";
 import { Journal } from "../../../src/migrator/journal.ts";
 import { holdDamaged } from "../../../src/migrator/journal-holds.ts";
@@ -43,6 +45,8 @@ export interface Daemon {
   migrations: Migrations;
   destinations: Destinations;
   starter: MigrationStarter;
+  homes: HomeTeller;
+  homeDuties: HomeDuties;
   handlers: Handlers;
 }
 
@@ -93,6 +97,8 @@ export class SimulatedHost {
       await daemon.migrations.windDown(20_000);
       await daemon.source.guests.disconnect();
       daemon.destinations[Symbol.dispose]();
+      daemon.homes[Symbol.dispose]();
+      daemon.homeDuties[Symbol.dispose]();
     });
     if (this.#process === daemon.process) this.kill();
   }
@@ -143,7 +149,8 @@ export class SimulatedHost {
       await peer(record.home.host).call("guest-ended", { guest: record.guest });
     };
     const flows = fakeFlowTable(this.kernel.flows, this.#doors.flows(process));
-    const shared = { host, guests, network, records, journal, flows, logger };
+    const homes = new HomeTeller({ records, network, peer, logger });
+    const shared = { host, guests, network, records, journal, flows, logger, homes };
     const gates = mutation.gates?.(this.#doors.gates()) ?? this.#doors.gates();
     const source: SourceContext = { ...shared, peer, policy, gates };
     const destinations = new Destinations(shared);
@@ -153,13 +160,27 @@ export class SimulatedHost {
       ...{ config, context: source, migrations, tunnels, peer },
       storage: async () => [],
     });
+    const homeDuties = new HomeDuties({
+      ...{ ...shared, peer },
+      isArriving: (guest) => destinations.isArriving(guest),
+      underlayAddressOf: async (name) =>
+        (await peer(name).call("hello", { protocol_version: protocolVersion, host: host.name }))
+          .underlay_address,
+    });
     await recoverHost(source, migrations, destinations);
+    homeDuties.begin();
+    homes.begin();
     const served = {
       ...baseHandlers(config, hypervisor),
-      ...destinations.handlers(),
+      ...{ ...destinations.handlers(), ...homeDuties.handlers() },
     } as unknown as Handlers;
     const handlers = mutation.handlers?.(served, { journal, records }) ?? served;
-    return { process, source, migrations, destinations, starter, handlers };
+    return {
+      ...{ process, source, migrations, destinations, starter },
+      homes,
+      homeDuties,
+      handlers,
+    };
   }
 }
 

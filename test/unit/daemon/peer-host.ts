@@ -16,6 +16,7 @@ import type { IssuedCertificate } from "../../../src/daemon/pki.ts";
 import { baseHandlers } from "../../../src/daemon/procedures.ts";
 import { DigestMemory, storageHandlers } from "../../../src/daemon/storage/host-storage.ts";
 import { Destinations } from "../../../src/migrator/destinations.ts";
+import { HomeDuties } from "../../../src/migrator/home-duties.ts";
 import type { HostContext } from "../../../src/migrator/host-context.ts";
 import { Journal } from "../../../src/migrator/journal.ts";
 import { decodeJournal } from "../../../src/migrator/journal-format.ts";
@@ -190,6 +191,7 @@ export class PeerHost implements AsyncDisposable {
       }),
       "describe-host": async () => description,
       ...destinations.handlers(),
+      ...new HomeDuties({ ...context, isArriving: () => false } as never).handlers(),
       ...new Retirements({ ...context, flows: noFlows } as never, {} as never).handlers(),
       ...delegationHandlers(starter as never, starts, migrations, this.records, {
         continueTrace: () => {},

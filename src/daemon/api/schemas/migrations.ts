@@ -77,7 +77,7 @@ export const planSchema = z
     hosts: z.array(
       z.object({
         host: z.string(),
-        when: z.enum(["prepare", "switchover"]),
+        when: z.enum(["prepare", "switchover", "resumed"]),
         lines: z.array(planLine),
       }),
     ),

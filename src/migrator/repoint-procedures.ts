@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { namePattern } from "../platform/names.ts";
+import { definePeerProcedures } from "../platform/procedures.ts";
+import { tunnelKinds } from "../tunnels/tunnel.ts";
+
+const name = z.string().regex(namePattern);
+const epoch = z.int().nonnegative();
+const identity = { id: name, guest: name, epoch };
+const planLine = z.object({ command: z.string(), undo: z.string().nullable() });
+
+/**
+ * To a guest's home, about a move between two other hosts: from its source, unless another is named. Source, destination
+ * and home speak of it with one migration id and one fencing epoch.
+ */
+export const repointProcedures = definePeerProcedures({
+  /** What the move would do at home, and the highest epoch that home knows of; changes nothing. */
+  "plan-repoint": {
+    request: z.strictObject({ guest: name, to: name, tunnel_kind: z.enum(tunnelKinds) }),
+    response: z.object({
+      epoch,
+      prepare: z.array(planLine).max(1000),
+      repoint: z.array(planLine).max(10),
+    }),
+    timeoutMs: 10_000,
+  },
+  /** Home makes its tunnel to the destination; its route to the guest stays. Safe to call again. */
+  "prepare-repoint": {
+    request: z.strictObject({ ...identity, to: name, tunnel_kind: z.enum(tunnelKinds) }),
+    response: z.object({}),
+    timeoutMs: 20_000,
+  },
+  /** From the destination: does home know of it? What its own packets for the guest will come from. */
+  "confirm-repoint": {
+    request: z.strictObject(identity),
+    response: z.object({ underlay_address: z.ipv4() }),
+    timeoutMs: 5_000,
+  },
+  /** The readiness barrier from home to the destination, which has its end open. */
+  "probe-repoint": {
+    request: z.strictObject({ ...identity, barrier_address: z.ipv4() }),
+    response: z.object({}),
+    timeoutMs: 20_000,
+  },
+  /** From the host where the guest runs, under this epoch: home sends its packets there. Safe to call again. */
+  repoint: {
+    request: z.strictObject({ guest: name, epoch, tunnel_kind: z.enum(tunnelKinds) }),
+    response: z.object({}),
+    timeoutMs: 20_000,
+  },
+  /** The move is over, whichever way it went: what only it needed at home goes. Safe to call again. */
+  "release-repoint": {
+    request: z.strictObject(identity),
+    response: z.object({}),
+    timeoutMs: 20_000,
+  },
+});
