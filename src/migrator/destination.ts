@@ -203,6 +203,13 @@ export class DestinationMigration {
     await this.network.settled;
   }
 
+  /** Resolves once a home that is a third host sends the guest's packets here. @throws SojournError `SOJ_HOME_UNTOLD`. */
+  async homeFollows(): Promise<void> {
+    await this.networkSettled();
+    if (this.state.phase !== "taken-over") throw this.#over();
+    await this.#context.homes.told(this.identity.guest);
+  }
+
   /** The source is retired. */
   async finish(): Promise<void> {
     await this.networkSettled();

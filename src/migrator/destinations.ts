@@ -112,8 +112,7 @@ export class Destinations {
         return { run_state, network_settled: true, packets_dropped };
       },
       "await-repoint": async (request) => {
-        await this.#unfinished(request)?.migration.networkSettled();
-        await this.#context.homes.told(request.guest);
+        await this.#unfinished(request)?.migration.homeFollows();
         return {};
       },
       finish: async (request) => {
