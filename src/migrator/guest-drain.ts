@@ -96,6 +96,8 @@ export class GuestDrain implements AsyncDisposable {
     if (record === null || !isGoing(record)) return null;
     // Nothing is decided about it; an operator's word releases it.
     if (journal.isHeld(this.#guest)) return failedPauseMs;
+    // The guest is between two other hosts.
+    if (record.redirect.next !== undefined) return pauseMs;
     if (record.redirect.drain !== undefined) this.#isTold ||= tell.draining(record);
     if (record.redirect.retiring !== undefined) {
       await this.#retiring.carryOut(this.#guest, signal);

@@ -122,6 +122,7 @@ export class HomeDuties implements Disposable {
     const known = this.#away(guest).redirect;
     const isReady = known.next?.host === peer && known.next.epoch === epoch;
     const isThere = known.host === peer;
+    if (!isReady && !isThere) await this.#refuseElsewhere(guest, known.host, peer);
     const tunnel = isThere
       ? known.tunnel
       : isReady && known.next
@@ -153,6 +154,20 @@ export class HomeDuties implements Disposable {
     const changed = released(record, id);
     if (changed !== null) await network.changeWhileHeld(changed);
     return {};
+  }
+
+  /** An operator may have decided otherwise than home was prepared for; but never against a host where the guest is. */
+  async #refuseElsewhere(guest: string, there: string, peer: string): Promise<void> {
+    const facts = await this.#context
+      .peer(there)
+      .call("migration-facts", { id: "none", guest })
+      .catch(() => null);
+    if (facts === null || facts.run_state === "none") return;
+    throw preconditionError(
+      "SOJ_GUEST_ELSEWHERE",
+      `${peer} says that it runs ${guest}, and so does ${there}, where its home knows it`,
+      { httpStatus: 409, retryable: true, hint: `sojourn guest show ${guest}, on both hosts` },
+    );
   }
 
   async #tunnelTo(to: string, kind: TunnelKind): Promise<TunnelSpec> {

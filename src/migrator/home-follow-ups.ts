@@ -61,8 +61,8 @@ export class HomeFollowUps implements Disposable {
 
   /** The moves for which something is kept, each with the host that the guest leaves, or has left. */
   #open(guest: string): { id: string; source: string; isPrevious: boolean }[] | null {
-    const record = openRedirect(this.#context.records.get(guest));
-    if (record === null || record.home.host !== this.#context.host.name) return null;
+    const record = this.#context.records.get(guest);
+    if (!record?.redirect || record.home.host !== this.#context.host.name) return null;
     const { host, next, previous } = record.redirect;
     const open = [
       ...(next === undefined ? [] : [{ id: next.migration, source: host, isPrevious: false }]),
@@ -91,6 +91,7 @@ export class HomeFollowUps implements Disposable {
     const { host, logger, network, records } = this.#context;
     using _held = await network.hold();
     const record = openRedirect(records.get(guest));
+    // One that comes home just now may not: then it is as before.
     const changed = record === null ? null : released(record, migration);
     if (changed === null) return;
     await network.changeWhileHeld(changed);
