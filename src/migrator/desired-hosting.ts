@@ -1,7 +1,9 @@
 import {
   type DesiredState,
   incomingTable,
+  mainTable,
   type Route,
+  type Rule,
   rulePriorities,
   sourceTableBase,
 } from "../routing/desired.ts";
@@ -16,6 +18,7 @@ import {
   throughTunnel,
 } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
+import { networkOf } from "./subnet.ts";
 
 /** Packets that a guest's tap holds at least while QEMU does not read it; more where more are expected. */
 const tapQueueLength = 4096;
@@ -94,6 +97,7 @@ function addAway(
     from: `${address}/32`,
     to: null,
   });
+  if (hosting.retired !== true) state.rules.push(siblingRule(record, address, bridge));
   const elsewhere = host.guestNetworks.map(({ subnet }) => subnet);
   for (const subnet of elsewhere) state.routes.push(routeWithoutDevice("throw", table, subnet));
   // Names the guest's own bridge, so that proxy ARP never answers the guest's probes for its own address.
@@ -116,6 +120,19 @@ function addAway(
   if (hosting.renumbered !== undefined) {
     addRenumbering(state, host, record, { ...hosting, renumbered: hosting.renumbered }, home);
   }
+}
+
+/**
+ * Of the guest's own subnet, those that are here too, or on their way from or to here, are reached as this host itself
+ * reaches them: the one route that follows them in a switchover counts for their siblings. On the way through home, what
+ * a sibling sends to one that returns there would be taken for what its source leads there, and delivered too early.
+ */
+function siblingRule({ definition }: GuestRecord, address: string, bridge: string): Rule {
+  const [own = ""] = definition.nics[0]?.addresses ?? [];
+  return {
+    ...{ priority: rulePriorities.sibling, table: mainTable, hostRoutesOnly: true },
+    ...{ iif: bridge, from: `${address}/32`, to: networkOf(own) },
+  };
 }
 
 /** What took the retired redirect is told so; the guest goes on to find its gateway, by which it reaches its neighbours. */

@@ -12,6 +12,12 @@ export function subnetOf(text: string): Subnet {
   return { first, last: first + size - 1 };
 }
 
+/** The subnet that an address with its prefix length (`10.1.0.10/24`) is of. */
+export function networkOf(text: string): string {
+  const [, lengthText = "32"] = text.split("/");
+  return `${addressText(subnetOf(text).first)}/${lengthText}`;
+}
+
 export function contains(subnet: string, address: string): boolean {
   const { first, last } = subnetOf(subnet);
   const number = addressNumber(address);

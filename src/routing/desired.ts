@@ -6,7 +6,7 @@ export const temporaryProtocol = 184;
 /** Rules of ours have priorities in this band (`main` is 32766). */
 export const rulePriorities = {
   ...{ barrier: 18300, incoming: 18310, renumbered: 18315 },
-  ...{ direct: 18316, source: 18320 },
+  ...{ direct: 18316, sibling: 18318, source: 18320 },
 } as const;
 /** Table that only `iif TUNNEL` reaches: routes to guests that are prepared but do not run here yet. */
 export const incomingTable = 18300;
@@ -63,6 +63,8 @@ export interface Rule {
   to: string | null;
   /** Absent: whatever the packet's mark. */
   mark?: PacketMark;
+  /** Of what the table knows only routes to single addresses count (ip-rule(8), suppress_prefixlength 31). */
+  hostRoutesOnly?: true;
 }
 
 /** Of a packet's mark the bits of `mask` are those of `value`. */

@@ -101,6 +101,7 @@ export function ruleArgs(rule: Rule): string[] {
     ...(rule.mark === undefined ? [] : ["fwmark", markText(rule.mark)]),
     "lookup",
     String(rule.table),
+    ...(rule.hostRoutesOnly === true ? ["suppress_prefixlength", "31"] : []),
   ];
 }
 
@@ -151,7 +152,8 @@ function isSameSelector(a: Rule, b: Rule): boolean {
     a.from === b.from &&
     a.to === b.to &&
     a.mark?.value === b.mark?.value &&
-    a.mark?.mask === b.mark?.mask
+    a.mark?.mask === b.mark?.mask &&
+    a.hostRoutesOnly === b.hostRoutesOnly
   );
 }
 

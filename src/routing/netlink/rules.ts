@@ -43,6 +43,8 @@ const invertFlag = 2;
 const ipv4Family = 2;
 const headerBytes = 12;
 const noSuppression = 0xffffffff;
+/** Routes whose prefixes are no longer than this are passed over: all but those to single addresses. */
+const hostRoutesOnly = 31;
 
 /** A request for all IPv4 rules. */
 export function ruleDumpRequest(): Buffer {
@@ -64,12 +66,13 @@ export function decodeRule(bytes: Buffer): KernelRule {
     from: selector(addressOf(attributes, fra.source), bytes.readUInt8(2)),
     to: selector(addressOf(attributes, fra.destination), bytes.readUInt8(1)),
     ...markOf(attributes),
+    ...(suppressed === hostRoutesOnly ? { hostRoutesOnly: true } : {}),
     protocol: protocol?.length === 1 ? protocol.readUInt8(0) : 0,
     unusual:
       bytes.readUInt8(3) !== 0 ||
       bytes.readUInt8(7) !== toTable ||
       (bytes.readUInt32LE(8) & invertFlag) !== 0 ||
-      suppressed !== noSuppression ||
+      ![noSuppression, hostRoutesOnly].includes(suppressed) ||
       unusualAttributes.some((type) => attributes.has(type)),
   };
 }

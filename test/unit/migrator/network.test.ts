@@ -211,7 +211,13 @@ describe("away from home", () => {
         unicast(18310, "default", "tun-1"),
         unicast(mainTable, "10.1.0.10/32", bridgeOfWeb1),
       ],
-      rules: [{ priority: 18320, table: 18310, iif: bridgeOfWeb1, from: "10.1.0.10/32", to: null }],
+      rules: [
+        { priority: 18320, table: 18310, iif: bridgeOfWeb1, from: "10.1.0.10/32", to: null },
+        {
+          ...{ priority: 18318, table: mainTable, hostRoutesOnly: true },
+          ...{ iif: bridgeOfWeb1, from: "10.1.0.10/32", to: "10.1.0.0/24" },
+        },
+      ],
       neighbours: [{ kind: "permanent", device: bridgeOfWeb1, address: "10.1.0.10", mac }],
       fdb: [{ device: tapOfWeb1, mac }],
       sysctls: [
@@ -292,7 +298,11 @@ test("two guests of one tunnel share it, its filter and its rule, and keep the r
     .filter(({ table }) => table === incomingTable)
     .map(({ prefix }) => prefix);
   expect(prefixes).toEqual(["10.1.0.10/32", "10.1.0.11/32"]);
-  expect(state.rules.map(({ table }) => table)).toEqual([incomingTable, 18310, 18311]);
+  expect(state.rules.map(({ table }) => table)).toEqual([
+      incomingTable,
+      ...[18310, mainTable],
+      ...[18311, mainTable],
+    ]);
   expect(state.bridges).toHaveLength(2);
   expect(requiredTunnels([awayAt("incoming"), other])).toEqual([bToA]);
 });

@@ -50,6 +50,7 @@ const anyParts: fc.Arbitrary<DesiredState> = fc.record({
         from: fc.constantFrom(null, ...addresses),
         to: fc.constantFrom(null, "10.0.0.0/8"),
         mark: fc.constantFrom({ value: 0, mask: 8 }, { value: 8, mask: 8 }),
+        hostRoutesOnly: fc.constant(true as const),
       },
       { requiredKeys: ["priority", "table", "iif", "from", "to"] },
     ),

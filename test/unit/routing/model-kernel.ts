@@ -1,5 +1,5 @@
 import type { Action, Change } from "../../../src/routing/actions.ts";
-import { type DesiredState, ourProtocol } from "../../../src/routing/desired.ts";
+import { type DesiredState, ourProtocol, type Rule } from "../../../src/routing/desired.ts";
 import { bridgeMac, isOurLink } from "../../../src/routing/diff-links.ts";
 import type { KernelLink, KernelState } from "../../../src/routing/kernel-state.ts";
 import { renderTables } from "../../../src/routing/ruleset.ts";
@@ -60,9 +60,7 @@ export class ModelKernel {
       routes: texts(
         routes.filter(isOurs).map((r) => [r.table, r.prefix, r.type, r.device, r.via, r.mtu]),
       ),
-      rules: texts(
-        rules.filter(isOurs).map((r) => [r.priority, r.table, r.iif, r.from, r.to, r.mark]),
-      ),
+      rules: texts(rules.filter(isOurs).map((r) => ruleFields(r))),
       neighbours: texts(
         neighbours
           .filter(isOurs)
@@ -81,7 +79,7 @@ export class ModelKernel {
         ...desired.taps.map(({ name, bridge: master }) => [name, true, master]),
       ]),
       routes: texts(desired.routes.map((r) => [r.table, r.prefix, r.type, r.device, r.via, r.mtu])),
-      rules: texts(desired.rules.map((r) => [r.priority, r.table, r.iif, r.from, r.to, r.mark])),
+      rules: texts(desired.rules.map((r) => ruleFields(r))),
       neighbours: texts(
         desired.neighbours.map((n) => [
           n.kind === "proxy",
@@ -195,4 +193,8 @@ function remove<Item>(items: Item[], matches: (item: Item) => boolean): void {
 
 function texts(values: readonly unknown[]): string[] {
   return values.map((value) => JSON.stringify(value)).toSorted();
+}
+
+function ruleFields({ priority, table, iif, from, to, mark, hostRoutesOnly }: Rule) {
+  return [priority, table, iif, from, to, mark, hostRoutesOnly];
 }
