@@ -98,8 +98,11 @@ function addOutgoing(
   state.filter.sizeLimits.push(sizeLimit("to", address, tunnel));
   if (atHome) {
     // Through the IP layer, where they are copied and redirected like everybody else's.
-    state.filter.guestFrames.push({ bridge, mac });
+    state.filter.guestFrames.push({ bridge, mac, ipv4Only: true });
     state.filter.sizeLimits.push({ ...sizeLimit("from", address, tunnel), adviseOnly: true });
+    // Silent until the guest's route leads elsewhere: the kernel answers only for what is behind another device.
+    state.neighbours.push({ kind: "proxy", device: bridge, address });
+    state.sysctls.push(promptProxy(bridge));
   }
   if (outgoing.retired === true) return;
   state.routes.push(

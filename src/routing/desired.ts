@@ -103,9 +103,10 @@ export interface Filter {
   gatewayFrames: { tap: string; bridge: string }[];
   /**
    * Frames that neighbours on `bridge` send to the guest's `mac` are routed by this host instead, since the guest
-   * is away, or about to be: neighbours keep their ARP entries.
+   * is away: neighbours keep their ARP entries. `ipv4Only`: the guest is still there, and only about to be away, so that
+   * other frames, such as what it asks its neighbours by ARP, go on as they did.
    */
-  guestFrames: { bridge: string; mac: string }[];
+  guestFrames: { bridge: string; mac: string; ipv4Only?: true }[];
   /**
    * Prepared copies: once `address` is armed, each packet to it that leaves this host is also
    * sent through `device` (`nft dup` in postrouting, priority 150).

@@ -99,11 +99,14 @@ function frameChain(filter: Filter, macOf: (bridge: string) => string): string[]
   });
   // Not bound to the bridge: some kernels lack `meta ibrname`, and the MAC address is the guest's alone.
   const toGuests = sorted(filter.guestFrames).map(
-    ({ bridge, mac }) => `\tether daddr ${mac.toLowerCase()} ${toHost(macOf(bridge))}`,
+    ({ bridge, mac, ipv4Only }) =>
+      `\t${ipv4Only === true ? "ether type ip " : ""}ether daddr ${mac.toLowerCase()} ${toHost(macOf(bridge))}`,
   );
+  // A guest that has just come back asks for its neighbours before this table knows of it.
+  const answers = toGuests.length === 0 ? [] : ["\tarp operation reply accept"];
   return [
     ...baseChain("to_old_gateway", "prerouting", "dstnat", fromGuests),
-    ...baseChain("to_guest_away", "prerouting", "dstnat", toGuests),
+    ...baseChain("to_guest_away", "prerouting", "dstnat", [...answers, ...toGuests]),
     ...frameMarks(filter.renumbered),
   ];
 }

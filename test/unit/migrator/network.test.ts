@@ -138,11 +138,13 @@ describe("at home", () => {
     expect(desired(hostA, leaving(false))).toEqual({
       ...desired(hostA, atHome),
       routes: [unicast(mainTable, "10.1.0.10/32", "guests0", 1480)],
+      neighbours: [{ kind: "proxy", device: "guests0", address: "10.1.0.10" }],
+      sysctls: [{ path: "net/ipv4/neigh/guests0/proxy_delay", value: "0" }],
       filter: {
         tunnelGuests: [{ device: "tun-2", from: ["10.1.0.10"], to: [] }],
         tunnelEnds: [tunnelEnd(tunnelOf(aToB))],
         gatewayFrames: [],
-        guestFrames: [{ bridge: "guests0", mac }],
+        guestFrames: [{ bridge: "guests0", mac, ipv4Only: true }],
         copies: [{ address: "10.1.0.10", device: "tun-2", gateway: "10.1.0.10" }],
         ...{ tracking: false, renumbered: [] },
         sizeLimits: [sizeLimit("to", "tun-2"), { ...sizeLimit("from", "tun-2"), adviseOnly: true }],
@@ -299,10 +301,10 @@ test("two guests of one tunnel share it, its filter and its rule, and keep the r
     .map(({ prefix }) => prefix);
   expect(prefixes).toEqual(["10.1.0.10/32", "10.1.0.11/32"]);
   expect(state.rules.map(({ table }) => table)).toEqual([
-      incomingTable,
-      ...[18310, mainTable],
-      ...[18311, mainTable],
-    ]);
+    incomingTable,
+    ...[18310, mainTable],
+    ...[18311, mainTable],
+  ]);
   expect(state.bridges).toHaveLength(2);
   expect(requiredTunnels([awayAt("incoming"), other])).toEqual([bToA]);
 });

@@ -98,7 +98,10 @@ const anyParts: fc.Arbitrary<DesiredState> = fc.record({
         ...{ vni: 77, takenBelow: false },
       },
     ]),
-    guestFrames: fc.subarray([{ bridge: "guests0", mac: "52:54:00:00:00:0a" }]),
+    guestFrames: fc.subarray([
+      { bridge: "guests0", mac: "52:54:00:00:00:0a" },
+      { bridge: "guests0", mac: "52:54:00:00:00:0b", ipv4Only: true as const },
+    ]),
     gatewayFrames: fc.subarray([{ tap: "sjp000000001", bridge: "guests0" }]),
     copies: fc.subarray([{ address: "10.1.0.10", device: "tun0", gateway: "10.1.0.10" }]),
     tracking: fc.boolean(),
