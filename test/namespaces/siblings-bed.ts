@@ -7,9 +7,12 @@ import {
   tunnelKey,
 } from "../../src/migrator/network.ts";
 import type { GuestRecord } from "../../src/migrator/records.ts";
+import { carriable } from "../../src/migrator/source-flows.ts";
 import type { DesiredState } from "../../src/routing/desired.ts";
+import type { FlowTable } from "../../src/routing/flows/flow-table.ts";
 import type { TunnelInterface, TunnelKind, TunnelSpec, Tunnels } from "../../src/tunnels/tunnel.ts";
 import { createTunnels } from "../../src/tunnels/tunnels.ts";
+import { openFlowTableIn } from "../support/flow-table-in.ts";
 import { connect, createNamespace, type Namespace } from "../support/namespaces.ts";
 import { openPlaneIn, type RemotePlane } from "../support/routing-plane.ts";
 import { startTalker, type Talker } from "../support/talker.ts";
@@ -47,7 +50,7 @@ export type Journey = "leaving" | "landed" | "away" | "returning" | "returned" |
 export class SiblingsBed implements AsyncDisposable {
   readonly hosts: Record<HostName, Namespace>;
   readonly guests: Record<GuestName, Namespace>;
-  readonly #kernels: Record<HostName, { plane: RemotePlane; tunnels: Tunnels }>;
+  readonly #kernels: Record<HostName, Kernel>;
   readonly #talkers: Record<GuestName, Talker>;
   readonly #records = new Map<GuestName, Partial<Record<HostName, GuestRecord>>>();
   readonly #places = new Map<GuestName, HostName>();
@@ -95,6 +98,8 @@ export class SiblingsBed implements AsyncDisposable {
 
   /** Both kernels are as home's and the other host's records of such a guest ask. */
   async bring(guest: Exclude<GuestName, "stays">, other: Exclude<HostName, "a">, to: Journey) {
+    if (to === "leaving") await this.#carryFlows(guest, "a", other);
+    if (to === "returning") await this.#carryFlows(guest, other, "a");
     this.#records.set(guest, recordsOf(guest, other, to));
     const isAway = to === "landed" || to === "away" || to === "returning";
     await this.#apply(other);
@@ -112,10 +117,10 @@ export class SiblingsBed implements AsyncDisposable {
 
   /**
    * Whoever talks to whom goes on, with packets of any size, and each finds each of the others: with nothing in their ARP
-   * caches, and with what they knew when all were on one bridge.
+   * caches, and with what they knew when all were on one bridge and have never forgotten.
    */
   async expectAllConnected(where: string): Promise<void> {
-    for (const memory of ["of nobody", "of all", "for ever"] as const) {
+    for (const memory of ["of nobody", "of all"] as const) {
       for (const guest of names) await this.#remember(guest, memory);
       await Promise.all(
         pairs.map(async ([from, to]) => {
@@ -129,6 +134,14 @@ export class SiblingsBed implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
+  }
+
+  /** As a migration's source does it. */
+  async #carryFlows(guest: GuestName, from: HostName, to: HostName): Promise<void> {
+    const address = addressOf(guest);
+    const tracked = await this.#kernels[from].flows.read(address);
+    const flows = await carriable(address, tracked, null);
+    await this.#kernels[to].flows.install(address, flows, { redirected: to !== "a" });
   }
 
   async #apply(name: HostName): Promise<void> {
@@ -155,21 +168,25 @@ export class SiblingsBed implements AsyncDisposable {
     await this.hosts[place].ip(`link set dev ${portOf(guest)} master ${bridge} up`);
   }
 
-  async #remember(guest: GuestName, memory: "of nobody" | "of all" | "for ever"): Promise<void> {
+  async #remember(guest: GuestName, memory: "of nobody" | "of all"): Promise<void> {
     const namespace = this.guests[guest];
-    await namespace.ip("neigh flush dev eth0");
+    await namespace.ip("neigh flush dev eth0 nud all");
+    if (memory === "of nobody") return;
     for (const other of names) {
       const entry = `${addressOf(other)} lladdr ${macOf(other)} dev eth0`;
-      if (other === guest) continue;
-      await namespace.ip(`neigh replace ${entry} nud permanent`);
-      if (memory === "of all") await namespace.ip(`neigh replace ${entry} nud stale`);
-      if (memory === "of nobody") await namespace.ip(`neigh del ${addressOf(other)} dev eth0`);
+      if (other !== guest) await namespace.ip(`neigh replace ${entry} nud permanent`);
     }
   }
 }
 
+interface Kernel {
+  plane: RemotePlane;
+  tunnels: Tunnels;
+  flows: FlowTable;
+}
+
 interface Private {
-  kernels: Record<HostName, { plane: RemotePlane; tunnels: Tunnels }>;
+  kernels: Record<HostName, Kernel>;
   talkers: Record<GuestName, Talker>;
   stack: AsyncDisposableStack;
 }
@@ -281,6 +298,7 @@ async function plug(host: Namespace, guest: Namespace, name: GuestName): Promise
 async function openKernel(host: Namespace, runtimeFolder: string, stack: AsyncDisposableStack) {
   return {
     plane: stack.use(await openPlaneIn(host)),
+    flows: stack.use(openFlowTableIn(host)),
     tunnels: createTunnels({ run: runIn(host.name), runtimeFolder, ipipDatapath: "bpf" }),
   };
 }

@@ -6,7 +6,7 @@ import { forgetFlows } from "./forget.ts";
 import { guestFlow, guestFlows, isFlowOf, isSameFlow, tuplesOf } from "./guest-flow.ts";
 import { type NetfilterNetlink, perDatagram } from "./netfilter.ts";
 import { isFurther } from "./progress.ts";
-import type { TrackedFlow } from "./tracked-flow.ts";
+import { ipProtocol, type TrackedFlow } from "./tracked-flow.ts";
 import { FlowMessage } from "./wire.ts";
 
 /** What became of flows whose ends the kernel knows already. */
@@ -91,6 +91,8 @@ function updateOf(address: string, { flow, found }: Pair, mark: FlowMark): FlowU
   const isLater = isFurther(flow, found);
   const isSameWay = guestFlow(address, found).direction === flow.direction;
   const lacks =
+    // Its packets may have passed elsewhere for long, so that its window is where the session was then.
+    flow.protocol === ipProtocol.tcp ||
     isLater ||
     (flow.replied && !found.replied) ||
     (flow.assured && !found.assured) ||
