@@ -14,7 +14,7 @@ import { NodeProgram } from "./support/node-program.ts";
 const guest = "10.1.0.10";
 const listenerPort = "7100";
 /** The sample of the test suite; scripts/faults makes all ten. */
-const moves = process.env.SOJOURN_FAULTS_ALL ? 10 : 4;
+const moves = process.env.SOJOURN_FAULTS_ALL ? 10 : 2;
 
 describe("sessions of a guest that moves", () => {
   let lab: TestLab;

@@ -17,6 +17,7 @@ export const mutants = {
       writeAfter(journal, "promise", hypervisor, "continueMigration"),
   },
   "takeover-after-cont": {
+    firstSeed: 4_650,
     daemon: (journal, hypervisor) => writeAfter(journal, "takeover", hypervisor, "cont"),
   },
   "no-stop-first": {
@@ -121,7 +122,7 @@ export const mutants = {
     },
   },
   "no-lease": { lostTimerMs: 30_000, leadsTo: /is left over: inmigrate/ },
-  "no-fdatasync": { withoutSync: true },
+  "no-fdatasync": { withoutSync: true, firstSeed: 5_000 },
 } satisfies Record<string, Mutation>;
 
 export type MutantName = keyof typeof mutants;

@@ -2,9 +2,10 @@ import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import type { MutantName } from "./mutants.ts";
+import { type MutantName, mutants } from "./mutants.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Job, WorkerReport } from "./worker.ts";
+import type { Mutation } from "./world/mutation.ts";
 
 export interface SimulationReport extends WorkerReport {
   elapsed_ms: number;
@@ -36,9 +37,10 @@ export async function runSeeds(seed: number, schedules: number): Promise<Simulat
   return { ...sumOf(reports), elapsed_ms: Math.round(performance.now() - startedMs) };
 }
 
-/** Runs seeds from 1 on in one process until the mutant is found. */
+/** Runs seeds, from 1 on or where the mutant says, in one process until it is found. */
 export function findMutant(mutant: MutantName, schedules: number): Promise<WorkerReport> {
-  return runJob({ work: { first: 1, count: schedules }, mutant, traces: false });
+  const { firstSeed: first = 1 }: Mutation = mutants[mutant];
+  return runJob({ work: { first, count: schedules }, mutant, traces: false });
 }
 
 /** Runs schedules as they are. */

@@ -16,6 +16,8 @@ export interface Mutation {
   lostTimerMs?: number;
   /** In every schedule. */
   schedule?: Partial<Schedule>;
+  /** Where to begin when the first schedules that show it come late; by default at 1. */
+  firstSeed?: number;
   /** What has to be found; without it, that the guest runs twice. */
   leadsTo?: RegExp;
   /** Changes how a daemon's journal and its hypervisor's instances behave. */
