@@ -11,15 +11,22 @@ interface Pace {
   timeoutMs: number;
   /** Whether each file has a process of its own. */
   isolate?: boolean;
+  /** By default those of the folder with the project's name; */
+  files?: string[];
+  /** without these. */
+  except?: string[];
   usesLabs?: boolean;
 }
 
 const group = (name: string, pace: Pace) => ({
   test: {
     name,
-    include: [`test/${name}/**/*.test.ts`],
+    include: pace.files ?? [`test/${name}/**/*.test.ts`],
     // The whole fault matrix takes far longer than its sample: scripts/faults runs it.
-    exclude: process.env.SOJOURN_FAULTS_ALL ? [] : ["**/*.long.test.ts"],
+    exclude: [
+      ...(process.env.SOJOURN_FAULTS_ALL ? [] : ["**/*.long.test.ts"]),
+      ...(pace.except ?? []),
+    ],
     // Commands and daemons are started hundreds of times.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "build", "compile-cache") },
     testTimeout: pace.timeoutMs,
@@ -33,17 +40,30 @@ const group = (name: string, pace: Pace) => ({
 
 /** Unit tests mostly wait; the simulation fills the gaps, at a lower priority. */
 const sideBySide = { order: 0, workers: 4 };
-/** Tests that touch the kernel, QEMU or whole labs share two cores: one file at a time. */
+/** Those of network namespaces wait for most of their time, too, for timers and one another's processes. */
+const inPairs = (order: number) => ({ order, workers: 2 });
+/** Tests that measure, run QEMU or whole labs share two cores: one file at a time. */
 const alone = (order: number) => ({ order, workers: 1 });
+
+/** Of network namespaces, those that demand something of outages, delays or gaps, or send as much as they can. */
+const measuring = [
+  "forged-packets",
+  "mtu",
+  "probe",
+  "probe-capture",
+  "probe-kinds",
+  "routing-traffic",
+].map((name) => `test/namespaces/${name}.test.ts`);
 
 export default defineConfig({
   test: {
     projects: [
       group("unit", { ...sideBySide, timeoutMs: 20_000, isolate: false }),
       group("simulation", { ...sideBySide, timeoutMs: 900_000 }),
-      group("namespaces", { ...alone(1), timeoutMs: 60_000 }),
-      group("guests", { ...alone(2), timeoutMs: 240_000, usesLabs: true }),
-      group("faults", { ...alone(3), timeoutMs: 240_000, usesLabs: true }),
+      group("namespaces", { ...inPairs(1), timeoutMs: 60_000, except: measuring }),
+      group("namespaces-alone", { ...alone(2), timeoutMs: 60_000, files: measuring }),
+      group("guests", { ...alone(3), timeoutMs: 240_000, usesLabs: true }),
+      group("faults", { ...alone(4), timeoutMs: 240_000, usesLabs: true }),
     ],
     reporters: ["default"],
   },
