@@ -13,7 +13,9 @@ const journal = "/var/lib/sojourn/journal";
 recordEachFault(() => fault);
 
 beforeAll(async () => {
-  fault = await FaultLab.shared();
+  fault = await FaultLab.up("fault-resolve");
+  await fault.openSession();
+  await fault.rememberAway();
 });
 
 afterAll(() => fault?.[Symbol.asyncDispose]());
