@@ -1,8 +1,13 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { daemonOf } from "./daemon-of.ts";
 import { configurationPath, TestLab } from "./lab.ts";
 
-export const sharedLabName = "fault-shared";
+/** Each checkout has its own, so that tests of two may run at once. */
+export const sharedLabName = `shared-${createHash("sha256")
+  .update(import.meta.dirname)
+  .digest("hex")
+  .slice(0, 8)}`;
 
 const hosts = ["host-a", "host-b"] as const;
 
