@@ -35,5 +35,6 @@ export function mergeTunnelGuests(entries: readonly TunnelGuests[]): TunnelGuest
 }
 
 function unique<Item>(items: readonly Item[]): Item[] {
+  if (items.length < 2) return [...items];
   return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
 }
