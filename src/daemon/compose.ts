@@ -1,5 +1,7 @@
 import { join } from "node:path";
 import { Adoptions } from "../migrator/adoptions.ts";
+import { Anchors } from "../migrator/anchors.ts";
+import { AttachedGuests } from "../migrator/attached-guests.ts";
 import { Destinations } from "../migrator/destinations.ts";
 import { forgetFlows } from "../migrator/forget-flows.ts";
 import { Guests } from "../migrator/guests.ts";
@@ -30,6 +32,7 @@ import { openRoutingPlane } from "../routing/plane.ts";
 import { openKernelWatch } from "../routing/watch/kernel-watch.ts";
 import { createTunnels } from "../tunnels/tunnels.ts";
 import { GuestAdoption } from "./adoption/adoption.ts";
+import { anchorHandlers, greetPeers } from "./anchors.ts";
 import { openBenchmarks } from "./benchmarks/open.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
@@ -101,6 +104,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   await using stack = new AsyncDisposableStack();
   const host: HostFacts = {
     name: config.host.name,
+    role: config.host.role ?? "host",
     underlayAddress: config.host.underlayAddress,
     guestNetworks: config.guestNetworks,
     tracksFlows: await tracksFlows(config, logger),
@@ -117,13 +121,14 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const network = new HostNetwork(host, tunnels, routing, records, logger);
   const { hypervisor, libvirt } = await openHypervisors(config, logger);
   if (libvirt !== null) stack.use(libvirt);
+  const anchors = new Anchors({
+    ...{ host, network, records, journal, peer },
+    greetPeers: () => greetPeers(host.name, context.peers.values()),
+    tunnelKind: async () => (await tunnels.choose(config.migration.tunnel)).kind,
+  });
   const guests = new Guests({
-    host,
-    hypervisor,
-    network,
-    records,
+    ...{ host, hypervisor, network, records, anchors, logger },
     definitionsFolder: config.paths.guests,
-    logger,
   });
   guests.onEnded = async (record) => {
     if (record.home.host === host.name) return;
@@ -139,6 +144,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     logger,
   });
   const source: SourceContext = { ...shared, peer, policy: policyOf(config), gates };
+  const attached = stack.use(new AttachedGuests({ ...shared, peer }));
   const destinations = stack.use(new Destinations(shared));
   const history = stack.use(new SqliteHistory(join(config.paths.state, "history.sqlite"), logger));
   importHistoryFiles(join(config.paths.state, "migrations"), diskStorage, history, logger);
@@ -224,6 +230,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   drains.begin();
   homeDuties.begin();
   homes.begin();
+  attached.begin();
   notices.tell();
   mirrors.goOn();
   hooks.begin();
@@ -267,7 +274,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     ...delegationHandlers(starter, starts, migrations, records, observation),
     ...{ ...doctor.handlers(), ...adoption.handlers() },
     ...storageHandlers(digests, calm),
-    ...followHandlers(shared, starter),
+    ...{ ...followHandlers(shared, starter), ...anchorHandlers(shared) },
   };
   stack.defer(async () => {
     await migrations.windDown(windDownMs);

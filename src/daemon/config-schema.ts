@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hostRoles } from "../migrator/host-role.ts";
 import { addressNumber, subnetOf } from "../migrator/subnet.ts";
 import { apiSection } from "./access/config.ts";
 import { absolutePath, configuredName } from "./config-values.ts";
@@ -161,6 +162,12 @@ export const configSchema = z
     host: z.strictObject({
       name: configuredName.describe("This host's name, as in its certificate and the peers' files"),
       underlay_address: ipv4.describe("Address of this host that tunnels and streams use"),
+      role: z
+        .enum(hostRoles)
+        .default("host")
+        .describe(
+          "`anchor`: this host runs no guests; it is the home of guests that run at its peers",
+        ),
     }),
     guest_networks: z.array(guestNetwork).max(256).default([]),
     peer_api: z.strictObject({

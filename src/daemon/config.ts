@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import type { HostRole } from "../migrator/host-role.ts";
 import { preconditionError, reasonOf } from "../platform/errors.ts";
 import { readToml } from "../platform/toml.ts";
 import { type ApiConfig, apiConfig } from "./access/config.ts";
@@ -30,7 +31,12 @@ export interface LibvirtConfig {
 }
 
 export interface DaemonConfig {
-  host: { name: string; underlayAddress: string };
+  host: {
+    name: string;
+    underlayAddress: string;
+    /** `host` where it is not said. */
+    role?: HostRole;
+  };
   guestNetworks: GuestNetwork[];
   peerApi: { listen: Endpoint; caPath: string; certificatePath: string; keyPath: string };
   peers: ReadonlyMap<string, Endpoint>;
@@ -101,7 +107,11 @@ function parseEndpoint(text: string): Endpoint {
 function fromFile(file: ConfigFile): DaemonConfig {
   const { certificate: certificatePath, key: keyPath } = file.peer_api;
   return {
-    host: { name: file.host.name, underlayAddress: file.host.underlay_address },
+    host: {
+      name: file.host.name,
+      underlayAddress: file.host.underlay_address,
+      role: file.host.role,
+    },
     guestNetworks: file.guest_networks,
     peerApi: {
       listen: parseEndpoint(file.peer_api.listen),

@@ -75,7 +75,8 @@ export async function startDaemon(
   const hostName = config.host.name;
   const services = () => ready().services;
   const version = releaseVersion();
-  const metrics = new DaemonMetrics({ host: hostName, version, peers: config.peers.keys() });
+  const { role = "host" } = config.host;
+  const metrics = new DaemonMetrics({ host: hostName, role, version, peers: config.peers.keys() });
   const { cert, ca } = await readTlsFiles(config.peerApi);
   metrics.certificates.know({ peer: cert, authority: ca });
   // Also one that is about to arrive, or has just.

@@ -1,4 +1,5 @@
 import { placeOf } from "../migrator/guests.ts";
+import { anchorError } from "../migrator/host-role.ts";
 import { newMigrationId } from "../migrator/migration-id.ts";
 import type { Migrations } from "../migrator/migrations.ts";
 import { attachmentOf, guestNetworkOf } from "../migrator/network.ts";
@@ -102,6 +103,7 @@ export class MigrationStarter {
       await checkReleased({ guest, to }, record, this.#context);
       const greeting = { protocol_version: protocolVersion, host: host.name };
       const peer = await this.#peer(to).call("hello", greeting);
+      if (peer.role === "anchor") throw anchorError(to, `${guest} cannot go to ${to}`);
       const { kind } = await this.#tunnels.choose(migration.tunnel);
       const home = await this.#askHome(record, to, kind);
       const task = this.#newTask({ guest, to }, record, peer.underlay_address, kind, home?.epoch);
@@ -222,6 +224,9 @@ export class MigrationStarter {
     await checkReleased(request, record, this.#context);
     const greeting = { protocol_version: protocolVersion, host: host.name };
     const peer = await this.#peer(request.to).call("hello", greeting);
+    if (peer.role === "anchor") {
+      throw anchorError(request.to, `${request.guest} cannot go to ${request.to}`);
+    }
     const [address = ""] = record.definition.nics[0]?.addresses[0]?.split("/") ?? [];
     const subnets = peer.guest_subnets.map((subnet) => ({ subnet, gateway: "", bridge: "" }));
     const ownsAddress = guestNetworkOf({ ...this.#context.host, guestNetworks: subnets }, address);

@@ -1,3 +1,4 @@
+import { anchorProcedures } from "../migrator/anchor-procedures.ts";
 import { delegationProcedures, migrationProcedures } from "../migrator/procedures.ts";
 import { repointProcedures } from "../migrator/repoint-procedures.ts";
 import { retireProcedures } from "../migrator/retire-procedures.ts";
@@ -13,5 +14,5 @@ export const procedures = {
   ...{ ...baseProcedures, ...hostProcedures },
   ...{ ...migrationProcedures, ...delegationProcedures, ...retireProcedures },
   ...{ ...doctorProcedures, ...storageProcedures, ...adoptionProcedures },
-  ...{ ...followProcedures, ...repointProcedures },
+  ...{ ...followProcedures, ...repointProcedures, ...anchorProcedures },
 };

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { libvirtDisabledError } from "../hypervisor/host-hypervisors.ts";
 import type { Hypervisor, HypervisorKind } from "../hypervisor/hypervisor.ts";
 import { clockProcedure } from "../migrator/clock-procedure.ts";
+import { hostRoles, refuseAnchor } from "../migrator/host-role.ts";
 import { monotonicMs, wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import { definePeerProcedures, type ProcedureHandlers } from "../platform/procedures.ts";
@@ -20,6 +21,8 @@ export const baseProcedures = definePeerProcedures({
       host: z.string(),
       underlay_address: z.ipv4(),
       guest_subnets: z.array(z.string()).max(256),
+      /** Hosts of earlier releases do not say it. */
+      role: z.enum(hostRoles).default("host"),
     }),
     timeoutMs: 5_000,
   },
@@ -54,9 +57,11 @@ export function baseHandlers(
         host: config.host.name,
         underlay_address: config.host.underlayAddress,
         guest_subnets: config.guestNetworks.map((network) => network.subnet),
+        role: config.host.role ?? "host",
       };
     },
     hypervisor: async ({ kind }) => {
+      refuseAnchor(config.host, "no guest can arrive");
       // Guests of its that are here still may leave; none comes.
       if (kind === "libvirt" && config.libvirt === null)
         throw libvirtDisabledError(config.host.name);

@@ -54,8 +54,8 @@ export async function restartDaemon(lab: string, host: string): Promise<ProcessI
 
 /** @throws SojournError `SOJ_USAGE` for a node without a daemon, otherwise as `checkNode`. */
 export function checkHost(lab: string, node: string): string {
-  if (checkNode(lab, node).startsWith("host-")) return node;
-  throw usageError(`${node} runs no daemon`, "only host-a, host-b, … do");
+  if (/^(host|anchor)-/.test(checkNode(lab, node))) return node;
+  throw usageError(`${node} runs no daemon`, "only host-a, host-b, … do, and anchor-a, …");
 }
 
 async function waitUntilReady(lab: string, host: string, daemon: ProcessIdentity): Promise<void> {

@@ -23,6 +23,8 @@ export interface GuestOptions {
   memoryMib: number;
   /** More words for the guest's kernel command line. */
   append: string;
+  /** The node whose guest subnet their addresses are of; the first host by default. */
+  home?: string;
 }
 
 /** A guest that runs, or is paused, after `up`. */
@@ -38,9 +40,10 @@ export function guestName(number: number): string {
   return `web${number}`;
 }
 
-/** 10.1.0.10 for web1. */
-export function guestAddress(number: number): string {
-  return `10.1.0.${9 + number}`;
+/** 10.1.0.10 for web1, unless its home is another node than the first host. */
+export function guestAddress(number: number, home: string = firstHost): string {
+  const [network = ""] = hostAddresses(home).guestSubnet.split("/");
+  return network.replace(/\.0$/, `.${9 + number}`);
 }
 
 /** Writes the guest's definition into the first host's folder of definitions. */
@@ -51,14 +54,15 @@ export function writeGuestDefinition(
   options: GuestOptions,
 ): void {
   const name = guestName(number);
-  const address = `${guestAddress(number)}/24`;
-  const gateway = hostAddresses(firstHost).guestGateway;
+  const { home = firstHost } = options;
+  const address = `${guestAddress(number, home)}/24`;
+  const gateway = hostAddresses(home).guestGateway;
   const definition = stringify({
     name,
     memory_mib: options.memoryMib,
     kernel: image.kernel,
     initrd: image.initrd,
-    append: kernelArguments(number, options.append),
+    append: kernelArguments(number, options.append, home),
     nics: [{ mac: derivedMac(`lab ${lab} guest ${name}`), addresses: [address], gateway }],
   });
   writeIfDifferent(guestDefinitionPath(lab, name), definition);
@@ -70,11 +74,15 @@ export function guestDefinitionPath(lab: string, name: string): string {
 }
 
 /** The guest's kernel command line, with the words of `more` at its end. */
-export function kernelArguments(number: number, more: string): string {
-  const { guestGateway } = hostAddresses(firstHost);
+export function kernelArguments(number: number, more: string, home: string = firstHost): string {
+  const { guestGateway } = hostAddresses(home);
   return [
     ...[...kernelWords, `sojourn.hostname=${guestName(number)}`],
-    ...[`sojourn.address=${guestAddress(number)}/24`, `sojourn.gateway=${guestGateway}`, more],
+    ...[
+      `sojourn.address=${guestAddress(number, home)}/24`,
+      `sojourn.gateway=${guestGateway}`,
+      more,
+    ],
   ]
     .join(" ")
     .trim();
@@ -108,12 +116,14 @@ export async function waitForGuest(
   lab: string,
   number: number,
   signal?: AbortSignal,
+  home: string = firstHost,
 ): Promise<void> {
+  const address = guestAddress(number, home);
   const script = join(import.meta.dirname, `echo-check${extname(import.meta.filename)}`);
   const [program, ...prefix] = labNodePrefix(lab, "client") as [string, ...string[]];
   const { exitCode } = await runCommand(
     program,
-    [...prefix, process.execPath, script, guestAddress(number), "7", String(bootWithinMs)],
+    [...prefix, process.execPath, script, address, "7", String(bootWithinMs)],
     {
       timeoutMs: bootWithinMs + 15_000,
       acceptExitCodes: [1],
@@ -123,7 +133,7 @@ export async function waitForGuest(
   if (exitCode === 0) return;
   throw new SojournError(
     "SOJ_LAB_GUEST_SILENT",
-    `${guestName(number)} was started, but ${guestAddress(number)}:7 did not answer the client within ${bootWithinMs} ms`,
+    `${guestName(number)} was started, but ${address}:7 did not answer the client within ${bootWithinMs} ms`,
     {
       hint: `see: sojourn lab exec ${firstHost} --lab ${lab} -- sojourn guest show ${guestName(number)}`,
     },

@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { stringify } from "smol-toml";
 import { initCertificateAuthority, issueHostCertificate } from "../daemon/pki.ts";
 import { readIfThere, writeFileAtomically } from "./files.ts";
-import { guestBridge, hostAddresses, hostNames, labPaths, peerPort } from "./layout.ts";
+import {
+  anchorNames,
+  daemonNodes,
+  guestBridge,
+  hostAddresses,
+  type LabSize,
+  labPaths,
+  peerPort,
+} from "./layout.ts";
 
 /** Where a host finds its configuration, in its own view of the file system. */
 export const hostConfigPath = "/etc/sojourn/sojourn.toml";
@@ -14,17 +22,16 @@ export const hostConfigPath = "/etc/sojourn/sojourn.toml";
  */
 export async function writeHostFiles(
   lab: string,
-  { hosts, libvirt }: { hosts: number; libvirt: boolean },
+  size: LabSize & { libvirt: boolean },
 ): Promise<string[]> {
   const paths = labPaths(lab);
   await initCertificateAuthority(paths.pki);
   const changed: string[] = [];
-  for (const host of hostNames(hosts)) {
+  for (const host of daemonNodes(size)) {
     const { etc } = paths.node(host);
     mkdirSync(join(etc, "guests"), { recursive: true, mode: 0o700 });
     await ensureCertificate(lab, host);
-    if (writeIfDifferent(join(etc, "sojourn.toml"), hostConfig(host, hosts, libvirt)))
-      changed.push(host);
+    if (writeIfDifferent(join(etc, "sojourn.toml"), hostConfig(host, size))) changed.push(host);
   }
   return changed;
 }
@@ -45,11 +52,13 @@ async function ensureCertificate(lab: string, host: string): Promise<void> {
   await issueHostCertificate(paths.pki, { name: host, addresses, outDir });
 }
 
-function hostConfig(host: string, hosts: number, libvirt: boolean): string {
+function hostConfig(host: string, size: LabSize & { libvirt: boolean }): string {
   const { underlayAddress, guestSubnet, guestGateway } = hostAddresses(host);
-  const peers = hostNames(hosts).filter((name) => name !== host);
+  const peers = daemonNodes(size).filter((name) => name !== host);
+  const isAnchor = anchorNames(size.anchors ?? 0).includes(host);
+  const role = isAnchor ? { role: "anchor" } : {};
   return stringify({
-    host: { name: host, underlay_address: underlayAddress },
+    host: { name: host, underlay_address: underlayAddress, ...role },
     guest_networks: [{ subnet: guestSubnet, gateway: guestGateway, bridge: guestBridge }],
     peer_api: {
       listen: `${underlayAddress}:${peerPort}`,
@@ -63,7 +72,7 @@ function hostConfig(host: string, hosts: number, libvirt: boolean): string {
         { address: `${hostAddresses(name).underlayAddress}:${peerPort}` },
       ]),
     ),
-    ...(libvirt ? { libvirt: { enabled: true } } : {}),
+    ...(size.libvirt && !isAnchor ? { libvirt: { enabled: true } } : {}),
     log: { level: "info" },
   });
 }

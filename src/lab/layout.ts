@@ -14,6 +14,9 @@ export const labDisksFolder = "/var/lib/sojourn-lab";
 /** Root of the checkout (or installation) this file belongs to. */
 export const installationRoot = join(import.meta.dirname, "..", "..");
 
+/** Anchors that a lab can have beside its hosts. */
+export const maxAnchors = 4;
+
 const hostLetters = "abcdefgh";
 
 /** `host-a`, `host-b`, … for a lab of `count` hosts. @throws SojournError `SOJ_USAGE` unless 1 ≤ count ≤ 8. */
@@ -24,13 +27,32 @@ export function hostNames(count: number): string[] {
   return [...hostLetters.slice(0, count)].map((letter) => `host-${letter}`);
 }
 
-/** Every node of a lab of `count` hosts, in the order in which they are built. */
-export function nodeNames(count: number): string[] {
-  return ["router", "client", ...hostNames(count)];
+/** `anchor-a`, `anchor-b`, … @throws SojournError `SOJ_USAGE` unless 0 ≤ count ≤ 4. */
+export function anchorNames(count: number): string[] {
+  if (!Number.isInteger(count) || count < 0 || count > maxAnchors) {
+    throw usageError(`a lab has 0 to ${maxAnchors} anchors, not ${count}`);
+  }
+  return [...hostLetters.slice(0, count)].map((letter) => `anchor-${letter}`);
+}
+
+/** How many nodes of each kind a lab has. */
+export interface LabSize {
+  hosts: number;
+  anchors?: number;
+}
+
+/** The nodes that run a daemon. */
+export function daemonNodes({ hosts, anchors = 0 }: LabSize): string[] {
+  return [...hostNames(hosts), ...anchorNames(anchors)];
+}
+
+/** Every node of a lab, in the order in which they are built. */
+export function nodeNames(size: LabSize): string[] {
+  return ["router", "client", ...daemonNodes(size)];
 }
 
 /** Every name a node can have in any lab: what `down` looks for when nothing is recorded. */
-export const possibleNodes = nodeNames(maxHosts);
+export const possibleNodes = nodeNames({ hosts: maxHosts, anchors: maxAnchors });
 
 /** Number N of a host in 172.16.N.0/24 and 10.N.0.0/24: 1 for host-a. @throws SojournError for other nodes. */
 export function hostNumber(host: string): number {
@@ -48,13 +70,25 @@ export interface HostAddresses {
   guestGateway: string;
 }
 
+/** Of a node that runs a daemon: anchors are in 172.17.N.0/24, their guests in 10.10N.0.0/24. @throws SojournError */
 export function hostAddresses(host: string): HostAddresses {
+  const anchor = /^anchor-([a-d])$/.exec(host)?.[1];
+  if (anchor !== undefined) return anchorAddresses(hostLetters.indexOf(anchor) + 1);
   const number = hostNumber(host);
   return {
     underlayAddress: `172.16.${number}.2`,
     routerAddress: `172.16.${number}.1`,
     guestSubnet: `10.${number}.0.0/24`,
     guestGateway: `10.${number}.0.1`,
+  };
+}
+
+function anchorAddresses(number: number): HostAddresses {
+  return {
+    underlayAddress: `172.17.${number}.2`,
+    routerAddress: `172.17.${number}.1`,
+    guestSubnet: `10.${100 + number}.0.0/24`,
+    guestGateway: `10.${100 + number}.0.1`,
   };
 }
 

@@ -3,9 +3,10 @@ import {
   bridgeMac,
   clientAddress,
   clientRouterAddress,
+  daemonNodes,
   guestBridge,
   hostAddresses,
-  hostNames,
+  type LabSize,
   namespaceName,
 } from "./layout.ts";
 
@@ -13,9 +14,9 @@ import {
  * Links, addresses and routes of the whole lab: every node has `eth0` towards a port of the router that is
  * named after the node. What exists is left, what is missing is added.
  */
-export async function ensureNetwork(lab: string, hosts: number): Promise<void> {
+export async function ensureNetwork(lab: string, size: LabSize): Promise<void> {
   await ensureClient(lab);
-  for (const host of hostNames(hosts)) await ensureHost(lab, host);
+  for (const host of daemonNodes(size)) await ensureHost(lab, host);
 }
 
 async function ensureClient(lab: string): Promise<void> {

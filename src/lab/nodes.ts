@@ -10,6 +10,10 @@ import { checkLabName, defaultLabName, labPaths, nodeNames } from "./layout.ts";
 export interface LabRecord {
   lab: string;
   hosts: number;
+  /** None where it is absent. */
+  anchors?: number;
+  /** The node that is home of the guests; the first host where it is absent. */
+  guestHome?: string;
   /** Each host has a libvirtd, and the first guest is its domain. */
   libvirt?: boolean;
 }
@@ -30,7 +34,7 @@ export function readLab(lab: string): LabRecord {
 
 /** Names of the nodes of a lab that is up. @throws SojournError `SOJ_LAB_NOT_UP`. */
 export function nodesOfLab(lab: string): string[] {
-  return nodeNames(readLab(lab).hosts);
+  return nodeNames(readLab(lab));
 }
 
 /** @throws SojournError `SOJ_LAB_NOT_UP`, `SOJ_LAB_NODE_UNKNOWN`. */

@@ -26,7 +26,15 @@ import {
 } from "./guests.ts";
 import { ensureHolder } from "./holder.ts";
 import { writeHostFiles } from "./host-files.ts";
-import { checkLabName, hostNames, installationRoot, labPaths, nodeNames } from "./layout.ts";
+import {
+  anchorNames,
+  checkLabName,
+  daemonNodes,
+  hostNames,
+  installationRoot,
+  labPaths,
+  nodeNames,
+} from "./layout.ts";
 import { libvirtMountPoints } from "./libvirt/paths.ts";
 import { domainNumber, runDomain, runLibvirt } from "./libvirt/up.ts";
 import { lockLab } from "./lock.ts";
@@ -39,6 +47,10 @@ export interface UpOptions {
   lab: string;
   /** Default 3, or what the lab has; a lab that is up only grows. */
   hosts?: number | undefined;
+  /** Default 0, or what the lab has; as with hosts. */
+  anchors?: number | undefined;
+  /** The node whose guest subnet the guests' addresses are of: `host-a`, or an anchor. They run on the first host. */
+  guestHome?: string | undefined;
   /** Default 1. */
   guests?: number | undefined;
   memoryMib?: number | undefined;
@@ -74,16 +86,16 @@ export async function upLab(options: UpOptions): Promise<LabSummary> {
     options.signal?.throwIfAborted();
     options.onProgress?.(step, message);
   };
-  const nodes = nodeNames(request.hosts);
+  const nodes = nodeNames(request);
 
   say("nodes", `${nodes.join(", ")}: namespaces, links, addresses`);
   await buildNodes(lab, request, options.program);
   if (options.daemons === false) return { lab, nodes, guests: [] };
 
-  const hosts = hostNames(request.hosts);
+  const hosts = daemonNodes(request);
   const changed = await writeHostFiles(lab, request);
   if (request.libvirt) {
-    say("libvirt", `${hosts.join(", ")}: libvirtd`);
+    say("libvirt", `${hostNames(request.hosts).join(", ")}: libvirtd`);
     await runLibvirt(lab, request.hosts);
   }
   say("daemons", `${hosts.join(", ")}: certificates, configuration, daemons`);
@@ -92,7 +104,7 @@ export async function upLab(options: UpOptions): Promise<LabSummary> {
   const guests: LabSummary["guests"] = [];
   const image = request.guests > 0 ? await guestImage(lab, options.image ?? {}) : null;
   for (let number = 1; image !== null && number <= request.guests; number++) {
-    const [name, address] = [guestName(number), guestAddress(number)];
+    const [name, address] = [guestName(number), guestAddress(number, request.home)];
     const booting = () => say("guests", `${name} (${address}): booting on ${firstHost}`);
     const guest =
       request.libvirt && number === domainNumber
@@ -100,7 +112,7 @@ export async function upLab(options: UpOptions): Promise<LabSummary> {
         : await runGuest(lab, number, image, request, booting);
     // One that its user has paused would not answer, nor one that plain libvirt has taken elsewhere.
     if (guest.state !== "paused" && !guest.isAway) {
-      await waitForGuest(lab, number, options.signal);
+      await waitForGuest(lab, number, options.signal, request.home);
       say("guests", `${name} (${address}) answers the client`);
     }
     guests.push({ name, address, host: guest.host });
@@ -110,6 +122,9 @@ export async function upLab(options: UpOptions): Promise<LabSummary> {
 
 interface Request {
   hosts: number;
+  anchors: number;
+  /** Of the guests. */
+  home: string;
   guests: number;
   memoryMib: number;
   append: string;
@@ -122,6 +137,9 @@ function checkRequest(lab: string, options: UpOptions): Request {
   const standing = record?.hosts ?? 0;
   const hosts = Math.max(options.hosts ?? (standing || 3), standing);
   hostNames(options.hosts ?? hosts);
+  const anchors = Math.max(options.anchors ?? 0, record?.anchors ?? 0);
+  anchorNames(options.anchors ?? anchors);
+  const home = checkGuestHome(options.guestHome, anchors, record);
   const guests = inRange("guests", options.guests ?? 1, 0, maxGuests);
   const memoryMib = inRange("MiB of guest memory", options.memoryMib ?? 128, 64, 65_536);
   const append = options.guestAppend ?? "";
@@ -131,6 +149,9 @@ function checkRequest(lab: string, options: UpOptions): Request {
   if (guests > 0 && options.daemons !== false) guestFiles(options.image ?? {});
   if (options.image?.overlay !== undefined) overlayEntries(options.image.overlay);
   const libvirt = options.libvirt ?? record?.libvirt ?? false;
+  if (libvirt && home !== firstHost) {
+    throw usageError(`${guestName(domainNumber)} as a libvirt domain is at home on ${firstHost}`);
+  }
   if (libvirt && record?.libvirt !== true) {
     refuseWithoutLibvirt();
     if (record !== null && existsSync(guestDefinitionPath(lab, guestName(domainNumber)))) {
@@ -140,7 +161,26 @@ function checkRequest(lab: string, options: UpOptions): Request {
       );
     }
   }
-  return { hosts, guests, memoryMib, append, libvirt };
+  return { hosts, anchors, home, guests, memoryMib, append, libvirt };
+}
+
+function checkGuestHome(
+  wish: string | undefined,
+  anchors: number,
+  record: LabRecord | null,
+): string {
+  const home = wish ?? record?.guestHome ?? firstHost;
+  if (![firstHost, ...anchorNames(anchors)].includes(home)) {
+    throw usageError(
+      `${JSON.stringify(home.slice(0, 80))} cannot be the guests' home`,
+      "host-a, or an anchor of the lab: --anchors 1 --guest-home anchor-a",
+    );
+  }
+  if (record === null || (record.guestHome ?? firstHost) === home) return home;
+  throw usageError(
+    `the guests of the lab ${record.lab} are at home on ${record.guestHome ?? firstHost}`,
+    `remove the lab first: sojourn lab down --lab ${record.lab}`,
+  );
 }
 
 /** Starts the guest unless it is there; calls back before. */
@@ -162,18 +202,26 @@ async function runGuest(
 }
 
 async function buildNodes(lab: string, request: Request, program?: string): Promise<void> {
-  const { hosts, libvirt } = request;
+  const { hosts, anchors, libvirt } = request;
+  const guestHome = request.home === firstHost ? {} : { guestHome: request.home };
+  const made: LabRecord = {
+    lab,
+    hosts,
+    ...(anchors > 0 ? { anchors } : {}),
+    ...guestHome,
+    libvirt,
+  };
   const paths = labPaths(lab);
   const isNew = readRecord<LabRecord>(paths.record) === null;
   if (isNew) await refuseForeignNamespaces(lab);
   await enterMachine(lab, libvirt ? libvirtMountPoints : []);
-  writeFileAtomically(paths.record, JSON.stringify({ lab, hosts, libvirt } satisfies LabRecord));
+  writeFileAtomically(paths.record, JSON.stringify(made));
   ensureProgram(lab, program ?? join(installationRoot, "bin", "sojourn"));
-  for (const node of nodeNames(hosts)) {
+  for (const node of nodeNames(request)) {
     await ensureNamespace(lab, node);
     await ensureHolder(lab, node);
   }
-  await ensureNetwork(lab, hosts);
+  await ensureNetwork(lab, request);
 }
 
 function ensureProgram(lab: string, program: string): void {

@@ -6,13 +6,14 @@ import { checkEpoch } from "./epochs.ts";
 import { placeOf } from "./guests.ts";
 import { twinOf } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
+import { refuseAnchor } from "./host-role.ts";
 import { guestNetworkOf } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 
 /**
  * Refuses a guest that cannot arrive here.
  * @param isArriving its source, or another, has begun to send it already.
- * @throws SojournError `SOJ_STALE_EPOCH`, `SOJ_GUEST_THERE`, `SOJ_GUEST_BUSY`, `SOJ_GUEST_HOME` and others, with nothing
+ * @throws SojournError `SOJ_HOST_IS_ANCHOR`, `SOJ_STALE_EPOCH`, `SOJ_GUEST_THERE`, `SOJ_GUEST_BUSY`, `SOJ_GUEST_HOME` and others, with nothing
  *   changed.
  */
 export function checkAdmissible(
@@ -23,6 +24,7 @@ export function checkAdmissible(
   },
   isArriving: boolean,
 ): void {
+  refuseAnchor(host, `${request.guest} cannot arrive`);
   journal.refuseHeld(request.guest);
   if (request.definition.name !== request.guest) {
     throw preconditionError(

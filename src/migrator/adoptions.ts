@@ -6,6 +6,7 @@ import { definedNames, removeDefinition, writeDefinition } from "./guest-definit
 import { placeOf } from "./guests.ts";
 import { recordAtHome } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
+import { refuseAnchor } from "./host-role.ts";
 
 type Context = Pick<HostContext, "host" | "guests" | "network" | "records">;
 
@@ -67,6 +68,7 @@ export class Adoptions {
     attach: () => Promise<GuestInstance>,
   ): Promise<void> {
     const { host, guests, network, records } = this.#context;
+    refuseAnchor(host, `${definition.name} cannot be taken in`);
     {
       using _held = await network.hold();
       const record = await recordAtHome(host, definition, records.all(), network.routing);

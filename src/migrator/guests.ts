@@ -1,17 +1,21 @@
 import type { GuestDefinition } from "../hypervisor/definition.ts";
 import type { GuestInstance, Hypervisor } from "../hypervisor/hypervisor.ts";
+import { firstAddress } from "../hypervisor/nic-addresses.ts";
 import { startTimer } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import { checkName } from "../platform/names.ts";
 import { persistently } from "../platform/retry.ts";
 import { waitAtMost } from "../platform/waiting.ts";
+import type { attachedPlaces } from "./anchor-procedures.ts";
+import type { Anchors } from "./anchors.ts";
 import { refuseDeparted } from "./departed.ts";
 import { definedNames, readDefinition } from "./guest-definitions.ts";
 import { isWorthRepeating } from "./guest-ended.ts";
 import { recordAtHome } from "./home-record.ts";
 import type { HostNetwork } from "./host-network.ts";
-import { attachmentOf, type HostFacts } from "./network.ts";
+import { refuseAnchor } from "./host-role.ts";
+import { attachmentOf, guestNetworkOf, type HostFacts } from "./network.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
 
@@ -26,6 +30,7 @@ export class Guests {
   readonly #network: HostNetwork;
   readonly #records: RecordStore;
   readonly #definitionsFolder: string;
+  readonly #anchors: Pick<Anchors, "place" | "undo"> | null;
   readonly #logger: Logger;
   readonly #starting = new Set<string>();
   /** Called when a guest that no migration concerns has ended by itself or was stopped. */
@@ -39,6 +44,8 @@ export class Guests {
     network: HostNetwork;
     records: RecordStore;
     definitionsFolder: string;
+    /** For guests with addresses of other hosts', anchors; without it none is started. */
+    anchors?: Pick<Anchors, "place" | "undo">;
     logger: Logger;
   }) {
     this.#host = options.host;
@@ -46,6 +53,7 @@ export class Guests {
     this.#network = options.network;
     this.#records = options.records;
     this.#definitionsFolder = options.definitionsFolder;
+    this.#anchors = options.anchors ?? null;
     this.#logger = options.logger;
   }
 
@@ -105,7 +113,8 @@ export class Guests {
   /**
    * Boots a defined guest.
    * @throws SojournError `SOJ_GUEST_UNKNOWN`, `SOJ_GUEST_THERE` (it runs already), `SOJ_GUEST_BUSY`, `SOJ_GUEST_DEPARTED`,
-   *   `SOJ_LIBVIRT_START` for one that libvirt starts, or what QEMU and the kernel refuse.
+   *   `SOJ_LIBVIRT_START` for one that libvirt starts, `SOJ_HOST_IS_ANCHOR`, `SOJ_GUEST_ADDRESS`, or what QEMU, the kernel
+   *   and the anchor that owns its address refuse.
    */
   async start(name: string): Promise<void> {
     const known = this.#records.get(name);
@@ -118,6 +127,7 @@ export class Guests {
         : preconditionError("SOJ_GUEST_BUSY", place, { hint });
     }
     const definition = this.definition(name);
+    refuseAnchor(this.#host, `${name} cannot be started`);
     if (definition.hypervisor === "libvirt") throw startedByLibvirt(name);
     this.#starting.add(name);
     try {
@@ -125,6 +135,13 @@ export class Guests {
     } finally {
       this.#starting.delete(name);
     }
+  }
+
+  /** Whether a guest of `home`'s, an anchor, is here, or just being started. */
+  placeFor(name: string, home: string): (typeof attachedPlaces)[number] {
+    if (this.#starting.has(name)) return "starting";
+    const record = this.#records.get(name);
+    return record?.hosting && record.home.host === home ? "here" : "none";
   }
 
   /** Until disposed nobody starts the guest, takes it in or lets it go. @throws SojournError `SOJ_GUEST_BUSY` */
@@ -184,12 +201,16 @@ export class Guests {
   }
 
   async #boot(definition: GuestDefinition): Promise<void> {
-    const record = await this.#placeAtHome(definition);
+    const address = firstAddress(definition);
+    const isOurs = address === undefined || guestNetworkOf(this.#host, address) !== undefined;
+    const anchors = isOurs ? null : this.#anchors;
+    const record = await (anchors?.place(definition) ?? this.#placeAtHome(definition));
     try {
       const { tap } = attachmentOf(this.#host, record);
       this.adopt(await this.#hypervisor.start(definition, [{ tapName: tap }]));
     } catch (error) {
-      await this.#network.forget(definition.name);
+      if (anchors !== null) await anchors.undo(record);
+      else await this.#network.forget(definition.name);
       throw error;
     }
   }

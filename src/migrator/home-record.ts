@@ -5,7 +5,7 @@ import type { RoutingPlane } from "../routing/desired.ts";
 import { departedFrom } from "./departed.ts";
 import { addressesOf } from "./guest-addresses.ts";
 import { guestNetworkOf, type HostFacts } from "./network.ts";
-import type { GuestRecord } from "./records.ts";
+import type { GuestRecord, Home } from "./records.ts";
 
 /**
  * The record of a guest that is about to start at its home, this host.
@@ -19,32 +19,49 @@ export async function recordAtHome(
   known: readonly GuestRecord[],
   routing: Pick<RoutingPlane, "linkMac">,
 ): Promise<GuestRecord> {
-  const address = firstAddress(definition);
-  const network = address === undefined ? undefined : guestNetworkOf(host, address);
-  if (network === undefined) {
-    throw preconditionError(
-      "SOJ_GUEST_ADDRESS",
-      `${definition.name}'s address ${address ?? "(none)"} is in none of ${host.name}'s guest networks`,
-      { hint: "give its first NIC an address of a [[guest_networks]] subnet" },
-    );
-  }
+  networkAtHome(host, definition);
   refuseTwin(definition, known);
+  return {
+    guest: definition.name,
+    definition,
+    epoch: 0,
+    home: await homeHere(host, definition, routing),
+    hosting: { stage: "running", tableIndex: 0, homeTunnel: null, sourceTunnel: null },
+    redirect: null,
+    outgoing: null,
+    migration: null,
+  };
+}
+
+/**
+ * This host as the home of a guest with an address of one of its guest networks.
+ * @throws SojournError `SOJ_GUEST_ADDRESS`, `SOJ_BRIDGE_MISSING`.
+ */
+export async function homeHere(
+  host: HostFacts,
+  definition: GuestDefinition,
+  routing: Pick<RoutingPlane, "linkMac">,
+): Promise<Home> {
+  const network = networkAtHome(host, definition);
   const gatewayMac = await routing.linkMac(network.bridge);
   if (gatewayMac === null || gatewayMac === "00:00:00:00:00:00") {
     throw preconditionError("SOJ_BRIDGE_MISSING", `${host.name} has no bridge ${network.bridge}`, {
       hint: "make it, with the gateway's address, or correct [[guest_networks]]",
     });
   }
-  return {
-    guest: definition.name,
-    definition,
-    epoch: 0,
-    home: { host: host.name, underlayAddress: host.underlayAddress, gatewayMac },
-    hosting: { stage: "running", tableIndex: 0, homeTunnel: null, sourceTunnel: null },
-    redirect: null,
-    outgoing: null,
-    migration: null,
-  };
+  return { host: host.name, underlayAddress: host.underlayAddress, gatewayMac };
+}
+
+/** @throws SojournError `SOJ_GUEST_ADDRESS` */
+function networkAtHome(host: HostFacts, definition: GuestDefinition) {
+  const address = firstAddress(definition);
+  const network = address === undefined ? undefined : guestNetworkOf(host, address);
+  if (network !== undefined) return network;
+  throw preconditionError(
+    "SOJ_GUEST_ADDRESS",
+    `${definition.name}'s address ${address ?? "(none)"} is in none of ${host.name}'s guest networks`,
+    { hint: "give its first NIC an address of a [[guest_networks]] subnet" },
+  );
 }
 
 /**

@@ -110,7 +110,8 @@ export async function restoreRecord(
   else await network.changeWhileHeld({ ...before, epoch });
 }
 
-function freeTableIndex(records: readonly GuestRecord[], guest: string): number {
+/** The lowest number of a source-routing table that no other guest has. Pure. */
+export function freeTableIndex(records: readonly GuestRecord[], guest: string): number {
   const used = new Set(
     records.filter((record) => record.guest !== guest).map((record) => record.hosting?.tableIndex),
   );

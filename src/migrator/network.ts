@@ -2,12 +2,15 @@ import { firstAddress } from "../hypervisor/nic-addresses.ts";
 import { interfaceName } from "../platform/names.ts";
 import { mainTable, type Route } from "../routing/desired.ts";
 import type { TunnelInterface, TunnelSpec } from "../tunnels/tunnel.ts";
+import type { HostRole } from "./host-role.ts";
 import type { GuestRecord } from "./records.ts";
 import { contains } from "./subnet.ts";
 
 /** What this host is, as far as guests' networks depend on it. */
 export interface HostFacts {
   name: string;
+  /** `host` where it is not said. */
+  role?: HostRole;
   underlayAddress: string;
   guestNetworks: readonly { subnet: string; gateway: string; bridge: string }[];
   /** Connections are tracked while this host has guests; otherwise only for those that need it. */

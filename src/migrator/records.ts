@@ -153,6 +153,8 @@ export const guestRecordSchema = z.strictObject({
     .strictObject({
       host: z.string(),
       tunnel: tunnelSpecSchema,
+      /** That host has said that it starts the guest; whether it has, this one, an anchor, does not know yet. */
+      attaching: z.literal(true).optional(),
       /** The guest has been renumbered: the redirect goes when nothing needs it any more. Absent: it stays. */
       drain: drainSchema.optional(),
       /** Its end is decided, and being carried out on both hosts; also of one that nothing drains. */

@@ -15,6 +15,7 @@ export const host: HostSummary = {
     ...{ cpus: 2, memory_total_bytes: 4 * 1024 ** 3, memory_available_bytes: 2 * 1024 ** 3 },
     ...{ accelerator: "tcg", guests_running: 1, guests_memory_bytes: 2 ** 27, guests_vcpus: 1 },
   },
+  role: "host",
   tunnels: [{ kind: "ipip", datapath: "kernel", supported: true, reason: null }],
   problems: [],
 };

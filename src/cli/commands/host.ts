@@ -32,8 +32,9 @@ export function hostCommand(): Command {
 }
 
 function table(hosts: readonly HostSummary[]): string {
-  const rows = hosts.map(({ name, health, capacity, versions, address }) => [
+  const rows = hosts.map(({ name, role, health, capacity, versions, address }) => [
     name,
+    role ?? "-",
     health,
     capacity === null ? "-" : `${capacity.guests_running}`,
     capacity === null ? "-" : `${capacity.cpus}`,
@@ -45,6 +46,7 @@ function table(hosts: readonly HostSummary[]): string {
   ]);
   const header = [
     "HOST",
+    "ROLE",
     "HEALTH",
     "GUESTS",
     "CPUS",
@@ -62,6 +64,7 @@ function describe(host: HostSummary): string {
   const since = new Date(host.since_ms).toISOString();
   const lines: [string, string | null][] = [
     ["host", `${host.name}${host.local ? " (this one)" : ""}`],
+    ["role", host.role],
     ["address", host.address],
     ["health", `${host.health}, ${host.reachable ? "reachable" : "unreachable"} since ${since}`],
     ["error", error === null ? null : `${error.message} [${error.code}]`],

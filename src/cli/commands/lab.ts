@@ -19,6 +19,8 @@ interface CommonFlags {
 
 interface UpFlags extends CommonFlags {
   hosts?: number;
+  anchors?: number;
+  guestHome?: string;
   guests?: number;
   memory?: number;
   guestOverlay?: string;
@@ -54,6 +56,8 @@ export function labCommand(): Command {
 
 function upCommand(): Command {
   return upOptions(common("up", "build the lab, or repair and extend it"))
+    .option("--anchors <n>", "anchors, each in a subnet of its own (0 to 4)", wholeNumber)
+    .option("--guest-home <node>", "whose addresses the guests have: host-a, or an anchor")
     .option("--libvirt", "a libvirtd on each host, and web1 as its domain")
     .action(up);
 }
@@ -142,6 +146,8 @@ function toUpOptions(flags: UpFlags): UpOptions {
   return {
     lab: chosenLab(flags.lab),
     hosts: flags.hosts,
+    anchors: flags.anchors,
+    guestHome: flags.guestHome,
     guests: flags.guests,
     memoryMib: flags.memory,
     guestAppend: flags.guestAppend,

@@ -1,5 +1,6 @@
 import { createClient, type SojournClient } from "../../client/index.ts";
 import { preconditionError, SojournError } from "../../platform/errors.ts";
+import type { PeerCaller } from "../../platform/procedures.ts";
 import { type DaemonConfig, loadConfig, socketPath } from "../config.ts";
 import { createPeerClient } from "../peer-client.ts";
 import { baseProcedures } from "../procedures.ts";
@@ -9,7 +10,15 @@ import { attempt, fail, ok, onHost, skipped, type Topic, warn } from "./check.ts
 import { validDefinitions } from "./files/guests.ts";
 import { examineBareMachine, examineMachine } from "./machine.ts";
 import { checkGuestsThere } from "./pair/guests.ts";
-import { checkOffset, checkPair, checkThere, greet, peerTopic } from "./pair/peer.ts";
+import {
+  checkOffset,
+  checkPair,
+  checkThere,
+  greet,
+  type PeerFacts,
+  peerTopic,
+  runGuests,
+} from "./pair/peer.ts";
 import { checkPortsHere, checkPortsThere } from "./pair/ports.ts";
 import { doctorProcedures } from "./pair/procedures.ts";
 import { checkStorageThere } from "./pair/storage.ts";
@@ -113,19 +122,30 @@ async function examinePeer(
     const { facts, check } = greeting;
     const clock = await checkOffset(peer);
     if (!thorough) return [check, ...clock];
-    const guests = validDefinitions(config);
     return [
       check,
       ...clock,
       ...(await checkPair(config, peer, facts)),
-      await checkPortsThere(peer, facts.underlayAddress),
-      await checkPortsHere(peer, config),
-      ...(await checkGuestsThere(peer, guests)),
-      ...(await checkStorageThere(config.host.name, peer, guests)),
+      ...(runGuests(config, facts) ? await checkMoves(config, peer, facts) : []),
       ...(await examineTunnels(name, daemon)),
       ...(await checkThere(peer)),
     ];
   });
+}
+
+/** What only guests that move between the two need. */
+async function checkMoves(
+  config: DaemonConfig,
+  peer: PeerCaller<typeof procedures>,
+  facts: PeerFacts,
+): Promise<DoctorCheck[]> {
+  const guests = validDefinitions(config);
+  return [
+    await checkPortsThere(peer, facts.underlayAddress),
+    await checkPortsHere(peer, config),
+    ...(await checkGuestsThere(peer, guests)),
+    ...(await checkStorageThere(config.host.name, peer, guests)),
+  ];
 }
 
 function unanswered(peer: string, error: SojournError): DoctorCheck {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { HostRole } from "../../migrator/host-role.ts";
 import { createTunnels } from "../../tunnels/tunnels.ts";
 import type { DaemonConfig } from "../config.ts";
 import type { DoctorCheck } from "../services.ts";
@@ -37,10 +38,10 @@ export async function examineMachine(
   // Before all others, which would lengthen the times that it measures.
   const state = await examineState(config);
   const groups = await Promise.all([
-    examineBareMachine(),
+    examineBareMachine(config.host.role),
     examineNetwork(config, interfaces),
     examineFiles(config),
-    checkLibvirt(config),
+    runsGuests(config) ? checkLibvirt(config) : [],
     attempt(about("service"), checkService),
     attempt(about("file-limit"), () => checkFileLimit(daemonPid)),
     attempt(about("leftovers"), async () =>
@@ -51,14 +52,14 @@ export async function examineMachine(
 }
 
 /** What needs no configuration. */
-export async function examineBareMachine(): Promise<DoctorCheck[]> {
+export async function examineBareMachine(role: HostRole = "host"): Promise<DoctorCheck[]> {
   const groups = await Promise.all([
     attempt(about("root"), checkPrivileges),
     checkTools(),
     attempt(about("tunnels"), checkTunnels),
     attempt(about("kernel-nftables"), checkNftables),
     attempt(about("kernel-namespaces"), checkNamespaces),
-    attempt(qemuTopic, checkQemu),
+    role === "anchor" ? [] : attempt(qemuTopic, checkQemu),
     attempt(about("clock-synchronised"), checkClock),
   ]);
   return groups.flat();
@@ -106,10 +107,14 @@ async function examineFiles(config: DaemonConfig): Promise<DoctorCheck[]> {
     attempt(about("api-access"), () => checkApiAccess(config)),
     attempt(about("journal"), async () => checkJournal(join(state, "journal"))),
     attempt(about("history"), async () => checkHistory(state), "skipped"),
-    attempt(about("guest"), () => checkGuests(config)),
+    runsGuests(config) ? attempt(about("guest"), () => checkGuests(config)) : [],
     attempt(about("gate"), () => checkGates(config)),
   ]);
   return groups.flat();
+}
+
+function runsGuests({ host }: DaemonConfig): boolean {
+  return host.role !== "anchor";
 }
 
 function examineState({ paths: { state } }: DaemonConfig): Promise<DoctorCheck[]> {

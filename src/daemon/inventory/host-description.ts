@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hostRoles } from "../../migrator/host-role.ts";
 import { definePeerProcedures } from "../../platform/procedures.ts";
 
 const text = z.string().max(400);
@@ -18,6 +19,10 @@ export const hostDescriptionSchema = z.object({
   host: z.string().max(63),
   underlay_address: z.ipv4(),
   guest_subnets: z.array(z.string().max(32)).max(256),
+  role: z
+    .enum(hostRoles)
+    .default("host")
+    .describe("`anchor`: it runs no guests, and owns addresses of guests that run at other hosts"),
   versions: z.object({
     sojourn: text,
     protocol: z.int(),

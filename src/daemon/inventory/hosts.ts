@@ -96,7 +96,7 @@ export class Hosts {
       return {
         ...{ ...blank, reachable: true, health: "unknown" },
         underlay_address: told.underlay_address,
-        guest_subnets: told.guest_subnets,
+        ...{ guest_subnets: told.guest_subnets, role: told.role },
         versions: { ...blank.versions, protocol: told.protocol_version },
       };
     } catch (thrown) {
@@ -137,7 +137,7 @@ function describedSummary(told: HostDescription, address: Endpoint, sinceMs: num
     ...blankSummary(told.host, address, sinceMs),
     ...{ reachable: true, health: problems.length === 0 ? "ok" : "degraded" },
     underlay_address: told.underlay_address,
-    guest_subnets: told.guest_subnets,
+    ...{ guest_subnets: told.guest_subnets, role: told.role },
     versions: told.versions,
     capacity: told.capacity,
     tunnels: told.tunnels,
@@ -149,7 +149,7 @@ function blankSummary(name: string, { address, port }: Endpoint, sinceMs: number
   return {
     ...{ name, address: `${address}:${port}`, local: false, reachable: false },
     ...{ health: "unreachable", since_ms: Math.round(sinceMs), error: null },
-    ...{ underlay_address: null, guest_subnets: null },
+    ...{ underlay_address: null, guest_subnets: null, role: null },
     versions: { sojourn: null, protocol: null, qemu: null, kernel: null },
     ...{ capacity: null, tunnels: null, problems: [] },
   };

@@ -39,7 +39,8 @@ export function describeLocalHost(options: LocalHostOptions): () => Promise<Host
         return null;
       }
     };
-    const hypervisor = await orProblem(options.capabilities);
+    const { role = "host" } = config.host;
+    const hypervisor = role === "anchor" ? null : await orProblem(options.capabilities);
     const tunnels = await orProblem(support);
     const memory = await orProblem(readMemory);
     if (tunnels?.every(({ supported }) => !supported)) {
@@ -52,6 +53,7 @@ export function describeLocalHost(options: LocalHostOptions): () => Promise<Host
       host: config.host.name,
       underlay_address: config.host.underlayAddress,
       guest_subnets: config.guestNetworks.map(({ subnet }) => subnet),
+      role,
       versions: {
         sojourn,
         protocol: protocolVersion,

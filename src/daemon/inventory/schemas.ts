@@ -26,6 +26,12 @@ export const hostSummarySchema = z
       .nullable(),
     underlay_address: z.string().nullable(),
     guest_subnets: described.guest_subnets.nullable(),
+    role: described.role
+      .unwrap()
+      .nullable()
+      .describe(
+        "What it is for: `host` runs guests, `anchor` owns addresses of guests that run at hosts",
+      ),
     versions: z.object({
       sojourn: z.string().nullable(),
       protocol: z.int().nullable(),

@@ -1,3 +1,4 @@
+import type { HostRole } from "../../migrator/host-role.ts";
 import type { MigrationReport } from "../../migrator/report.ts";
 import type { MigrationEvent, MigrationStatus } from "../services.ts";
 import { ApiMetrics } from "./api-metrics.ts";
@@ -40,7 +41,12 @@ export class DaemonMetrics {
   /** True while a migration has stopped a guest and has still to do its part. */
   isGuestStanding: () => boolean = () => false;
 
-  constructor(options: { host: string; version: string; peers: Iterable<string> }) {
+  constructor(options: {
+    host: string;
+    role?: HostRole;
+    version: string;
+    peers: Iterable<string>;
+  }) {
     const instruments = this.#instruments;
     this.#host = options.host;
     this.migrations = new MigrationMetrics(instruments, options.host, options.peers);
@@ -56,7 +62,7 @@ export class DaemonMetrics {
     this.gates = new GateMetrics(instruments);
     this.names = new NameMetrics(instruments);
     this.certificates = new CertificateMetrics(instruments);
-    addProcessMetrics(instruments, options);
+    addProcessMetrics(instruments, { role: "host", ...options });
   }
 
   /** Takes an event of any migration of this host. */

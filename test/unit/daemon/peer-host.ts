@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
 import { join } from "node:path";
 import { GuestAdoption } from "../../../src/daemon/adoption/adoption.ts";
+import { anchorHandlers } from "../../../src/daemon/anchors.ts";
 import type { DaemonConfig } from "../../../src/daemon/config.ts";
 import { delegationHandlers } from "../../../src/daemon/delegation.ts";
 import { doctorHandlers } from "../../../src/daemon/doctor/pair/handlers.ts";
@@ -42,7 +43,7 @@ export const description: HostDescription = {
     ...{ cpus: 2, memory_total_bytes: 4e9, memory_available_bytes: 2e9, accelerator: "tcg" },
     ...{ guests_running: 0, guests_memory_bytes: 0, guests_vcpus: 0 },
   },
-  ...{ tunnels: [], problems: [] },
+  ...{ role: "host", tunnels: [], problems: [] },
 };
 
 const peers = ["host-a", "host-c"] as const;
@@ -215,6 +216,7 @@ export class PeerHost implements AsyncDisposable {
         isGuestStanding: () => true,
       }),
       ...storageHandlers(new DigestMemory()),
+      ...anchorHandlers(context),
       ...followHandlers(context, {
         follow: async () => {
           throw preconditionError("SOJ_GUEST_NOT_RUNNING", "no guest runs here");

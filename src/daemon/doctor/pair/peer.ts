@@ -1,4 +1,5 @@
 import { estimateClockOffset } from "../../../migrator/clock-offset.ts";
+import type { HostRole } from "../../../migrator/host-role.ts";
 import { wallClockMs } from "../../../platform/clock.ts";
 import { findTool, runCommand } from "../../../platform/command.ts";
 import { asSojournError } from "../../../platform/errors.ts";
@@ -23,6 +24,12 @@ export const peerTopic = (peer: string): Topic => ({
 export interface PeerFacts {
   underlayAddress: string;
   guestSubnets: readonly string[];
+  role: HostRole;
+}
+
+/** Whether guests can move between this host and the peer: neither is an anchor. */
+export function runGuests({ host }: Pick<DaemonConfig, "host">, { role }: PeerFacts): boolean {
+  return host.role !== "anchor" && role !== "anchor";
 }
 
 /** Whether a peer answers over mutual TLS and speaks our protocol. @throws SojournError what it or the network said. */
@@ -34,7 +41,8 @@ export async function greet(
     protocol_version: protocolVersion,
     host: config.host.name,
   });
-  const facts = { underlayAddress: hello.underlay_address, guestSubnets: hello.guest_subnets };
+  const { underlay_address: underlayAddress, guest_subnets: guestSubnets, role } = hello;
+  const facts = { underlayAddress, guestSubnets, role };
   return { facts, check: ok(peerTopic(peer.peer), "answers over mutual TLS") };
 }
 
@@ -57,11 +65,17 @@ export async function checkPair(
   return [
     checkSubnets(config, subject, facts),
     ...(await attempt(back, () => checkCallBack(back, peer), "skipped")),
-    ...(await attempt({ id: "peer-hypervisor", subject, why: "" }, () =>
+    ...(runGuests(config, facts) ? await checkHypervisors(config, peer) : []),
+    ...(await attempt(mtu, () => checkPathMtu(mtu, config, facts), "skipped")),
+  ];
+}
+
+async function checkHypervisors(config: DaemonConfig, peer: PairPeer): Promise<DoctorCheck[]> {
+  return [
+    ...(await attempt({ id: "peer-hypervisor", subject: peer.peer, why: "" }, () =>
       judgeHypervisors(config, peer),
     )),
     ...(await judgeLibvirts(config, peer)),
-    ...(await attempt(mtu, () => checkPathMtu(mtu, config, facts), "skipped")),
   ];
 }
 

@@ -1,0 +1,135 @@
+import type { GuestDefinition } from "../hypervisor/definition.ts";
+import { firstAddress } from "../hypervisor/nic-addresses.ts";
+import { preconditionError } from "../platform/errors.ts";
+import { isOwnAddress } from "../platform/own-addresses.ts";
+import type { PeerCaller } from "../platform/procedures.ts";
+import type { TunnelKind } from "../tunnels/tunnel.ts";
+import type { anchorProcedures } from "./anchor-procedures.ts";
+import { refuseTwin } from "./home-record.ts";
+import type { HostContext } from "./host-context.ts";
+import type { HostRole } from "./host-role.ts";
+import { freeTableIndex } from "./incoming-record.ts";
+import type { migrationProcedures } from "./procedures.ts";
+import type { GuestRecord } from "./records.ts";
+import { contains } from "./subnet.ts";
+
+type Peer = PeerCaller<typeof anchorProcedures & Pick<typeof migrationProcedures, "guest-ended">>;
+
+/** What peers say of themselves; those that do not answer are named. */
+export interface PeerGreetings {
+  answered: readonly { host: string; role: HostRole; guestSubnets: readonly string[] }[];
+  silent: readonly string[];
+}
+
+export interface AnchorsContext extends Pick<HostContext, "host" | "records" | "network"> {
+  journal: Pick<HostContext["journal"], "highestEpoch">;
+  greetPeers: () => Promise<PeerGreetings>;
+  peer: (host: string) => Peer;
+  tunnelKind: () => Promise<TunnelKind>;
+}
+
+/** How guests with addresses of anchors are started at this host. */
+export class Anchors {
+  readonly #context: AnchorsContext;
+
+  constructor(context: AnchorsContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Has the anchor that owns the guest's address send its traffic here, and makes this host's side of the network; both
+   * are the guest's until its home is told of its end.
+   * @returns the guest's record, stored.
+   * @throws SojournError `SOJ_GUEST_ADDRESS` when no anchor that answers owns the address, or somebody has it;
+   *   `SOJ_GUEST_BUSY` when an anchor knows the guest to be elsewhere; what the kernels refuse. Nothing stays then.
+   */
+  async place(definition: GuestDefinition): Promise<GuestRecord> {
+    const { host, journal, network, records } = this.#context;
+    const anchor = await this.#anchorOf(definition);
+    this.#refuseTaken(definition);
+    const request = {
+      guest: definition.name,
+      definition,
+      epoch: journal.highestEpoch(definition.name),
+      underlay_address: host.underlayAddress,
+      tunnel_kind: await this.#context.tunnelKind(),
+    };
+    for (const other of anchor.others) {
+      await this.#context.peer(other).call("attach-check", request);
+    }
+    try {
+      const { home, epoch } = await this.#context.peer(anchor.host).call("attach-guest", request);
+      using _held = await network.hold();
+      this.#refuseTaken(definition);
+      const record: GuestRecord = {
+        ...{ guest: definition.name, definition, epoch, home },
+        hosting: {
+          stage: "running",
+          tableIndex: freeTableIndex(records.all(), definition.name),
+          homeTunnel: {
+            kind: request.tunnel_kind,
+            localAddress: host.underlayAddress,
+            remoteAddress: home.underlayAddress,
+          },
+          sourceTunnel: null,
+        },
+        ...{ redirect: null, outgoing: null, migration: null },
+      };
+      await network.changeWhileHeld(record);
+      return record;
+    } catch (error) {
+      await this.#release(definition.name, anchor.host);
+      throw error;
+    }
+  }
+
+  /** Takes back what `place` has done, for a guest that could not be started. */
+  async undo({ guest, home }: GuestRecord): Promise<void> {
+    await this.#context.network.forget(guest);
+    await this.#release(guest, home.host);
+  }
+
+  /** An anchor that cannot be told asks by itself. */
+  async #release(guest: string, anchor: string): Promise<void> {
+    await this.#context
+      .peer(anchor)
+      .call("guest-ended", { guest })
+      .catch(() => {});
+  }
+
+  /** The first of this host's peers that is one for the guest's address, and the others. */
+  async #anchorOf(definition: GuestDefinition): Promise<{ host: string; others: string[] }> {
+    const { host, greetPeers } = this.#context;
+    const address = firstAddress(definition);
+    const { answered, silent } = await greetPeers();
+    const [first, ...others] = answered
+      .filter(({ role, guestSubnets }) => {
+        const owns = guestSubnets.some(
+          (subnet) => address !== undefined && contains(subnet, address),
+        );
+        return role === "anchor" && owns;
+      })
+      .map((peer) => peer.host);
+    if (first !== undefined) return { host: first, others };
+    const unasked = silent.length === 0 ? "" : `, as far as its peers answer`;
+    throw preconditionError(
+      "SOJ_GUEST_ADDRESS",
+      `${definition.name}'s address ${address ?? "(none)"} is in none of ${host.name}'s guest networks, and in no anchor's${unasked}`,
+      {
+        hint:
+          silent.length === 0
+            ? "give its first NIC an address of a [[guest_networks]] subnet, or of an anchor's among [peers]"
+            : `these did not answer: ${silent.join(", ")}; sojourn host ls`,
+      },
+    );
+  }
+
+  #refuseTaken(definition: GuestDefinition): void {
+    const { host, records } = this.#context;
+    const others = records.all().filter(({ guest }) => guest !== definition.name);
+    refuseTwin(definition, others);
+    const address = firstAddress(definition) ?? "";
+    if (address !== host.underlayAddress && !isOwnAddress(address)) return;
+    throw preconditionError("SOJ_GUEST_ADDRESS", `${address} is ${host.name}'s own address`);
+  }
+}
