@@ -27,11 +27,11 @@ for setting in all default; do
   echo 0 > "/proc/sys/net/ipv4/conf/$setting/rp_filter"
 done
 case $node in
-  router | host-*) echo 1 > /proc/sys/net/ipv4/ip_forward ;;
+  router | host-* | anchor-*) echo 1 > /proc/sys/net/ipv4/ip_forward ;;
 esac
 # A host must not tell guests' neighbours of ways around it.
 case $node in
-  host-*) for setting in all default; do echo 0 > "/proc/sys/net/ipv4/conf/$setting/send_redirects"; done ;;
+  host-* | anchor-*) for setting in all default; do echo 0 > "/proc/sys/net/ipv4/conf/$setting/send_redirects"; done ;;
 esac
 
 echo ready

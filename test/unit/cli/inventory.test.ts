@@ -19,7 +19,13 @@ const run = (...args: string[]) => runSojourn(args, { SOJOURN_SOCKET: daemon.soc
 
 const silent = {
   ...{ ...host, name: "host-b", address: "172.16.2.2:7707", local: false, reachable: false },
-  ...{ health: "unreachable" as const, capacity: null, tunnels: null, guest_subnets: null },
+  ...{
+    health: "unreachable" as const,
+    capacity: null,
+    tunnels: null,
+    guest_subnets: null,
+    role: null,
+  },
   versions: { sojourn: null, protocol: null, qemu: null, kernel: null },
   error: { code: "SOJ_PEER_UNREACHABLE", message: "no answer", hint: "does it run?" },
 };
@@ -30,9 +36,20 @@ describe("sojourn host", () => {
     const { stdout, exitCode } = await run("host", "ls");
     expect(exitCode).toBe(0);
     expect(stdout.split("\n").map((line) => line.split(/ {2,}/))).toEqual([
-      ["HOST", "HEALTH", "GUESTS", "CPUS", "FREE", "SOJOURN", "QEMU", "ACCEL", "ADDRESS"],
-      ["host-a", "ok", "1", "2", "2.0 of 4.0 GiB", "0.1.0", "10.0.0", "tcg", "172.16.1.2:7707"],
-      ["host-b", "unreachable", "-", "-", "-", "-", "-", "-", "172.16.2.2:7707"],
+      ["HOST", "ROLE", "HEALTH", "GUESTS", "CPUS", "FREE", "SOJOURN", "QEMU", "ACCEL", "ADDRESS"],
+      [
+        "host-a",
+        "host",
+        "ok",
+        "1",
+        "2",
+        "2.0 of 4.0 GiB",
+        "0.1.0",
+        "10.0.0",
+        "tcg",
+        "172.16.1.2:7707",
+      ],
+      ["host-b", "-", "unreachable", "-", "-", "-", "-", "-", "-", "172.16.2.2:7707"],
       [""],
     ]);
     expect(JSON.parse((await run("host", "ls", "--json")).stdout)).toEqual([host, silent]);

@@ -56,6 +56,14 @@ describe("parseConfig", () => {
     );
   });
 
+  it("is a host that runs guests unless it says that it is an anchor", () => {
+    const roleOf = (line: string) =>
+      parseConfig(complete.replace("[host]", `[host]\n${line}`), "sojourn.toml").host.role;
+    expect(roleOf("")).toBe("host");
+    expect(roleOf('role = "anchor"')).toBe("anchor");
+    expect(() => roleOf('role = "router"')).toThrow(/host\.role/);
+  });
+
   it("fills in what is optional", () => {
     const config = parseConfig(complete, "sojourn.toml");
     expect(config.peers.get("host-b")).toEqual({ address: "172.16.2.2", port: 7707 });

@@ -24,6 +24,11 @@ const preparation = {
   lands_late: false,
 };
 
+const attachment = {
+  ...{ guest: "web1", definition: definitionOf("web1", 10), epoch: 0 },
+  ...{ underlay_address: "172.16.1.2", tunnel_kind: "ipip" },
+};
+
 const pathEnd = { kind: "ipip", underlay_address: "172.16.1.2", nonce: "0".repeat(32) };
 
 /** A request of each procedure as a source of this version sends it. */
@@ -67,6 +72,9 @@ const requests: Record<string, Record<string, unknown>> = {
   "probe-repoint": { ...identity, barrier_address: "198.18.0.9" },
   repoint: { guest: "web1", epoch: 3, tunnel_kind: "ipip" },
   "release-repoint": identity,
+  "attach-guest": attachment,
+  "attach-check": attachment,
+  "attached-guest": { guest: "web1" },
   "retire-redirect": { guest: "web1", epoch: 3, reason: "by-hand" },
   "retire-guest": { guest: "web1", confirm: true },
   "delegate-migration": {

@@ -164,6 +164,7 @@ export class PeerHost implements AsyncDisposable {
     };
     const guests = {
       instance: () => undefined,
+      placeFor: () => "none",
       hypervisor: {
         startIncoming: async () => {
           this.allocated.push("process");

@@ -12,8 +12,9 @@ function admit(
   record: Partial<GuestRecord> | undefined,
   isArriving = false,
   address = "10.1.0.10",
+  role: "host" | "anchor" = "host",
 ): void {
-  const host = { name: "host-b", underlayAddress: "172.16.2.2", guestNetworks: [] };
+  const host = { role, name: "host-b", underlayAddress: "172.16.2.2", guestNetworks: [] };
   const journal = { refuseHeld: () => {}, has: () => false };
   const context = { host, journal, records: { get: () => record, all: () => [] } };
   const nics = [{ mac: "52:54:00:00:00:10", addresses: [`${address}/24`] }];
@@ -35,6 +36,12 @@ describe("a guest that wants to arrive", () => {
 
   it.each(["172.16.2.2", "127.0.0.1"])("is refused with this host's own address %s", (own) => {
     expect(() => admit(undefined, false, own)).toThrow(refusalOf("SOJ_GUEST_ADDRESS"));
+  });
+
+  it("is refused by an anchor", () => {
+    expect(() => admit(undefined, false, "10.1.0.10", "anchor")).toThrow(
+      refusalOf("SOJ_HOST_IS_ANCHOR"),
+    );
   });
 
   it("is told apart: there already, and busy", () => {

@@ -7,12 +7,15 @@ import type { DaemonConfig } from "../../config.ts";
 import type { DoctorCheck } from "../../services.ts";
 import { attempt, fail, ok, skipped, type Topic, warn } from "../check.ts";
 import { inPrefix } from "../firewall/packet.ts";
+import { readGuestRecords } from "../leftovers.ts";
 
 /** Every guest definition of this host, and what the definitions need. */
 export async function checkGuests(config: DaemonConfig): Promise<DoctorCheck[]> {
   const folder = config.paths.guests;
   const checks: DoctorCheck[] = [];
   const valid: GuestDefinition[] = [];
+  const records = (await readGuestRecords(config.paths.state)) ?? [];
+  const homeOf = new Map(records.map(({ guest, home }) => [guest, home.host]));
   for (const name of definedNames(folder).toSorted()) {
     const topic = guestTopic(name);
     if (!namePattern.test(name)) {
@@ -22,7 +25,7 @@ export async function checkGuests(config: DaemonConfig): Promise<DoctorCheck[]> 
     const made = await attempt(topic, async () => {
       const definition = readDefinition(folder, name, config.host.name);
       valid.push(definition);
-      return await checkDefinition(topic, config, definition);
+      return await checkDefinition(topic, config, definition, homeOf);
     });
     checks.push(...made);
   }
@@ -52,6 +55,7 @@ async function checkDefinition(
   topic: Topic,
   config: DaemonConfig,
   guest: GuestDefinition,
+  homeOf: ReadonlyMap<string, string>,
 ): Promise<DoctorCheck> {
   const missing = await missingFiles(guest);
   if (missing.length > 0) {
@@ -71,8 +75,14 @@ async function checkDefinition(
     return inPrefix(address, prefix, Number(length)) === true;
   });
   if (isAtHome) return ok(topic, `${address}, ${guest.memory_mib} MiB`);
-  const hint = "its definition belongs on the host whose guest network holds its address";
-  return fail(topic, `${address} is in no guest network of this host`, { hint });
+  const anchor = homeOf.get(guest.name);
+  if (anchor !== undefined) {
+    return ok(topic, `${address}, behind ${anchor}, ${guest.memory_mib} MiB`);
+  }
+  const hint =
+    "its definition belongs on the host whose guest network holds its address, unless an anchor among [peers] does: sojourn host ls";
+  const detail = `${address} is in no guest network of this host`;
+  return (config.peers.size > 0 ? warn : fail)(topic, detail, { hint });
 }
 
 /** Files that QEMU opens for this guest. */

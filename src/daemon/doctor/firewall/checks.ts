@@ -68,7 +68,7 @@ function fromPeers(tables: readonly RuleTable[], question: FirewallQuestion): Do
   const wantsVxlan = config.migration.tunnel === "vxlan";
   const [first, last] = streamPorts;
   const middle = Math.floor((first + last) / 2);
-  const kinds: { topic: Topic; packets: Partial<Packet>[]; severe: boolean; note?: string }[] = [
+  const all: { topic: Topic; packets: Partial<Packet>[]; severe: boolean; note?: string }[] = [
     {
       topic: {
         id: "firewall-peer-api",
@@ -105,6 +105,8 @@ function fromPeers(tables: readonly RuleTable[], question: FirewallQuestion): Do
       severe: wantsVxlan,
     },
   ];
+  const isAnchor = config.host.role === "anchor";
+  const kinds = all.filter(({ topic }) => !isAnchor || topic.id !== "firewall-stream");
   return [...config.peers].flatMap(([peer, { address }]) =>
     kinds.map(({ topic, packets, severe, note = "" }) => {
       const about = { ...topic, subject: peer };
