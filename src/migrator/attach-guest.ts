@@ -78,8 +78,9 @@ export function checkAttachable(
 function refuseElsewhere(known: GuestRecord, anchor: string, peer: string): void {
   refuseDeparted(known);
   const { guest, redirect, migration } = known;
-  if (migration === null && redirect?.host === peer) return;
-  const place = redirect === null ? "is being moved" : `is at ${redirect.host}`;
+  const isMoving = migration !== null || redirect?.next !== undefined;
+  if (!isMoving && redirect?.host === peer) return;
+  const place = redirect === null || isMoving ? "is being moved" : `is at ${redirect.host}`;
   throw preconditionError("SOJ_GUEST_BUSY", `${guest} ${place}, behind ${anchor}`, {
     hint: `sojourn guest show ${guest}${redirect === null ? "" : `, on ${redirect.host}`}`,
   });
