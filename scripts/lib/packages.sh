@@ -7,7 +7,7 @@ readonly system_packages=(
   iproute2 nftables conntrack tcpdump iputils-ping ethtool procps util-linux openssl ca-certificates curl
   kmod systemd busybox-static cpio gzip xz-utils zstd
   clang libbpf-dev linux-libc-dev gcc libc6-dev
-  libfaketime bind9-dnsutils
+  libfaketime bind9-dnsutils socat
 )
 
 # Its server is run by tests alone, in a network of their own: no service of the machine is started or enabled for it, and

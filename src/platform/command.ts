@@ -7,8 +7,8 @@ export interface CommandOptions {
   /** Output beyond this many bytes fails the command. */
   maxOutputBytes?: number;
   signal?: AbortSignal;
-  /** Bytes for the child's standard input; without it the child reads from nothing. */
-  input?: string;
+  /** For the child's standard input; without it the child reads from nothing. */
+  input?: string | Uint8Array;
   env?: Record<string, string>;
   /** Exit codes other than 0 that are an answer, not a failure. */
   acceptExitCodes?: readonly number[];
