@@ -97,7 +97,9 @@ function addAway(
     from: `${address}/32`,
     to: null,
   });
-  if (hosting.retired !== true) state.rules.push(siblingRule(record, address, bridge));
+  // Of a retired redirect, sessions with siblings go on that have not passed home.
+  const hasSiblings = hosting.retired !== true || hosting.renumbered !== undefined;
+  if (hasSiblings) state.rules.push(siblingRule(record, address, bridge));
   const elsewhere = host.guestNetworks.map(({ subnet }) => subnet);
   for (const subnet of elsewhere) state.routes.push(routeWithoutDevice("throw", table, subnet));
   // Names the guest's own bridge, so that proxy ARP never answers the guest's probes for its own address.

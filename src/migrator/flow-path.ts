@@ -15,17 +15,20 @@ type PathHost = Pick<HostFacts, "name" | "underlayAddress" | "guestNetworks">;
  * Which way the flows of a guest take that this host tracks: a function of its record, of this host, and for a renumbered
  * guest of each flow's mark. Pure.
  * @param record undefined for a guest that is nowhere: it has no redirect.
+ * @param siblings addresses of its subnet whose guests are on this host too.
  */
 export function flowPaths(
   host: PathHost,
   record: GuestRecord | undefined,
   address: string,
+  siblings: readonly string[] = [],
 ): (flow: TrackedFlow) => FlowPath {
   if (record === undefined) return () => "direct";
   const { hosting, outgoing } = record;
   if (record.home.host === host.name) return () => (isAway(record) ? "redirect" : "direct");
   if (hosting === null || hosting.homeTunnel === null || outgoing?.switched) return () => "direct";
   const near = ownNetworks(host);
+  for (const sibling of siblings) near.addAddress(sibling);
   const isByOldAddress = ({ mark }: TrackedFlow) =>
     hosting.renumbered === undefined || (mark & redirectMark) !== 0;
   return (flow) =>

@@ -2,6 +2,7 @@ import { nicAddresses } from "../../hypervisor/nic-addresses.ts";
 import { refuseDeparted } from "../../migrator/departed.ts";
 import { flowPaths } from "../../migrator/flow-path.ts";
 import type { Guests } from "../../migrator/guests.ts";
+import { siblingsHere } from "../../migrator/own-networks.ts";
 import type { RecordStore } from "../../migrator/record-store.ts";
 import { preconditionError, SojournError } from "../../platform/errors.ts";
 import type { DaemonConfig } from "../config.ts";
@@ -10,7 +11,7 @@ import type { FlowAddress } from "./flow-lists.ts";
 export interface FlowAddressSources {
   config: Pick<DaemonConfig, "host" | "guestNetworks">;
   guests: Pick<Guests, "definition">;
-  records: Pick<RecordStore, "get">;
+  records: Pick<RecordStore, "get" | "all">;
 }
 
 /**
@@ -24,9 +25,10 @@ export function flowAddresses(sources: FlowAddressSources, guest: string): FlowA
   const record = records.get(guest);
   if (record !== undefined) refuseDeparted(record);
   const host = { ...config.host, guestNetworks: config.guestNetworks };
+  const siblings = record === undefined ? [] : siblingsHere(records.all(), record);
   return nicAddresses(definition).map((address) => ({
     address,
-    pathOf: flowPaths(host, record, address),
+    pathOf: flowPaths(host, record, address, siblings),
   }));
 }
 

@@ -9,6 +9,7 @@ import type { GuestFlow } from "../../../src/routing/flows/flow-table.ts";
 import { FakeFlows, fakeFlowTable } from "../../simulation/world/fake-flow-table.ts";
 import { hostFacts, initialRecord } from "../../simulation/world/guest.ts";
 import { Random } from "../../simulation/world/random.ts";
+import { bToA, recordOf, runningAtHome } from "./support.ts";
 
 const logger = createLogger("silent");
 const migration: GuestRecord["migration"] = {
@@ -76,12 +77,16 @@ it("tells which flows were reset", async () => {
 
 it("leaves only what still passes a host that the guest has left, and home everything", async () => {
   const { flows, context, records } = bed("host-b");
-  for (const peer of ["192.0.2.2", "10.2.0.20", "172.16.2.2"]) flows.begin(peer, 1);
+  const peers = ["192.0.2.2", "10.2.0.20", "172.16.2.2", "10.1.0.11", "10.1.0.12"];
+  for (const peer of peers) flows.begin(peer, 1);
   const record = records.get("web1") as GuestRecord;
+  const sibling = recordOf("web2", 11);
+  records.set("web2", { ...sibling, hosting: { ...runningAtHome, homeTunnel: bToA } });
+  records.set("web3", recordOf("web3", 12));
   await forgetFlows({ ...context, host: hostFacts["host-a"] }, record);
-  expect(flows.entries.size).toBe(3);
+  expect(flows.entries.size).toBe(peers.length);
   await forgetFlows(context, record);
-  expect([...flows.entries.keys()]).toEqual(["10.2.0.20:1", "172.16.2.2:1"]);
+  expect([...flows.entries.keys()]).toEqual(["10.2.0.20:1", "172.16.2.2:1", "10.1.0.11:1"]);
 });
 
 it("leaves nothing that used the address which the guest had there", async () => {
@@ -120,7 +125,8 @@ function bed(host: "host-a" | "host-b") {
   const random = new Random(1);
   const table = fakeFlowTable(flows, { pause: async () => {}, fails: () => false, random });
   const records = new Map<string, GuestRecord>([["web1", { ...initialRecord, migration }]]);
-  const context = { host: hostFacts[host], records: records as never, flows: table, logger };
+  const store = { get: (name: string) => records.get(name), all: () => [...records.values()] };
+  const context = { host: hostFacts[host], records: store as never, flows: table, logger };
   const arriving = () => new ArrivingFlows(context, { id: "m1", guest: "web1" }, logger);
   return { flows, context, records, arriving };
 }

@@ -37,12 +37,12 @@ describe("at home a flow's way", () => {
 });
 
 describe("where the guest is away from home, a flow's way", () => {
-  const between = (peer: string) => {
+  const between = (peer: string, siblings: string[] = []) => {
     const near = {
       original: flowTuple(`${address}:5`, peer),
       reply: flowTuple(peer, `${address}:5`),
     };
-    return flowPaths(hostB, there, address)(trackedFlow(near));
+    return flowPaths(hostB, there, address, siblings)(trackedFlow(near));
   };
 
   it("is the redirect, but for this host and those in its guests' subnets", () => {
@@ -50,6 +50,7 @@ describe("where the guest is away from home, a flow's way", () => {
     expect(between("10.1.0.11:80")).toBe("redirect");
     expect(between("10.2.0.77:80")).toBe("direct");
     expect(between("172.16.2.2:80")).toBe("direct");
+    expect(between("10.1.0.11:80", ["10.1.0.11"])).toBe("direct");
   });
 
   it("is where its packets are sent to, which is not always whom the guest has asked for", () => {

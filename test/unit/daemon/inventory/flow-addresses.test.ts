@@ -9,7 +9,7 @@ const config = { host: hostA, guestNetworks: [...hostA.guestNetworks] };
 
 function at(record: GuestRecord | undefined) {
   const guests = { definition: () => record?.definition ?? definitionOf("web1", 10) };
-  return flowAddresses({ config, guests, records: { get: () => record } }, "web1");
+  return flowAddresses({ config, guests, records: { get: () => record, all: () => [] } }, "web1");
 }
 
 test("a guest's flows can be told at home, there or away, also of one that has never run", () => {
@@ -42,7 +42,7 @@ test("a host that the guest has nothing to do with says where to ask", () => {
       throw preconditionError("SOJ_GUEST_UNKNOWN", "there is no guest web1", { httpStatus: 404 });
     },
   };
-  const sources = { config, guests, records: { get: () => undefined } };
+  const sources = { config, guests, records: { get: () => undefined, all: () => [] } };
   expect(() => flowAddresses(sources, "web1")).toThrow(
     expect.objectContaining({
       ...{ code: "SOJ_GUEST_UNKNOWN", httpStatus: 404, exitCode: 3 },
