@@ -1,5 +1,5 @@
 import type { SizeLimit, TunnelEnd, TunnelGuests } from "../routing/desired.ts";
-import { networkIdentifier } from "../tunnels/identity.ts";
+import { endMac, networkIdentifier } from "../tunnels/identity.ts";
 import type { TunnelInterface, TunnelSpec } from "../tunnels/tunnel.ts";
 
 export type TunnelLookup = (spec: TunnelSpec) => TunnelInterface;
@@ -39,9 +39,10 @@ export function tunnelGuest(
 
 /** The outer packets of a tunnel. */
 export function tunnelEnd({ spec, datapath }: TunnelInterface): TunnelEnd {
+  const vni = spec.kind === "vxlan" ? networkIdentifier(spec) : null;
   return {
     ...{ kind: spec.kind, local: spec.localAddress, remote: spec.remoteAddress },
-    vni: spec.kind === "vxlan" ? networkIdentifier(spec) : null,
+    ...{ vni, mac: vni === null ? null : endMac(vni, spec.localAddress) },
     takenBelow: datapath === "bpf",
   };
 }

@@ -132,6 +132,8 @@ export interface TunnelEnd {
   remote: string;
   /** VXLAN's network identifier; null for other kinds. */
   vni: number | null;
+  /** MAC address of the device here, to which VXLAN's inner frames go; null for other kinds. */
+  mac: string | null;
   /** Its sound outer packets never reach the IP layer: a BPF program takes them before. */
   takenBelow: boolean;
 }

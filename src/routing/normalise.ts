@@ -128,9 +128,10 @@ function checkFilter({ filter }: DesiredState): void {
     checkDevice(device);
     [...from, ...to].forEach(checkAddress);
   }
-  for (const { local, remote, vni } of filter.tunnelEnds) {
+  for (const { local, remote, vni, mac } of filter.tunnelEnds) {
     checkAddress(local);
     checkAddress(remote);
+    if (mac !== null) checkMac(mac);
     if (vni !== null) checkNumber("VXLAN network identifier", vni, 0, 0xffffff);
   }
   for (const { tap, bridge } of filter.gatewayFrames) {

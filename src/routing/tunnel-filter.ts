@@ -63,18 +63,26 @@ function ipipRules(ends: readonly TunnelEnd[]): string[] {
   });
 }
 
-/** The kernel's device takes packets of its network from anybody. */
+/**
+ * The kernel's device takes packets of its network from anybody, and whatever they hold. Of a peer's only IPv4 passes, in
+ * frames to that device: there is no ARP, since both ends know each other's MAC addresses, and no filter of guests for more.
+ */
 function vxlanRules(ends: readonly TunnelEnd[]): string[] {
-  const networks = ends.filter(({ vni }) => vni !== null);
-  return [
-    ...new Set(
-      networks.map(({ local, remote, vni }) => {
-        // The 24 bits of the network identifier begin 32 bits into the VXLAN header.
-        const network = `udp dport ${vxlanPort} @th,96,24 ${vni}`;
-        return `\tip daddr ${local} ${network} ip saddr != ${remote} ${count("outer_address")} drop`;
-      }),
-    ),
-  ].toSorted();
+  const networks = new Map(ends.map((end) => [`${end.vni} ${end.local} ${end.remote}`, end]));
+  return [...networks]
+    .toSorted(([one], [other]) => (one < other ? -1 : 1))
+    .flatMap(([, { local, remote, vni, mac }]) => {
+      if (vni === null || mac === null) return [];
+      // The 24 bits of the network identifier begin 32 bits into the VXLAN header, which begins with its flags.
+      const network = `\tip daddr ${local} udp dport ${vxlanPort} @th,96,24 ${vni}`;
+      const hasNetwork = "@th,64,8 & 8 == 8";
+      const isFrame = `@th,128,48 0x${mac.replaceAll(":", "")} @th,224,16 0x0800 @th,240,4 4`;
+      return [
+        `${network} ip saddr != ${remote} ${count("outer_address")} drop`,
+        `${network} ${hasNetwork} ${isFrame} accept`,
+        `${network} ${count("malformed")} drop`,
+      ];
+    });
 }
 
 function count(reason: RefusalReason): string {

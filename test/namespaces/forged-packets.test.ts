@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { tunnelEnd, tunnelGuest } from "../../src/migrator/desired-parts.ts";
 import { emptyDesiredState } from "../../src/routing/desired.ts";
 import { endMac, networkIdentifier } from "../../src/tunnels/identity.ts";
+import type { Run } from "../../src/tunnels/steps.ts";
 import { ipv4, sendForged, udp, vxlan } from "../support/forged-packets.ts";
 import { openPlaneIn, type RemotePlane } from "../support/routing-plane.ts";
 import {
@@ -13,39 +14,46 @@ import {
   type TunnelHost,
 } from "./tunnels-support.ts";
 
-/** The first is home; the guest is behind the second, one of home's neighbours behind the first; the third is nobody. */
+/**
+ * The first is home, with one of its neighbours behind it; a guest of it is behind the second, another behind the third.
+ * Who forges is on the way between them, and sends as anybody.
+ */
 let bed: TunnelBed;
-let planes: { home: RemotePlane; away: RemotePlane };
+let planes: { home: RemotePlane; away: RemotePlane; other: RemotePlane };
+let network: Run;
 let stack: AsyncDisposableStack;
 
 const forgedPort = 9_999;
 const datagram = udp(forgedPort, Buffer.alloc(26));
 const [ipip, udpProtocol] = [4, 17];
+const nobody = "198.51.100.7";
 const moreFragments = 0x2000;
 
 beforeEach(async () => {
   stack = new AsyncDisposableStack();
   bed = stack.use(await createTunnelBed());
-  const [home, away] = bed.hosts;
+  const [home, away, other] = bed.hosts;
   // A network that lets forged packets through.
   const sysctl = ["-q", "-w", "net.ipv4.conf.all.rp_filter=0"];
-  await runIn(bed.wireOfFirst.namespace)("sysctl", sysctl);
+  network = runIn(bed.wireOfFirst.namespace);
+  await network("sysctl", sysctl);
   planes = {
     home: stack.use(await openPlaneIn({ name: home.namespace } as never)),
     away: stack.use(await openPlaneIn({ name: away.namespace } as never)),
+    other: stack.use(await openPlaneIn({ name: other.namespace } as never)),
   };
 }, 30_000);
 
 afterEach(() => stack.disposeAsync());
 
-test("of 10 000 forged packets none is delivered and all are counted, while the guest's own go on", async () => {
-  const [home, away, nobody] = bed.hosts;
-  await bed.connect("ipip", home, away);
-  await filterBothEnds("ipip");
-  const arrived = await Promise.all([home, away].map(countForged));
-  const guest = away.innerAddress;
-  const neighbour = home.innerAddress;
-  const [atHome, atAway] = [home.underlayAddress, away.underlayAddress];
+test("of 10 000 forged packets none is delivered and all are counted, while the guests' own go on", async () => {
+  const [home, away, other] = bed.hosts;
+  await connectAll("ipip");
+  const arrived = await Promise.all(bed.hosts.map(countForged));
+  const [neighbour, guest, sibling] = bed.hosts.map(({ innerAddress }) => innerAddress) as Three;
+  const [atHome, atAway, atOther] = bed.hosts.map(
+    ({ underlayAddress }) => underlayAddress,
+  ) as Three;
   const inner = (
     from: string,
     to: string,
@@ -55,100 +63,194 @@ test("of 10 000 forged packets none is delivered and all are counted, while the 
     ipv4({ from, to, protocol: ipip, payload, fragment });
   const toGuest = inner(neighbour, guest);
   const nested = outer(atHome, atAway, toGuest);
-  const forged = [
-    { times: 1_000, packet: outer(nobody.underlayAddress, atAway, toGuest) },
-    { times: 500, packet: outer("198.51.100.7", atAway, toGuest) },
-    { times: 500, packet: outer(nobody.underlayAddress, atHome, inner(guest, neighbour)) },
-    // From here on as if the tunnel's other end had sent them.
-    { times: 500, packet: outer(atHome, atAway, inner("203.0.113.9", "10.2.0.77")) },
-    { times: 500, packet: outer(atHome, atAway, inner("203.0.113.9", atAway)) },
-    { times: 500, packet: outer(atHome, atAway, inner(guest, neighbour)) },
-    { times: 1_000, packet: outer(atAway, atHome, inner("203.0.113.9", neighbour)) },
-    { times: 500, packet: outer(atAway, atHome, inner(neighbour, guest)) },
-    { times: 1_500, packet: outer(atHome, atAway, nested) },
-    {
-      times: 500,
-      packet: outer(atHome, atAway, inner("203.0.113.9", neighbour, { fragment: moreFragments })),
-    },
-    { times: 500, packet: outer(atAway, atHome, inner("203.0.113.9", neighbour, { fragment: 3 })) },
-    {
-      times: 1_000,
-      packet: outer(atHome, atAway, inner(neighbour, guest, { totalLength: 1_400 })),
-    },
-    { times: 500, packet: outer(atHome, atAway, toGuest.subarray(0, 12)) },
-    { times: 500, packet: outer(atHome, atAway, toGuest, moreFragments) },
-    { times: 500, packet: outer(atHome, atAway, toGuest, 5) },
-  ];
+  const toHome = {
+    fromNobody: [{ times: 500, packet: outer(nobody, atHome, inner(guest, neighbour)) }],
+    throughAnothersTunnel: [
+      { times: 1_000, packet: outer(atOther, atHome, inner(guest, neighbour)) },
+      { times: 500, packet: outer(atOther, atHome, inner(guest, sibling)) },
+      { times: 500, packet: outer(atAway, atHome, inner(sibling, neighbour)) },
+    ],
+    fromNoGuest: [
+      { times: 500, packet: outer(atOther, atHome, inner(neighbour, sibling)) },
+      { times: 500, packet: outer(atAway, atHome, inner(nobody, neighbour, { fragment: 3 })) },
+    ],
+  };
+  const toAway = {
+    fromNoPeer: [
+      { times: 1_000, packet: outer(nobody, atAway, toGuest) },
+      { times: 500, packet: outer(atOther, atAway, toGuest) },
+    ],
+    toNoGuest: [
+      { times: 500, packet: outer(atHome, atAway, inner(nobody, "10.2.0.77")) },
+      { times: 500, packet: outer(atHome, atAway, inner(nobody, atAway)) },
+      { times: 500, packet: outer(atHome, atAway, inner(neighbour, sibling)) },
+      { times: 500, packet: outer(atHome, atAway, inner(guest, neighbour)) },
+      { times: 1_000, packet: outer(atHome, atAway, nested) },
+      {
+        times: 500,
+        packet: outer(atHome, atAway, inner(nobody, neighbour, { fragment: moreFragments })),
+      },
+    ],
+    damaged: [
+      {
+        times: 500,
+        packet: outer(atHome, atAway, inner(neighbour, guest, { totalLength: 1_400 })),
+      },
+      { times: 250, packet: outer(atHome, atAway, toGuest.subarray(0, 12)) },
+      { times: 500, packet: outer(atHome, atAway, toGuest, moreFragments) },
+      { times: 250, packet: outer(atHome, atAway, toGuest, 5) },
+    ],
+  };
+  const forged = [toHome, toAway].flatMap((kinds) => Object.values(kinds).flat());
   const [sent] = await Promise.all([
-    sendForged(nobody.run, forged),
-    ...[200, 1_480].map((bytes) => pingMany(home, away, bytes)),
+    sendForged(network, forged),
+    ...[away, other].map((host) => pingMany(home, host, 1_480)),
+    pingMany(away, other, 1_480),
   ]);
   expect(sent).toBe(10_000);
-  expect([await arrived[0]?.(), await arrived[1]?.()]).toEqual([0, 0]);
-  const counted = {
-    home: await planes.home.refusedPackets(),
-    away: await planes.away.refusedPackets(),
-  };
+  expect(await Promise.all(arrived.map((count) => count()))).toEqual([0, 0, 0]);
+  const counted = await refused();
   expect(counted).toEqual({
-    home: { outer_address: 500, inner_address: 2_000, malformed: 0 },
-    away: { outer_address: 1_500, inner_address: 3_500, malformed: 2_500 },
+    home: { outer_address: 500, inner_address: 3_000, malformed: 0 },
+    away: { outer_address: 1_500, inner_address: 3_500, malformed: 1_500 },
+    other: { outer_address: 0, inner_address: 0, malformed: 0 },
   });
   // What was counted is kept when the filter changes.
   await planes.home.apply(emptyDesiredState);
   expect(await planes.home.refusedPackets()).toEqual(counted.home);
 }, 60_000);
 
-test("packets of a tunnel's VXLAN network are taken from its other end only", async () => {
-  const [home, away, nobody] = bed.hosts;
+test("of a VXLAN network nothing is taken but its guests' packets from its other end", async () => {
+  const [home, away, other] = bed.hosts;
   await bed.connect("vxlan", home, away);
   const arrived = await countForged(away);
-  const vni = networkIdentifier(specOf("vxlan", away, home));
-  const toGuest = ipv4({
-    ...{ from: home.innerAddress, to: away.innerAddress },
-    ...{ protocol: udpProtocol, payload: datagram },
-  });
-  const wrapped = (network: number) =>
-    udp(4_789, vxlan(network, endMac(vni, away.underlayAddress), toGuest));
-  const ends = { from: nobody.underlayAddress, to: away.underlayAddress };
-  const forged = ipv4({ ...ends, protocol: udpProtocol, payload: wrapped(vni) });
+  const [neighbour, guest, sibling] = bed.hosts.map(({ innerAddress }) => innerAddress) as Three;
+  const [atHome, atAway, atOther] = bed.hosts.map(
+    ({ underlayAddress }) => underlayAddress,
+  ) as Three;
+  const [toAway, toOther] = [away, other].map((end) =>
+    networkIdentifier(specOf("vxlan", home, end)),
+  ) as [number, number];
+  const inner = (from: string, to: string, rest: { totalLength?: number } = {}) =>
+    ipv4({ from, to, protocol: udpProtocol, payload: datagram, ...rest });
+  const outer = (from: string, to: string, payload: Buffer, fragment = 0) =>
+    ipv4({ from, to, protocol: udpProtocol, payload, fragment });
+  const frame = (packet: Buffer, vni = toAway, mac = endMac(vni, atAway)) =>
+    udp(vxlanPort, vxlan(vni, mac, packet));
+  const toGuest = frame(inner(neighbour, guest));
+  const forged = outer(atOther, atAway, toGuest);
   // The first fragment ends before the network is told.
   const fragments = [
-    { fragment: moreFragments, payload: wrapped(vni).subarray(0, 8) },
-    { fragment: 1, payload: wrapped(vni).subarray(8) },
-  ].map((rest) => ({ times: 1, packet: ipv4({ ...ends, protocol: udpProtocol, ...rest }) }));
-  await sendForged(nobody.run, [{ times: 10, packet: forged }, ...fragments]);
+    outer(atOther, atAway, toGuest.subarray(0, 8), moreFragments),
+    outer(atOther, atAway, toGuest.subarray(8), 1),
+  ].map((packet) => ({ times: 1, packet }));
+  await sendForged(network, [{ times: 10, packet: forged }, ...fragments]);
   expect(await arrived()).toBe(11);
 
-  await filterBothEnds("vxlan");
-  await Promise.all([
-    sendForged(nobody.run, [{ times: 1_000, packet: forged }, ...fragments]),
-    pingMany(home, away, 1_450),
+  await connectAll("vxlan");
+  const fromHome = (payload: Buffer) => outer(atHome, atAway, payload);
+  const changed = (offset: number, bytes: number[]) => {
+    const payload = Buffer.from(toGuest);
+    Buffer.from(bytes).copy(payload, offset);
+    return fromHome(payload);
+  };
+  const header = 8 + 8;
+  const nested = inner(atHome, atAway);
+  const fromOther = (packet: Buffer) =>
+    outer(atOther, atHome, frame(packet, toOther, endMac(toOther, atHome)));
+  const [sent] = await Promise.all([
+    sendForged(network, [
+      { times: 1_000, packet: forged },
+      { times: 500, packet: fromOther(inner(guest, neighbour)) },
+      { times: 500, packet: fromHome(frame(inner(nobody, "10.2.0.77"))) },
+      { times: 500, packet: fromHome(frame(inner(neighbour, sibling))) },
+      { times: 500, packet: fromHome(frame(nested)) },
+      // ARP, IPv6, IPv4 of another version, to everybody, without a network, and nothing at all.
+      { times: 250, packet: changed(header + 12, [0x08, 0x06]) },
+      { times: 250, packet: changed(header + 12, [0x86, 0xdd]) },
+      { times: 250, packet: changed(header + 14, [0x65]) },
+      { times: 250, packet: changed(header, [255, 255, 255, 255, 255, 255]) },
+      { times: 250, packet: changed(8, [0]) },
+      { times: 250, packet: fromHome(udpOf(toGuest.subarray(8, header + 10))) },
+      { times: 500, packet: fromHome(frame(inner(neighbour, guest, { totalLength: 1_400 }))) },
+      ...fragments,
+    ]),
+    ...[away, other].map((host) => pingMany(home, host, 1_450)),
+    pingMany(away, other, 1_450),
   ]);
-  const others = ipv4({ ...ends, protocol: udpProtocol, payload: wrapped(vni ^ 1) });
-  await sendForged(nobody.run, [{ times: 100, packet: others }]);
+  expect(sent).toBe(5_002);
+  // Somebody else's network.
+  await sendForged(network, [
+    { times: 100, packet: outer(atOther, atAway, frame(inner(neighbour, guest), toAway ^ 1)) },
+  ]);
   expect(await arrived()).toBe(11);
-  expect(await planes.away.refusedPackets()).toEqual({
-    ...{ inner_address: 0, outer_address: 1_001, malformed: 0 },
+  expect(await refused()).toEqual({
+    home: { inner_address: 500, outer_address: 0, malformed: 0 },
+    away: { inner_address: 1_500, outer_address: 1_001, malformed: 1_500 },
+    other: { inner_address: 0, outer_address: 0, malformed: 0 },
   });
+  // What says that it is longer than it is the kernel refuses by itself.
+  expect(await truncated(away)).toBe(500);
 }, 60_000);
 
-/** As the hosts of a guest that is away from home have it. */
-async function filterBothEnds(kind: "ipip" | "vxlan"): Promise<void> {
-  const [home, away] = bed.hosts;
-  const apply = async (plane: RemotePlane, here: TunnelHost, there: TunnelHost) => {
-    const tunnel = await here.tunnels.ensure(specOf(kind, here, there));
-    const direction = here === home ? "from" : "to";
-    const filter = {
-      ...emptyDesiredState.filter,
-      tracking: true,
-      tunnelGuests: [tunnelGuest(direction, away.innerAddress, tunnel)],
-      tunnelEnds: [tunnelEnd(tunnel)],
-    };
-    await plane.apply({ ...emptyDesiredState, filter });
+type Three = [string, string, string];
+
+const vxlanPort = 4_789;
+
+function udpOf(payload: Buffer): Buffer {
+  return udp(vxlanPort, payload);
+}
+
+async function refused() {
+  const { home, away, other } = planes;
+  return {
+    home: await home.refusedPackets(),
+    away: await away.refusedPackets(),
+    other: await other.refusedPackets(),
   };
-  await apply(planes.home, home, away);
-  await apply(planes.away, away, home);
-  await ping(home, away, 1_000);
+}
+
+/** Packets that the host's kernel has found to be shorter than they say (InTruncatedPkts). */
+async function truncated({ run }: TunnelHost): Promise<number> {
+  const { stdout } = await run("grep", ["^IpExt:", "/proc/net/netstat"]);
+  const [names = [], values = []] = stdout.split("\n").map((line) => line.split(" "));
+  return Number(values[names.indexOf("InTruncatedPkts")]);
+}
+
+/** As the hosts of two guests that are away from home have it, who reach one another through home. */
+async function connectAll(kind: "ipip" | "vxlan"): Promise<void> {
+  const [home, away, other] = bed.hosts;
+  for (const [host, sibling] of [
+    [away, other],
+    [other, away],
+  ] as const) {
+    await bed.connect(kind, home, host);
+    const { interfaceName, nextHop } = await host.tunnels.ensure(specOf(kind, host, home));
+    const via = nextHop === null ? [] : ["via", nextHop, "onlink"];
+    await host.run("ip", ["route", "replace", sibling.innerSubnet, ...via, "dev", interfaceName]);
+    await filter(planes[host === away ? "away" : "other"], kind, host, [home], "to");
+  }
+  await filter(planes.home, kind, home, [away, other], "from");
+  for (const host of [away, other]) await ping(home, host, 1_000);
+}
+
+async function filter(
+  plane: RemotePlane,
+  kind: "ipip" | "vxlan",
+  here: TunnelHost,
+  peers: readonly TunnelHost[],
+  direction: "from" | "to",
+): Promise<void> {
+  const tunnelGuests = [];
+  const tunnelEnds = [];
+  for (const peer of peers) {
+    const tunnel = await here.tunnels.ensure(specOf(kind, here, peer));
+    const guest = direction === "from" ? peer : here;
+    tunnelGuests.push(tunnelGuest(direction, guest.innerAddress, tunnel));
+    tunnelEnds.push(tunnelEnd(tunnel));
+  }
+  const parts = { tracking: true, tunnelGuests, tunnelEnds };
+  await plane.apply({ ...emptyDesiredState, filter: { ...emptyDesiredState.filter, ...parts } });
 }
 
 /** Counts whatever reaches the machine behind a host and is no echo. */

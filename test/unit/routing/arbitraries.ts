@@ -91,11 +91,11 @@ const anyParts: fc.Arbitrary<DesiredState> = fc.record({
     tunnelEnds: fc.subarray([
       {
         ...{ kind: "ipip" as const, local: "172.16.1.2", remote: "172.16.2.2" },
-        ...{ vni: null, takenBelow: true },
+        ...{ vni: null, mac: null, takenBelow: true },
       },
       {
         ...{ kind: "vxlan" as const, local: "172.16.1.2", remote: "172.16.3.2" },
-        ...{ vni: 77, takenBelow: false },
+        ...{ vni: 77, mac: "02:00:00:00:00:4d", takenBelow: false },
       },
     ]),
     guestFrames: fc.subarray([

@@ -10,7 +10,7 @@ import { decodeCounters } from "../../../src/routing/refused-packets.ts";
 import { withoutCounters } from "../../../src/routing/ruleset.ts";
 import { tunnelChains } from "../../../src/routing/tunnel-filter.ts";
 
-const ours = { local: "172.16.1.2", vni: null, takenBelow: true } as const;
+const ours = { local: "172.16.1.2", vni: null, mac: null, takenBelow: true } as const;
 
 const rulesOf = (filter: Partial<Filter>) =>
   tunnelChains({ ...emptyDesiredState.filter, ...filter })
@@ -46,10 +46,15 @@ describe("what goes into a tunnel", () => {
     ]);
   });
 
-  test("of a VXLAN network is its other end's; other networks are others'", () => {
+  test("of a VXLAN network is its other end's, and IPv4 to the device here; other networks are others'", () => {
     const end = { ...ours, kind: "vxlan" as const, remote: "172.16.3.2", vni: 77 };
-    expect(rulesOf({ tunnelEnds: [{ ...end, takenBelow: false }] })).toEqual([
-      "ip daddr 172.16.1.2 udp dport 4789 @th,96,24 77 ip saddr != 172.16.3.2 counter name refused_outer_address drop",
+    const network = "ip daddr 172.16.1.2 udp dport 4789 @th,96,24 77";
+    const frame = "@th,128,48 0x02000000004d @th,224,16 0x0800 @th,240,4 4";
+    const mac = "02:00:00:00:00:4d";
+    expect(rulesOf({ tunnelEnds: [{ ...end, mac, takenBelow: false }] })).toEqual([
+      `${network} ip saddr != 172.16.3.2 counter name refused_outer_address drop`,
+      `${network} @th,64,8 & 8 == 8 ${frame} accept`,
+      `${network} counter name refused_malformed drop`,
     ]);
   });
 
