@@ -110,17 +110,18 @@ export class Migrations {
 
   /**
    * Ends those that an earlier daemon had begun, but not prepared at this host, or ended without writing it down:
-   * nothing is left to resume. Returns them.
+   * nothing is left to resume. Returns them as they have ended.
    */
   endAbandoned(failure: Failure): StoredMigration[] {
     const ours = ({ id, from }: StoredMigration) =>
       from === this.#context.host.name && !this.#running.has(id);
     const abandoned = this.#book.open().filter(ours);
-    for (const stored of abandoned) {
+    return abandoned.map((stored) => {
       const end = endOfAbandoned(this.#context, stored, failure);
-      this.#book.keep({ ...stored, ...end, endedMs: wallClockMs() });
-    }
-    return abandoned;
+      const ended = { ...stored, ...end, endedMs: wallClockMs() };
+      this.#book.keep(ended);
+      return ended;
+    });
   }
 
   /**

@@ -42,12 +42,12 @@ function recoverSources(context: SourceContext, migrations: Migrations): void {
       noteRouteChange(context, record);
     }
   }
-  for (const { id, guest, to } of migrations.endAbandoned(restarted)) {
+  for (const { id, guest, to, state } of migrations.endAbandoned(restarted)) {
     const { step, epoch } = context.journal.recordsOf(id).at(-1) ?? {};
+    if (epoch === undefined || context.journal.isHeld(guest)) continue;
     // The destination may have heard of it before this host had prepared anything; it would wait for its lease.
-    if (step !== "begin" || epoch === undefined || context.journal.isHeld(guest)) continue;
-    void undoAtDestination(context, { id, guest, epoch, to });
-    void releaseThirdHome(context, { id, guest, epoch, to });
+    if (step === "begin") void undoAtDestination(context, { id, guest, epoch, to });
+    if (state === "rolled-back") void releaseThirdHome(context, { id, guest, epoch, to });
   }
 }
 
@@ -63,7 +63,7 @@ async function releaseThirdHome(
   const { id: migration, guest, epoch } = task;
   const undone = { step: "undone", migration, guest, epoch, role: "source" } as const;
   try {
-    journal.append(undone);
+    if (!journal.has(migration, "undone")) journal.append(undone);
   } catch (error) {
     alarmOfUnwritten(context.logger, undone, error);
   }

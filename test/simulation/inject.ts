@@ -1,5 +1,6 @@
 import type { GatePoint } from "../../src/migrator/gates.ts";
 import { decodeJournal } from "../../src/migrator/journal-format.ts";
+import { decideDoubts } from "./operator.ts";
 import type { Fault, HostName, Instant } from "./schedule.ts";
 import { runningProcess } from "./world/daemon-process.ts";
 import type { WriteSide } from "./world/memory-disk.ts";
@@ -98,7 +99,7 @@ export class Injection {
         return;
       case "cut":
         for (const link of fault.links)
-          for (const from of fault.from) links.cut(link, from, fault.forMs);
+          for (const way of waysOf(fault)) links.cut(link, way.from, fault.forMs, way.to);
         return;
       case "stall-daemon": {
         const { process } = this.#world.host(fault.host);
@@ -127,6 +128,7 @@ export class Injection {
       }
       case "network-fails":
         failing.set(fault.host, fault.operations);
+        this.#world.paths.end();
         return;
       case "disk-fails": {
         const { disk } = this.#world.host(fault.host);
@@ -139,6 +141,11 @@ export class Injection {
       case "cancel":
         this.#cancel();
         return;
+      case "resolve":
+        void decideDoubts(this.#world, fault.keep).then((lost) => {
+          this.guestKilled ||= lost;
+        });
+        return;
       case "migrate":
         void this.#world.migrate(fault.to);
     }
@@ -146,6 +153,7 @@ export class Injection {
 
   #losePower(fault: Extract<Fault, { kind: "lose-power" }>): void {
     const host = this.#world.host(fault.host);
+    this.#world.paths.end();
     host.kill();
     host.disk.losePower(this.#world.random.stream(`power of ${fault.host}`));
     host.kernel.clear();
@@ -205,4 +213,11 @@ export class Injection {
       });
     }
   }
+}
+
+function waysOf({ from, pair }: Extract<Fault, { kind: "cut" }>): { from: string; to?: string }[] {
+  if (pair !== true) return from.map((host) => ({ from: host }));
+  return from.flatMap((host) =>
+    from.filter((other) => other !== host).map((to) => ({ from: host, to })),
+  );
 }

@@ -1,4 +1,5 @@
 import { type GatePoint, gatePoints } from "../../src/migrator/gates.ts";
+import { chained } from "./chained.ts";
 import type { DiskFailure, WriteSide } from "./world/memory-disk.ts";
 import { Random } from "./world/random.ts";
 
@@ -29,7 +30,8 @@ export type Happening =
   /** Unsynced bytes, the kernel's state and the hypervisor processes are gone. */
   | { kind: "lose-power"; host: HostName; backAfterMs: number }
   | { kind: "stall-daemon"; host: HostName; forMs: number }
-  | { kind: "cut"; links: LinkKind[]; from: HostName[]; forMs: number }
+  /** Of what these hosts send; of what they send each other alone where they are said to be a `pair`. */
+  | { kind: "cut"; links: LinkKind[]; from: HostName[]; pair?: boolean; forMs: number }
   | { kind: "reset-stream"; ends: ("source" | "destination")[] }
   | { kind: "kill-qemu"; host: HostName }
   | { kind: "freeze-qemu"; host: HostName; forMs: number }
@@ -38,6 +40,8 @@ export type Happening =
   | { kind: "network-fails"; host: HostName; operations: number }
   | { kind: "disk-fails"; host: HostName; how: DiskFailure; forMs: number }
   | { kind: "cancel" }
+  /** An operator decides about what is in doubt, as far as it can be had there; the other host may be switched off for it. */
+  | { kind: "resolve"; keep: "source" | "destination" }
   | { kind: "migrate"; to: HostName };
 
 export type Fault = Happening & { when: Moment };
@@ -61,6 +65,8 @@ export interface Schedule {
   hosts: HostName[];
   /** Undisturbed moves beforehand: the disturbed one is the guest's way home, or not its first. */
   before: number;
+  /** Where the guest is moved instead, one host after the other; the last of these moves is the disturbed one. */
+  way?: HostName[];
   faults: Fault[];
   /** Absent without. */
   gates?: ScheduledGate[];
@@ -102,7 +108,7 @@ export function scheduleOf(seed: number): Schedule {
   if (seals && sealing.chance(0.4)) drawn.push(atSwitchover(sealing));
   const tracked = random.stream("flows");
   const faults = inGates(drawn, gates, random.stream("faults in gates"));
-  return {
+  const schedule: Schedule = {
     seed,
     hosts,
     before: random.pick([0, 0, 0, 0, 0, 0, 1, 1, 2]),
@@ -117,6 +123,8 @@ export function scheduleOf(seed: number): Schedule {
     restarts: random.chance(0.6),
     afterwards: !paused && random.chance(0.25) ? [random.pick(hosts)] : [],
   };
+  const chains = random.stream("chains");
+  return chains.chance(1 / 3) ? chained(schedule, chains) : schedule;
 }
 
 /** Seldom more than go into one message. */

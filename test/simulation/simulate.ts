@@ -40,14 +40,15 @@ export async function simulate(
   const world = new World(schedule, mutation, trace);
   using _clock = replaceClock(world.clock);
   for (const host of world.hosts.values()) host.boot();
-  for (let moves = 0; moves < schedule.before; moves += 1) {
+  const [last, ...before] = movesOf(schedule).toReversed();
+  for (const wish of before.toReversed()) {
     await world.clock.run(world.clock.nowMs + beginMs);
-    await completes(world, "host-b");
+    await completes(world, wish);
   }
   await world.clock.run(world.clock.nowMs + beginMs);
   world.disturb();
   const injection = new Injection(world, schedule.faults);
-  void world.migrate(destinationOf(world, "host-b"));
+  void world.migrate(destinationOf(world, last ?? "host-b"));
   await world.clock.run(world.clock.nowMs + troubledMs);
   injection.stop();
   const unsaid = standsUnsaid(world, schedule, injection.guestKilled);
@@ -111,8 +112,14 @@ async function ask(world: World, wish: HostName): Promise<string | null> {
   return answer.id;
 }
 
-/** A guest away from home can only go back there. */
-function destinationOf(world: World, wish: HostName): HostName {
-  if (world.place !== "host-a") return "host-a";
+/** The disturbed one last. */
+function movesOf({ before, way }: Schedule): HostName[] {
+  return way ?? Array.from({ length: before + 1 }, () => "host-b" as const);
+}
+
+/** A guest that is where it is wished to be goes home, or away from there. */
+function destinationOf({ place, isChained }: World, wish: HostName): HostName {
+  if (isChained && wish !== place) return wish;
+  if (place !== "host-a") return "host-a";
   return wish === "host-a" ? "host-b" : wish;
 }

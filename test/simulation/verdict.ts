@@ -12,6 +12,7 @@ export function violationsOf(world: World, schedule: Schedule, guestKilled: bool
     ...world.copies.violations,
     ...world.words.violations,
     ...world.gates.violations,
+    ...world.paths.violations,
     ...passedDenials(world),
     ...world.bootFailures,
     ...wrongJournals(world),
@@ -19,6 +20,7 @@ export function violationsOf(world: World, schedule: Schedule, guestKilled: bool
     ...wrongCopies(world, schedule, guestKilled),
     ...wrongWords(world, guestKilled),
     ...wrongNetworks(world),
+    ...wrongEpochs(world),
     ...wrongFlows(world, schedule),
   ];
 }
@@ -141,11 +143,26 @@ function wrongRecord(world: World, name: HostName, place: string | null): string
   const { hosting, outgoing, migration, redirect } = record;
   const facts = JSON.stringify({ hosting, outgoing, migration, redirect });
   if (place === null) return [`${name} still has a record of a guest that is nowhere: ${facts}`];
-  const here = hosting?.stage === "running" && hosting.sourceTunnel === null && redirect === null;
-  const away = name === "host-a" && hosting === null && redirect?.host === place;
+  const runs = hosting?.stage === "running" && hosting.homeUntold === undefined;
+  const here = runs && hosting.sourceTunnel === null && redirect === null;
+  const leads = redirect?.host === place && !redirect.next && !redirect.previous;
+  const away = name === "host-a" && hosting === null && leads;
   const settled = outgoing === null && migration === null;
   if (settled && (place === name ? here : away)) return [];
   return [`${name}'s record is wrong for a guest on ${place}: ${facts}`];
+}
+
+/** Home's word of a guest that is away is older than that of the host where it is only when a move away from there has failed. */
+function wrongEpochs(world: World): string[] {
+  const place = world.copies.all.find(({ alive }) => alive)?.host as HostName | undefined;
+  const loss = world.paths.loss();
+  const wrong = loss === null ? [] : [`in the end ${loss}`];
+  if (place === undefined) return wrong;
+  const { disk } = world.host(place);
+  const { records } = decodeJournal(disk.read("/state/journal") ?? Buffer.alloc(0));
+  const there = Math.max(world.recordOf(place)?.epoch ?? 0, ...records.map(({ epoch }) => epoch));
+  const home = world.recordOf("host-a")?.epoch ?? 0;
+  return home > there ? [`home knows epoch ${home}, ${place} ${there}`, ...wrong] : wrong;
 }
 
 function wrongJournals(world: World): string[] {

@@ -7,6 +7,7 @@ export class Copies {
   readonly violations: string[] = [];
   /** Called when the stream of a domain has come so far. */
   onInstant: (instant: Instant) => void = () => {};
+  onRun: (copy: FakeQemu) => void = () => {};
   /** Grows each time the guest is run: a copy that lacks the latest run would undo what peers have seen. */
   #latestRun = 0;
   #stoodSinceMs: number | null = null;
@@ -46,6 +47,12 @@ export class Copies {
       this.violations.push(`${copy.name} runs a copy that is older than what has run elsewhere`);
     }
     this.#latestRun += 1;
+    copy.run = this.#latestRun;
+    this.onRun(copy);
+  }
+
+  /** An operator has given up whatever is newer than this copy. */
+  fallBackTo(copy: FakeQemu): void {
     copy.run = this.#latestRun;
   }
 }

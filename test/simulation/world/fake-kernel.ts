@@ -20,6 +20,8 @@ export class FakeKernel {
   readonly armed = new Set<string>();
   readonly barriers = new Set<string>();
   readonly flows = new FakeFlows();
+  /** Called when what packets meet here is another. */
+  onChanged: () => void = () => {};
 
   /** A reboot. */
   clear(): void {
@@ -35,6 +37,7 @@ export class FakeKernel {
     this.routes = new Map(desired.routes.map((route) => [routeKey(route), route]));
     const copied = new Set(desired.filter.copies.map(({ address }) => address));
     for (const address of this.armed) if (!copied.has(address)) this.armed.delete(address);
+    this.onChanged();
   }
 
   /** What differs from a host on which nothing but these records has ever been. */
@@ -56,8 +59,8 @@ export class FakeKernel {
 export interface NetworkDoor {
   /** Resolves when an operation was carried out; rejects for one that is to fail. */
   operation(name: string): Promise<void>;
-  /** Whether a probe gets through both ways. */
-  isPathUp(): boolean;
+  /** Whether a probe gets through both ways, to the host with this underlay address. */
+  isPathUp(remoteAddress: string): boolean;
   pause(delayMs: number): Promise<void>;
 }
 
@@ -75,12 +78,14 @@ export function fakeTunnels(kernel: FakeKernel, door: NetworkDoor): Tunnels {
     remove: async (spec) => {
       await door.operation("remove tunnel");
       kernel.tunnels.delete(tunnelOf(spec).interfaceName);
+      kernel.onChanged();
     },
     prepareUnderlay: async () => {},
     list: async () => [...kernel.tunnels.keys()],
     removeByName: async (name) => {
       await door.operation("remove tunnel");
       kernel.tunnels.delete(name);
+      kernel.onChanged();
     },
     removeProbeLeftovers: async () => {},
     support: async () => [],
@@ -89,6 +94,7 @@ export function fakeTunnels(kernel: FakeKernel, door: NetworkDoor): Tunnels {
 
 export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane {
   const lock = new AsyncLock();
+  const probed = new Map<string, string>();
   const barrier = async (name: string): Promise<BarrierEnd> => {
     await door.operation("open barrier");
     if (kernel.barriers.has(name)) throw new Error(`the namespace ${name} exists already`);
@@ -112,10 +118,12 @@ export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane
     replaceRoute: async (route) => {
       await door.operation("replace route");
       kernel.routes.set(routeKey(route), route);
+      kernel.onChanged();
     },
     deleteRoute: async (route) => {
       await door.operation("delete route");
       kernel.routes.delete(routeKey(route));
+      kernel.onChanged();
     },
     warm: async () => {},
     refusedPackets: async () => ({ inner_address: 0, outer_address: 0, malformed: 0 }),
@@ -141,19 +149,30 @@ export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane
       return null;
     },
     openBarrierResponder: ({ id }) => barrier(`responder ${id}`),
-    openBarrierProber: ({ id }) => barrier(`prober ${id}`),
-    probeThroughBarrier: async (_end, { timeoutMs }) => {
-      await door.pause(door.isPathUp() ? 3 : timeoutMs);
-      return door.isPathUp();
+    openBarrierProber: ({ id, tunnelDevice }) => {
+      probed.set(`prober ${id}`, remoteOf(tunnelDevice));
+      return barrier(`prober ${id}`);
+    },
+    probeThroughBarrier: async ({ namespace }, { timeoutMs }) => {
+      const isUp = () => door.isPathUp(probed.get(namespace) ?? "");
+      await door.pause(isUp() ? 3 : timeoutMs);
+      return isUp();
     },
     [Symbol.asyncDispose]: async () => {},
   };
 }
 
+const tunnelPrefix = "tun-";
+
+/** The underlay address at the other end of a tunnel. */
+export function remoteOf(tunnelDevice: string): string {
+  return tunnelDevice.slice(tunnelPrefix.length);
+}
+
 function tunnelOf(spec: TunnelSpec): TunnelInterface {
   return {
     spec,
-    interfaceName: `tun-${spec.remoteAddress}`,
+    interfaceName: `${tunnelPrefix}${spec.remoteAddress}`,
     datapath: "kernel",
     mtu: 1480,
     nextHop: null,
@@ -161,7 +180,7 @@ function tunnelOf(spec: TunnelSpec): TunnelInterface {
   };
 }
 
-function routeKey({ table, prefix }: Route): string {
+export function routeKey({ table, prefix }: Pick<Route, "table" | "prefix">): string {
   return `${table} ${prefix}`;
 }
 

@@ -8,7 +8,7 @@ import type {
   ProcedureTable,
 } from "../../../src/platform/procedures.ts";
 import { type DaemonProcess, Killed, never, runningProcess } from "./daemon-process.ts";
-import type { Links } from "./links.ts";
+import type { Links, Way } from "./links.ts";
 import type { Random } from "./random.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
@@ -71,7 +71,7 @@ export class Messenger {
       reject(signal?.reason);
     };
     signal?.addEventListener("abort", onAbort, { once: true });
-    this.#send(process.host, name, random, () =>
+    this.#send({ from: process.host, to: peer }, name, random, () =>
       this.#arrive(process.host, peer, name, request, random, (error, result) =>
         clock.deliver(process, 0, () => {
           giveUp.cancel();
@@ -84,7 +84,7 @@ export class Messenger {
     if (random.chance(duplicates)) {
       const lateMs = random.chance(0.6) ? random.between(0, 50) : random.between(0, 100_000);
       clock.after(lateMs, () =>
-        this.#send(process.host, `${name} again`, random, () =>
+        this.#send({ from: process.host, to: peer }, `${name} again`, random, () =>
           this.#arrive(process.host, peer, name, request, random, () => {}),
         ),
       );
@@ -92,17 +92,17 @@ export class Messenger {
     return promise;
   }
 
-  #send(from: string, what: string, random: Random, arrive: () => void): void {
+  #send(way: Way, what: string, random: Random, arrive: () => void): void {
     const { clock, links, slowness, trace } = this.#options;
     const slow = random.chance(slowness);
     const delayMs = slow ? random.between(5, 3_000) : random.between(0.2, 2);
-    if (links.isUp("control", from)) {
+    if (links.isUp("control", way)) {
       clock.after(delayMs, arrive);
       return;
     }
     const jammed = random.chance(0.4);
-    trace?.(`${what} from ${from} is ${jammed ? "jammed" : "lost"}`);
-    const healedInMs = links.downUntil("control", from) - clock.nowMs;
+    trace?.(`${what} from ${way.from} to ${way.to} is ${jammed ? "jammed" : "lost"}`);
+    const healedInMs = links.downUntil("control", way) - clock.nowMs;
     if (jammed) clock.after(healedInMs + delayMs, arrive);
   }
 
@@ -117,7 +117,7 @@ export class Messenger {
     const { clock, receiver, trace } = this.#options;
     const target = receiver(to);
     const reply = (error: unknown, result: unknown) =>
-      this.#send(to, `answer to ${name}`, random, () => done(error, result));
+      this.#send({ from: to, to: from }, `answer to ${name}`, random, () => done(error, result));
     if (target === null) {
       reply(unreachable(to, "connection refused"), null);
       return;
@@ -125,7 +125,7 @@ export class Messenger {
     clock.deliver(target.process, 0, () => {
       const handler = target.handlers[name];
       if (handler === undefined) throw new Error(`no procedure ${name}`);
-      trace?.(`${to} is asked to ${name}`);
+      trace?.(`${to} is asked to ${name} by ${from}`);
       void runningProcess.run(target.process, async () => {
         try {
           const result = await handler(request as never, { peer: from, addresses: [] });

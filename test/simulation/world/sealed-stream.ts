@@ -1,7 +1,7 @@
 import type { MigrationStatus } from "../../../src/hypervisor/hypervisor.ts";
 import type { FakeLibvirtd, LibvirtSession } from "./fake-libvirtd.ts";
 import type { FakeQemu } from "./fake-qemu.ts";
-import type { Links } from "./links.ts";
+import { type Links, type Way, wayOf } from "./links.ts";
 import type { Random } from "./random.ts";
 import type { GuestStream } from "./stream.ts";
 
@@ -38,6 +38,7 @@ export class SealedStream implements GuestStream {
   readonly #libvirtd: FakeLibvirtd;
   readonly #life: number;
   readonly #links: Links;
+  readonly #way: Way;
   readonly #random: Random;
   /** The guest ran when its migration began. */
   readonly #ran: boolean;
@@ -64,6 +65,7 @@ export class SealedStream implements GuestStream {
     this.#libvirtd = libvirtd;
     this.#life = libvirtd.life;
     this.#links = links;
+    this.#way = wayOf(source, destination);
     this.#random = random;
     this.#ran = source.runState === "running";
     this.#left = random.between(2, 40) * 2 ** 20;
@@ -190,7 +192,7 @@ export class SealedStream implements GuestStream {
 
   get #moves(): boolean {
     const isRead = this.#destination?.alive === true && !this.#destination.frozen;
-    return isRead && !this.#source.frozen && this.#links.isUp("data", this.#source.host);
+    return isRead && !this.#source.frozen && this.#links.isUp("data", this.#way);
   }
 
   #advance(): void {
@@ -360,7 +362,7 @@ export class SealedStream implements GuestStream {
   #send(arrive: () => void): void {
     const now = this.#source.clock.nowMs;
     this.#arrivedMs = Math.max(this.#arrivedMs, now) + this.#random.between(0.1, 3);
-    this.#links.stream(this.#source.host, this.#arrivedMs - now, arrive, () => {
+    this.#links.stream(this.#way, this.#arrivedMs - now, arrive, () => {
       this.#source.act(() => this.#break());
       this.#destination?.act(() => this.#end());
     });
@@ -368,9 +370,9 @@ export class SealedStream implements GuestStream {
 
   /** Back to the source. */
   #answer(arrive: () => void): void {
-    const from = this.#destination?.host ?? this.#source.host;
+    const { from: to, to: from } = this.#way;
     this.#links.stream(
-      from,
+      { from, to },
       this.#random.between(0.1, 2),
       () =>
         this.#source.act(() => {

@@ -13,8 +13,10 @@ import { Journal } from "../../../src/migrator/journal.ts";
 import { holdDamaged } from "../../../src/migrator/journal-holds.ts";
 import { Migrations } from "../../../src/migrator/migrations.ts";
 import type { HostFacts } from "../../../src/migrator/network.ts";
+import { Notices } from "../../../src/migrator/notices.ts";
 import { RecordStore } from "../../../src/migrator/record-store.ts";
 import { recoverHost } from "../../../src/migrator/recovery.ts";
+import { Resolutions } from "../../../src/migrator/resolutions.ts";
 import type { SourceContext } from "../../../src/migrator/source-context.ts";
 import type { Logger } from "../../../src/platform/log.ts";
 import { DaemonProcess, runningProcess } from "./daemon-process.ts";
@@ -45,6 +47,8 @@ export interface Daemon {
   migrations: Migrations;
   destinations: Destinations;
   starter: MigrationStarter;
+  resolutions: Resolutions;
+  notices: Notices;
   homes: HomeTeller;
   homeDuties: HomeDuties;
   handlers: Handlers;
@@ -97,6 +101,7 @@ export class SimulatedHost {
       await daemon.migrations.windDown(20_000);
       await daemon.source.guests.disconnect();
       daemon.destinations[Symbol.dispose]();
+      daemon.notices[Symbol.dispose]();
       daemon.homes[Symbol.dispose]();
       daemon.homeDuties[Symbol.dispose]();
     });
@@ -155,6 +160,8 @@ export class SimulatedHost {
     const source: SourceContext = { ...shared, peer, policy, gates };
     const destinations = new Destinations(shared);
     const migrations = new Migrations(source, diskHistory(storage));
+    const notices = new Notices(source);
+    const resolutions = new Resolutions({ context: source, migrations, destinations, notices });
     const config = configOf(host);
     const starter = new MigrationStarter({
       ...{ config, context: source, migrations, tunnels, peer },
@@ -170,13 +177,14 @@ export class SimulatedHost {
     await recoverHost(source, migrations, destinations);
     homeDuties.begin();
     homes.begin();
+    notices.tell();
     const served = {
       ...baseHandlers(config, hypervisor),
       ...{ ...destinations.handlers(), ...homeDuties.handlers() },
     } as unknown as Handlers;
     const handlers = mutation.handlers?.(served, { journal, records }) ?? served;
     return {
-      ...{ process, source, migrations, destinations, starter },
+      ...{ process, source, migrations, destinations, starter, resolutions, notices },
       homes,
       homeDuties,
       handlers,

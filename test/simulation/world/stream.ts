@@ -1,6 +1,6 @@
 import type { RunState } from "../../../src/hypervisor/hypervisor.ts";
 import type { FakeQemu } from "./fake-qemu.ts";
-import type { Links } from "./links.ts";
+import { type Links, type Way, wayOf } from "./links.ts";
 import type { Random } from "./random.ts";
 
 export interface StreamOptions {
@@ -52,6 +52,7 @@ export class Stream implements GuestStream {
   readonly #links: Links;
   readonly #random: Random;
   readonly #held: boolean;
+  readonly #way: Way;
   /** What the source goes back to when the stream breaks. */
   #before: RunState;
   /** The guest ran when its migration began. */
@@ -66,6 +67,7 @@ export class Stream implements GuestStream {
     this.#source = options.source;
     this.#destination = options.destination;
     this.#links = options.links;
+    this.#way = wayOf(options.source, options.destination);
     this.#random = options.random;
     this.#held = options.held;
     this.#before = options.source.runState;
@@ -79,7 +81,7 @@ export class Stream implements GuestStream {
   /** Moves on as long as anything goes out; in bursts while the bandwidth is held down. */
   transferredBytes(): number {
     const { nowMs } = this.#source.clock;
-    const moves = this.#links.isUp("data", this.#source.host) && !this.#destination?.frozen;
+    const moves = this.#links.isUp("data", this.#way) && !this.#destination?.frozen;
     const { status } = this.#source;
     if (moves && !this.#loaded && (status === "active" || status === "device")) {
       this.#movedMs += nowMs - this.#lookedMs;
@@ -203,7 +205,7 @@ export class Stream implements GuestStream {
     this.#source.after(this.#random.between(10, 60), () => {
       if (this.#source.status !== "active" || this.#source.runState !== "running") return;
       if (this.#rests) return;
-      if (!this.#links.isUp("data", this.#source.host) || this.#destination?.frozen) {
+      if (!this.#links.isUp("data", this.#way) || this.#destination?.frozen) {
         if (this.#closed) return;
         this.#nextPass();
         return;
@@ -264,7 +266,7 @@ export class Stream implements GuestStream {
 
   /** To the destination, in order. */
   #send(arrive: () => void): void {
-    this.#links.stream(this.#source.host, this.#delayMs(), arrive, () => {
+    this.#links.stream(this.#way, this.#delayMs(), arrive, () => {
       this.#source.act(() => this.#break());
       this.#cut();
     });
@@ -272,9 +274,9 @@ export class Stream implements GuestStream {
 
   /** Back to the source. */
   #answer(arrive: () => void): void {
-    const from = this.#destination?.host ?? this.#source.host;
+    const { from: to, to: from } = this.#way;
     this.#links.stream(
-      from,
+      { from, to },
       this.#random.between(0.1, 2),
       () =>
         this.#source.act(() => {

@@ -1,6 +1,7 @@
 import { baseProcedures } from "../../../src/daemon/procedures.ts";
 import { migrationProcedures } from "../../../src/migrator/procedures.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
+import { repointProcedures } from "../../../src/migrator/repoint-procedures.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
 import type { Logger } from "../../../src/platform/log.ts";
 import type { HostName, Schedule } from "../schedule.ts";
@@ -17,12 +18,13 @@ import { Links } from "./links.ts";
 import { silentLogger, tracingLogger } from "./loggers.ts";
 import { Messenger, type MessengerOptions } from "./messenger.ts";
 import type { Mutation } from "./mutation.ts";
+import { PathWatch } from "./path-watch.ts";
 import { Random } from "./random.ts";
 import { SimulatedHost } from "./simulated-host.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 import { type ToldMigration, Words } from "./words.ts";
 
-export const procedures = { ...migrationProcedures, ...baseProcedures };
+export const procedures = { ...migrationProcedures, ...repointProcedures, ...baseProcedures };
 
 /** Two or three hosts, one guest, and what connects them. */
 export class World {
@@ -35,6 +37,7 @@ export class World {
   readonly libvirtds = new Map<HostName, FakeLibvirtd>();
   readonly words: Words;
   readonly gates: FakeGates;
+  readonly paths: PathWatch;
   readonly bootFailures: string[] = [];
   readonly trace: ((text: string) => void) | null;
   /** How many of the next operations on a host's network fail. */
@@ -57,6 +60,7 @@ export class World {
     this.#logger = this.trace === null ? silentLogger : tracingLogger(this.trace);
     this.words = new Words(this.copies, this.trace);
     this.gates = new FakeGates(schedule, this.copies, this.trace);
+    this.paths = new PathWatch(this.copies, (name) => this.hosts.get(name)?.kernel, this.trace);
     this.clock.lostTimerMs = mutation.lostTimerMs ?? null;
     this.#messages = {
       clock: this.clock,
@@ -83,6 +87,11 @@ export class World {
   get place(): HostName | null {
     const [copy] = this.copies.holders();
     return copy === undefined ? null : (copy.host as HostName);
+  }
+
+  /** The guest goes on from a host that is not its home to another one. */
+  get isChained(): boolean {
+    return this.#schedule.way !== undefined;
   }
 
   /** Asks the host where the guest is for a migration; the id, or null when it is refused. */
@@ -157,6 +166,7 @@ export class World {
       if (!path.startsWith("/state/migrations/")) return;
       this.words.note(JSON.parse(content), this.clock.wallClockMs());
     };
+    host.kernel.onChanged = () => this.paths.look();
     host.kernel.flows.isTracking = this.#schedule.flows !== undefined;
     this.hosts.set(name, host);
   }
@@ -218,7 +228,7 @@ export class World {
     const random = this.random.stream(`kernel of ${host}`);
     return {
       pause: (delayMs) => this.#pause(process, delayMs),
-      isPathUp: () => this.#schedule.hosts.every((name) => this.links.isUp("data", name)),
+      isPathUp: (remoteAddress) => this.#isPathUp(host, remoteAddress),
       operation: async (name) => {
         await this.#pause(process, random.between(0.1, 4));
         const failures = this.failing.get(host) ?? 0;
@@ -228,6 +238,18 @@ export class World {
         throw new SojournError("SOJ_ROUTING_FAILED", `${name} failed`, { retryable: true });
       },
     };
+  }
+
+  #isPathUp(here: HostName, remoteAddress: string): boolean {
+    const there = [...this.hosts.values()].find(
+      ({ facts }) => facts.underlayAddress === remoteAddress,
+    )?.facts.name;
+    if (there === undefined) return false;
+    const [out, back] = [
+      { from: here, to: there },
+      { from: there, to: here },
+    ] as const;
+    return this.links.isUp("data", out) && this.links.isUp("data", back);
   }
 
   #flows(process: DaemonProcess): FlowDoor {
