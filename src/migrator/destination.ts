@@ -130,7 +130,9 @@ export class DestinationMigration {
     // A stranger's connection that says nothing holds an incoming process up, and that the source's guest.
     await this.#process.instance?.runState();
     const record = this.#current();
-    if (record.hosting === null) throw this.#over();
+    // A request that comes twice, or late: the guest may run here by then.
+    if (record.hosting?.stage === "incoming") return;
+    if (record.hosting?.stage !== "barrier") throw this.#over();
     await this.#context.network.change({
       ...record,
       hosting: { ...record.hosting, stage: "incoming" },

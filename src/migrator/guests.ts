@@ -18,6 +18,7 @@ import { refuseAnchor } from "./host-role.ts";
 import { attachmentOf, guestNetworkOf, type HostFacts } from "./network.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
+import { isSameStay } from "./same-stay.ts";
 
 /** How long after home could not be told of a guest's end it is told again. */
 const tellAgainMs = 10_000;
@@ -259,7 +260,7 @@ export class Guests {
       }
     }
     const forgotten = await persistently(`forgetting ${guest}, which has ended`, this.#logger, () =>
-      this.#network.forget(guest, (current = record) => current === record),
+      this.#network.forget(guest, (current = record) => isSameStay(current, record)),
     );
     if (!forgotten) startTimer(() => this.#forgetLater(record), tellAgainMs, false);
   }
@@ -267,8 +268,9 @@ export class Guests {
   #forgetLater(record: GuestRecord): void {
     const { guest } = record;
     const known = this.#records.get(guest) ?? record;
-    if (known !== record || this.#instances.has(guest) || this.#starting.has(guest)) return;
-    this.#forget(record).catch((error: unknown) =>
+    if (this.#instances.has(guest) || this.#starting.has(guest)) return;
+    if (!isSameStay(known, record)) return;
+    this.#forget(known).catch((error: unknown) =>
       this.#logger.error({ guest, err: error }, "not cleaned up after the guest"),
     );
   }
