@@ -18,11 +18,12 @@ const firstPhase = isSample ? "precopy" : "preparing";
 /** From there on a migration takes about this long here. */
 const migrationMs = isSample ? 1_700 : 2_500;
 
+const rowsOfSource = isSample ? "2, 4" : "1, 2, 4";
 const victims = [["host-a"], ["host-b"], ["host-a", "host-b"]] as const;
 
 const cases = randomInstants(seed, kills, migrationMs).map((atMs, index) => {
   const dying = victims[index % 3] ?? hosts;
-  const rows = dying.length === 2 ? "7" : dying[0] === "host-a" ? "1, 2, 4" : "5, 6";
+  const rows = dying.length === 2 ? "7" : dying[0] === "host-a" ? rowsOfSource : "5, 6";
   return [
     `[rows ${rows}] ${dying.join(" and ")} killed ${atMs} ms after ${firstPhase} began`,
     dying,
