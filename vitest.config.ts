@@ -45,14 +45,10 @@ const inPairs = (order: number) => ({ order, workers: 2 });
 /** Tests that measure, run QEMU or whole labs share two cores: one file at a time. */
 const alone = (order: number) => ({ order, workers: 1 });
 
-/** Of network namespaces, those that demand something of outages, delays or gaps, or send as much as they can. */
+/** Of network namespaces, those that demand something of outages, delays or paces, or send as much as they can. */
 const measuring = [
-  "forged-packets",
-  "mtu",
-  "probe",
-  "probe-capture",
-  "probe-kinds",
-  "routing-traffic",
+  ...["forged-packets", "lab-daemons", "mtu", "network-keeper-pace", "probe", "probe-capture"],
+  ...["probe-kinds", "routing-traffic"],
 ].map((name) => `test/namespaces/${name}.test.ts`);
 
 export default defineConfig({
