@@ -10,6 +10,7 @@ import {
   hostAddresses,
   type LabSize,
   labPaths,
+  lan,
   peerPort,
 } from "./layout.ts";
 
@@ -59,7 +60,12 @@ function hostConfig(host: string, size: LabSize & { libvirt: boolean }): string 
   const role = isAnchor ? { role: "anchor" } : {};
   return stringify({
     host: { name: host, underlay_address: underlayAddress, ...role },
-    guest_networks: [{ subnet: guestSubnet, gateway: guestGateway, bridge: guestBridge }],
+    guest_networks: [
+      {
+        ...{ subnet: guestSubnet, gateway: guestGateway, bridge: guestBridge },
+        ...(size.topology === "bridged" && host === lan.host ? { port: lan.port } : {}),
+      },
+    ],
     peer_api: {
       listen: `${underlayAddress}:${peerPort}`,
       ca: "/etc/sojourn/pki/ca.crt",

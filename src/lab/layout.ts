@@ -35,10 +35,23 @@ export function anchorNames(count: number): string[] {
   return [...hostLetters.slice(0, count)].map((letter) => `anchor-${letter}`);
 }
 
+/**
+ * `routed`: each host is the gateway of its guests. `bridged`: guests of host-a are on a LAN with another machine, and the
+ * router is their gateway.
+ */
+export const topologies = ["routed", "bridged"] as const;
+
+export type Topology = (typeof topologies)[number];
+
+/** The other machine on the LAN of a bridged lab. */
+export const lanPeer = "lan-peer";
+
 /** How many nodes of each kind a lab has. */
 export interface LabSize {
   hosts: number;
   anchors?: number;
+  /** Absent: routed. */
+  topology?: Topology;
 }
 
 /** The nodes that run a daemon. */
@@ -48,11 +61,14 @@ export function daemonNodes({ hosts, anchors = 0 }: LabSize): string[] {
 
 /** Every node of a lab, in the order in which they are built. */
 export function nodeNames(size: LabSize): string[] {
-  return ["router", "client", ...daemonNodes(size)];
+  const onLan = size.topology === "bridged" ? [lanPeer] : [];
+  return ["router", "client", ...daemonNodes(size), ...onLan];
 }
 
 /** Every name a node can have in any lab: what `down` looks for when nothing is recorded. */
-export const possibleNodes = nodeNames({ hosts: maxHosts, anchors: maxAnchors });
+export const possibleNodes = nodeNames({
+  ...{ hosts: maxHosts, anchors: maxAnchors, topology: "bridged" },
+});
 
 /** Number N of a host in 172.16.N.0/24 and 10.N.0.0/24: 1 for host-a. @throws SojournError for other nodes. */
 export function hostNumber(host: string): number {
@@ -96,6 +112,18 @@ export const clientAddress = "192.0.2.2";
 export const clientRouterAddress = "192.0.2.1";
 export const guestBridge = "guests0";
 export const peerPort = 7707;
+
+/** The LAN of a bridged lab: the guest subnet of this host, joined by a switch that the router has. */
+export const lan = {
+  host: "host-a",
+  /** The host's port towards the switch, and its own address. */
+  port: "lan0",
+  hostAddress: "10.1.0.2",
+  peerAddress: "10.1.0.50",
+  /** At the router: the switch, which is also its own interface, and its port to the host. */
+  switch: "lan",
+  switchPort: "lan-host-a",
+} as const;
 
 /** Different on every host, as the MAC of a real gateway is. */
 export function bridgeMac(lab: string, host: string): string {

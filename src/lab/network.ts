@@ -7,16 +7,22 @@ import {
   guestBridge,
   hostAddresses,
   type LabSize,
+  lan,
+  lanPeer,
   namespaceName,
 } from "./layout.ts";
 
 /**
  * Links, addresses and routes of the whole lab: every node has `eth0` towards a port of the router that is
- * named after the node. What exists is left, what is missing is added.
+ * named after the node; what is on the LAN of a bridged lab has one towards its switch. What exists is left, what is missing is added.
  */
 export async function ensureNetwork(lab: string, size: LabSize): Promise<void> {
   await ensureClient(lab);
-  for (const host of daemonNodes(size)) await ensureHost(lab, host);
+  for (const host of daemonNodes(size)) {
+    const isOnLan = size.topology === "bridged" && host === lan.host;
+    await ensureHost(lab, host, isOnLan);
+    if (isOnLan) await ensureLan(lab);
+  }
 }
 
 async function ensureClient(lab: string): Promise<void> {
@@ -28,12 +34,12 @@ async function ensureClient(lab: string): Promise<void> {
   ]);
 }
 
-async function ensureHost(lab: string, host: string): Promise<void> {
+async function ensureHost(lab: string, host: string, isOnLan: boolean): Promise<void> {
   const { underlayAddress, routerAddress, guestSubnet, guestGateway } = hostAddresses(host);
   await ensureLinkToRouter(lab, host);
   await inNode(lab, "router", [
     `addr replace ${routerAddress}/24 dev ${host}`,
-    `route replace ${guestSubnet} via ${underlayAddress} dev ${host}`,
+    ...(isOnLan ? [] : [`route replace ${guestSubnet} via ${underlayAddress} dev ${host}`]),
   ]);
   if (!(await hasLink(lab, host, guestBridge))) {
     // A fixed MAC, or the bridge would take the one of whichever tap is plugged in first.
@@ -44,20 +50,48 @@ async function ensureHost(lab: string, host: string): Promise<void> {
     `addr replace ${underlayAddress}/24 dev eth0`,
     `route replace default via ${routerAddress} dev eth0`,
     `link set ${guestBridge} up`,
-    `addr replace ${guestGateway}/24 dev ${guestBridge}`,
+    `addr replace ${isOnLan ? lan.hostAddress : guestGateway}/24 dev ${guestBridge}`,
   ]);
 }
 
-async function ensureLinkToRouter(lab: string, node: string): Promise<void> {
-  if (!(await hasLink(lab, node, "eth0"))) {
-    const [near, far] = [namespaceName(lab, node), namespaceName(lab, "router")];
-    await runCommand("ip", [
-      ...["link", "add", "eth0", "netns", near, "type", "veth"],
-      ...["peer", "name", node, "netns", far],
+/** The router's switch with its own address, the guests' gateway, and its ports to the host's bridge and to a machine. */
+async function ensureLan(lab: string): Promise<void> {
+  const { guestGateway } = hostAddresses(lan.host);
+  if (!(await hasLink(lab, "router", lan.switch))) {
+    const mac = bridgeMac(lab, "router");
+    await inNode(lab, "router", [
+      `link add ${lan.switch} address ${mac} type bridge forward_delay 0`,
     ]);
   }
-  await inNode(lab, node, ["link set eth0 up"]);
-  await inNode(lab, "router", [`link set ${node} up`]);
+  await ensureLinkToRouter(lab, lan.host, lan.port, lan.switchPort);
+  await ensureLinkToRouter(lab, lanPeer);
+  await inNode(lab, "router", [
+    ...[lan.switchPort, lanPeer].map((port) => `link set ${port} master ${lan.switch}`),
+    `link set ${lan.switch} up`,
+    `addr replace ${guestGateway}/24 dev ${lan.switch}`,
+  ]);
+  await inNode(lab, lan.host, [`link set ${lan.port} master ${guestBridge}`]);
+  await inNode(lab, lanPeer, [
+    `addr replace ${lan.peerAddress}/24 dev eth0`,
+    `route replace default via ${guestGateway} dev eth0`,
+  ]);
+}
+
+async function ensureLinkToRouter(
+  lab: string,
+  node: string,
+  device = "eth0",
+  port = node,
+): Promise<void> {
+  if (!(await hasLink(lab, node, device))) {
+    const [near, far] = [namespaceName(lab, node), namespaceName(lab, "router")];
+    await runCommand("ip", [
+      ...["link", "add", device, "netns", near, "type", "veth"],
+      ...["peer", "name", port, "netns", far],
+    ]);
+  }
+  await inNode(lab, node, [`link set ${device} up`]);
+  await inNode(lab, "router", [`link set ${port} up`]);
 }
 
 async function hasLink(lab: string, node: string, link: string): Promise<boolean> {

@@ -4,7 +4,7 @@ import { preconditionError } from "../platform/errors.ts";
 import type { ProcessIdentity } from "../platform/process-identity.ts";
 import { readRecord } from "./files.ts";
 import { findHolder } from "./holder.ts";
-import { checkLabName, defaultLabName, labPaths, nodeNames } from "./layout.ts";
+import { checkLabName, defaultLabName, labPaths, nodeNames, type Topology } from "./layout.ts";
 
 /** What `up` built, kept in the lab's folder. */
 export interface LabRecord {
@@ -16,6 +16,8 @@ export interface LabRecord {
   guestHome?: string;
   /** Each host has a libvirtd, and the first guest is its domain. */
   libvirt?: boolean;
+  /** Absent: routed. */
+  topology?: Topology;
 }
 
 /** The lab meant by `--lab`, the environment or nothing. @throws SojournError `SOJ_BAD_NAME`. */

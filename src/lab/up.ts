@@ -34,6 +34,7 @@ import {
   installationRoot,
   labPaths,
   nodeNames,
+  type Topology,
 } from "./layout.ts";
 import { libvirtMountPoints } from "./libvirt/paths.ts";
 import { domainNumber, runDomain, runLibvirt } from "./libvirt/up.ts";
@@ -57,6 +58,8 @@ export interface UpOptions {
   guestAppend?: string | undefined;
   /** A libvirtd on each host, and `web1` as its domain; by default as the lab has it. */
   libvirt?: boolean | undefined;
+  /** By default as the lab has it, else routed. */
+  topology?: Topology | undefined;
   image?: GuestImageOptions | undefined;
   /** Program behind the name `sojourn` in the nodes; by default this installation's. */
   program?: string | undefined;
@@ -129,6 +132,7 @@ interface Request {
   memoryMib: number;
   append: string;
   libvirt: boolean;
+  topology: Topology;
 }
 
 /** Everything that can be wrong with the wish is found before anything is built. */
@@ -161,7 +165,14 @@ function checkRequest(lab: string, options: UpOptions): Request {
       );
     }
   }
-  return { hosts, anchors, home, guests, memoryMib, append, libvirt };
+  const topology = options.topology ?? record?.topology ?? "routed";
+  if (record !== null && topology !== (record.topology ?? "routed")) {
+    throw usageError(
+      `the lab ${lab} is up and not ${topology}`,
+      `remove it first: sojourn lab down --lab ${lab}`,
+    );
+  }
+  return { hosts, anchors, home, guests, memoryMib, append, libvirt, topology };
 }
 
 function checkGuestHome(
@@ -202,7 +213,7 @@ async function runGuest(
 }
 
 async function buildNodes(lab: string, request: Request, program?: string): Promise<void> {
-  const { hosts, anchors, libvirt } = request;
+  const { hosts, anchors, libvirt, topology } = request;
   const guestHome = request.home === firstHost ? {} : { guestHome: request.home };
   const made: LabRecord = {
     lab,
@@ -210,6 +221,7 @@ async function buildNodes(lab: string, request: Request, program?: string): Prom
     ...(anchors > 0 ? { anchors } : {}),
     ...guestHome,
     libvirt,
+    topology,
   };
   const paths = labPaths(lab);
   const isNew = readRecord<LabRecord>(paths.record) === null;

@@ -8,6 +8,8 @@ import {
   killDaemon,
   type LabSummary,
   restartDaemon,
+  type Topology,
+  topologies,
   type UpOptions,
   upLab,
 } from "../../lab/index.ts";
@@ -28,6 +30,7 @@ interface UpFlags extends CommonFlags {
   guestInitrd?: string;
   guestAppend?: string;
   libvirt?: boolean;
+  topology?: Topology;
 }
 
 interface DemoFlags extends UpFlags {
@@ -59,6 +62,7 @@ function upCommand(): Command {
     .option("--anchors <n>", "anchors, each in a subnet of its own (0 to 4)", wholeNumber)
     .option("--guest-home <node>", "whose addresses the guests have: host-a, or an anchor")
     .option("--libvirt", "a libvirtd on each host, and web1 as its domain")
+    .addOption(topologyOption())
     .action(up);
 }
 
@@ -131,6 +135,13 @@ function labOption(): Option {
   return new Option("--lab <name>", "name of the lab (default: $SOJOURN_LAB, else sojourn)");
 }
 
+function topologyOption(): Option {
+  return new Option(
+    "--topology <kind>",
+    "routed (the default): each host is its guests' gateway; bridged: host-a's guests are on a LAN whose gateway is the router",
+  ).choices(topologies);
+}
+
 function upOptions(command: Command): Command {
   return command
     .option("--hosts <n>", "hosts, each in its own subnet (1 to 8)", wholeNumber)
@@ -152,6 +163,7 @@ function toUpOptions(flags: UpFlags): UpOptions {
     memoryMib: flags.memory,
     guestAppend: flags.guestAppend,
     libvirt: flags.libvirt,
+    topology: flags.topology,
     image: { kernel: flags.guestKernel, initrd: flags.guestInitrd, overlay: flags.guestOverlay },
     onProgress: (step, message) => {
       if (flags.json) printJson({ type: "progress", step, message });
