@@ -62,6 +62,7 @@ import { MigrationStarter } from "./migration-starter.ts";
 import { statusOf } from "./migration-status.ts";
 import { Mirrors } from "./mirrors.ts";
 import { observe } from "./observe.ts";
+import { openLanPresence } from "./open-lan-presence.ts";
 import type { procedures } from "./peer-procedures.ts";
 import { baseHandlers, protocolVersion } from "./procedures.ts";
 import type { DaemonServices } from "./services.ts";
@@ -160,6 +161,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
       peers: [...context.peers.values()],
     }),
   );
+  stack.use(openLanPresence({ host, records, routing, logger, isBusy: isGuestStanding }));
   const starts = new IdempotentStarts(migrations);
   const mirrors = stack.use(new Mirrors(host.name, peer, migrations));
   const notices = stack.use(new Notices(source));

@@ -17,8 +17,15 @@ const subnet = z.string().refine(isSubnet, "not a subnet (ADDRESS/LENGTH, host b
 const guestNetwork = z
   .strictObject({
     subnet: subnet.describe("ADDRESS/LENGTH whose guests are at home on this host"),
-    gateway: ipv4.describe("The guests' default gateway, an address of the bridge"),
+    gateway: ipv4.describe(
+      "The guests' default gateway: an address of the bridge, or with `port` another machine's",
+    ),
     bridge: interfaceName.describe("The bridge that taps of these guests are put into"),
+    port: interfaceName
+      .optional()
+      .describe(
+        "The bridge's port towards the LAN that these guests are on, whose router is their gateway (docs/bridged.md); without it this host is their gateway",
+      ),
   })
   .refine(gatewayInSubnet, { path: ["gateway"], message: "not an address of the subnet" });
 

@@ -20,6 +20,8 @@ export interface GuestNetwork {
   subnet: string;
   gateway: string;
   bridge: string;
+  /** The bridge's port towards the LAN whose gateway that is; absent where this host is the gateway. */
+  port?: string | undefined;
 }
 
 /** How this host speaks with its libvirt. */

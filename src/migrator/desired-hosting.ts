@@ -8,6 +8,7 @@ import {
   sourceTableBase,
 } from "../routing/desired.ts";
 import type { TunnelInterface } from "../tunnels/tunnel.ts";
+import { addLan, addWayToLan } from "./desired-lan.ts";
 import { promptProxy, sizeLimit, sysctl, type TunnelLookup, tunnelGuest } from "./desired-parts.ts";
 import { addRenumbering } from "./desired-renumbering.ts";
 import {
@@ -43,8 +44,10 @@ export function addHosting(
     state.neighbours.push({ kind: "permanent", device: bridge, address, mac });
     if (hosting.stage !== "barrier") state.fdb.push({ device: tap, mac });
   }
+  if (atHome) addLan(state, host, record);
   if (hosting.sourceTunnel !== null) {
     const tunnel = tunnelOf(hosting.sourceTunnel);
+    if (atHome) addWayToLan(state, host, record, tunnel);
     // At home the last that the guest sent at its source comes by the same tunnel, also when it runs here already.
     const direction = atHome ? "both" : "to";
     state.filter.tunnelGuests.push(tunnelGuest(direction, address, tunnel));

@@ -1,18 +1,12 @@
 import { type DesiredState, emptyDesiredState } from "../routing/desired.ts";
 import { mergeStates } from "../routing/merge-states.ts";
 import { addHosting } from "./desired-hosting.ts";
-import {
-  promptProxy,
-  sizeLimit,
-  type TunnelLookup,
-  tunnelEnd,
-  tunnelGuest,
-} from "./desired-parts.ts";
+import { addInterception, addLan, addWayToLan } from "./desired-lan.ts";
+import { sizeLimit, type TunnelLookup, tunnelEnd, tunnelGuest } from "./desired-parts.ts";
 import {
   attachmentOf,
   deliveryRoute,
   type HostFacts,
-  homeBridge,
   redirectRoute,
   requiredTunnels,
 } from "./network.ts";
@@ -64,17 +58,16 @@ function addRedirect(
   { tunnel: spec, next, previous }: NonNullable<GuestRecord["redirect"]>,
   tunnelOf: TunnelLookup,
 ): void {
-  const { address, mac } = attachmentOf(host, record);
-  const bridge = homeBridge(host, address);
+  const { address } = attachmentOf(host, record);
+  addLan(state, host, record);
   state.routes.push(redirectRoute(address, tunnelOf(spec)));
   for (const way of [spec, next?.tunnel, previous?.tunnel]) {
     if (way === undefined) continue;
+    addWayToLan(state, host, record, tunnelOf(way));
     state.filter.tunnelGuests.push(tunnelGuest("from", address, tunnelOf(way)));
     state.filter.sizeLimits.push(sizeLimit("to", address, tunnelOf(way)));
   }
-  state.filter.guestFrames.push({ bridge, mac });
-  state.neighbours.push({ kind: "proxy", device: bridge, address });
-  state.sysctls.push(promptProxy(bridge));
+  addInterception(state, host, record);
 }
 
 function addOutgoing(
@@ -85,7 +78,7 @@ function addOutgoing(
   tunnelOf: TunnelLookup,
 ): void {
   const tunnel = tunnelOf(outgoing.tunnel);
-  const { address, mac, bridge, atHome } = attachmentOf(host, record);
+  const { address, bridge, atHome } = attachmentOf(host, record);
   const device = tunnel.interfaceName;
   // From a destination that is home, or still to be proved fit: its answers as the guest.
   state.filter.tunnelGuests.push(tunnelGuest("from", address, tunnel));
@@ -97,12 +90,9 @@ function addOutgoing(
   // Peers and the guest learn the tunnel's MTU before anything moves, so that few full-size segments meet it.
   state.filter.sizeLimits.push(sizeLimit("to", address, tunnel));
   if (atHome) {
-    // Through the IP layer, where they are copied and redirected like everybody else's.
-    state.filter.guestFrames.push({ bridge, mac, ipv4Only: true });
+    addInterception(state, host, record, { ipv4Only: true });
+    addWayToLan(state, host, record, tunnel);
     state.filter.sizeLimits.push({ ...sizeLimit("from", address, tunnel), adviseOnly: true });
-    // Silent until the guest's route leads elsewhere: the kernel answers only for what is behind another device.
-    state.neighbours.push({ kind: "proxy", device: bridge, address });
-    state.sysctls.push(promptProxy(bridge));
   }
   if (outgoing.retired === true) return;
   state.routes.push(

@@ -11,13 +11,13 @@ import type { GuestRecord, Home } from "./records.ts";
  * The record of a guest that is about to start at its home, this host.
  * @param known the records of all other guests.
  * @throws SojournError `SOJ_GUEST_ADDRESS` for an address that is in none of this host's guest networks, or another
- * guest's; `SOJ_BRIDGE_MISSING`.
+ * guest's; `SOJ_BRIDGE_MISSING`; `SOJ_GATEWAY_SILENT` when the gateway of its LAN cannot be found.
  */
 export async function recordAtHome(
   host: HostFacts,
   definition: GuestDefinition,
   known: readonly GuestRecord[],
-  routing: Pick<RoutingPlane, "linkMac">,
+  routing: Pick<RoutingPlane, "linkMac" | "neighbourMac">,
 ): Promise<GuestRecord> {
   networkAtHome(host, definition);
   refuseTwin(definition, known);
@@ -35,20 +35,14 @@ export async function recordAtHome(
 
 /**
  * This host as the home of a guest with an address of one of its guest networks.
- * @throws SojournError `SOJ_GUEST_ADDRESS`, `SOJ_BRIDGE_MISSING`.
+ * @throws SojournError `SOJ_GUEST_ADDRESS`, `SOJ_BRIDGE_MISSING`, `SOJ_GATEWAY_SILENT`.
  */
 export async function homeHere(
   host: HostFacts,
   definition: GuestDefinition,
-  routing: Pick<RoutingPlane, "linkMac">,
+  routing: Pick<RoutingPlane, "linkMac" | "neighbourMac">,
 ): Promise<Home> {
-  const network = networkAtHome(host, definition);
-  const gatewayMac = await routing.linkMac(network.bridge);
-  if (gatewayMac === null || gatewayMac === "00:00:00:00:00:00") {
-    throw preconditionError("SOJ_BRIDGE_MISSING", `${host.name} has no bridge ${network.bridge}`, {
-      hint: "make it, with the gateway's address, or correct [[guest_networks]]",
-    });
-  }
+  const gatewayMac = await gatewayMacOf(host, networkAtHome(host, definition), routing);
   return { host: host.name, underlayAddress: host.underlayAddress, gatewayMac };
 }
 
@@ -61,6 +55,35 @@ function networkAtHome(host: HostFacts, definition: GuestDefinition) {
     "SOJ_GUEST_ADDRESS",
     `${definition.name}'s address ${address ?? "(none)"} is in none of ${host.name}'s guest networks`,
     { hint: "give its first NIC an address of a [[guest_networks]] subnet" },
+  );
+}
+
+/**
+ * The gateway's MAC address as guests of the network know it: this host's, or that of the LAN's gateway, which is asked.
+ * @throws SojournError `SOJ_BRIDGE_MISSING`, `SOJ_GATEWAY_SILENT`.
+ */
+export async function gatewayMacOf(
+  { name }: Pick<HostFacts, "name">,
+  { bridge, gateway, port }: HostFacts["guestNetworks"][number],
+  routing: Pick<RoutingPlane, "linkMac" | "neighbourMac">,
+): Promise<string> {
+  const bridgeMac = await routing.linkMac(bridge);
+  if (bridgeMac === null || bridgeMac === "00:00:00:00:00:00") {
+    const what = port === undefined ? "the gateway's address" : `its port ${port}`;
+    throw preconditionError("SOJ_BRIDGE_MISSING", `${name} has no bridge ${bridge}`, {
+      hint: `make it, with ${what}, or correct [[guest_networks]]`,
+    });
+  }
+  if (port === undefined) return bridgeMac;
+  const gatewayMac = await routing.neighbourMac(bridge, gateway);
+  if (gatewayMac !== null) return gatewayMac;
+  throw preconditionError(
+    "SOJ_GATEWAY_SILENT",
+    `the gateway ${gateway} does not answer ${name} on ${bridge}: away from home the guest would not find it`,
+    {
+      retryable: true,
+      hint: `sojourn doctor, on ${name}: it needs an address of its own on ${bridge}, and ${port} a link`,
+    },
   );
 }
 

@@ -12,7 +12,13 @@ export interface HostFacts {
   /** `host` where it is not said. */
   role?: HostRole;
   underlayAddress: string;
-  guestNetworks: readonly { subnet: string; gateway: string; bridge: string }[];
+  guestNetworks: readonly {
+    subnet: string;
+    gateway: string;
+    bridge: string;
+    /** The bridge's port towards the LAN whose gateway that is; absent where this host is the gateway. */
+    port?: string | undefined;
+  }[];
   /** Connections are tracked while this host has guests; otherwise only for those that need it. */
   tracksFlows: boolean;
 }

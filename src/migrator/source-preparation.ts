@@ -3,6 +3,8 @@ import { SojournError } from "../platform/errors.ts";
 import { barrierAddressOf } from "./barrier-address.ts";
 import { askThroughBarrier } from "./barrier-question.ts";
 import { estimateClockOffset } from "./clock-offset.ts";
+import { lanOf } from "./desired-lan.ts";
+import { gatewayMacOf } from "./home-record.ts";
 import { attachmentOf } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
@@ -24,12 +26,30 @@ export async function prepareDestination(
   );
   facts.clockOffset = offset;
   context.logger.info({ migration: task.id, ...offset }, "clock offset to the destination");
+  facts.before = await withPresentGateway(context, facts.before);
   const offer = task.followed ? undefined : await facts.instance.offerStream?.(task.to);
   const preparation = { ...preparationOf(context, task, facts), ...(offer && { offer }) };
   const prepared = await peer.call("prepare", preparation, { signal });
   facts.migrationPort = prepared.migration_port;
   facts.streamAnswer = prepared.answer;
   facts.renumbered = renumberedBy(task, prepared.renumbered);
+}
+
+/** The gateway of a LAN may be another machine than when the guest was started; one that is silent now stays as known. */
+async function withPresentGateway(
+  { host, network, logger }: Pick<SourceContext, "host" | "network" | "logger">,
+  record: GuestRecord,
+): Promise<GuestRecord> {
+  const { address, atHome } = attachmentOf(host, record);
+  const lan = atHome ? lanOf(host, address) : null;
+  if (lan === null) return record;
+  try {
+    const gatewayMac = await gatewayMacOf(host, lan, network.routing);
+    return { ...record, home: { ...record.home, gatewayMac } };
+  } catch (error) {
+    logger.warn({ guest: record.guest, err: error }, "the gateway's MAC address is not known anew");
+    return record;
+  }
 }
 
 /** @throws SojournError when the destination has not done what it was asked for. */

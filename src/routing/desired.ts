@@ -6,12 +6,14 @@ export const temporaryProtocol = 184;
 /** Rules of ours have priorities in this band (`main` is 32766). */
 export const rulePriorities = {
   ...{ barrier: 18300, incoming: 18310, renumbered: 18315 },
-  ...{ direct: 18316, sibling: 18318, source: 18320 },
+  ...{ direct: 18316, sibling: 18318, lan: 18319, source: 18320 },
 } as const;
 /** Table that only `iif TUNNEL` reaches: routes to guests that are prepared but do not run here yet. */
 export const incomingTable = 18300;
 /** Source-routing tables of guests that are away from home are `sourceTableBase + index`. */
 export const sourceTableBase = 18310;
+/** Tables of LANs whose gateway is another machine are `lanTableBase + index` of the guest network: at most 256. */
+export const lanTableBase = 18000;
 /** The kernel's own (RT_TABLE_MAIN of linux/rtnetlink.h). */
 export const mainTable = 254;
 /**
@@ -97,10 +99,14 @@ export interface Filter {
   tunnelGuests: TunnelGuests[];
   tunnelEnds: TunnelEnd[];
   /**
-   * Frames that the guest behind `tap` sends to any unicast MAC (its old gateway's, its neighbours') are
-   * given `bridge`'s MAC and packet type host, so that this host routes them.
+   * Frames of the guest behind `tap` to any unicast MAC (its old gateway's, its neighbours') are given `bridge`'s MAC and
+   * packet type host, so that this host routes them; with `only` just those to `mac` with packets for `prefix`, not `except`.
    */
-  gatewayFrames: { tap: string; bridge: string }[];
+  gatewayFrames: {
+    tap: string;
+    bridge: string;
+    only?: Record<"mac" | "prefix" | "except", string>;
+  }[];
   /**
    * Frames that neighbours on `bridge` send to the guest's `mac` are routed by this host instead, since the guest
    * is away: neighbours keep their ARP entries. `ipv4Only`: the guest is still there, and only about to be away, so that
@@ -194,15 +200,8 @@ export const emptyDesiredState: DesiredState = {
   fdb: [],
   sysctls: [],
   filter: {
-    ...{
-      tunnelGuests: [],
-      tunnelEnds: [],
-      gatewayFrames: [],
-      guestFrames: [],
-      copies: [],
-      sizeLimits: [],
-    },
-    ...{ tracking: false, renumbered: [] },
+    ...{ tunnelGuests: [], tunnelEnds: [], gatewayFrames: [], guestFrames: [], copies: [] },
+    ...{ sizeLimits: [], tracking: false, renumbered: [] },
   },
 };
 
@@ -243,7 +242,7 @@ export interface RoutingPlane extends AsyncDisposable {
    */
   arm(address: string): Promise<void>;
   disarm(address: string): Promise<void>;
-  /** The IPv4 address and prefix lengths on a device, e.g. to find the underlay MTU. */
+  /** Bytes; null when there is no such device. */
   linkMtu(device: string): Promise<number | null>;
   /** What went out of a device so far; null when there is none. */
   linkCounters(device: string): Promise<LinkCounters | null>;
@@ -258,9 +257,13 @@ export interface RoutingPlane extends AsyncDisposable {
   /** MAC address of a link; null when there is none. */
   linkMac(device: string): Promise<string | null>;
   /**
-   * Who has `address`, which `device`'s network would have, as the end of a sentence; null when nobody answers ARP for
-   * it within 3 s and this host's routes to it lead there. Changes nothing that stays.
+   * MAC address of the machine that has `address` on `device`'s network, which is asked unless it has answered just now;
+   * null when it does not answer within 3.5 s. @throws SojournError `SOJ_ROUTING_NO_DEVICE`.
    */
+  neighbourMac(device: string, address: string): Promise<string | null>;
+  /** The machines on a device's network that have answered this host, as far as it remembers them. */
+  knownNeighbours(device: string): Promise<{ address: string; mac: string }[]>;
+  /** Who has `address` already, as the end of a sentence (address-user.ts); null for nobody. Changes nothing that stays. */
   addressUser(device: string, address: string): Promise<string | null>;
 
   /**

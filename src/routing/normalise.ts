@@ -134,9 +134,13 @@ function checkFilter({ filter }: DesiredState): void {
     if (mac !== null) checkMac(mac);
     if (vni !== null) checkNumber("VXLAN network identifier", vni, 0, 0xffffff);
   }
-  for (const { tap, bridge } of filter.gatewayFrames) {
+  for (const { tap, bridge, only } of filter.gatewayFrames) {
     checkDevice(tap);
     checkDevice(bridge);
+    if (only === undefined) continue;
+    checkMac(only.mac);
+    normalisePrefix(only.prefix);
+    checkAddress(only.except);
   }
   for (const { bridge, mac } of filter.guestFrames) {
     checkDevice(bridge);

@@ -4,6 +4,7 @@ import { AsyncLock } from "../platform/lock.ts";
 import type { Logger } from "../platform/log.ts";
 import { type Action, describe, planLines } from "./actions.ts";
 import { addressUser } from "./address-user.ts";
+import { knownNeighbours, neighbourMac } from "./ask-neighbour.ts";
 import { openBarrierProber, openBarrierResponder, probeThroughBarrier } from "./barrier/index.ts";
 import { type DesiredState, emptyDesiredState, nftTable, type RoutingPlane } from "./desired.ts";
 import { diff } from "./diff.ts";
@@ -111,6 +112,9 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
     routeTo: (address) => routeTo(netlink, checkAddress(address)),
     addressUser: (device, address) =>
       addressUser(netlink, checkDevice(device), checkAddress(address)),
+    neighbourMac: (device, address) =>
+      neighbourMac(netlink, checkDevice(device), checkAddress(address)),
+    knownNeighbours: (device) => knownNeighbours(netlink, checkDevice(device)),
     openBarrierResponder: (end) => openBarrierResponder(end),
     openBarrierProber: (end) => openBarrierProber(end),
     probeThroughBarrier: (end, probe) => probeThroughBarrier(end, probe),

@@ -92,8 +92,13 @@ function trackingChain({ tracking }: Filter): string[] {
 
 function frameChain(filter: Filter, macOf: (bridge: string) => string): string[] {
   const toHost = (mac: string) => `ether daddr set ${mac} meta pkttype set host`;
-  const fromGuests = sorted(filter.gatewayFrames).map(({ tap, bridge }) => {
+  const fromGuests = sorted(filter.gatewayFrames).map(({ tap, bridge, only }) => {
     const mac = macOf(bridge);
+    if (only !== undefined) {
+      const { prefix, except } = only;
+      const which = `ether daddr ${only.mac.toLowerCase()} ip daddr ${prefix} ip daddr != ${except}`;
+      return `\tiifname "${tap}" ${which} ${toHost(mac)}`;
+    }
     const isUnicast = "ether daddr & 01:00:00:00:00:00 == 00:00:00:00:00:00";
     return `\tiifname "${tap}" ether daddr != ${mac} ${isUnicast} ${toHost(mac)}`;
   });

@@ -135,8 +135,12 @@ export async function kernelState(
     rules: lines(read.rules),
     permanentNeighbours: lines(read.permanentNeighbours),
     proxies: lines(read.proxies),
-    fdb: lines(read.fdb?.replace(/^.* master .*$/gm, "")),
-    nft: read.nft ?? "",
+    fdb: lines(read.fdb?.replaceAll(/^.* master .*\n?/gm, "").trim()),
+    // Listed in the order in which they were loaded.
+    nft: (read.nft ?? "")
+      .split(/\n(?=table )/)
+      .toSorted()
+      .join("\n"),
     qdiscs: lines(read.qdiscs),
     filters: read.filters ?? "",
     namespaces: read.namespaces ?? "",

@@ -49,6 +49,10 @@ export async function openPlaneIn(
     linkMac: (device) => call("linkMac", device) as Promise<string | null>,
     addressUser: (device, address) =>
       call("addressUser", device, address) as ReturnType<RoutingPlane["addressUser"]>,
+    neighbourMac: (device, address) =>
+      call("neighbourMac", device, address) as ReturnType<RoutingPlane["neighbourMac"]>,
+    knownNeighbours: (device) =>
+      call("knownNeighbours", device) as ReturnType<RoutingPlane["knownNeighbours"]>,
     linkCounters: (device) =>
       call("linkCounters", device) as ReturnType<RoutingPlane["linkCounters"]>,
     refusedPackets: () => call("refusedPackets") as ReturnType<RoutingPlane["refusedPackets"]>,

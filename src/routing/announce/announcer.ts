@@ -1,4 +1,4 @@
-import { monotonicMs, startTimer, type Timer } from "../../platform/clock.ts";
+import { delay, monotonicMs, startTimer, type Timer } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
 import { announcementFrame, portFrame } from "./frames.ts";
 import { sendFrames } from "./send.ts";
@@ -8,8 +8,8 @@ export interface Announcement {
   /** The LAN's bridge (or device) on this host. */
   device: string;
   address: string;
-  /** Who has the address: whoever sends to it sends to this MAC address. */
-  mac: string;
+  /** Who has the address: whoever sends to it sends to this MAC address; null for the device's own. */
+  mac: string | null;
   /**
    * A MAC address that this host takes frames for, whatever `mac` is: switches look for it here, so that the frames of
    * those whose ARP entries never expire are not flooded. Null for none.
@@ -26,10 +26,14 @@ export interface Announcer extends Disposable {
   keep(standing: readonly Announcement[]): void;
   /** Makes announcements a few times with growing pauses and then no more, unless others of the address come first. */
   tell(passing: readonly Announcement[]): void;
+  /** Sends frames (frames.ts) once the host has time for it. @throws SojournError as `sendFrames` does. */
+  send(device: string, frames: readonly Buffer[]): Promise<void>;
 }
 
 export interface AnnouncerOptions {
   logger: Logger;
+  /** The MAC address of a device of this host; null when there is none. */
+  macOf: (device: string) => Promise<string | null>;
   /** Nothing is sent while this is true: it takes a process. */
   isBusy?: () => boolean;
   send?: typeof sendFrames;
@@ -55,6 +59,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
 
 class TimedAnnouncer implements Announcer {
   readonly #logger: Logger;
+  readonly #macOf: AnnouncerOptions["macOf"];
   readonly #isBusy: () => boolean;
   readonly #send: typeof sendFrames;
   #entries = new Map<string, Entry>();
@@ -63,8 +68,10 @@ class TimedAnnouncer implements Announcer {
   #isEnded = false;
   #hasFailed = false;
 
-  constructor({ logger, isBusy = () => false, send = sendFrames }: AnnouncerOptions) {
+  constructor(options: AnnouncerOptions) {
+    const { logger, macOf, isBusy = () => false, send = sendFrames } = options;
     this.#logger = logger;
+    this.#macOf = macOf;
     this.#isBusy = isBusy;
     this.#send = send;
   }
@@ -81,6 +88,11 @@ class TimedAnnouncer implements Announcer {
   tell(passing: readonly Announcement[]): void {
     for (const one of passing) this.#begin(one, true);
     this.#schedule();
+  }
+
+  async send(device: string, frames: readonly Buffer[]): Promise<void> {
+    while (this.#isBusy() && !this.#isEnded) await delay(busyPauseMs);
+    if (!this.#isEnded) await this.#send(device, frames);
   }
 
   [Symbol.dispose](): void {
@@ -127,7 +139,9 @@ class TimedAnnouncer implements Announcer {
 
   async #announce(device: string, entries: readonly Entry[]): Promise<void> {
     try {
-      await this.#send(device, entries.flatMap(framesOf));
+      const own = await this.#macOf(device);
+      const frames = entries.flatMap((entry) => framesOf(entry, entry.mac ?? own));
+      await this.#send(device, frames);
       this.#hasFailed = false;
     } catch (error) {
       const fields = { device, err: error };
@@ -145,8 +159,8 @@ class TimedAnnouncer implements Announcer {
   }
 }
 
-/** The address that is announced comes from its own MAC address where the port is another's. */
-function framesOf({ address, mac, port }: Announcement): Buffer[] {
+function framesOf({ address, port }: Announcement, mac: string | null): Buffer[] {
+  if (mac === null) return [];
   const announced = announcementFrame({ address, mac, source: mac });
   return port === null || port === mac ? [announced] : [announced, portFrame(port)];
 }

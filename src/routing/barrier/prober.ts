@@ -1,5 +1,5 @@
 import type { BarrierEnd, RoutingPlane } from "../desired.ts";
-import { rulePriorities } from "../desired.ts";
+import { mainTable, rulePriorities } from "../desired.ts";
 import { portMac } from "../diff-links.ts";
 import { checkAddress, checkDevice } from "../normalise.ts";
 import { writeSysctl } from "../sysctls.ts";
@@ -51,10 +51,20 @@ export async function openBarrierProber(options: Options): Promise<BarrierEnd> {
         ],
       },
       ...guestSteps(names, guest, tunnel, options.via),
+      ...answerSteps(address, tunnel),
     ]),
   );
   const owned = made.move();
   return { namespace, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** What comes back leads here also where a guest's packets out of the tunnel take the way of its LAN. */
+function answerSteps(address: string, tunnel: string): Step[] {
+  const rule = [
+    ...["pref", String(rulePriorities.barrier), "iif", tunnel, "to", `${address}/32`],
+    ...["lookup", String(mainTable), "protocol", mark],
+  ];
+  return [{ run: ["ip", "rule", "add", ...rule], undo: ["ip", "rule", "del", ...rule] }];
 }
 
 function guestSteps(

@@ -1,3 +1,4 @@
+import { labNodePrefix } from "../../../src/lab/index.ts";
 import type { TestLab } from "../../support/lab.ts";
 import { NodeProgram } from "./node-program.ts";
 import type { SessionLine } from "./session-client.ts";
@@ -10,8 +11,17 @@ export async function openSession(
   address = "10.1.0.10",
   port = "7",
 ): Promise<EchoSession> {
+  return await openSessionFrom(labNodePrefix(lab.name, "client"), address, port);
+}
+
+/** The same of whoever runs what follows `prefix`. */
+export async function openSessionFrom(
+  prefix: readonly string[],
+  address = "10.1.0.10",
+  port = "7",
+): Promise<EchoSession> {
   const args = [address, port];
-  const session = NodeProgram.start<SessionLine>(lab.name, "client", "session-client.ts", args);
+  const session = NodeProgram.startBehind<SessionLine>(prefix, "session-client.ts", args);
   await moreEchoes(session, 20);
   return session;
 }

@@ -24,11 +24,18 @@ export class NodeProgram<Line> implements AsyncDisposable {
 
   /** @param script file name in this folder. */
   static start<Line>(lab: string, node: string, script: string, args: readonly string[] = []) {
+    return NodeProgram.startBehind<Line>(labNodePrefix(lab, node), script, args);
+  }
+
+  /** The same anywhere else. @param prefix start of a command line that runs what follows it there. */
+  static startBehind<Line>(
+    prefix: readonly string[],
+    script: string,
+    args: readonly string[] = [],
+  ) {
     const file = fileURLToPath(new URL(script, import.meta.url));
-    const [program, ...prefix] = labNodePrefix(lab, node) as [string, ...string[]];
-    const child = spawn(program, [...prefix, nodePath, file, ...args], {
-      stdio: ["pipe", "pipe", "inherit"],
-    });
+    const [program = "", ...rest] = [...prefix, nodePath, file, ...args];
+    const child = spawn(program, rest, { stdio: ["pipe", "pipe", "inherit"] });
     return new NodeProgram<Line>(child);
   }
 

@@ -144,6 +144,8 @@ export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane
     emptyQueue: async () => {},
     routeTo: async () => ({ device: "eth0", sourceAddress: "" }),
     linkMac: async () => "52:54:00:00:01:01",
+    neighbourMac: async () => "52:54:00:00:01:01",
+    knownNeighbours: async () => [],
     addressUser: async () => {
       await door.pause(3_000);
       return null;

@@ -38,7 +38,10 @@ test("its home does not start it a second time, and says where it is", () => {
 });
 
 test("its old address is another guest's to have", async () => {
-  const routing = { linkMac: async () => "52:54:00:00:01:01" };
+  const routing = {
+    linkMac: async () => "52:54:00:00:01:01",
+    neighbourMac: async () => null,
+  };
   const record = await recordAtHome(hostA, definitionOf("web2", 10), [departed], routing);
   expect(record.guest).toBe("web2");
   const here = { ...departed, hosting };

@@ -78,6 +78,16 @@ const awayAt = (stage: Stage, tableIndex = 0, record = web1): GuestRecord => ({
   },
 });
 
+/** Who asks for the guest is answered once its route leads elsewhere, and nobody is told of a way around home. */
+const intercepted = {
+  neighbours: [{ kind: "proxy", device: "guests0", address: "10.1.0.10" }],
+  sysctls: [
+    { path: "net/ipv4/neigh/guests0/proxy_delay", value: "0" },
+    { path: "net/ipv4/conf/all/send_redirects", value: "0" },
+    { path: "net/ipv4/conf/guests0/send_redirects", value: "0" },
+  ],
+};
+
 /** On its way back to host-a; the redirect stays until it has landed. */
 const returning = (stage: Stage): GuestRecord => ({
   ...web1,
@@ -138,8 +148,7 @@ describe("at home", () => {
     expect(desired(hostA, leaving(false))).toEqual({
       ...desired(hostA, atHome),
       routes: [unicast(mainTable, "10.1.0.10/32", "guests0", 1480)],
-      neighbours: [{ kind: "proxy", device: "guests0", address: "10.1.0.10" }],
-      sysctls: [{ path: "net/ipv4/neigh/guests0/proxy_delay", value: "0" }],
+      ...intercepted,
       filter: {
         tunnelGuests: [{ device: "tun-2", from: ["10.1.0.10"], to: [] }],
         tunnelEnds: [tunnelEnd(tunnelOf(aToB))],
@@ -166,8 +175,7 @@ describe("at home", () => {
     expect(desired(hostA, redirected)).toEqual({
       ...emptyDesiredState,
       routes: [unicast(mainTable, "10.1.0.10/32", "tun-2")],
-      neighbours: [{ kind: "proxy", device: "guests0", address: "10.1.0.10" }],
-      sysctls: [{ path: "net/ipv4/neigh/guests0/proxy_delay", value: "0" }],
+      ...intercepted,
       filter: {
         tunnelGuests: [{ device: "tun-2", from: ["10.1.0.10"], to: [] }],
         tunnelEnds: [tunnelEnd(tunnelOf(aToB))],

@@ -10,7 +10,7 @@ import { FakeClock } from "../../platform/fake-clock.ts";
 
 const home = "52:54:00:00:01:01";
 const guest = "52:54:00:00:00:0a";
-const away = { device: "guests0", address: "10.1.0.10", mac: home, port: guest };
+const away = { device: "guests0", address: "10.1.0.10", mac: null, port: guest };
 const back = { ...away, mac: guest };
 
 describe("frames", () => {
@@ -50,6 +50,7 @@ describe("an announcer", () => {
     [sent, isBusy, fails] = [[], false, false];
     announcer = openAnnouncer({
       logger: pino({ level: "silent" }),
+      macOf: async () => home,
       isBusy: () => isBusy,
       send: async (device, frames) => {
         const inHex = frames.map((bytes) => bytes.toString("hex"));
