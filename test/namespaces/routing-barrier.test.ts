@@ -129,7 +129,7 @@ test("what a dead process left is removed by the next", async () => {
   await planeB.openBarrierResponder(responder("m4", awayBridge));
   await planeA.openBarrierProber(prober("m4", hosts.viaToB));
   expect(await planeB.removeBarrierLeftovers()).toHaveLength(2);
-  expect(await planeA.removeBarrierLeftovers()).toHaveLength(5);
+  expect(await planeA.removeBarrierLeftovers()).toHaveLength(6);
   expect([await describeNamespace(a), await describeNamespace(b)]).toEqual(before);
   expect(await planeA.removeBarrierLeftovers()).toEqual([]);
 });
