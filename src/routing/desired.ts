@@ -102,11 +102,7 @@ export interface Filter {
    * Frames of the guest behind `tap` to any unicast MAC (its old gateway's, its neighbours') are given `bridge`'s MAC and
    * packet type host, so that this host routes them; with `only` just those to `mac` with packets for `prefix`, not `except`.
    */
-  gatewayFrames: {
-    tap: string;
-    bridge: string;
-    only?: Record<"mac" | "prefix" | "except", string>;
-  }[];
+  gatewayFrames: { tap: string; bridge: string; only?: MisledFrames }[];
   /**
    * Frames that neighbours on `bridge` send to the guest's `mac` are routed by this host instead, since the guest
    * is away: neighbours keep their ARP entries. `ipv4Only`: the guest is still there, and only about to be away, so that
@@ -123,6 +119,8 @@ export interface Filter {
   tracking: boolean;
   renumbered: Renumbering[];
 }
+
+type MisledFrames = Record<"mac" | "prefix" | "except", string>;
 
 /** Of what comes out of `device` only packets from `from` or to `to` (IPv4) pass; the rest is dropped and counted. */
 export interface TunnelGuests {
@@ -242,7 +240,6 @@ export interface RoutingPlane extends AsyncDisposable {
    */
   arm(address: string): Promise<void>;
   disarm(address: string): Promise<void>;
-  /** Bytes; null when there is no such device. */
   linkMtu(device: string): Promise<number | null>;
   /** What went out of a device so far; null when there is none. */
   linkCounters(device: string): Promise<LinkCounters | null>;
