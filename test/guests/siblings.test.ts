@@ -26,7 +26,7 @@ afterAll(async () => {
   rmSync(overlay, { recursive: true, force: true });
 });
 
-test("nothing of what three siblings say to one another is lost while two of them move, to one host and to two", async () => {
+test("nothing of what three siblings say to one another is lost while two of them move, to one host, to two, and home", async () => {
   await using stack = new AsyncDisposableStack();
   const sessions: EchoSession[] = [];
   for (const { from, to } of pairs) {
@@ -36,9 +36,9 @@ test("nothing of what three siblings say to one another is lost while two of the
   for (const [guest, from, to] of [
     ["web1", "host-a", "host-b"],
     ["web2", "host-a", "host-b"],
-    ["web1", "host-b", "host-a"],
-    ["web1", "host-a", "host-c"],
-    ["web2", "host-b", "host-a"],
+    ["web1", "host-b", "host-c"],
+    ["web2", "host-b", "host-c"],
+    ["web1", "host-c", "host-a"],
   ] as const) {
     const { exitCode, report } = await lab.migrate(from, guest, to, ["--no-probe"]);
     expect([exitCode, report?.outcome], `${guest} to ${to}`).toEqual([0, "completed"]);

@@ -125,7 +125,10 @@ export class SiblingsBed implements AsyncDisposable {
       await Promise.all(
         pairs.map(async ([from, to]) => {
           const what = `${where}, with ARP entries ${memory}: ${from} to ${to}`;
-          expect(await ping(this.guests[from], addressOf(to), 2), what).toHaveLength(2);
+          for (const bytes of [84, 1_500]) {
+            const answers = await ping(this.guests[from], addressOf(to), 1, bytes);
+            expect(answers, `${what}, ${bytes} bytes`).toHaveLength(1);
+          }
           expect(await this.#talkers[from].say(to, 200_000), what).toBe(addressOf(from));
         }),
       );

@@ -143,11 +143,16 @@ function sizeLimit({ viaToA }: TwoHosts) {
   };
 }
 
-/** Round-trip times in ms of `count` echo requests, 50 ms apart; lost ones are missing. */
-export async function ping(from: Namespace, target: string, count = 3): Promise<number[]> {
+/** Round-trip times in ms of `count` echo requests of so many bytes (IP length), 50 ms apart; lost ones are missing. */
+export async function ping(
+  from: Namespace,
+  target: string,
+  count = 3,
+  bytes = 84,
+): Promise<number[]> {
   const { stdout } = await from.run(
     "/usr/bin/ping",
-    ["-n", "-c", String(count), "-i", "0.05", "-W", "0.4", target],
+    ["-n", "-c", String(count), "-i", "0.05", "-W", "0.4", "-s", String(bytes - 28), target],
     { acceptExitCodes: [1] },
   );
   return [...stdout.matchAll(/ time=([\d.]+) ms/g)].map((match) => Number(match[1]));

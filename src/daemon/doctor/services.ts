@@ -30,6 +30,14 @@ const networkTopic: Topic = {
   why: "Guests are reached through these routes, rules and filters; the daemon repairs what it may.",
 };
 
+const refusedTopic: Topic = {
+  id: "refused-packets",
+  why: "Packets of tunnels that belong to no guest or come from no peer are forged, or a host has other guests than this one knows.",
+};
+
+/** Packets of guests that have just left a tunnel, or are not known behind it any more. */
+const mostLate = 1_000;
+
 /** Those who ask again sooner get the same answer (ms). */
 const goodForMs = 500;
 
@@ -50,7 +58,8 @@ export class Doctor implements AsyncDisposable {
   readonly services: Pick<DaemonServices, "doctor" | "examinePeer"> = {
     doctor: async () => {
       const checks = await attempt(networkTopic, () => this.#network.get(), "skipped");
-      return onHost(this.#options.config.host.name, checks);
+      const refused = await attempt(refusedTopic, () => this.#checkRefused(), "skipped");
+      return onHost(this.#options.config.host.name, [...checks, ...refused]);
     },
     examinePeer: async (peer) =>
       onHost(this.#options.config.host.name, await this.#examinePeer(peer)),
@@ -90,6 +99,21 @@ export class Doctor implements AsyncDisposable {
         hint: "the daemon repairs it by itself within seconds, unless something else keeps changing it: see its log",
         mend: "journalctl -u sojourn -n 50 --no-pager",
       });
+    });
+  }
+
+  async #checkRefused(): Promise<DoctorCheck> {
+    const counts = await this.#options.network.routing.refusedPackets();
+    const known = Object.entries(counts).filter(([, count]) => count > 0);
+    if (known.length === 0) return ok(refusedTopic, "none since the daemon's start");
+    const told = known.map(([reason, count]) => `${count} ${reason}`).join(", ");
+    const detail = `since the daemon's start: ${told}`;
+    const { inner_address: late, ...others } = counts;
+    if (late <= mostLate && Object.values(others).every((count) => count === 0)) {
+      return ok(refusedTopic, detail);
+    }
+    return warn(refusedTopic, detail, {
+      hint: "sojourn_tunnel_packets_refused_total tells when; a network that refuses forged addresses (RFC 2827) keeps them away",
     });
   }
 

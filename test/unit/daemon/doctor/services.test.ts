@@ -2,7 +2,9 @@ import { expect, it } from "vitest";
 import { Doctor, type DoctorOptions } from "../../../../src/daemon/doctor/services.ts";
 import { createLogger } from "../../../../src/platform/log.ts";
 
-function doctorOf(change: Partial<DoctorOptions> = {}) {
+const none = { inner_address: 0, outer_address: 0, malformed: 0 };
+
+function doctorOf(change: Partial<DoctorOptions> = {}, counts = none) {
   const looks: PromiseWithResolvers<string[]>[] = [];
   const network = {
     differences: () => {
@@ -10,6 +12,7 @@ function doctorOf(change: Partial<DoctorOptions> = {}) {
       looks.push(look);
       return look.promise;
     },
+    routing: { refusedPackets: async () => counts },
   };
   const { services } = new Doctor({
     ...{ config: { host: { name: "host-a" } }, network, records: { all: () => [] } },
@@ -37,5 +40,29 @@ it("while a guest stands the daemon's doctor looks at nothing", async () => {
   isGuestStanding = false;
   await expect.poll(() => looks.length).toBe(1);
   looks[0]?.resolve(["ip route replace 10.1.0.10/32 dev sji"]);
-  expect(await asked).toMatchObject([{ id: "network-state", result: "warn" }]);
+  expect(await asked).toMatchObject([
+    { id: "network-state", result: "warn" },
+    { id: "refused-packets", result: "ok" },
+  ]);
 });
+
+it.each([
+  {
+    counts: { outer_address: 7, malformed: 2 },
+    result: "warn",
+    told: "7 outer_address, 2 malformed",
+  },
+  { counts: { inner_address: 1_001 }, result: "warn", told: "1001 inner_address" },
+  // What was under way when a guest moved.
+  { counts: { inner_address: 12 }, result: "ok", told: "12 inner_address" },
+])(
+  "packets that were refused are told by their reasons: $told",
+  async ({ counts, result, told }) => {
+    const { services, looks } = doctorOf({}, { ...none, ...counts });
+    const asked = services.doctor();
+    await expect.poll(() => looks.length).toBe(1);
+    looks[0]?.resolve([]);
+    const detail = `since the daemon's start: ${told}`;
+    expect((await asked).at(-1)).toMatchObject({ id: "refused-packets", result, detail });
+  },
+);
