@@ -54,8 +54,17 @@ export class HomeFollowUps implements Disposable {
         sinceMs.set(migration.id, since);
         const isLate = migration.isPrevious && monotonicMs() - since > previousMs;
         if (isLate || (await this.#isOver(guest, migration)))
-          await this.#release(guest, migration.id);
+          await this.#releaseOrLater(guest, migration.id);
       }
+    }
+  }
+
+  /** What a disk or the kernel refuses now is tried again at the next look. */
+  async #releaseOrLater(guest: string, migration: string): Promise<void> {
+    try {
+      await this.#release(guest, migration);
+    } catch (error) {
+      this.#context.logger.warn({ guest, migration, err: error }, "not removed yet");
     }
   }
 

@@ -11,15 +11,24 @@ export class PathWatch {
   readonly violations: string[] = [];
   readonly #copies: Copies;
   readonly #kernels: Kernels;
+  readonly #isLeaving: (host: HostName) => boolean;
   readonly #trace: ((text: string) => void) | null;
   #place: string | null = null;
-  /** The guest was given back to a host that had sent its packets on: that host's route follows. */
+  /** The guest was given back to a host that had sent its packets on: that host's routes follow. */
   #isExcused = false;
   #isOver = false;
 
-  constructor(copies: Copies, kernels: Kernels, trace: ((text: string) => void) | null) {
+  constructor(world: {
+    copies: Copies;
+    kernels: Kernels;
+    /** What a move away from there had prepared is not taken back yet. */
+    isLeaving(host: HostName): boolean;
+    trace: ((text: string) => void) | null;
+  }) {
+    const { copies, kernels, isLeaving, trace } = world;
     this.#copies = copies;
     this.#kernels = kernels;
+    this.#isLeaving = isLeaving;
     this.#trace = trace;
     copies.onRun = (copy) => this.#noteRun(copy);
   }
@@ -33,7 +42,7 @@ export class PathWatch {
   look(): void {
     if (this.#isOver) return;
     const loss = this.loss();
-    if (loss === null) this.#isExcused = false;
+    if (loss === null) this.#isExcused &&= this.#isLeaving(this.#place as HostName);
     else if (!this.#isExcused) {
       this.violations.push(loss);
       this.#trace?.(`VIOLATION: ${loss}`);

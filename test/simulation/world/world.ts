@@ -60,7 +60,11 @@ export class World {
     this.#logger = this.trace === null ? silentLogger : tracingLogger(this.trace);
     this.words = new Words(this.copies, this.trace);
     this.gates = new FakeGates(schedule, this.copies, this.trace);
-    this.paths = new PathWatch(this.copies, (name) => this.hosts.get(name)?.kernel, this.trace);
+    this.paths = new PathWatch({
+      ...{ copies: this.copies, trace: this.trace },
+      kernels: (name) => this.hosts.get(name)?.kernel,
+      isLeaving: (name) => Boolean(this.recordOf(name)?.outgoing),
+    });
     this.clock.lostTimerMs = mutation.lostTimerMs ?? null;
     this.#messages = {
       clock: this.clock,
