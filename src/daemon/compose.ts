@@ -192,6 +192,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     new HomeDuties({
       ...{ ...shared, peer },
       isArriving: (guest) => destinations.isArriving(guest),
+      isRunning: (id) => migrations.isRunning(id),
       underlayAddressOf: async (name) =>
         (await peer(name).call("hello", { protocol_version: protocolVersion, host: host.name }))
           .underlay_address,

@@ -11,14 +11,22 @@ import { redirectCommand } from "./redirect-command.ts";
 import type { repointProcedures } from "./repoint-procedures.ts";
 import { epochAtHome, released, repointed, withNext } from "./repointing.ts";
 import { beingMigrated } from "./retiring.ts";
+import { isMoveOver } from "./third-home.ts";
 
 export type HomeContext = Omit<HostContext, "homes" | "guests"> & {
   /** @throws SojournError when no such peer is configured. */
-  peer(host: string): PeerCaller<Pick<typeof migrationProcedures, "migration-facts">>;
+  peer(
+    host: string,
+  ): PeerCaller<
+    Pick<typeof migrationProcedures, "migration-facts"> &
+      Pick<typeof repointProcedures, "is-move-over">
+  >;
   /** A peer's, by its own word. @throws SojournError when it does not answer. */
   underlayAddressOf(host: string): Promise<string>;
   /** A migration brings the guest here, from the first word of its source on. */
   isArriving(guest: string): boolean;
+  /** This host carries the migration out, as its source. */
+  isRunning(migration: string): boolean;
 };
 
 type Identity = { id: string; guest: string; epoch: number };
@@ -46,6 +54,7 @@ export class HomeDuties implements Disposable {
       "confirm-repoint": async (request, { peer }) => this.#confirm(request, peer),
       "probe-repoint": (request, { peer }) => this.#probe(request, peer),
       repoint: (request, context) => this.#repoint(request, context),
+      "is-move-over": async (request) => ({ over: isMoveOver(this.#context, request) }),
       "release-repoint": (request, { peer }) => this.#release(request, peer),
     };
   }

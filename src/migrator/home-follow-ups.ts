@@ -82,14 +82,11 @@ export class HomeFollowUps implements Disposable {
     return open.length === 0 ? null : open;
   }
 
-  /** By the source's journal; false while it does not say. */
+  /** False while the source does not say. */
   async #isOver(guest: string, { id, source }: { id: string; source: string }): Promise<boolean> {
     const { logger, peer } = this.#context;
     try {
-      const { held, journal } = await peer(source).call("migration-facts", { id, guest });
-      const steps = journal.filter(({ role }) => role === "source").map(({ step }) => step);
-      if (held) return false;
-      return steps.length === 0 || steps.includes("undone") || steps.includes("completed");
+      return (await peer(source).call("is-move-over", { id, guest })).over;
     } catch (error) {
       logger.debug({ guest, migration: id, err: error }, "the move's source does not answer");
       return false;

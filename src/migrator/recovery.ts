@@ -1,5 +1,4 @@
 import type { Destinations } from "./destinations.ts";
-import { alarmOfUnwritten } from "./journal-alarm.ts";
 import type { Migrations } from "./migrations.ts";
 import { noteRouteChange, restarted, resumeSource } from "./resumption.ts";
 import type { SourceContext } from "./source-context.ts";
@@ -51,21 +50,12 @@ function recoverSources(context: SourceContext, migrations: Migrations): void {
   }
 }
 
-/** A home that does not answer will ask: the journal is to say that nothing comes of it. */
+/** A home that does not answer will ask. */
 async function releaseThirdHome(
   context: SourceContext,
   task: { id: string; guest: string; epoch: number; to: string },
 ): Promise<void> {
-  const { host, journal, records } = context;
-  const record = records.get(task.guest);
-  const home = record === undefined ? null : thirdHome(host.name, record, task.to);
-  if (home === null) return;
-  const { id: migration, guest, epoch } = task;
-  const undone = { step: "undone", migration, guest, epoch, role: "source" } as const;
-  try {
-    if (!journal.has(migration, "undone")) journal.append(undone);
-  } catch (error) {
-    alarmOfUnwritten(context.logger, undone, error);
-  }
+  const record = context.records.get(task.guest);
+  const home = record === undefined ? null : thirdHome(context.host.name, record, task.to);
   await releaseHome(context, task, home);
 }

@@ -47,6 +47,12 @@ export const repointProcedures = definePeerProcedures({
     response: z.object({}),
     timeoutMs: 20_000,
   },
+  /** From home to the source, which may have ended without a word: is there nothing left that it will do about the move? */
+  "is-move-over": {
+    request: z.strictObject({ id: name, guest: name }),
+    response: z.object({ over: z.boolean() }),
+    timeoutMs: 5_000,
+  },
   /** The move is over, whichever way it went: what only it needed at home goes. Safe to call again. */
   "release-repoint": {
     request: z.strictObject(identity),

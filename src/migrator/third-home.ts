@@ -84,6 +84,18 @@ export async function releaseHome(
   }
 }
 
+/** Nothing more comes of a move of this host's: what home has for it may go. False while nobody knows. */
+export function isMoveOver(
+  {
+    isRunning,
+    journal,
+    records,
+  }: Pick<SourceContext, "journal" | "records"> & { isRunning(id: string): boolean },
+  { id, guest }: { id: string; guest: string },
+): boolean {
+  return !isRunning(id) && !journal.isHeld(guest) && records.get(guest)?.migration?.id !== id;
+}
+
 function identityOf({ id, guest, epoch }: Pick<MigrationTask, "id" | "guest" | "epoch">) {
   return { id, guest, epoch };
 }

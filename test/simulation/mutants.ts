@@ -121,6 +121,40 @@ export const mutants = {
       return { ...handlers, settle };
     },
   },
+  /** Home sends the guest's packets on before it has been taken over there. */
+  "home-follows-too-early": {
+    leadsTo: /^packets to the guest on/,
+    handlers: (handlers) => ({
+      ...handlers,
+      "confirm-repoint": async (request: { guest: string; epoch: number }, context) => {
+        const answer = await handlers["confirm-repoint"]?.(request as never, context);
+        const { guest, epoch } = request;
+        await handlers.repoint?.({ guest, epoch, tunnel_kind: "ipip" } as never, context);
+        return answer;
+      },
+    }),
+  },
+  /** The source forgets the guest while its home still sends there. */
+  "home-not-waited-for": {
+    leadsTo: /^packets to the guest on/,
+    handlers: (handlers) => ({ ...handlers, "await-repoint": async () => ({}) }),
+  },
+  /** Home believes whoever says that the guest is there, whenever that was, and asks no other host. */
+  "old-word-believed-at-home": {
+    leadsTo: /^packets to the guest on|record is wrong for a guest/,
+    handlers: (handlers, { records }) => ({
+      ...handlers,
+      repoint: async (request: { guest: string }, context) => {
+        const { epoch = 0, redirect } = records.get(request.guest) ?? {};
+        const newer = 1 + Math.max(epoch, redirect?.next?.epoch ?? 0);
+        return await handlers.repoint?.({ ...request, epoch: newer } as never, context);
+      },
+      "migration-facts": async (request: { id: string }, context) =>
+        request.id === "none"
+          ? { run_state: "none", held: false, journal: [] }
+          : await handlers["migration-facts"]?.(request as never, context),
+    }),
+  },
   "no-lease": { lostTimerMs: 30_000, leadsTo: /is left over: inmigrate/ },
   "no-fdatasync": { withoutSync: true, firstSeed: 5_000 },
 } satisfies Record<string, Mutation>;

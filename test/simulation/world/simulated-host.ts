@@ -170,6 +170,7 @@ export class SimulatedHost {
     const homeDuties = new HomeDuties({
       ...{ ...shared, peer },
       isArriving: (guest) => destinations.isArriving(guest),
+      isRunning: (id) => migrations.isRunning(id),
       underlayAddressOf: async (name) =>
         (await peer(name).call("hello", { protocol_version: protocolVersion, host: host.name }))
           .underlay_address,

@@ -71,6 +71,7 @@ const requests: Record<string, Record<string, unknown>> = {
   "confirm-repoint": identity,
   "probe-repoint": { ...identity, barrier_address: "198.18.0.9" },
   repoint: { guest: "web1", epoch: 3, tunnel_kind: "ipip" },
+  "is-move-over": { id: identity.id, guest: identity.guest },
   "release-repoint": identity,
   "attach-guest": attachment,
   "attach-check": attachment,
