@@ -193,7 +193,11 @@ export class PeerHost implements AsyncDisposable {
       }),
       "describe-host": async () => description,
       ...destinations.handlers(),
-      ...new HomeDuties({ ...context, isArriving: () => false } as never).handlers(),
+      ...new HomeDuties({
+        ...context,
+        isArriving: () => false,
+        isRunning: () => false,
+      } as never).handlers(),
       ...new Retirements({ ...context, flows: noFlows } as never, {} as never).handlers(),
       ...delegationHandlers(starter as never, starts, migrations, this.records, {
         continueTrace: () => {},
