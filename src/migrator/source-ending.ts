@@ -4,7 +4,8 @@ import { ExitCode, SojournError } from "../platform/errors.ts";
 import { persistently, retry } from "../platform/retry.ts";
 import { leaveGuest } from "./forget-flows.ts";
 import { keptRedirect } from "./kept-redirect.ts";
-import { attachmentOf, deliveryRoute, redirectRoute } from "./network.ts";
+import { leaveTunnel } from "./leave-tunnel.ts";
+import { attachmentOf, deliveryRoute } from "./network.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import { needsReset } from "./resume.ts";
@@ -207,29 +208,6 @@ export async function retireSource(
     else await keepRedirect(context, task, record);
   });
   if (!done) throw new Error("what served the move is not removed at the source");
-}
-
-/**
- * A home to which the guest has come back closes its end of the tunnel when it is told of the end: what this host and
- * its neighbours send to the guest must go there as everybody else's by then.
- */
-async function leaveTunnel(
-  { host, network, records, logger }: SourceContext,
-  task: MigrationTask,
-  facts: MigrationFacts,
-): Promise<void> {
-  const record = records.get(task.guest);
-  if (!record?.outgoing || record.home.host === host.name || facts.lostAtDestination) return;
-  const { address } = attachmentOf(host, record);
-  // Whoever makes the network as the records say meanwhile must not bring the route back.
-  records.putVolatile({ ...record, outgoing: { ...record.outgoing, retired: true } });
-  try {
-    const tunnel = network.tunnelInterface(record.outgoing.tunnel);
-    await network.routing.disarm(address);
-    await network.routing.deleteRoute(redirectRoute(address, tunnel));
-  } catch (error) {
-    logger.warn({ migration: task.id, err: error }, "the tunnel is not left yet");
-  }
 }
 
 /** Time for a destination that runs the guest to come back before this host's part is left for a restart. */

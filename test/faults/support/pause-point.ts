@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JournalStep } from "../../../src/migrator/journal-record.ts";
 import { said } from "../../support/sojourn-process.ts";
-import type { FaultLab } from "./fault-lab.ts";
+import type { FaultHosts } from "./fault-hosts.ts";
 
 const sources = join(import.meta.dirname, "..", "..", "..", "src", "migrator");
 const program = join(import.meta.dirname, "programs", "pause-at.ts");
@@ -45,7 +45,7 @@ export class PausePoint implements AsyncDisposable {
     this.reached.catch(() => {});
   }
 
-  static async set(fault: FaultLab, host: string, place: CodePlace): Promise<PausePoint> {
+  static async set(fault: FaultHosts, host: string, place: CodePlace): Promise<PausePoint> {
     const { file, line } = find(place.text);
     const args = [`${fault.daemonOn(host)}`, file, `${line}`, place.condition];
     const helper = fault.spawn(host, [process.execPath, program, ...args], "pipe");

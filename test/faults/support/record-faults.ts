@@ -2,6 +2,9 @@ import { appendFileSync } from "node:fs";
 import { afterEach, beforeEach, expect } from "vitest";
 import type { FaultLab } from "./fault-lab.ts";
 
+/** What tests do in, one after the other. */
+type WatchedLab = Pick<FaultLab, "beginCase" | "endCase" | "mend">;
+
 /** What one test did to a migration, as scripts/faults shows it. */
 export interface FaultRecord {
   /** Rows of the fault matrix, from the `[rows …]` at the start of the test's title. */
@@ -26,7 +29,7 @@ export function recordFault(record: FaultRecord): void {
 }
 
 /** Counts the faults of each test of a file, and measures the guest's longest freeze, which must be within its limit. */
-export function recordEachFault(lab: () => FaultLab | undefined): void {
+export function recordEachFault(lab: () => WatchedLab | undefined): void {
   beforeEach(() => lab()?.beginCase());
   afterEach(async ({ task }) => {
     if (task.result?.state === "fail")
