@@ -7,6 +7,9 @@ import { addressesOf } from "./guest-addresses.ts";
 import { guestNetworkOf, type HostFacts } from "./network.ts";
 import type { GuestRecord, Home } from "./records.ts";
 
+/** What finding the gateway takes. */
+export type HomeRouting = Pick<RoutingPlane, "linkMac" | "neighbourMac" | "routeTo">;
+
 /**
  * The record of a guest that is about to start at its home, this host.
  * @param known the records of all other guests.
@@ -17,7 +20,7 @@ export async function recordAtHome(
   host: HostFacts,
   definition: GuestDefinition,
   known: readonly GuestRecord[],
-  routing: Pick<RoutingPlane, "linkMac" | "neighbourMac">,
+  routing: HomeRouting,
 ): Promise<GuestRecord> {
   networkAtHome(host, definition);
   refuseTwin(definition, known);
@@ -40,7 +43,7 @@ export async function recordAtHome(
 export async function homeHere(
   host: HostFacts,
   definition: GuestDefinition,
-  routing: Pick<RoutingPlane, "linkMac" | "neighbourMac">,
+  routing: HomeRouting,
 ): Promise<Home> {
   const gatewayMac = await gatewayMacOf(host, networkAtHome(host, definition), routing);
   return { host: host.name, underlayAddress: host.underlayAddress, gatewayMac };
@@ -60,12 +63,12 @@ function networkAtHome(host: HostFacts, definition: GuestDefinition) {
 
 /**
  * The gateway's MAC address as guests of the network know it: this host's, or that of the LAN's gateway, which is asked.
- * @throws SojournError `SOJ_BRIDGE_MISSING`, `SOJ_GATEWAY_SILENT`.
+ * @throws SojournError `SOJ_BRIDGE_MISSING`, `SOJ_LAN_ADDRESS`, `SOJ_GATEWAY_SILENT`.
  */
 export async function gatewayMacOf(
   { name }: Pick<HostFacts, "name">,
   { bridge, gateway, port }: HostFacts["guestNetworks"][number],
-  routing: Pick<RoutingPlane, "linkMac" | "neighbourMac">,
+  routing: HomeRouting,
 ): Promise<string> {
   const bridgeMac = await routing.linkMac(bridge);
   if (bridgeMac === null || bridgeMac === "00:00:00:00:00:00") {
@@ -75,6 +78,16 @@ export async function gatewayMacOf(
     });
   }
   if (port === undefined) return bridgeMac;
+  const way = await routing.routeTo(gateway).catch(() => null);
+  if (way?.device !== bridge) {
+    throw preconditionError(
+      "SOJ_LAN_ADDRESS",
+      way?.device === "lo"
+        ? `${gateway} is ${name}'s own address and not that of another machine`
+        : `${name} has no address of its own on ${bridge}, the guests' LAN`,
+      { hint: `sojourn doctor, on ${name}` },
+    );
+  }
   const gatewayMac = await routing.neighbourMac(bridge, gateway);
   if (gatewayMac !== null) return gatewayMac;
   throw preconditionError(

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { HostRole } from "../../migrator/host-role.ts";
 import { createTunnels } from "../../tunnels/tunnels.ts";
-import type { DaemonConfig } from "../config.ts";
+import type { DaemonConfig, GuestNetwork } from "../config.ts";
 import type { DoctorCheck } from "../services.ts";
 import { attempt, onHost, type Topic } from "./check.ts";
 import { checkApiAccess } from "./files/api-access.ts";
@@ -13,6 +13,7 @@ import { checkFirewall, readFirewall, readStreamPorts } from "./firewall/checks.
 import { checkFlowSpace } from "./host/flow-space.ts";
 import { type Interface, readInterfaces } from "./host/interfaces.ts";
 import { checkNamespaces, checkNftables, checkTunnels } from "./host/kernel.ts";
+import { checkLanGateway } from "./host/lan.ts";
 import { checkLibvirt } from "./host/libvirt.ts";
 import { checkClock, checkFileLimit, checkPrivileges, checkTools } from "./host/machine.ts";
 import {
@@ -79,11 +80,19 @@ async function examineNetwork(
     attempt(about("forwarding"), () => checkSwitches(devices)),
     attempt(about("flow-space"), checkFlowSpace),
     attempt(about("firewall"), () => examineFirewall(config, underlay), "skipped"),
-    ...config.guestNetworks.map((network) =>
-      attempt(about("gateway-duplicate"), () => checkDuplicateGateway(network, interfaces)),
-    ),
+    ...config.guestNetworks.map((network) => examineGateway(network, interfaces)),
   ]);
   return groups.flat();
+}
+
+function examineGateway(
+  network: GuestNetwork,
+  interfaces: readonly Interface[],
+): Promise<DoctorCheck[]> {
+  const { port } = network;
+  return port === undefined
+    ? attempt(about("gateway-duplicate"), () => checkDuplicateGateway(network, interfaces))
+    : attempt(about("gateway-answers"), () => checkLanGateway({ ...network, port }, interfaces));
 }
 
 async function examineFirewall(

@@ -41,6 +41,7 @@ test("its old address is another guest's to have", async () => {
   const routing = {
     linkMac: async () => "52:54:00:00:01:01",
     neighbourMac: async () => null,
+    routeTo: async () => ({ device: "guests0", sourceAddress: "10.1.0.1" }),
   };
   const record = await recordAtHome(hostA, definitionOf("web2", 10), [departed], routing);
   expect(record.guest).toBe("web2");

@@ -90,9 +90,10 @@ describe("home on a LAN", () => {
 });
 
 describe("the gateway's MAC address", () => {
-  const routing = (bridge: string | null, neighbour: string | null) => ({
+  const routing = (bridge: string | null, neighbour: string | null, device = "guests0") => ({
     linkMac: async () => bridge,
     neighbourMac: async () => neighbour,
+    routeTo: async () => ({ device, sourceAddress: "" }),
   });
   const [own, outside] = ["52:54:00:00:01:01", "02:00:00:00:00:01"];
 
@@ -108,5 +109,9 @@ describe("the gateway's MAC address", () => {
     await expect(gatewayMacOf(bridged, lan, routing(own, null))).rejects.toMatchObject({
       ...{ code: "SOJ_GATEWAY_SILENT", exitCode: 3, retryable: true },
     });
+    for (const device of ["eth0", "lo"]) {
+      const off = gatewayMacOf(bridged, lan, routing(own, outside, device));
+      await expect(off).rejects.toMatchObject({ code: "SOJ_LAN_ADDRESS" });
+    }
   });
 });

@@ -173,6 +173,8 @@ function forwarded(tables: readonly RuleTable[], question: FirewallQuestion): Do
     [bridge, underlay],
     [underlay, tunnel],
     [tunnel, bridge],
+    [bridge, tunnel],
+    [bridge, bridge],
     [awayBridge, tunnel],
     [tunnel, awayBridge],
   ]);

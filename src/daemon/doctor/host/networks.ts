@@ -3,6 +3,7 @@ import type { DaemonConfig, GuestNetwork } from "../../config.ts";
 import type { DoctorCheck } from "../../services.ts";
 import { fail, ok, skipped, type Topic, warn } from "../check.ts";
 import { hasFixedMac, type Interface } from "./interfaces.ts";
+import { lanFaults } from "./lan.ts";
 
 const underlay: Topic = {
   id: "underlay",
@@ -62,7 +63,7 @@ function checkMtu(link: Interface): DoctorCheck {
   });
 }
 
-/** Each guest network's bridge: there, up, with the gateway's address and a MAC address of its own. */
+/** Each guest network's bridge: there, up, with the gateway's address or a port to its LAN, and a MAC address of its own. */
 export async function checkGuestNetworks(
   networks: readonly GuestNetwork[],
   interfaces: readonly Interface[],
@@ -75,7 +76,7 @@ async function checkNetwork(
   network: GuestNetwork,
   interfaces: readonly Interface[],
 ): Promise<DoctorCheck[]> {
-  const { bridge, subnet, gateway } = network;
+  const { bridge, subnet, gateway, port } = network;
   const topic: Topic = {
     ...{ id: "bridge", subject: bridge, name: `bridge ${bridge}` },
     why: "Guests that are at home here are plugged into it, and reach everybody else through its address.",
@@ -85,7 +86,11 @@ async function checkNetwork(
   const up = `ip link set dev ${bridge} up`;
   if (link === undefined) {
     const add = `ip link add name ${bridge} address ${exampleMac(bridge)} type bridge`;
-    const mend = [add, `ip address add ${address} dev ${bridge}`, up];
+    const join =
+      port === undefined
+        ? `ip address add ${address} dev ${bridge}`
+        : `ip link set dev ${port} master ${bridge}`;
+    const mend = [add, join, up];
     return [fail(topic, `does not exist (for ${subnet})`, { mend })];
   }
   if (link.kind !== "bridge") {
@@ -94,9 +99,12 @@ async function checkNetwork(
   }
   const checks: DoctorCheck[] = [];
   if (!link.isUp) checks.push(fail(topic, "is down", { mend: up }));
-  if (!link.addresses.some((one) => one.address === gateway)) {
+  if (port !== undefined) {
+    checks.push(...lanFaults(topic, { ...network, port }, link, interfaces));
+  } else if (!link.addresses.some((one) => one.address === gateway)) {
     const mend = `ip address add ${address} dev ${bridge}`;
-    checks.push(fail(topic, `does not have the gateway's address ${gateway}`, { mend }));
+    const hint = "or, where that is another machine's, say with `port` which port leads to its LAN";
+    checks.push(fail(topic, `does not have the gateway's address ${gateway}`, { mend, hint }));
   }
   if (checks.length === 0) checks.push(ok(topic, `for ${subnet}`));
   return [...checks, await checkOwnMac(link, interfaces)];

@@ -134,6 +134,30 @@ describe("its networks", () => {
     ]);
   });
 
+  it("on a LAN with a gateway of its own need a port to it, and an address beside the gateway's", async () => {
+    const lan = networks.map((network) => ({ ...network, port: "lan0" }));
+    const kind = { linkinfo: { info_kind: "bridge" } };
+    const port = link("lan0", { master: "guests0", address: "02:00:00:00:00:02" });
+    const about = async (...links: object[]) =>
+      (await checkGuestNetworks(lan, read(...links)))
+        .filter(({ id }) => id === "bridge")
+        .map(({ result, detail }) => `${result}: ${detail}`);
+    expect(
+      await about(link("guests0", { ...kind, addr_info: [inet("10.1.0.2", 24)] }), port),
+    ).toEqual(["ok: for 10.1.0.0/24"]);
+    const loose = link("lan0", { address: "02:00:00:00:00:02" });
+    expect(
+      await about(link("guests0", { ...kind, addr_info: [inet("10.9.0.2", 24)] }), loose),
+    ).toEqual([
+      "fail: lan0 is none of its ports",
+      "fail: this host has no address of 10.1.0.0/24 on it",
+    ]);
+    expect(await about(link("guests0", { ...kind, addr_info: [inet("10.1.0.1", 24)] }))).toEqual([
+      "fail: its port lan0 does not exist",
+      "fail: 10.1.0.1 is this host's own address and not another machine's",
+    ]);
+  });
+
   it.each(["", "{}", '[{"ifname": 1}]', "[1]", "[null]"])("are not read from %j", (text) => {
     const read = () => parseInterfaces(text);
     if (text === "[null]") expect(read()).toEqual([]);
