@@ -92,7 +92,7 @@ export async function describeNamespace(namespace: Namespace): Promise<Record<st
     neighbours,
     proxies,
     fdb,
-    ruleset: ruleset.replaceAll(/packets \d+ bytes \d+/g, ""),
+    ruleset: inOrder(ruleset.replaceAll(/packets \d+ bytes \d+/g, "")),
   };
 }
 
@@ -106,6 +106,14 @@ async function endProcesses(name: string): Promise<void> {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   }
+}
+
+/** Tables are listed in the order in which they were loaded. */
+function inOrder(ruleset: string): string {
+  return ruleset
+    .split(/^(?=table )/m)
+    .toSorted()
+    .join("");
 }
 
 function withoutIndexes(text: string): string {

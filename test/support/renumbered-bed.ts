@@ -151,7 +151,7 @@ function recordInBed(): GuestRecord {
 }
 
 /** The guest here is a namespace behind a veth: its tap has nobody at its other end. */
-function onVeth(host: HostFacts, record: GuestRecord): DesiredState {
+export function onVeth(host: HostFacts, record: GuestRecord): DesiredState {
   const facts = { ...host, tracksFlows: true };
   const tunnelHere: typeof tunnelOf = (spec) => ({ ...tunnelOf(spec), interfaceName: tunnel });
   const state = desiredNetwork(facts, [record], tunnelHere);

@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline";
 import { asSojournError } from "../../src/platform/errors.ts";
 import { createLogger } from "../../src/platform/log.ts";
+import { sendFrames } from "../../src/routing/announce/send.ts";
 import { removeBarrierLeftovers } from "../../src/routing/barrier/index.ts";
 import type { BarrierEnd, RoutingPlane } from "../../src/routing/desired.ts";
 import { openRoutingPlane } from "../../src/routing/plane.ts";
@@ -23,6 +24,13 @@ await plane[Symbol.asyncDispose]();
 
 async function call(method: string, args: unknown[]): Promise<unknown> {
   if (method === "removeBarrierLeftovers") return removeBarrierLeftovers();
+  if (method === "sendFrames") {
+    const [device, frames] = args as [string, string[]];
+    return sendFrames(
+      device,
+      frames.map((hex) => Buffer.from(hex, "hex")),
+    );
+  }
   if (method === "closeBarrierEnd") {
     const namespace = String(args[0]);
     await ends.get(namespace)?.[Symbol.asyncDispose]();

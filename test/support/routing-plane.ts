@@ -10,7 +10,11 @@ import { type Namespace, nodePath } from "./namespaces.ts";
 
 const driver = fileURLToPath(new URL("./routing-driver.ts", import.meta.url));
 
-export type RemotePlane = RoutingPlane & { removeBarrierLeftovers(): Promise<string[]> };
+export type RemotePlane = RoutingPlane & {
+  removeBarrierLeftovers(): Promise<string[]>;
+  /** `sendFrames` of src/routing/announce. */
+  sendFrames(device: string, frames: readonly Buffer[]): Promise<void>;
+};
 
 /** Opens a routing plane inside a namespace: a process of its own that this object talks to. */
 export async function openPlaneIn(
@@ -63,6 +67,10 @@ export async function openPlaneIn(
     openBarrierProber: (options) => openEnd("openBarrierProber", options),
     probeThroughBarrier: ({ namespace: name }, options) =>
       call("probeThroughBarrier", { namespace: name }, options) as Promise<boolean>,
+    async sendFrames(device, frames) {
+      const inHex = frames.map((bytes) => bytes.toString("hex"));
+      await call("sendFrames", device, inHex);
+    },
     removeBarrierLeftovers: () => call("removeBarrierLeftovers") as Promise<string[]>,
     async [Symbol.asyncDispose]() {
       const isRunning = child.exitCode === null && child.signalCode === null;
