@@ -25,7 +25,6 @@ describe("a guest on a LAN whose gateway is another machine", () => {
   test("its gateway and its neighbours are found", async () => {
     const { planeA } = bed.hosts;
     expect(await planeA.neighbourMac("guests0", lan.gateway)).toBe(lan.gatewayMac);
-    expect(await planeA.neighbourMac("guests0", "10.1.0.99")).toBeNull();
     const known = await planeA.knownNeighbours("guests0");
     expect(known).toContainEqual({ address: lan.gateway, mac: lan.gatewayMac });
   });
