@@ -17,7 +17,7 @@ export interface LanPresenceOptions {
 }
 
 /** A guest's entries are put right when it is back, and once more in case that was lost. */
-const correctionsAfterMs = [300, 2_000];
+const correctionsAfterMs = [1_200, 2_000];
 
 /**
  * Tells the LANs that this host's guests are at home on where these are: at this host while they are away, at themselves
@@ -47,7 +47,7 @@ export class LanPresence implements Disposable {
   #note(before: GuestRecord | undefined, after: GuestRecord | undefined): void {
     const { host, announcer } = this.#options;
     if (host.guestNetworks.every(({ port }) => port === undefined)) return;
-    this.#announce();
+    if (isAway(before) !== isAway(after)) this.#announce();
     if (after === undefined || !isInTheWay(before) || isInTheWay(after)) return;
     const here = atItself(host, after);
     announcer.tell(here);
@@ -82,9 +82,13 @@ export class LanPresence implements Disposable {
   }
 }
 
+function isAway(record: GuestRecord | undefined): boolean {
+  return (record?.redirect ?? null) !== null;
+}
+
 /** What comes for the guest goes through this host, or elsewhere. */
 function isInTheWay(record: GuestRecord | undefined): boolean {
-  return record !== undefined && (record.redirect !== null || record.outgoing !== null);
+  return isAway(record) || (record?.outgoing ?? null) !== null;
 }
 
 /** Of a guest that is away: whoever sends to it sends to this host, also those that know its own MAC address for good. */

@@ -20,7 +20,7 @@ export interface Announcement {
 /** Tells LANs where addresses are. Nothing is ever waited for; what cannot be sent is logged and tried again. */
 export interface Announcer extends Disposable {
   /**
-   * From now on these announcements are made, and no others: a new one at once, again with growing pauses, since any of
+   * From now on these announcements are made, and no others: a new one in a second, again with growing pauses, since any of
    * them may be lost, and then once a minute, since switches forget.
    */
   keep(standing: readonly Announcement[]): void;
@@ -39,10 +39,12 @@ export interface AnnouncerOptions {
   send?: typeof sendFrames;
 }
 
-/** Pauses before the first announcement and after each: QEMU's own announcement takes as long with its steps. */
-const pausesMs = [0, 200, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000];
+/** After each announcement. */
+const pausesMs = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000];
 /** A fifth of the time after which switches forget an address (IEEE 802.1D, Ageing Time). */
 const standingPauseMs = 60_000;
+/** A guest that has just arrived needs the processors more: what comes the old way is passed on. */
+const firstPauseMs = 1_000;
 const passingRounds = 6;
 const busyPauseMs = 200;
 
@@ -105,7 +107,7 @@ class TimedAnnouncer implements Announcer {
     const known = this.#entries.get(place);
     const isSame = known?.isPassing === isPassing && known.mac === one.mac;
     if (isSame && !isPassing && known.port === one.port) return;
-    this.#entries.set(place, { ...one, isPassing, rounds: 0, dueMs: monotonicMs() });
+    this.#entries.set(place, { ...one, isPassing, rounds: 0, dueMs: monotonicMs() + firstPauseMs });
   }
 
   #schedule(leastMs = 0): void {
@@ -153,7 +155,7 @@ class TimedAnnouncer implements Announcer {
 
   #advance(entry: Entry): void {
     entry.rounds += 1;
-    entry.dueMs = monotonicMs() + (pausesMs[entry.rounds] ?? standingPauseMs);
+    entry.dueMs = monotonicMs() + (pausesMs[entry.rounds - 1] ?? standingPauseMs);
     const isOver = entry.isPassing && entry.rounds >= passingRounds;
     if (isOver && this.#entries.get(placeOf(entry)) === entry) this.#entries.delete(placeOf(entry));
   }
