@@ -16,6 +16,7 @@ export const commandLoaders = {
   bench: async () => (await import("./commands/bench.ts")).benchCommand(),
   host: async () => (await import("./commands/host.ts")).hostCommand(),
   guest: async () => (await import("./commands/guest.ts")).guestCommand(),
+  anchor: async () => (await import("./commands/anchor.ts")).anchorCommand(),
   flows: async () => (await import("./commands/flows.ts")).flowsCommand(),
   webhook: async () => (await import("./commands/webhook.ts")).webhookCommand(),
   probe: async () => (await import("./commands/probe.ts")).probeCommand(),

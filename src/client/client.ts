@@ -1,3 +1,4 @@
+import { type AnchorClient, anchorClient } from "./anchor.ts";
 import { type ClientOptions, Connection } from "./connection.ts";
 import { environmentOptions } from "./environment.ts";
 import { type EventClient, eventClient } from "./events.ts";
@@ -11,6 +12,7 @@ import { type WebhookClient, webhookClient } from "./webhooks.ts";
 /** All that the API does. */
 export interface SojournClient
   extends GuestClient,
+    AnchorClient,
     HostClient,
     MigrationClient,
     EventClient,
@@ -31,6 +33,7 @@ export function createClient(options: ClientOptions = {}): SojournClient {
   );
   return {
     ...guestClient(connection),
+    ...anchorClient(connection),
     ...hostClient(connection),
     ...migrationClient(connection),
     ...eventClient(connection),

@@ -1,6 +1,7 @@
 import type { anchorProcedures } from "../migrator/anchor-procedures.ts";
 import type { PeerGreetings } from "../migrator/anchors.ts";
 import { attachGuest, checkAttachable } from "../migrator/attach-guest.ts";
+import type { HandoverStore } from "../migrator/handover/state.ts";
 import type { HostContext } from "../migrator/host-context.ts";
 import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
 import { type baseProcedures, protocolVersion } from "./procedures.ts";
@@ -27,7 +28,9 @@ export async function greetPeers(
 }
 
 /** What anchors and the hosts behind which they stand ask of each other. */
-export function anchorHandlers(context: HostContext): ProcedureHandlers<typeof anchorProcedures> {
+export function anchorHandlers(
+  context: HostContext & { handovers: Pick<HandoverStore, "current"> },
+): ProcedureHandlers<typeof anchorProcedures> {
   return {
     "attach-guest": (request, { peer }) => attachGuest(context, request, peer),
     "attach-check": async (request, { peer }) => {

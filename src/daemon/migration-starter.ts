@@ -1,4 +1,5 @@
 import { placeOf } from "../migrator/guests.ts";
+import { refuseHandedOver } from "../migrator/handover/errors.ts";
 import { anchorError } from "../migrator/host-role.ts";
 import { newMigrationId } from "../migrator/migration-id.ts";
 import type { Migrations } from "../migrator/migrations.ts";
@@ -173,6 +174,7 @@ export class MigrationStarter {
         hint: hypervisor === "libvirt" ? `virsh start ${guest}` : `sojourn guest start ${guest}`,
       });
     }
+    refuseHandedOver(record);
     if (to === here) {
       throw preconditionError("SOJ_GUEST_THERE", `${guest} is on ${here} already`, {
         hint: `nothing to do; elsewhere: sojourn migrate ${guest} --to HOST`,

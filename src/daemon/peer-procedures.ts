@@ -1,4 +1,5 @@
 import { anchorProcedures } from "../migrator/anchor-procedures.ts";
+import { handoverProcedures } from "../migrator/handover/procedures.ts";
 import { delegationProcedures, migrationProcedures } from "../migrator/procedures.ts";
 import { repointProcedures } from "../migrator/repoint-procedures.ts";
 import { retireProcedures } from "../migrator/retire-procedures.ts";
@@ -15,4 +16,5 @@ export const procedures = {
   ...{ ...migrationProcedures, ...delegationProcedures, ...retireProcedures },
   ...{ ...doctorProcedures, ...storageProcedures, ...adoptionProcedures },
   ...{ ...followProcedures, ...repointProcedures, ...anchorProcedures },
+  ...handoverProcedures,
 };

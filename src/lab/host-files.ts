@@ -7,10 +7,11 @@ import {
   anchorNames,
   daemonNodes,
   guestBridge,
+  guestNetworkOf,
   hostAddresses,
   type LabSize,
   labPaths,
-  lan,
+  lanPortOf,
   peerPort,
 } from "./layout.ts";
 
@@ -54,7 +55,8 @@ async function ensureCertificate(lab: string, host: string): Promise<void> {
 }
 
 function hostConfig(host: string, size: LabSize & { libvirt: boolean }): string {
-  const { underlayAddress, guestSubnet, guestGateway } = hostAddresses(host);
+  const { underlayAddress } = hostAddresses(host);
+  const lanPort = lanPortOf(host, size);
   const peers = daemonNodes(size).filter((name) => name !== host);
   const isAnchor = anchorNames(size.anchors ?? 0).includes(host);
   const role = isAnchor ? { role: "anchor" } : {};
@@ -62,8 +64,8 @@ function hostConfig(host: string, size: LabSize & { libvirt: boolean }): string 
     host: { name: host, underlay_address: underlayAddress, ...role },
     guest_networks: [
       {
-        ...{ subnet: guestSubnet, gateway: guestGateway, bridge: guestBridge },
-        ...(size.topology === "bridged" && host === lan.host ? { port: lan.port } : {}),
+        ...{ ...guestNetworkOf(host, size), bridge: guestBridge },
+        ...(lanPort === null ? {} : { port: lanPort.port }),
       },
     ],
     peer_api: {

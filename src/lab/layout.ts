@@ -36,8 +36,8 @@ export function anchorNames(count: number): string[] {
 }
 
 /**
- * `routed`: each host is the gateway of its guests. `bridged`: guests of host-a are on a LAN with another machine, and the
- * router is their gateway.
+ * `routed`: each host is the gateway of its guests. `bridged`: guests of host-a are on a LAN with another machine, those of
+ * all anchors on another LAN, and the router is their gateway.
  */
 export const topologies = ["routed", "bridged"] as const;
 
@@ -88,8 +88,8 @@ export interface HostAddresses {
 
 /** Of a node that runs a daemon: anchors are in 172.17.N.0/24, their guests in 10.10N.0.0/24. @throws SojournError */
 export function hostAddresses(host: string): HostAddresses {
-  const anchor = /^anchor-([a-d])$/.exec(host)?.[1];
-  if (anchor !== undefined) return anchorAddresses(hostLetters.indexOf(anchor) + 1);
+  const anchor = anchorNumber(host);
+  if (anchor !== null) return anchorAddresses(anchor);
   const number = hostNumber(host);
   return {
     underlayAddress: `172.16.${number}.2`,
@@ -97,6 +97,11 @@ export function hostAddresses(host: string): HostAddresses {
     guestSubnet: `10.${number}.0.0/24`,
     guestGateway: `10.${number}.0.1`,
   };
+}
+
+function anchorNumber(node: string): number | null {
+  const letter = /^anchor-([a-d])$/.exec(node)?.[1];
+  return letter === undefined ? null : hostLetters.indexOf(letter) + 1;
 }
 
 function anchorAddresses(number: number): HostAddresses {
@@ -113,17 +118,41 @@ export const clientRouterAddress = "192.0.2.1";
 export const guestBridge = "guests0";
 export const peerPort = 7707;
 
-/** The LAN of a bridged lab: the guest subnet of this host, joined by a switch that the router has. */
-export const lan = {
-  host: "host-a",
-  /** The host's port towards the switch, and its own address. */
-  port: "lan0",
-  hostAddress: "10.1.0.2",
-  peerAddress: "10.1.0.50",
-  /** At the router: the switch, which is also its own interface, and its port to the host. */
-  switch: "lan",
-  switchPort: "lan-host-a",
-} as const;
+/** The LAN of a bridged lab: the guest subnet of host-a, and of another machine. */
+export const lan = { host: "host-a", peerAddress: "10.1.0.50" } as const;
+
+/** How a node's guest bridge is joined to a LAN by a switch that the router has. */
+export interface LanPort {
+  /** The bridge's port, and the bridge's own address. */
+  port: string;
+  address: string;
+  gateway: string;
+  /** At the router: the switch, which is also its own interface, and its port to the node. */
+  switch: string;
+  switchPort: string;
+}
+
+/** Of a bridged lab's host-a, and of its anchors, which are all on one LAN; null for others. */
+export function lanPortOf(node: string, { topology }: LabSize): LanPort | null {
+  if (topology !== "bridged") return null;
+  const common = { port: "lan0", switchPort: `lan-${node}` };
+  if (node === lan.host) {
+    return { ...common, switch: "lan", address: "10.1.0.2", gateway: "10.1.0.1" };
+  }
+  const anchor = anchorNumber(node);
+  if (anchor === null) return null;
+  const { guestGateway: gateway } = anchorAddresses(1);
+  return { ...common, switch: "anchor-lan", address: `10.101.0.${1 + anchor}`, gateway };
+}
+
+/** The guest network of a node that runs a daemon. */
+export function guestNetworkOf(node: string, size: LabSize): { subnet: string; gateway: string } {
+  const isOnLan = lanPortOf(node, size) !== null && anchorNumber(node) !== null;
+  const { guestSubnet: subnet, guestGateway: gateway } = isOnLan
+    ? anchorAddresses(1)
+    : hostAddresses(node);
+  return { subnet, gateway };
+}
 
 /** Different on every host, as the MAC of a real gateway is. */
 export function bridgeMac(lab: string, host: string): string {

@@ -7,8 +7,10 @@ import {
   guestBridge,
   hostAddresses,
   type LabSize,
+  type LanPort,
   lan,
   lanPeer,
+  lanPortOf,
   namespaceName,
 } from "./layout.ts";
 
@@ -19,9 +21,10 @@ import {
 export async function ensureNetwork(lab: string, size: LabSize): Promise<void> {
   await ensureClient(lab);
   for (const host of daemonNodes(size)) {
-    const isOnLan = size.topology === "bridged" && host === lan.host;
-    await ensureHost(lab, host, isOnLan);
-    if (isOnLan) await ensureLan(lab);
+    const lanPort = lanPortOf(host, size);
+    await ensureHost(lab, host, lanPort);
+    if (lanPort !== null) await ensureLan(lab, host, lanPort);
+    if (lanPort !== null && host === lan.host) await ensureLanPeer(lab, lanPort);
   }
 }
 
@@ -34,12 +37,12 @@ async function ensureClient(lab: string): Promise<void> {
   ]);
 }
 
-async function ensureHost(lab: string, host: string, isOnLan: boolean): Promise<void> {
+async function ensureHost(lab: string, host: string, lanPort: LanPort | null): Promise<void> {
   const { underlayAddress, routerAddress, guestSubnet, guestGateway } = hostAddresses(host);
   await ensureLinkToRouter(lab, host);
   await inNode(lab, "router", [
     `addr replace ${routerAddress}/24 dev ${host}`,
-    ...(isOnLan ? [] : [`route replace ${guestSubnet} via ${underlayAddress} dev ${host}`]),
+    ...(lanPort !== null ? [] : [`route replace ${guestSubnet} via ${underlayAddress} dev ${host}`]),
   ]);
   if (!(await hasLink(lab, host, guestBridge))) {
     // A fixed MAC, or the bridge would take the one of whichever tap is plugged in first.
@@ -50,30 +53,32 @@ async function ensureHost(lab: string, host: string, isOnLan: boolean): Promise<
     `addr replace ${underlayAddress}/24 dev eth0`,
     `route replace default via ${routerAddress} dev eth0`,
     `link set ${guestBridge} up`,
-    `addr replace ${isOnLan ? lan.hostAddress : guestGateway}/24 dev ${guestBridge}`,
+    `addr replace ${lanPort?.address ?? guestGateway}/24 dev ${guestBridge}`,
   ]);
 }
 
-/** The router's switch with its own address, the guests' gateway, and its ports to the host's bridge and to a machine. */
-async function ensureLan(lab: string): Promise<void> {
-  const { guestGateway } = hostAddresses(lan.host);
-  if (!(await hasLink(lab, "router", lan.switch))) {
-    const mac = bridgeMac(lab, "router");
-    await inNode(lab, "router", [
-      `link add ${lan.switch} address ${mac} type bridge forward_delay 0`,
-    ]);
+/** The router's switch with its own address, the guests' gateway, and its port to the node's bridge. */
+async function ensureLan(lab: string, node: string, lanPort: LanPort): Promise<void> {
+  const { port, switch: name, switchPort, gateway } = lanPort;
+  if (!(await hasLink(lab, "router", name))) {
+    const mac = bridgeMac(lab, name === "lan" ? "router" : `router ${name}`);
+    await inNode(lab, "router", [`link add ${name} address ${mac} type bridge forward_delay 0`]);
   }
-  await ensureLinkToRouter(lab, lan.host, lan.port, lan.switchPort);
-  await ensureLinkToRouter(lab, lanPeer);
+  await ensureLinkToRouter(lab, node, port, switchPort);
   await inNode(lab, "router", [
-    ...[lan.switchPort, lanPeer].map((port) => `link set ${port} master ${lan.switch}`),
-    `link set ${lan.switch} up`,
-    `addr replace ${guestGateway}/24 dev ${lan.switch}`,
+    `link set ${switchPort} master ${name}`,
+    `link set ${name} up`,
+    `addr replace ${gateway}/24 dev ${name}`,
   ]);
-  await inNode(lab, lan.host, [`link set ${lan.port} master ${guestBridge}`]);
+  await inNode(lab, node, [`link set ${port} master ${guestBridge}`]);
+}
+
+async function ensureLanPeer(lab: string, { switch: name, gateway }: LanPort): Promise<void> {
+  await ensureLinkToRouter(lab, lanPeer);
+  await inNode(lab, "router", [`link set ${lanPeer} master ${name}`]);
   await inNode(lab, lanPeer, [
     `addr replace ${lan.peerAddress}/24 dev eth0`,
-    `route replace default via ${guestGateway} dev eth0`,
+    `route replace default via ${gateway} dev eth0`,
   ]);
 }
 

@@ -1,10 +1,10 @@
 import type { GuestDefinition } from "../hypervisor/definition.ts";
 import { firstAddress } from "../hypervisor/nic-addresses.ts";
-import { preconditionError } from "../platform/errors.ts";
+import { preconditionError, SojournError } from "../platform/errors.ts";
 import { isOwnAddress } from "../platform/own-addresses.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import type { TunnelKind } from "../tunnels/tunnel.ts";
-import type { anchorProcedures } from "./anchor-procedures.ts";
+import type { Attachment, anchorProcedures } from "./anchor-procedures.ts";
 import { refuseTwin } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
 import type { HostRole } from "./host-role.ts";
@@ -45,7 +45,7 @@ export class Anchors {
    */
   async place(definition: GuestDefinition): Promise<GuestRecord> {
     const { host, journal, network, records } = this.#context;
-    const anchor = await this.#anchorOf(definition);
+    const anchors = await this.#anchorsOf(definition);
     this.#refuseTaken(definition);
     const request = {
       guest: definition.name,
@@ -54,11 +54,11 @@ export class Anchors {
       underlay_address: host.underlayAddress,
       tunnel_kind: await this.#context.tunnelKind(),
     };
-    for (const other of anchor.others) {
-      await this.#context.peer(other).call("attach-check", request);
+    for (const host of anchors) {
+      if (anchors.length > 1) await this.#context.peer(host).call("attach-check", request);
     }
     try {
-      const { home, epoch } = await this.#context.peer(anchor.host).call("attach-guest", request);
+      const { home, epoch } = await this.#attach(anchors, request);
       using _held = await network.hold();
       this.#refuseTaken(definition);
       const record: GuestRecord = {
@@ -78,7 +78,7 @@ export class Anchors {
       await network.changeWhileHeld(record);
       return record;
     } catch (error) {
-      await this.#release(definition.name, anchor.host);
+      for (const host of anchors) await this.#release(definition.name, host);
       throw error;
     }
   }
@@ -89,6 +89,19 @@ export class Anchors {
     await this.#release(guest, home.host);
   }
 
+  /** Of several anchors those that stand by say so. */
+  async #attach(anchors: readonly string[], request: Attachment) {
+    for (const [index, host] of anchors.entries()) {
+      try {
+        return await this.#context.peer(host).call("attach-guest", request);
+      } catch (error) {
+        const isStandby = error instanceof SojournError && error.code === "SOJ_ANCHOR_STANDBY";
+        if (!isStandby || index === anchors.length - 1) throw error;
+      }
+    }
+    throw new Error("no anchor");
+  }
+
   /** An anchor that cannot be told asks by itself. */
   async #release(guest: string, anchor: string): Promise<void> {
     await this.#context
@@ -97,12 +110,12 @@ export class Anchors {
       .catch(() => {});
   }
 
-  /** The first of this host's peers that is one for the guest's address, and the others. */
-  async #anchorOf(definition: GuestDefinition): Promise<{ host: string; others: string[] }> {
+  /** Those of this host's peers that are one for the guest's address: one at least. */
+  async #anchorsOf(definition: GuestDefinition): Promise<string[]> {
     const { host, greetPeers } = this.#context;
     const address = firstAddress(definition);
     const { answered, silent } = await greetPeers();
-    const [first, ...others] = answered
+    const anchors = answered
       .filter(({ role, guestSubnets }) => {
         const owns = guestSubnets.some(
           (subnet) => address !== undefined && contains(subnet, address),
@@ -110,7 +123,7 @@ export class Anchors {
         return role === "anchor" && owns;
       })
       .map((peer) => peer.host);
-    if (first !== undefined) return { host: first, others };
+    if (anchors.length > 0) return anchors;
     const unasked = silent.length === 0 ? "" : `, as far as its peers answer`;
     throw preconditionError(
       "SOJ_GUEST_ADDRESS",

@@ -2,11 +2,15 @@ import { firstAddress } from "../hypervisor/nic-addresses.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Attachment } from "./anchor-procedures.ts";
 import { refuseDeparted } from "./departed.ts";
+import { refuseHandedOver } from "./handover/errors.ts";
+import { type HandoverStore, handedOverTo, isUnderWay, type StoredHandover } from "./handover/state.ts";
 import { homeHere, refuseTwin } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
 import type { GuestRecord, Home } from "./records.ts";
 
-type Context = Pick<HostContext, "host" | "records" | "network" | "journal">;
+type Context = Pick<HostContext, "host" | "records" | "network" | "journal"> & {
+  handovers: Pick<HandoverStore, "current">;
+};
 
 /**
  * What an anchor does when a host is about to start a guest with an address of its: from now on it sends the guest's
@@ -23,6 +27,7 @@ export async function attachGuest(
   const { guest, definition } = request;
   using _held = await network.hold();
   checkAttachable(context, request, peer);
+  refuseStandby(host.name, context.handovers.current);
   const known = records.get(guest);
   const home = await homeHere(host, definition, network.routing);
   const epoch = Math.max(
@@ -75,8 +80,20 @@ export function checkAttachable(
   refuseTwin(definition, others);
 }
 
+/** One anchor of a LAN has its guests at a time: only it knows who is where. */
+function refuseStandby(anchor: string, handover: StoredHandover | null): void {
+  const other = handedOverTo(handover) ?? (isUnderWay(handover) ? handover.to : null);
+  if (other === null) return;
+  throw preconditionError(
+    "SOJ_ANCHOR_STANDBY",
+    `${anchor} has handed its guests' addresses over to ${other}, or does so just now`,
+    { hint: `start the guest behind ${other}, or hand over again: sojourn anchor handover` },
+  );
+}
+
 function refuseElsewhere(known: GuestRecord, anchor: string, peer: string): void {
   refuseDeparted(known);
+  refuseHandedOver(known);
   const { guest, redirect, migration } = known;
   const isMoving = migration !== null || redirect?.next !== undefined;
   if (!isMoving && redirect?.host === peer) return;

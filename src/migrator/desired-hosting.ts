@@ -72,6 +72,9 @@ export function addHosting(
     throw new Error(`${record.guest} is away without a way home`);
   }
   const home = hosting.homeTunnel === null ? null : tunnelOf(hosting.homeTunnel);
+  if (hosting.handover !== undefined) {
+    state.filter.tunnelGuests.push(tunnelGuest("to", address, tunnelOf(hosting.handover.tunnel)));
+  }
   addAway(state, host, record, hosting, home);
   // A renumbered guest's old address may be another's once its redirect is retired.
   const isReachedByOldAddress = !(isRetired && hosting.renumbered !== undefined);

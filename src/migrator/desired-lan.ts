@@ -18,17 +18,18 @@ export function lanOf(host: Pick<HostFacts, "guestNetworks">, address: string): 
 /**
  * What neighbours send to a guest goes through this host's IP layer, which copies it and sends it where the guest is; who
  * asks for the guest is answered as soon as the route to it leads elsewhere than to its bridge: the kernel answers only for
- * what is behind another device. For home, of a guest that is away, or with `ipv4Only` about to leave.
+ * what is behind another device. For home, of a guest that is away, or with `ipv4Only` about to leave; without `answers` of
+ * one for which another anchor answers by now.
  */
 export function addInterception(
   state: DesiredState,
   host: HostFacts,
   record: GuestRecord,
-  which: { ipv4Only?: true } = {},
+  { answers = true, ...which }: { ipv4Only?: true; answers?: boolean } = {},
 ): void {
   const { address, mac, bridge } = attachmentOf(host, record);
   state.filter.guestFrames.push({ bridge, mac, ...which });
-  state.neighbours.push({ kind: "proxy", device: bridge, address });
+  if (answers) state.neighbours.push({ kind: "proxy", device: bridge, address });
   state.sysctls.push(promptProxy(bridge), ...withoutRedirects(bridge));
 }
 

@@ -55,7 +55,7 @@ function addRedirect(
   state: DesiredState,
   host: HostFacts,
   record: GuestRecord,
-  { tunnel: spec, next, previous }: NonNullable<GuestRecord["redirect"]>,
+  { tunnel: spec, next, previous, handover }: NonNullable<GuestRecord["redirect"]>,
   tunnelOf: TunnelLookup,
 ): void {
   const { address } = attachmentOf(host, record);
@@ -67,7 +67,9 @@ function addRedirect(
     state.filter.tunnelGuests.push(tunnelGuest("from", address, tunnelOf(way)));
     state.filter.sizeLimits.push(sizeLimit("to", address, tunnelOf(way)));
   }
-  addInterception(state, host, record);
+  // Of two anchors the one that is not to be noticed yet takes nothing from the LAN.
+  if (handover?.part === "receiving") return;
+  addInterception(state, host, record, { answers: handover?.part !== "leaving" });
 }
 
 function addOutgoing(

@@ -2,6 +2,7 @@ import { preconditionError, type SojournError } from "../platform/errors.ts";
 import type { PeerCaller, PeerContext, ProcedureHandlers } from "../platform/procedures.ts";
 import type { TunnelKind, TunnelSpec } from "../tunnels/tunnel.ts";
 import { askThroughBarrier } from "./barrier-question.ts";
+import { refuseHandedOver } from "./handover/errors.ts";
 import { HomeFollowUps } from "./home-follow-ups.ts";
 import type { HostContext } from "./host-context.ts";
 import { attachmentOf, redirectRoute } from "./network.ts";
@@ -189,6 +190,7 @@ export class HomeDuties implements Disposable {
   #leaving(guest: string, peer: string): AwayRecord {
     const record = this.#away(guest);
     const { host, retiring } = record.redirect;
+    refuseHandedOver(record);
     if (host !== peer) {
       throw preconditionError(
         "SOJ_NOT_SOURCE",

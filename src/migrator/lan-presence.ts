@@ -94,6 +94,8 @@ function isInTheWay(record: GuestRecord | undefined): boolean {
 /** Of a guest that is away: whoever sends to it sends to this host, also those that know its own MAC address for good. */
 function atThisHost(host: HostFacts, record: GuestRecord): Announcement[] {
   if (record.redirect === null || record.home.host !== host.name) return [];
+  const part = record.redirect.handover?.part;
+  if (part === "receiving" || part === "leaving") return [];
   const { address, mac, bridge: device } = attachmentOf(host, record);
   if (lanOf(host, address) === null) return [];
   return [{ device, address, mac: null, port: mac }];

@@ -30,6 +30,7 @@ export function requiredTunnels(records: readonly GuestRecord[]): TunnelSpec[] {
     const needed = [
       record.hosting?.homeTunnel,
       record.hosting?.sourceTunnel,
+      record.hosting?.handover?.tunnel,
       record.redirect?.tunnel,
       record.redirect?.next?.tunnel,
       record.redirect?.previous?.tunnel,

@@ -115,6 +115,27 @@ export const previousRedirectSchema = z.strictObject({
   migration: z.string(),
 });
 
+/** At either anchor of a handover: what it does about the guest's address. */
+export const redirectHandoverSchema = z.strictObject({
+  id: z.string(),
+  /** The other anchor. */
+  anchor: z.string(),
+  /**
+   * Of the old one: `offered`, and still all as it was; `leaving`: it answers nobody on the guest's network any more, and
+   * redirects what reaches it. Of the new one: `receiving`: ready, and silent there; `active`: it answers.
+   */
+  part: z.enum(["offered", "leaving", "receiving", "active"]),
+});
+
+/** Where a guest is whose home hands its address over: the anchor that is not home (yet, or any more). */
+export const hostingHandoverSchema = z.strictObject({
+  id: z.string(),
+  home: homeSchema,
+  tunnel: tunnelSpecSchema,
+  /** The new one is home already. */
+  taken: z.boolean(),
+});
+
 /**
  * Everything this host must remember about one guest. The kernel state that belongs to it is a function of
  * this record (network.ts), so that it can be made again, and taken back, after any restart.
@@ -140,6 +161,8 @@ export const guestRecordSchema = z.strictObject({
       renumbered: address.optional(),
       /** The guest came from a host that is not home, which does not know yet that the guest runs here. */
       homeUntold: z.boolean().optional(),
+      /** The guest's packets come by another anchor too. */
+      handover: hostingHandoverSchema.optional(),
       /** The redirect is retired: home sends the guest nothing any more, and owns its old address again. */
       retired: z.boolean().optional(),
       /** The tunnel the source sends through while it is not retired; null when that is over. */
@@ -153,6 +176,8 @@ export const guestRecordSchema = z.strictObject({
     .strictObject({
       host: z.string(),
       tunnel: tunnelSpecSchema,
+      /** Another anchor is to have the guest's address, or had it. */
+      handover: redirectHandoverSchema.optional(),
       /** That host has said that it starts the guest; whether it has, this one, an anchor, does not know yet. */
       attaching: z.literal(true).optional(),
       /** The guest has been renumbered: the redirect goes when nothing needs it any more. Absent: it stays. */

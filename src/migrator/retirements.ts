@@ -5,6 +5,7 @@ import { cutFlow } from "./cut-flows.ts";
 import type { DrainContext } from "./drain-context.ts";
 import { sessionsOf } from "./drain-flows.ts";
 import type { Drains } from "./drains.ts";
+import { refuseHandedOver } from "./handover/errors.ts";
 import { type AwayRecord, addressOf, openRedirect } from "./open-redirect.ts";
 import type { GuestRecord } from "./records.ts";
 import type { retireProcedures } from "./retire-procedures.ts";
@@ -57,6 +58,7 @@ export class Retirements {
   async #atHome(guest: string, confirm: boolean): Promise<Retirement> {
     const { journal, records } = this.#context;
     const record = records.get(guest);
+    if (confirm) refuseHandedOver(record);
     const past = pastRetirement(record);
     if (past !== null) return past;
     if (record?.migration || record?.outgoing) throw beingMigrated(guest, record.migration?.id);

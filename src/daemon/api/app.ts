@@ -12,6 +12,7 @@ import { describeRoutes, serveDocument } from "./openapi/plugin.ts";
 import { frameworkErrors, replyWithProblems } from "./problems.ts";
 import { holdReads, QuietReads } from "./quiet-reads.ts";
 import { demandRoles } from "./roles.ts";
+import { addAnchorRoutes } from "./routes/anchor.ts";
 import { addDoctorRoutes } from "./routes/doctor.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addGuestRoutes } from "./routes/guests.ts";
@@ -74,6 +75,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   addMetricsRoutes(app, metrics);
   addDoctorRoutes(app, services);
   addGuestRoutes(app, services);
+  addAnchorRoutes(app, services);
   addLibvirtRoutes(app, services);
   addMigrationRoutes(app, services);
   addInventoryRoutes(app, services);
