@@ -6,6 +6,7 @@ export type {
   AdoptionResult,
   Release,
 } from "../daemon/adoption/schemas.ts";
+export type { Handover } from "../daemon/handover/schemas.ts";
 export type {
   Delivery,
   DeliveryPage,
@@ -15,7 +16,6 @@ export type {
   WebhookWish,
 } from "../daemon/hooks/webhook-services.ts";
 export type { FlowQuery, FlowSummary } from "../daemon/inventory/schemas.ts";
-export type { Handover } from "../daemon/handover/schemas.ts";
 export type { LibvirtHookAnswer, LibvirtHookRequest } from "../daemon/libvirt-hooks/schemas.ts";
 export type {
   Decision,

@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import { Adoptions } from "../migrator/adoptions.ts";
 import { Anchors } from "../migrator/anchors.ts";
-import { AttachedGuests } from "../migrator/attached-guests.ts";
 import { Destinations } from "../migrator/destinations.ts";
 import { forgetFlows } from "../migrator/forget-flows.ts";
 import { Guests } from "../migrator/guests.ts";
@@ -19,9 +18,8 @@ import { Notices } from "../migrator/notices.ts";
 import { RecordStore } from "../migrator/record-store.ts";
 import { recoverHost } from "../migrator/recovery.ts";
 import { Resolutions } from "../migrator/resolutions.ts";
-import type { MigrationPolicy, SourceContext } from "../migrator/source-context.ts";
+import type { SourceContext } from "../migrator/source-context.ts";
 import { SqliteHistory } from "../migrator/sqlite-history.ts";
-import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
 import { diskStorage } from "../platform/storage.ts";
@@ -32,7 +30,7 @@ import { openRoutingPlane } from "../routing/plane.ts";
 import { openKernelWatch } from "../routing/watch/kernel-watch.ts";
 import { createTunnels } from "../tunnels/tunnels.ts";
 import { GuestAdoption } from "./adoption/adoption.ts";
-import { anchorHandlers, greetPeers } from "./anchors.ts";
+import { greet, greetPeers, openAnchor } from "./anchors.ts";
 import { openBenchmarks } from "./benchmarks/open.ts";
 import type { DaemonConfig } from "./config.ts";
 import { delegationHandlers } from "./delegation.ts";
@@ -58,13 +56,15 @@ import { followHandlers } from "./libvirt-hooks/followed.ts";
 import { Lifelines } from "./lifelines.ts";
 import type { DaemonMetrics } from "./metrics/daemon-metrics.ts";
 import { timedStorage } from "./metrics/timed-storage.ts";
+import { policyOf } from "./migration-policy.ts";
 import { MigrationStarter } from "./migration-starter.ts";
 import { statusOf } from "./migration-status.ts";
 import { Mirrors } from "./mirrors.ts";
 import { observe } from "./observe.ts";
 import { openLanPresence } from "./open-lan-presence.ts";
+import { peerLookup } from "./peer-lookup.ts";
 import type { procedures } from "./peer-procedures.ts";
-import { baseHandlers, protocolVersion } from "./procedures.ts";
+import { baseHandlers } from "./procedures.ts";
 import type { DaemonServices } from "./services.ts";
 import { DigestMemory, storageHandlers } from "./storage/host-storage.ts";
 import { requireStorage } from "./storage/storage-check.ts";
@@ -83,12 +83,6 @@ export interface ComposedDaemon extends AsyncDisposable {
   /** Migrations that leave this host just now, and whether a guest stands: one that leaves, or one that arrives. */
   underWay(): { count: number; isGuestStanding: boolean };
 }
-
-/** After the promise, a destination that stays silent for this long leaves the migration in doubt. */
-const settleDeadlineMs = 15_000;
-
-/** Loading what is left after the stop takes a fraction of this; the guest is stopped meanwhile. */
-const takeoverDeadlineMs = 5_000;
 
 /** How long the check of a guest's storage waits for another guest that stands. */
 const longestCalmMs = 1_000;
@@ -110,7 +104,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     guestNetworks: config.guestNetworks,
     tracksFlows: await tracksFlows(config, logger),
   };
-  const peer = peerLookup(context);
+  const peer = peerLookup(config.host.name, context.peers);
   const journalPath = join(config.paths.state, "journal");
   const storage = timedStorage(diskStorage, metrics.journal);
   const journal = stack.use(new Journal(journalPath, storage));
@@ -134,7 +128,9 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   guests.onEnded = async (record) => {
     if (record.home.host === host.name) return;
     await forgetFlows(shared, record);
-    await peer(record.home.host).call("guest-ended", { guest: record.guest });
+    for (const anchor of [record.home, record.hosting?.handover?.home]) {
+      if (anchor) await peer(anchor.host).call("guest-ended", { guest: record.guest });
+    }
   };
   const flows = stack.use(new KernelFlowTable());
   const homes = stack.use(new HomeTeller({ records, network, peer, logger }));
@@ -145,7 +141,6 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     logger,
   });
   const source: SourceContext = { ...shared, peer, policy: policyOf(config), gates };
-  const attached = stack.use(new AttachedGuests({ ...shared, peer }));
   const destinations = stack.use(new Destinations(shared));
   const history = stack.use(new SqliteHistory(join(config.paths.state, "history.sqlite"), logger));
   importHistoryFiles(join(config.paths.state, "migrations"), diskStorage, history, logger);
@@ -188,20 +183,23 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     new Doctor({ config, tunnels, network, records, peer, isGuestStanding, logger }),
   );
 
+  const isArriving = (guest: string) => destinations.isArriving(guest);
+  const isLeaving = (guest: string) => starter.isLeaving(guest);
+  const underlayAddressOf = async (name: string) =>
+    (await greet(host.name, peer(name))).underlay_address;
+  const isRunning = (id: string) => migrations.isRunning(id);
   const homeDuties = stack.use(
-    new HomeDuties({
-      ...{ ...shared, peer },
-      isArriving: (guest) => destinations.isArriving(guest),
-      isRunning: (id) => migrations.isRunning(id),
-      underlayAddressOf: async (name) =>
-        (await peer(name).call("hello", { protocol_version: protocolVersion, host: host.name }))
-          .underlay_address,
+    new HomeDuties({ ...shared, peer, isArriving, isRunning, underlayAddressOf }),
+  );
+  const anchor = stack.use(
+    openAnchor({
+      ...{ context: shared, peer, isArriving, isLeaving, underlayAddressOf },
+      ...{ stateFolder: config.paths.state, examinePeer: doctor.services.examinePeer },
     }),
   );
   const { drains, retirements } = createDrains({
     ...{ host, records, network, journal, logger, flows, peer, isGuestStanding },
-    isArriving: (guest) => destinations.isArriving(guest),
-    isLeaving: (guest) => starter.isLeaving(guest),
+    ...{ isArriving, isLeaving },
     tell: drainTeller({ hostName: host.name, feed, migrations }),
   });
   stack.use(drains);
@@ -233,7 +231,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   drains.begin();
   homeDuties.begin();
   homes.begin();
-  attached.begin();
+  anchor.begin();
   notices.tell();
   mirrors.goOn();
   hooks.begin();
@@ -277,7 +275,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     ...delegationHandlers(starter, starts, migrations, records, observation),
     ...{ ...doctor.handlers(), ...adoption.handlers() },
     ...storageHandlers(digests, calm),
-    ...{ ...followHandlers(shared, starter), ...anchorHandlers(shared) },
+    ...{ ...followHandlers(shared, starter), ...anchor.handlers },
   };
   stack.defer(async () => {
     await migrations.windDown(windDownMs);
@@ -290,31 +288,8 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   stack.use(benchmarks);
   const services = {
     ...{ ...hostServices, ...inventory.services, ...benchmarks.services },
-    ...hooks.services,
+    ...{ ...hooks.services, ...anchor.services },
   };
   const owned = stack.move();
   return { services, handlers, underWay, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-function peerLookup(context: DaemonContext) {
-  return (name: string) => {
-    const found = context.peers.get(name);
-    if (found !== undefined) return found;
-    throw preconditionError("SOJ_HOST_UNKNOWN", `${context.config.host.name} has no peer ${name}`, {
-      httpStatus: 404,
-      hint: `peers: ${[...context.peers.keys()].join(", ") || "none"}; add it to [peers] in sojourn.toml`,
-    });
-  };
-}
-
-function policyOf(config: DaemonConfig): MigrationPolicy {
-  const { migration } = config;
-  return {
-    frozenDeadlineMs: migration.frozenDeadlineMs,
-    downtimeLimitMs: migration.downtimeLimitMs,
-    maxBandwidthBytesPerSecond: Math.round((migration.maxBandwidthMbps * 1e6) / 8),
-    minimumPasses: migration.minimumPasses,
-    settleDeadlineMs,
-    takeoverDeadlineMs,
-  };
 }

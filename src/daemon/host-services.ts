@@ -16,6 +16,7 @@ import { withDrainOfNow } from "./drain-teller.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { createEventServices } from "./event-services.ts";
 import { goneSummary, guestSummaries, guestSummary } from "./guest-summary.ts";
+import type { HandoverServices } from "./handover/schemas.ts";
 import type { WebhookServices } from "./hooks/webhook-services.ts";
 import { type IdempotentStarts, idempotencyOf } from "./idempotency.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
@@ -58,7 +59,7 @@ export interface HostServicesOptions {
 /** The services around guests and migrations. */
 export type HostServices = Omit<
   DaemonServices,
-  keyof InventoryServices | keyof BenchmarkServices | keyof WebhookServices
+  keyof InventoryServices | keyof BenchmarkServices | keyof WebhookServices | keyof HandoverServices
 >;
 
 /** What the local API serves of them, out of the migrator's parts. */

@@ -12,6 +12,7 @@ import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import type { TunnelKind } from "../tunnels/tunnel.ts";
 import type { AdoptionServices } from "./adoption/schemas.ts";
 import type { BenchmarkServices } from "./benchmarks/schemas.ts";
+import type { HandoverServices } from "./handover/schemas.ts";
 import type { WebhookServices } from "./hooks/webhook-services.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
 import type { LibvirtHookServices } from "./libvirt-hooks/schemas.ts";
@@ -205,6 +206,7 @@ export interface DaemonServices
     BenchmarkServices,
     WebhookServices,
     AdoptionServices,
+    HandoverServices,
     LibvirtHookServices {
   listGuests(): Promise<GuestSummary[]>;
   showGuest(name: string): Promise<GuestSummary>;

@@ -42,7 +42,9 @@ async function ensureHost(lab: string, host: string, lanPort: LanPort | null): P
   await ensureLinkToRouter(lab, host);
   await inNode(lab, "router", [
     `addr replace ${routerAddress}/24 dev ${host}`,
-    ...(lanPort !== null ? [] : [`route replace ${guestSubnet} via ${underlayAddress} dev ${host}`]),
+    ...(lanPort !== null
+      ? []
+      : [`route replace ${guestSubnet} via ${underlayAddress} dev ${host}`]),
   ]);
   if (!(await hasLink(lab, host, guestBridge))) {
     // A fixed MAC, or the bridge would take the one of whichever tap is plugged in first.

@@ -3,7 +3,12 @@ import { preconditionError } from "../platform/errors.ts";
 import type { Attachment } from "./anchor-procedures.ts";
 import { refuseDeparted } from "./departed.ts";
 import { refuseHandedOver } from "./handover/errors.ts";
-import { type HandoverStore, handedOverTo, isUnderWay, type StoredHandover } from "./handover/state.ts";
+import {
+  type HandoverStore,
+  handedOverTo,
+  isUnderWay,
+  type StoredHandover,
+} from "./handover/state.ts";
 import { homeHere, refuseTwin } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
 import type { GuestRecord, Home } from "./records.ts";

@@ -1,4 +1,5 @@
 import type { AdoptionResult } from "../../src/daemon/adoption/schemas.ts";
+import type { Handover } from "../../src/daemon/handover/schemas.ts";
 import type {
   DaemonServices,
   FollowedEvent,
@@ -86,6 +87,12 @@ const adoption: AdoptionResult = {
   checks: [{ host: "host-a", subject: "process", result: "ok", detail: "process 4711" }],
 };
 
+export const handover: Handover = {
+  ...{ type: "handover", id: "5f1c0a9b2d3e", from: "host-a", to: "anchor-b", state: "done" },
+  guests: [{ guest: "web1", address: "10.101.0.10", host: "host-b" }],
+  ...{ begun_ms: 1, ended_ms: 2, error: null },
+};
+
 /** Services of a host with one guest and one migration, whose answers a test can replace. */
 export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServices {
   return {
@@ -95,6 +102,11 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
     answerLibvirtHook: async () => ({ verdict: "proceed", reason: null, description: null }),
     releaseGuest: async (name) => ({ guest: name, released: true, pid: 4711 }),
     startGuest: async () => guest,
+    handOver: async ({ to, dry_run = false }) => ({
+      ...{ ...handover, to },
+      ...(dry_run ? { id: null, state: "planned", begun_ms: null, ended_ms: null } : {}),
+    }),
+    showHandover: async () => handover,
     retireGuest: async (name, { confirm }) => {
       if (name !== "web1") unknownGuest(name);
       return retirementWith({ state: confirm ? "retired" : "described" });

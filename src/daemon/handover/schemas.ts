@@ -34,7 +34,13 @@ export const handoverSchema = z
     id: "Handover",
     examples: [
       {
-        ...{ type: "handover", id: "5f1c0a9b2d3e", from: "anchor-a", to: "anchor-b", state: "done" },
+        ...{
+          type: "handover",
+          id: "5f1c0a9b2d3e",
+          from: "anchor-a",
+          to: "anchor-b",
+          state: "done",
+        },
         guests: [{ guest: "web1", address: "10.101.0.10", host: "host-b" }],
         ...{ begun_ms: 1_767_225_600_000, ended_ms: 1_767_225_603_000, error: null },
       },

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
 import { join } from "node:path";
 import { GuestAdoption } from "../../../src/daemon/adoption/adoption.ts";
-import { anchorHandlers } from "../../../src/daemon/anchors.ts";
+import { openAnchor } from "../../../src/daemon/anchors.ts";
 import type { DaemonConfig } from "../../../src/daemon/config.ts";
 import { delegationHandlers } from "../../../src/daemon/delegation.ts";
 import { doctorHandlers } from "../../../src/daemon/doctor/pair/handlers.ts";
@@ -221,7 +221,11 @@ export class PeerHost implements AsyncDisposable {
         isGuestStanding: () => true,
       }),
       ...storageHandlers(new DigestMemory()),
-      ...anchorHandlers(context),
+      ...openAnchor({
+        ...{ context, peer: () => null as never, stateFolder: join(this.journal.path, "..") },
+        ...{ isArriving: () => false, isLeaving: () => false, examinePeer: async () => [] },
+        underlayAddressOf: async () => "172.16.3.2",
+      }).handlers,
       ...followHandlers(context, {
         follow: async () => {
           throw preconditionError("SOJ_GUEST_NOT_RUNNING", "no guest runs here");

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Attachment } from "../../../src/migrator/anchor-procedures.ts";
 import { attachGuest } from "../../../src/migrator/attach-guest.ts";
-import type { HostContext } from "../../../src/migrator/host-context.ts";
+import type { StoredHandover } from "../../../src/migrator/handover/state.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
 import { aToB, definitionOf, hostA, recordOf } from "./support.ts";
 
@@ -22,6 +22,7 @@ async function attach(
   known: readonly GuestRecord[],
   change: Partial<Attachment> = {},
   role: "anchor" | "host" = "anchor",
+  handover: Partial<StoredHandover> | null = null,
 ) {
   const stored: GuestRecord[] = [];
   const context = {
@@ -33,7 +34,8 @@ async function attach(
       changeWhileHeld: async (record: GuestRecord) => void stored.push(record),
       routing: { linkMac: async () => "52:54:00:00:01:01" },
     },
-  } as unknown as HostContext;
+    handovers: { current: handover },
+  } as unknown as Parameters<typeof attachGuest>[0];
   const answer = await attachGuest(context, { ...request, ...change }, "host-b");
   return { answer, stored };
 }
@@ -81,6 +83,14 @@ describe("an anchor that a host tells of a guest's start", () => {
       const refused = attach([], withAddress(address));
       await expect(refused).rejects.toMatchObject({ code: "SOJ_GUEST_ADDRESS" });
     }
+  });
+
+  test("one that has handed its guests over, or does so just now, takes no new ones", async () => {
+    for (const state of ["switching", "done"] as const) {
+      const refused = attach([], {}, "anchor", { to: "anchor-y", state });
+      await expect(refused).rejects.toMatchObject({ code: "SOJ_ANCHOR_STANDBY" });
+    }
+    await expect(attach([], {}, "anchor", { to: "y", state: "undone" })).resolves.toBeDefined();
   });
 
   test("an ordinary host is nobody's anchor", async () => {

@@ -1,0 +1,21 @@
+import type { MigrationPolicy } from "../migrator/source-context.ts";
+import type { DaemonConfig } from "./config.ts";
+
+/** After the promise, a destination that stays silent for this long leaves the migration in doubt. */
+const settleDeadlineMs = 15_000;
+
+/** Loading what is left after the stop takes a fraction of this; the guest is stopped meanwhile. */
+const takeoverDeadlineMs = 5_000;
+
+/** What the configuration, and this program, have migrations keep to. */
+export function policyOf(config: DaemonConfig): MigrationPolicy {
+  const { migration } = config;
+  return {
+    frozenDeadlineMs: migration.frozenDeadlineMs,
+    downtimeLimitMs: migration.downtimeLimitMs,
+    maxBandwidthBytesPerSecond: Math.round((migration.maxBandwidthMbps * 1e6) / 8),
+    minimumPasses: migration.minimumPasses,
+    settleDeadlineMs,
+    takeoverDeadlineMs,
+  };
+}
