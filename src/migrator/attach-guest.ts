@@ -3,12 +3,7 @@ import { preconditionError } from "../platform/errors.ts";
 import type { Attachment } from "./anchor-procedures.ts";
 import { refuseDeparted } from "./departed.ts";
 import { refuseHandedOver } from "./handover/errors.ts";
-import {
-  type HandoverStore,
-  handedOverTo,
-  isUnderWay,
-  type StoredHandover,
-} from "./handover/state.ts";
+import { type HandoverStore, handedOverTo, type StoredHandover } from "./handover/state.ts";
 import { homeHere, refuseTwin } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
 import type { GuestRecord, Home } from "./records.ts";
@@ -87,7 +82,7 @@ export function checkAttachable(
 
 /** One anchor of a LAN has its guests at a time: only it knows who is where. */
 function refuseStandby(anchor: string, handover: StoredHandover | null): void {
-  const other = handedOverTo(handover) ?? (isUnderWay(handover) ? handover.to : null);
+  const other = handedOverTo(handover);
   if (other === null) return;
   throw preconditionError(
     "SOJ_ANCHOR_STANDBY",

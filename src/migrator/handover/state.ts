@@ -66,9 +66,10 @@ export class HandoverStore {
   }
 }
 
-/** The anchor that has this one's guests, until it hands them back; null when this one serves. Pure. */
+/** The anchor that has this one's guests, or is about to, until it hands them back; null when this one serves. Pure. */
 export function handedOverTo(handover: StoredHandover | null): string | null {
-  return handover?.state === "done" ? handover.to : null;
+  const isKept = handover?.state === "undoing" || handover?.state === "undone";
+  return handover === null || isKept ? null : handover.to;
 }
 
 /** False once it is over, either way. Pure. */
