@@ -53,15 +53,30 @@ describe("a guest whose address is an anchor's", () => {
     expect(said).toEqual(["anchor-x attach-guest", "network"]);
   });
 
-  test("is looked for at the other anchors of its address first", async () => {
+  const both = { answered: [anchor, { ...anchor, host: "anchor-y" }], silent: [] };
+
+  test("is looked for at all anchors of its address first", async () => {
     const { anchors, said } = hostWith({
-      greetings: { answered: [anchor, { ...anchor, host: "anchor-y" }], silent: [] },
-      answer: (_host, name) => {
-        if (name === "attach-check") throw new SojournError("SOJ_GUEST_BUSY", "it is at host-c");
+      greetings: both,
+      answer: (host, name) => {
+        if (host === "anchor-y") throw new SojournError("SOJ_GUEST_BUSY", `${name}: at host-c`);
       },
     });
     await expect(anchors.place(definition)).rejects.toMatchObject({ code: "SOJ_GUEST_BUSY" });
-    expect(said).toEqual(["anchor-y attach-check"]);
+    expect(said).toEqual(["anchor-x attach-check", "anchor-y attach-check"]);
+  });
+
+  test("is behind the one that does not stand by", async () => {
+    const { anchors, said } = hostWith({
+      greetings: both,
+      answer: (host, name) => {
+        const isStandby = host === "anchor-x" && name === "attach-guest";
+        if (isStandby) throw new SojournError("SOJ_ANCHOR_STANDBY", "anchor-y has them");
+        return { home: { ...home, host }, epoch: 4 };
+      },
+    });
+    expect((await anchors.place(definition)).home.host).toBe("anchor-y");
+    expect(said.slice(2)).toEqual(["anchor-x attach-guest", "anchor-y attach-guest", "network"]);
   });
 
   test.each([
