@@ -29,6 +29,12 @@ const attachment = {
   ...{ underlay_address: "172.16.1.2", tunnel_kind: "ipip" },
 };
 
+const handedGuest = {
+  ...{ id: "h1", guest: "web1", definition: definitionOf("web1", 10), epoch: 4 },
+  ...{ gateway_mac: "52:54:00:00:01:01", host: "host-c", underlay_address: "172.16.3.2" },
+  tunnel_kind: "ipip",
+};
+
 const pathEnd = { kind: "ipip", underlay_address: "172.16.1.2", nonce: "0".repeat(32) };
 
 /** A request of each procedure as a source of this version sends it. */
@@ -75,6 +81,17 @@ const requests: Record<string, Record<string, unknown>> = {
   "release-repoint": identity,
   "attach-guest": attachment,
   "attach-check": attachment,
+  "handover-check": { guests: [handedGuest], hosts: ["host-c"] },
+  "handover-receive": handedGuest,
+  "handover-activate": { id: "h1", guests: ["web1"] },
+  "handover-drop": { id: "h1" },
+  "handover-finish": { id: "h1" },
+  "offer-home": {
+    ...{ id: "h1", guest: "web1", tunnel_kind: "ipip" },
+    home: { host: "host-c", underlayAddress: "172.16.3.2", gatewayMac: "52:54:00:00:01:01" },
+  },
+  "take-home": { id: "h1", guest: "web1", epoch: 4 },
+  "release-home": { id: "h1", guest: "web1" },
   "attached-guest": { guest: "web1" },
   "retire-redirect": { guest: "web1", epoch: 3, reason: "by-hand" },
   "retire-guest": { guest: "web1", confirm: true },
