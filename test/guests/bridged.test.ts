@@ -71,6 +71,21 @@ describe("a guest on a LAN whose gateway is another machine", () => {
     expect(await stateOfAll()).toEqual(before);
   });
 
+  test("its lab has one topology, and its host's doctor finds the LAN in order", async () => {
+    const up = await lab.cli(["lab", "up", "--lab", lab.name, "--topology", "routed"]);
+    expect(up).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("is up and not routed"),
+    });
+    const { stdout } = await lab.exec("host-a", ["sojourn", "doctor", "--json"]);
+    const { checks } = JSON.parse(stdout) as { checks: { id: string; result: string }[] };
+    const about = checks.filter(({ id }) => ["bridge", "gateway-answers"].includes(id));
+    expect(about.map(({ id, result }) => `${id} ${result}`)).toEqual([
+      "bridge ok",
+      "gateway-answers ok",
+    ]);
+  });
+
   /** The node's ARP entry of the guest has this MAC address, now or soon. */
   async function knows(node: string, mac: string): Promise<void> {
     const entry = () => lab.run(node, ["ip", "neigh", "show", guest]);
