@@ -253,10 +253,7 @@ export interface RoutingPlane extends AsyncDisposable {
   routeTo(address: string): Promise<{ device: string; sourceAddress: string }>;
   /** MAC address of a link; null when there is none. */
   linkMac(device: string): Promise<string | null>;
-  /**
-   * MAC address of the machine that has `address` on `device`'s network, which is asked unless it has answered just now;
-   * null when it does not answer within 3.5 s. @throws SojournError `SOJ_ROUTING_NO_DEVICE`.
-   */
+  /** MAC address of the machine that has `address` on `device`'s network; null when it does not answer within 3.5 s. */
   neighbourMac(device: string, address: string): Promise<string | null>;
   /** The machines on a device's network that have answered this host, as far as it remembers them. */
   knownNeighbours(device: string): Promise<{ address: string; mac: string }[]>;

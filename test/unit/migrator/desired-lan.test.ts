@@ -53,6 +53,16 @@ describe("home on a LAN", () => {
     expect(routes.filter(({ table }) => table === lanTableBase + 1)).toEqual(wayToLan.routes);
   });
 
+  test("while a guest goes on to a third host, its packets take those ways from all tunnels", () => {
+    const aToC = { ...aToB, remoteAddress: "172.16.3.2" };
+    const next = { host: "host-c", tunnel: aToC, migration: "m1", epoch: 2 };
+    const chained = { ...away, redirect: away.redirect && { ...away.redirect, next } };
+    const { rules, routes } = desired(chained);
+    const ways = rules.filter(({ priority }) => priority === 18319);
+    expect(ways.map(({ iif }) => iif)).toEqual(["tun-2", "tun-3"]);
+    expect(routes.filter(({ table }) => table === lanTableBase + 1)).toEqual(wayToLan.routes);
+  });
+
   test("a guest that never left, or has settled again, has no way of its own", () => {
     const { rules, routes } = desired(settled);
     expect({ rules, routes }).toEqual({ rules: [], routes: [] });
