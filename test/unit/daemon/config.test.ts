@@ -96,6 +96,7 @@ describe("parseConfig", () => {
     ["172.16.1.2:7707", "172.16.1.2", "line 11: peer_api.listen"],
     ["172.16.1.2:7707", "172.16.1.2:70000", "line 11: peer_api.listen"],
     ['"guests0"', '"a-very-long-interface"', "line 8: guest_networks[0].bridge"],
+    ['"guests0"', '"guests0"\nport = "lan 0"', "line 9: guest_networks[0].port"],
     ['name = "host-a"', 'name = "../x"', "line 2: host.name"],
     ["[peers.host-b]", "[peers.host-a]", "peers.host-a: is this host itself"],
     ["172.16.2.2:7707", "host-b:7707", "line 17: peers.host-b.address"],
