@@ -64,7 +64,10 @@ import { observe } from "./observe.ts";
 import { openLanPresence } from "./open-lan-presence.ts";
 import { peerLookup } from "./peer-lookup.ts";
 import type { procedures } from "./peer-procedures.ts";
+
 import { baseHandlers } from "./procedures.ts";
+import { drainOf } from "./renumber-request.ts";
+
 import type { DaemonServices } from "./services.ts";
 import { DigestMemory, storageHandlers } from "./storage/host-storage.ts";
 import { requireStorage } from "./storage/storage-check.ts";
@@ -189,7 +192,10 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     (await greet(host.name, peer(name))).underlay_address;
   const isRunning = (id: string) => migrations.isRunning(id);
   const homeDuties = stack.use(
-    new HomeDuties({ ...shared, peer, isArriving, isRunning, underlayAddressOf }),
+    new HomeDuties({
+      ...{ ...shared, peer, isArriving, isRunning, underlayAddressOf },
+      drainOf: (guest) => drainOf(guest, config),
+    }),
   );
   const anchor = stack.use(
     openAnchor({

@@ -49,8 +49,11 @@ export async function delegatePlan(peer: Peer, request: MigrationRequest): Promi
 }
 
 /** Only what is asked for: older releases know nothing of it. */
-function addressWishOf({ renumber, release_renumbered }: MigrationRequest) {
+function addressWishOf(request: MigrationRequest) {
+  const { renumber, release_renumbered, drain_idle_s, drain_cap_s } = request;
   return {
+    ...(drain_idle_s === undefined ? {} : { drain_idle_s }),
+    ...(drain_cap_s === undefined ? {} : { drain_cap_s }),
     ...(renumber === undefined ? {} : { renumber }),
     ...(release_renumbered === undefined ? {} : { release_renumbered }),
   };

@@ -106,7 +106,7 @@ export class MigrationStarter {
       const peer = await this.#peer(to).call("hello", greeting);
       if (peer.role === "anchor") throw anchorError(to, `${guest} cannot go to ${to}`);
       const { kind } = await this.#tunnels.choose(migration.tunnel);
-      const home = await this.#askHome(record, to, kind);
+      const home = await this.#askHome({ guest, to }, record, kind);
       const task = this.#newTask({ guest, to }, record, peer.underlay_address, kind, home?.epoch);
       await this.#migrations.follow({ ...task, followed: true }, record);
       return task.id;
@@ -243,7 +243,7 @@ export class MigrationStarter {
       this.#tunnels.choose(request.tunnel ?? migration.tunnel),
       this.#checkHypervisors(request.to, record),
     ]);
-    const home = await this.#askHome(record, request.to, kind);
+    const home = await this.#askHome(request, record, kind);
     const task = this.#newTask(request, record, peer.underlay_address, kind, home?.epoch);
     return { task, home, warnings };
   }
@@ -276,15 +276,20 @@ export class MigrationStarter {
    * @throws SojournError `SOJ_HOME_UNREACHABLE`, or what home has against it.
    */
   async #askHome(
+    { guest, to, renumber }: MigrationRequest,
     record: GuestRecord,
-    to: string,
     tunnel_kind: MigrationTask["tunnelKind"],
   ): Promise<HomePlan | null> {
-    const { guest } = record;
     const home = thirdHome(this.#config.host.name, record, to);
     if (home === null) return null;
     try {
-      const plan = await this.#peer(home).call("plan-repoint", { guest, to, tunnel_kind });
+      const wanted = {
+        guest,
+        to,
+        tunnel_kind,
+        ...(renumber === undefined ? {} : { renumber: true }),
+      };
+      const plan = await this.#peer(home).call("plan-repoint", wanted);
       return { host: home, ...plan };
     } catch (error) {
       if (!isUnreachable(error)) throw error;

@@ -2,7 +2,7 @@ import { cutFlow } from "../migrator/cut-flows.ts";
 import { sessionsOf } from "../migrator/drain-flows.ts";
 import type { HostContext } from "../migrator/host-context.ts";
 import { attachmentOf, type HostFacts } from "../migrator/network.ts";
-import type { GuestRecord } from "../migrator/records.ts";
+import type { GuestRecord, Renumbering } from "../migrator/records.ts";
 import type { Renumber } from "../migrator/source-context.ts";
 import { preconditionError, reasonOf, type SojournError, usageError } from "../platform/errors.ts";
 import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
@@ -12,7 +12,7 @@ import type { MigrationPlan, MigrationRequest } from "./services.ts";
 
 /**
  * What a request wants of the guest's address at its destination; undefined when it keeps its own alone.
- * @throws SojournError `SOJ_USAGE` for what never goes together; `SOJ_RENUMBER_AWAY`, `SOJ_FLOWS_UNTRACKED`.
+ * @throws SojournError `SOJ_USAGE` for what never goes together; `SOJ_RENUMBER_HOME`, `SOJ_FLOWS_UNTRACKED`.
  */
 export function renumberOf(
   request: MigrationRequest,
@@ -24,27 +24,35 @@ export function renumberOf(
   if (strategy !== undefined && strategy.name !== "lossless") {
     throw usageError(`a guest is renumbered with strategy lossless, not with ${strategy.name}`);
   }
-  const { host } = record.home;
-  if (host !== config.host.name) {
+  if (record.home.host === request.to) {
     throw preconditionError(
-      "SOJ_RENUMBER_AWAY",
-      `${guest} is away from its home ${host}, and gets another address only when it leaves its home`,
-      { guestState: "untouched", hint: `sojourn migrate ${guest} --to ${host}, then away again` },
+      "SOJ_RENUMBER_HOME",
+      `${guest} goes home to ${request.to}, and has an address of its subnet already`,
+      { guestState: "untouched", hint: `sojourn migrate ${guest} --to ${request.to}` },
     );
   }
-  if (!config.flows.track) throw untracked(guest, host);
+  if (!config.flows.track) throw untracked(guest, config.host.name);
   const { drain_idle_s: idleTimeoutS = config.drain.idleTimeoutS, drain_cap_s: capS } = request;
   return {
+    ...drainOf(guest, config),
     address,
     idleTimeoutS,
     capS: capS === undefined ? config.drain.capS : capS === 0 ? null : capS,
-    nameTtlS: config.drain.nameTtlS,
-    updatesName: config.dns !== null && nameOf(config.dns, guest) !== null,
   };
 }
 
+/** How the redirect of a renumbered guest drains by this host's configuration, and whether this host sees to its name. */
+export function drainOf(
+  guest: string,
+  { drain, dns }: Pick<DaemonConfig, "drain" | "dns">,
+): Omit<Renumbering, "renumbered"> {
+  const { idleTimeoutS, capS, nameTtlS } = drain;
+  const updatesName = dns !== null && nameOf(dns, guest) !== null;
+  return { idleTimeoutS, capS, nameTtlS, updatesName };
+}
+
 /**
- * Refuses to bring a guest home while sessions use the address that it would lose, without its caller's word.
+ * Refuses to take a guest away, home or on, while sessions use the address that it would lose, without its caller's word.
  * @throws SojournError `SOJ_GUEST_RENUMBERED` with some of them, or why they cannot be counted.
  */
 export async function checkReleased(
@@ -59,7 +67,7 @@ export async function checkReleased(
   if (used === null) return;
   throw preconditionError(
     "SOJ_GUEST_RENUMBERED",
-    `${guest} would lose ${renumbered} by going home to ${record.home.host}: ${used}`,
+    `${guest} would lose ${renumbered} by leaving ${host.name}: ${used}`,
     {
       guestState: "untouched",
       hint: `sojourn flows ${guest} shows sessions; wait for their end, or give the address back and cut them: --release-renumbered`,
@@ -67,7 +75,7 @@ export async function checkReleased(
   );
 }
 
-/** What a plan warns of: the address that the guest loses by going home, and sessions on it. */
+/** What a plan warns of: the address that the guest loses by leaving, and sessions on it. */
 export async function releaseWarnings(
   record: GuestRecord,
   { host, flows }: Pick<HostContext, "host" | "flows">,

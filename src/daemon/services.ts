@@ -66,7 +66,7 @@ export interface MigrationRequest {
   drain_idle_s?: number;
   /** It goes after so long whoever uses it; 0: never. */
   drain_cap_s?: number;
-  /** A renumbered guest may lose that address, and the sessions on it, by going home. */
+  /** A renumbered guest may lose that address, and the sessions on it, by leaving the host that gave it. */
   release_renumbered?: boolean;
 }
 

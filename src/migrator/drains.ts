@@ -77,15 +77,18 @@ export class Drains implements AsyncDisposable {
     const away = openRedirect(record);
     const known = this.#drains.get(guest);
     if (away === null || !isGoing(away)) this.#end(guest);
-    else if (known === undefined) this.#begin(guest);
-    else if (away.redirect.retiring !== undefined) known.wake();
+    else if (known === undefined) this.#begin(guest, away.redirect.drain?.migration);
+    else if (known.migration !== away.redirect.drain?.migration) {
+      this.#end(guest);
+      this.#begin(guest, away.redirect.drain?.migration);
+    } else if (away.redirect.retiring !== undefined) known.wake();
     if (record?.departed && record.departed.told !== true && record.hosting === null) {
       this.#conclude({ ...record, departed: record.departed });
     }
   }
 
-  #begin(guest: string): void {
-    const drain = new GuestDrain(this.#context, this.#retiring, guest);
+  #begin(guest: string, migration: string | undefined): void {
+    const drain = new GuestDrain(this.#context, this.#retiring, guest, migration);
     this.#drains.set(guest, drain);
     // It sees by itself that there is nothing (more) to do; by then there may be again.
     const followed = drain.ended.then(() => {

@@ -29,6 +29,7 @@ export interface DrainFigures {
  * the record asks for nothing (any more); begins anew with another `GuestDrain`.
  */
 export class GuestDrain implements AsyncDisposable {
+  readonly migration: string | undefined;
   readonly #guest: string;
   readonly #context: DrainContext;
   readonly #retiring: Retiring;
@@ -43,7 +44,14 @@ export class GuestDrain implements AsyncDisposable {
   /** By the flows' ids, as of the last look. */
   idleMs: ReadonlyMap<string, number> = new Map();
 
-  constructor(context: DrainContext, retiring: Retiring, guest: string) {
+  /** @param migration that has begun the drain; undefined where nothing drains, and the redirect goes by somebody's word. */
+  constructor(
+    context: DrainContext,
+    retiring: Retiring,
+    guest: string,
+    migration: string | undefined,
+  ) {
+    this.migration = migration;
     this.#context = context;
     this.#retiring = retiring;
     this.#guest = guest;

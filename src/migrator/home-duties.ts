@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { preconditionError, type SojournError } from "../platform/errors.ts";
 import type { PeerCaller, PeerContext, ProcedureHandlers } from "../platform/procedures.ts";
 import type { TunnelKind, TunnelSpec } from "../tunnels/tunnel.ts";
@@ -5,9 +6,11 @@ import { askThroughBarrier } from "./barrier-question.ts";
 import { refuseHandedOver } from "./handover/errors.ts";
 import { HomeFollowUps } from "./home-follow-ups.ts";
 import type { HostContext } from "./host-context.ts";
+import { begunDrain } from "./kept-redirect.ts";
 import { attachmentOf, redirectRoute } from "./network.ts";
 import { type AwayRecord, openRedirect } from "./open-redirect.ts";
 import type { migrationProcedures } from "./procedures.ts";
+import type { Drain, Renumbering } from "./records.ts";
 import { redirectCommand } from "./redirect-command.ts";
 import type { repointProcedures } from "./repoint-procedures.ts";
 import { epochAtHome, released, repointed, withNext } from "./repointing.ts";
@@ -26,11 +29,19 @@ export type HomeContext = Omit<HostContext, "homes" | "guests"> & {
   underlayAddressOf(host: string): Promise<string>;
   /** A migration brings the guest here, from the first word of its source on. */
   isArriving(guest: string): boolean;
+  /** How redirects of renumbered guests drain where no request says otherwise, and who sees to their names. */
+  drainOf(guest: string): Omit<Renumbering, "renumbered">;
   /** This host carries the migration out, as its source. */
   isRunning(migration: string): boolean;
 };
 
 type Identity = { id: string; guest: string; epoch: number };
+type RequestOf<Name extends keyof typeof repointProcedures> = z.output<
+  (typeof repointProcedures)[Name]["request"]
+>;
+type PlanRequest = RequestOf<"plan-repoint">;
+type PrepareRequest = RequestOf<"prepare-repoint">;
+type RepointRequest = RequestOf<"repoint">;
 
 /** What this host does as the home of guests that move between two other hosts: its route to the guest follows. */
 export class HomeDuties implements Disposable {
@@ -64,12 +75,10 @@ export class HomeDuties implements Disposable {
     this.#followUps[Symbol.dispose]();
   }
 
-  async #plan(
-    { guest, to, tunnel_kind }: { guest: string; to: string; tunnel_kind: TunnelKind },
-    peer: string,
-  ) {
+  async #plan({ guest, to, tunnel_kind, renumber = false }: PlanRequest, peer: string) {
     const record = this.#leaving(guest, peer);
-    const { host, network } = this.#context;
+    const { flows, host, network } = this.#context;
+    if (renumber && !(await flows.isTracking())) throw untrackedAtHome(host.name, guest);
     const tunnel = await this.#tunnelTo(to, tunnel_kind);
     const next = { host: to, tunnel, migration: "planned", epoch: epochAtHome(record) + 1 };
     const prepare = await network.plan(withNext(record, next));
@@ -86,7 +95,7 @@ export class HomeDuties implements Disposable {
   }
 
   async #prepare(
-    { id, guest, epoch, to, tunnel_kind }: Identity & { to: string; tunnel_kind: TunnelKind },
+    { id, guest, epoch, to, tunnel_kind, drain: limits }: PrepareRequest,
     peer: string,
   ) {
     this.#leaving(guest, peer);
@@ -96,7 +105,9 @@ export class HomeDuties implements Disposable {
     const record = this.#leaving(guest, peer);
     const isSame = record.redirect.next?.migration === id && record.redirect.next.epoch === epoch;
     if (!isSame && epoch <= epochAtHome(record)) throw staleEpoch(record, epoch);
-    await network.changeWhileHeld(withNext(record, { host: to, tunnel, migration: id, epoch }));
+    const drain = limits && { idleTimeoutS: limits.idle_timeout_s, capS: limits.cap_s };
+    const next = { host: to, tunnel, migration: id, epoch, ...(drain && { drain }) };
+    await network.changeWhileHeld(withNext(record, next));
     this.#followUps.follow(guest);
     logger.info({ migration: id, guest, from: peer, to, epoch }, "ready to re-point");
     return {};
@@ -124,10 +135,7 @@ export class HomeDuties implements Disposable {
     return {};
   }
 
-  async #repoint(
-    { guest, epoch, tunnel_kind }: { guest: string; epoch: number; tunnel_kind: TunnelKind },
-    { peer }: PeerContext,
-  ) {
+  async #repoint({ guest, epoch, tunnel_kind, renumbered }: RepointRequest, { peer }: PeerContext) {
     const { host, logger, network, records } = this.#context;
     const known = this.#away(guest).redirect;
     const isReady = known.next?.host === peer && known.next.epoch === epoch;
@@ -140,7 +148,8 @@ export class HomeDuties implements Disposable {
         : await this.#tunnelTo(peer, tunnel_kind);
     using _held = await network.hold();
     const record = this.#away(guest);
-    const changed = repointed(record, { host: peer, epoch, tunnel });
+    const drain = renumbered === undefined ? undefined : this.#drain(record, epoch, renumbered);
+    const changed = repointed(record, { host: peer, epoch, tunnel, drain });
     const ready = network.knownInterface(tunnel);
     if (!isThere && ready !== null) {
       // In writing first: whoever makes the kernel as the records say goes the same way.
@@ -178,6 +187,14 @@ export class HomeDuties implements Disposable {
       `${peer} says that it runs ${guest}, and so does ${there}, where its home knows it`,
       { httpStatus: 409, retryable: true, hint: `sojourn guest show ${guest}, on both hosts` },
     );
+  }
+
+  /** As the move's source has asked for it; one that home was not prepared for has home's own limits. */
+  #drain({ guest, redirect: { next } }: AwayRecord, epoch: number, renumbered: string): Drain {
+    const isPrepared = next?.epoch === epoch;
+    const limits = isPrepared ? next.drain : undefined;
+    const renumbering = { ...this.#context.drainOf(guest), ...limits, renumbered };
+    return begunDrain(isPrepared ? next.migration : "", renumbering);
   }
 
   async #tunnelTo(to: string, kind: TunnelKind): Promise<TunnelSpec> {
@@ -228,6 +245,17 @@ function staleEpoch(record: AwayRecord, epoch: number): SojournError {
   const known = epochAtHome(record);
   const message = `home knows epoch ${known} of ${record.guest} already, ${epoch} is not newer`;
   return preconditionError("SOJ_STALE_EPOCH", message, { httpStatus: 409 });
+}
+
+function untrackedAtHome(home: string, guest: string): SojournError {
+  return preconditionError(
+    "SOJ_FLOWS_UNTRACKED",
+    `${home}, ${guest}'s home, tracks no connections: when nothing needs its redirect any more would not be known`,
+    {
+      guestState: "untouched",
+      hint: `[flows] track = true at ${home}, and a restart of its daemon`,
+    },
+  );
 }
 
 function unknownMove(home: string, id: string, guest: string): SojournError {

@@ -95,7 +95,11 @@ export class HomeTeller implements Disposable {
     if (record === null) return;
     const { epoch, home, hosting } = record;
     if (!hosting.homeTunnel) return;
-    const request = { guest, epoch, tunnel_kind: hosting.homeTunnel.kind };
+    const { homeTunnel, renumbered } = hosting;
+    const request = {
+      ...{ guest, epoch, tunnel_kind: homeTunnel.kind },
+      ...(renumbered === undefined ? {} : { renumbered }),
+    };
     await this.peer(home.host).call("repoint", request, { signal: this.#stop.signal });
     using _held = await this.#network.hold();
     const current = this.#untold(guest);

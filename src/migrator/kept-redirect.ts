@@ -1,5 +1,5 @@
 import { wallClockMs } from "../platform/clock.ts";
-import type { Drain, GuestRecord } from "./records.ts";
+import type { Drain, GuestRecord, Renumbering } from "./records.ts";
 
 /** A record whose guest is about to leave, or has left. */
 type Leaving = Pick<GuestRecord, "outgoing" | "migration">;
@@ -15,9 +15,12 @@ export function keptRedirect(
   if (outgoing === null) return null;
   const { tunnel, renumbering } = outgoing;
   if (renumbering === undefined || migration === null) return { host, tunnel };
+  return { host, tunnel, drain: begunDrain(migration.id, renumbering) };
+}
+
+/** The drain of a redirect whose guest was renumbered just now. Pure but for the clock. */
+export function begunDrain(migration: string, renumbering: Renumbering): Drain {
   const { updatesName, ...limits } = renumbering;
   const begunMs = wallClockMs();
-  const nameUpdatedMs = updatesName ? null : begunMs;
-  const drain: Drain = { migration: migration.id, begunMs, nameUpdatedMs, ...limits };
-  return { host, tunnel, drain };
+  return { migration, begunMs, nameUpdatedMs: updatesName ? null : begunMs, ...limits };
 }

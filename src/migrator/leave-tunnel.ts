@@ -10,11 +10,11 @@ export async function leaveTunnel(
   task: Pick<MigrationTask, "id" | "guest">,
   facts: Pick<MigrationFacts, "lostAtDestination">,
 ): Promise<void> {
+  // A daemon that has just started makes the network as its records were, and would bring the route back.
+  using _held = await network.hold();
   const record = records.get(task.guest);
   if (!record?.outgoing || record.home.host === host.name || facts.lostAtDestination) return;
   const { address } = attachmentOf(host, record);
-  // A daemon that has just started makes the network as its records were, and would bring the route back.
-  using _held = await network.hold();
   records.putVolatile({ ...record, outgoing: { ...record.outgoing, retired: true } });
   try {
     const tunnel = network.tunnelInterface(record.outgoing.tunnel);

@@ -214,6 +214,8 @@ export const delegationProcedures = definePeerProcedures({
       strategy: strategySchema.nullable(),
       /** These, and what follows, are absent when the request has none. */
       renumber: renumberWish.optional(),
+      drain_idle_s: z.number().positive().optional(),
+      drain_cap_s: z.number().min(0).optional(),
       release_renumbered: z.boolean().optional(),
       idempotency: z
         .strictObject({ key: z.string().min(1).max(64), request: z.string().max(2_000) })
@@ -236,6 +238,8 @@ export const delegationProcedures = definePeerProcedures({
       tunnel: z.enum(["auto", ...tunnelKinds]),
       /** The following are absent when the request has none. */
       renumber: renumberWish.optional(),
+      drain_idle_s: z.number().positive().optional(),
+      drain_cap_s: z.number().min(0).optional(),
       release_renumbered: z.boolean().optional(),
     }),
     response: z.object({ plan: z.unknown() }),

@@ -105,6 +105,8 @@ export const nextRedirectSchema = z.strictObject({
   /** The migration that takes it there, and its fencing epoch. */
   migration: z.string(),
   epoch: z.int().nonnegative(),
+  /** The guest is renumbered there: limits of the drain that begins then. */
+  drain: drainSchema.pick({ idleTimeoutS: true, capS: true }).optional(),
 });
 
 /** Where the guest was before: what it sent there last may still come by this tunnel. */

@@ -15,7 +15,11 @@ const planLine = z.object({ command: z.string(), undo: z.string().nullable() });
 export const repointProcedures = definePeerProcedures({
   /** What the move would do at home, and the highest epoch that home knows of; changes nothing. */
   "plan-repoint": {
-    request: z.strictObject({ guest: name, to: name, tunnel_kind: z.enum(tunnelKinds) }),
+    request: z.strictObject({
+      ...{ guest: name, to: name, tunnel_kind: z.enum(tunnelKinds) },
+      /** The guest is to have an address of the destination's too; absent when not. */
+      renumber: z.boolean().optional(),
+    }),
     response: z.object({
       epoch,
       prepare: z.array(planLine).max(1000),
@@ -25,7 +29,16 @@ export const repointProcedures = definePeerProcedures({
   },
   /** Home makes its tunnel to the destination; its route to the guest stays. Safe to call again. */
   "prepare-repoint": {
-    request: z.strictObject({ ...identity, to: name, tunnel_kind: z.enum(tunnelKinds) }),
+    request: z.strictObject({
+      ...{ ...identity, to: name, tunnel_kind: z.enum(tunnelKinds) },
+      /** Of a guest that is renumbered: when the redirect goes at the latest; `cap_s` null: never. */
+      drain: z
+        .strictObject({
+          idle_timeout_s: z.number().positive(),
+          cap_s: z.number().positive().nullable(),
+        })
+        .optional(),
+    }),
     response: z.object({}),
     timeoutMs: 20_000,
   },
@@ -43,7 +56,11 @@ export const repointProcedures = definePeerProcedures({
   },
   /** From the host where the guest runs, under this epoch: home sends its packets there. Safe to call again. */
   repoint: {
-    request: z.strictObject({ guest: name, epoch, tunnel_kind: z.enum(tunnelKinds) }),
+    request: z.strictObject({
+      ...{ guest: name, epoch, tunnel_kind: z.enum(tunnelKinds) },
+      /** The guest's address of that host's subnet, if it has one: the redirect drains. */
+      renumbered: z.ipv4().optional(),
+    }),
     response: z.object({}),
     timeoutMs: 20_000,
   },

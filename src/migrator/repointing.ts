@@ -1,7 +1,7 @@
 import { preconditionError } from "../platform/errors.ts";
 import type { TunnelSpec } from "../tunnels/tunnel.ts";
 import type { AwayRecord } from "./open-redirect.ts";
-import type { GuestRecord } from "./records.ts";
+import type { Drain, GuestRecord } from "./records.ts";
 
 type Redirect = NonNullable<GuestRecord["redirect"]>;
 type Next = NonNullable<Redirect["next"]>;
@@ -19,13 +19,15 @@ export function withNext(record: AwayRecord, next: Next): GuestRecord {
 /**
  * Home's record once the guest runs at `host` under `epoch`. A drain that the move before began ends: the address that the
  * guest had there is gone. Pure.
+ * @param there.drain that begins: the guest has an address of that host's.
  * @throws SojournError `SOJ_STALE_EPOCH` from a host where the guest was before.
  */
 export function repointed(
   record: AwayRecord,
-  { host, epoch, tunnel }: { host: string; epoch: number; tunnel: TunnelSpec },
+  there: { host: string; epoch: number; tunnel: TunnelSpec; drain?: Drain | undefined },
 ): GuestRecord {
   const { redirect } = record;
+  const { host, epoch, tunnel, drain } = there;
   if (redirect.host === host) {
     if (epoch < record.epoch) throw stale(record, host, epoch);
     const { next, ...rest } = redirect;
@@ -39,7 +41,7 @@ export function repointed(
     tunnel: redirect.tunnel,
     migration: next?.host === host && next.epoch === epoch ? next.migration : "",
   };
-  return { ...record, epoch, redirect: { host, tunnel, previous } };
+  return { ...record, epoch, redirect: { host, tunnel, previous, ...(drain && { drain }) } };
 }
 
 /** Home's record once the migration is over, with its guest at either host; null when nothing changes. Pure. */

@@ -34,7 +34,9 @@ export async function prepareHome(
 ): Promise<void> {
   const home = thirdHome(context.host.name, facts.before, task.to);
   if (home === null) return;
-  const request = { ...identityOf(task), to: task.to, tunnel_kind: task.tunnelKind };
+  const { renumber, to, tunnelKind: tunnel_kind } = task;
+  const drain = renumber && { idle_timeout_s: renumber.idleTimeoutS, cap_s: renumber.capS };
+  const request = { ...identityOf(task), to, tunnel_kind, ...(drain && { drain }) };
   await context.peer(home).call("prepare-repoint", request, { signal });
 }
 

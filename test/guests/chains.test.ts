@@ -64,6 +64,43 @@ describe("guests that move on from host to host", () => {
     expect(await kernelStates(lab, nodes)).toEqual(before);
   });
 
+  test("a renumbered guest moves on: its address there goes only when that is said, home's redirect drains for the next", async () => {
+    await using session = await openSession(lab);
+    const renumber = ["--no-probe", "--renumber", "auto"];
+    const given = async (from: string, to: string, options: readonly string[]) => {
+      const outcome = await lab.migrate(from, "web1", to, options);
+      expectCompleted(outcome);
+      return outcome.report?.renumbered?.to ?? "";
+    };
+    const first = await given("host-a", "host-b", renumber);
+    await using direct = await openSession(lab, first);
+    const refused = await lab.migrate("host-b", "web1", "host-c", ["--no-probe"]);
+    expect(refused).toMatchObject({ exitCode: 3, error: { code: "SOJ_GUEST_RENUMBERED" } });
+    await moreEchoes(direct, 20);
+
+    const limits = ["--drain-idle", "7", "--drain-cap", "0", "--release-renumbered"];
+    const second = await given("host-a", "host-c", [...renumber, ...limits]);
+    expect([first, second]).toEqual([
+      expect.stringMatching(/^10\.2\.0\./),
+      expect.stringMatching(/^10\.3\.0\./),
+    ]);
+    expect(await placeAtHome()).toMatchObject({ host: "host-c", redirect: "draining" });
+    expect(await placeAtHome()).toMatchObject({ renumbered: second });
+    await using next = await openSession(lab, second);
+    await Promise.all([moreEchoes(session, 20), moreEchoes(next, 20)]);
+    expect(await next.finish()).toMatchObject({ broken: null, wrong: null });
+
+    await given("host-c", "host-b", ["--no-probe"]);
+    expect(await placeAtHome()).toMatchObject({
+      host: "host-b",
+      redirect: "kept",
+      renumbered: null,
+    });
+    await given("host-b", "host-a", ["--no-probe"]);
+    expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
+    expect(await kernelStates(lab, nodes)).toEqual(before);
+  });
+
   test("two guests of one home, at two hosts, change places and come home", async () => {
     await using first = await openSession(lab);
     await using second = await openSession(lab, "10.1.0.11");
@@ -76,6 +113,11 @@ describe("guests that move on from host to host", () => {
     }
     expect(await kernelStates(lab, nodes)).toEqual(before);
   });
+
+  async function placeAtHome() {
+    const listed = await daemonOf(lab.name, "host-a").listGuests();
+    return listed.find(({ name }) => name === "web1");
+  }
 
   /** web1 and web2 move at the same time, asked for at one host, and each is then where it was to go. */
   async function settleBoth(asked: string, places: readonly [string, string]): Promise<void> {

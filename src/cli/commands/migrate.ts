@@ -58,7 +58,7 @@ export function migrateCommand(): Command {
     )
     .option(
       "--release-renumbered",
-      "going home, give the address of --renumber back and cut the sessions on it",
+      "give the address of an earlier --renumber back, and cut the sessions on it",
     )
     .option("--probe <kind[:port][@node]>", "measure from NODE; may be repeated", collect)
     .option("--no-probe", "measure nothing (in the lab, client measures unless told otherwise)")
@@ -86,9 +86,6 @@ function addressRequest(options: MigrateOptions): Partial<MigrationRequest> {
   }
   if (renumber !== undefined && strategy !== undefined && strategy.name !== "lossless") {
     throw usageError(`--renumber goes with --strategy lossless, not ${strategy.name}`);
-  }
-  if (renumber !== undefined && releaseRenumbered) {
-    throw usageError("--renumber is for leaving home, --release-renumbered for going back there");
   }
   return {
     ...(renumber === undefined ? {} : { renumber }),

@@ -20,6 +20,8 @@ const always = { condition: "true" };
 const homeRepoints = { text: "replaceRoute(redirectRoute(address, ready)", ...always };
 /** At home: its tunnel to the destination stands, the source does not know yet. */
 const homeIsReady = { text: '"ready to re-point"', ...always };
+/** At the source: the destination's tunnels stand. */
+const homeIsProved = { text: '.call("probe-repoint"', ...always };
 /** At the destination: the guest runs, home does not know yet. */
 const destinationTells = { text: '.call("repoint", request', ...always };
 /** At the destination: home knows, this host has not noted that. */
@@ -47,8 +49,8 @@ export const chainKills = {
     "home dies once it is ready": {
       ...{ stands: "home", at: homeIsReady, dies: ["home"], ends: "from" },
     },
-    "home dies when the stream is about to begin": {
-      ...{ stands: "from", at: afterRecord("begin"), dies: ["home"] },
+    "home dies before its own readiness barrier": {
+      ...{ stands: "from", at: homeIsProved, dies: ["home"], ends: "from" },
     },
     "home dies while the guest is about to be stopped": {
       ...{ stands: "from", at: afterRecord("pausing"), dies: ["home"] },

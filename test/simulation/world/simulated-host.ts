@@ -171,6 +171,7 @@ export class SimulatedHost {
       ...{ ...shared, peer },
       isArriving: (guest) => destinations.isArriving(guest),
       isRunning: (id) => migrations.isRunning(id),
+      drainOf: () => ({ idleTimeoutS: 7440, capS: null, nameTtlS: 0, updatesName: false }),
       underlayAddressOf: async (name) =>
         (await peer(name).call("hello", { protocol_version: protocolVersion, host: host.name }))
           .underlay_address,

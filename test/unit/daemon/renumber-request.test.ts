@@ -32,11 +32,13 @@ describe("a request to renumber", () => {
     expect(renumberOf({ ...own, drain_cap_s: 0 }, record, config)).toMatchObject({ capS: null });
   });
 
-  it("is for guests that leave their home, whose flows are tracked, and without a benchmark's strategy", () => {
+  it("is for guests that do not go home, whose flows are tracked, and without a benchmark's strategy", () => {
     const wanted = { ...move, renumber: "auto" };
-    const away = { ...record, home: { ...record.home, host: "host-b" } };
+    const elsewhere = { ...record, home: { ...record.home, host: "host-c" } };
     const coded = (code: string, exitCode = 3) => expect.objectContaining({ code, exitCode });
-    expect(() => renumberOf(wanted, away, config)).toThrow(coded("SOJ_RENUMBER_AWAY"));
+    expect(renumberOf(wanted, elsewhere, config)).toMatchObject({ address: "auto" });
+    const homewards = { ...record, home: { ...record.home, host: "host-b" } };
+    expect(() => renumberOf(wanted, homewards, config)).toThrow(coded("SOJ_RENUMBER_HOME"));
     const untracked = { ...config, flows: { track: false } };
     expect(() => renumberOf(wanted, record, untracked)).toThrow(coded("SOJ_FLOWS_UNTRACKED"));
     const flip = { ...wanted, strategy: { name: "flip" as const } };

@@ -35,7 +35,7 @@ export const migrationBody = z
     }),
     release_renumbered: z.exactOptional(z.boolean()).meta({
       description:
-        "A renumbered guest may lose its new address, and the sessions on it, by going home",
+        "A renumbered guest may lose the address that it got at its host, and the sessions on it, by leaving there",
     }),
     dry_run: z
       .boolean()
