@@ -45,7 +45,7 @@ export async function guestSummary(sources: GuestSources, name: string): Promise
     memory_mib: definition.memory_mib,
     vcpus: definition.vcpus,
     ...migrationOf(sources, name),
-    since_ms: isHere ? startedMs(instance) : away ? arrivedMs(sources, name, away) : null,
+    since_ms: isHere ? startedMs(instance) : away ? arrivedMs(sources, record, away) : null,
     error: null,
   };
 }
@@ -112,7 +112,9 @@ function sharedRunState(instance: GuestInstance): Promise<RunState | undefined> 
 }
 
 function migrationOf({ migrations, records, journal }: GuestSources, name: string) {
-  const id = migrations.runningOf(name) ?? records.get(name)?.migration?.id ?? null;
+  const { migration, redirect } = records.get(name) ?? {};
+  const known = migrations.runningOf(name) ?? migration?.id;
+  const id = known ?? redirect?.next?.migration ?? null;
   const isOpen = id !== null && !migrations.isRunning(id);
   const doubted = isOpen ? migrations.list({ limit: 100, guest: name, states: ["in-doubt"] }) : [];
   const isInDoubt = doubted.some((migration) => migration.id === id);
@@ -136,8 +138,15 @@ function startedMs(instance: GuestInstance): number | null {
 }
 
 /** When it came to the host where it is now; null when that is long ago, or was not remembered. */
-function arrivedMs({ migrations }: GuestSources, name: string, host: string): number | null {
-  const query = { limit: 1, guest: name, to: host, states: ["completed"] as const };
+function arrivedMs(
+  { migrations }: GuestSources,
+  record: GuestRecord | undefined,
+  host: string,
+): number | null {
+  if (record === undefined) return null;
+  // Nobody need have asked here for a move between two other hosts.
+  if (record.redirect?.sinceMs !== undefined) return Math.round(record.redirect.sinceMs);
+  const query = { limit: 1, guest: record.guest, to: host, states: ["completed"] as const };
   const [moved] = migrations.list(query);
   return moved?.endedMs == null ? null : Math.round(moved.endedMs);
 }

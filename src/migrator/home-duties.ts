@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { wallClockMs } from "../platform/clock.ts";
 import { preconditionError, type SojournError } from "../platform/errors.ts";
 import type { PeerCaller, PeerContext, ProcedureHandlers } from "../platform/procedures.ts";
 import type { TunnelKind, TunnelSpec } from "../tunnels/tunnel.ts";
@@ -149,7 +150,7 @@ export class HomeDuties implements Disposable {
     using _held = await network.hold();
     const record = this.#away(guest);
     const drain = renumbered === undefined ? undefined : this.#drain(record, epoch, renumbered);
-    const changed = repointed(record, { host: peer, epoch, tunnel, drain });
+    const changed = repointed(record, { host: peer, epoch, tunnel, drain, sinceMs: wallClockMs() });
     const ready = network.knownInterface(tunnel);
     if (!isThere && ready !== null) {
       // In writing first: whoever makes the kernel as the records say goes the same way.

@@ -188,6 +188,8 @@ export const guestRecordSchema = z.strictObject({
       retiring: z.enum(retirementReasons).optional(),
       /** A migration between two other hosts is prepared. */
       next: nextRedirectSchema.optional(),
+      /** The last move between two other hosts made home follow then (wall clock); absent when home was its source. */
+      sinceMs: z.number().optional(),
       /** Such a migration was the last, and is not over. */
       previous: previousRedirectSchema.optional(),
     })

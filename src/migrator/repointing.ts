@@ -24,10 +24,16 @@ export function withNext(record: AwayRecord, next: Next): GuestRecord {
  */
 export function repointed(
   record: AwayRecord,
-  there: { host: string; epoch: number; tunnel: TunnelSpec; drain?: Drain | undefined },
+  there: {
+    host: string;
+    epoch: number;
+    tunnel: TunnelSpec;
+    drain?: Drain | undefined;
+    sinceMs?: number;
+  },
 ): GuestRecord {
   const { redirect } = record;
-  const { host, epoch, tunnel, drain } = there;
+  const { host, epoch, tunnel, drain, sinceMs } = there;
   if (redirect.host === host) {
     if (epoch < record.epoch) throw stale(record, host, epoch);
     const { next, ...rest } = redirect;
@@ -41,7 +47,9 @@ export function repointed(
     tunnel: redirect.tunnel,
     migration: next?.host === host && next.epoch === epoch ? next.migration : "",
   };
-  return { ...record, epoch, redirect: { host, tunnel, previous, ...(drain && { drain }) } };
+  const since = sinceMs === undefined ? {} : { sinceMs };
+  const followed = { host, tunnel, previous, ...since, ...(drain && { drain }) };
+  return { ...record, epoch, redirect: followed };
 }
 
 /** Home's record once the migration is over, with its guest at either host; null when nothing changes. Pure. */

@@ -16,6 +16,6 @@ afterAll(() => chain?.[Symbol.asyncDispose]());
 
 testChainKills(() => chain, chainKills.others);
 
-test("home after all that, and nothing is left", async () => {
+test("[rows 52] home after all that, and nothing is left", async () => {
   await chain.expectWayHome();
 });

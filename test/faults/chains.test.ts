@@ -14,7 +14,7 @@ beforeAll(async () => {
 
 afterAll(() => chain?.[Symbol.asyncDispose]());
 
-test("home is down when a move is asked for: refused at once, and nothing has changed anywhere", async () => {
+test("[rows 52] home is down when a move is asked for: refused at once, and nothing has changed anywhere", async () => {
   const { from, to } = await chain.sides();
   await chain.kill(home);
   const startedMs = performance.now();
@@ -32,6 +32,6 @@ test("home is down when a move is asked for: refused at once, and nothing has ch
 
 testChainKills(() => chain, chainKills.sample);
 
-test("home after all that, and nothing is left", async () => {
+test("[rows 52] home after all that, and nothing is left", async () => {
   await chain.expectWayHome();
 });

@@ -105,18 +105,21 @@ export function testChainKills(
   lab: () => ChainLab,
   kills: Readonly<Record<string, ChainKill>>,
 ): void {
-  test.each(Object.entries(kills))("%s", async (_title, { stands, at, dies, ends, deadMs = 0 }) => {
-    const chain = lab();
-    chain.allowFreeze(3_000 + restartMs);
-    const { id, migration, from, to, dead } = await chain.moveAndKill(stands, at, dies);
-    if (deadMs > 0) {
-      await delay(deadMs);
-      // Whatever home does not do, its kernel does.
-      await chain.expectSessionAlive();
-    }
-    await Promise.all(dead.map((host) => chain.restart(host)));
-    await migration.ended.catch(() => {});
-    const place = await chain.expectSettled(id, from, to);
-    if (ends !== undefined) expect(place).toBe(ends === "from" ? from : to);
-  });
+  test.each(Object.entries(kills))(
+    "[rows 52] %s",
+    async (_title, { stands, at, dies, ends, deadMs = 0 }) => {
+      const chain = lab();
+      chain.allowFreeze(3_000 + restartMs);
+      const { id, migration, from, to, dead } = await chain.moveAndKill(stands, at, dies);
+      if (deadMs > 0) {
+        await delay(deadMs);
+        // Whatever home does not do, its kernel does.
+        await chain.expectSessionAlive();
+      }
+      await Promise.all(dead.map((host) => chain.restart(host)));
+      await migration.ended.catch(() => {});
+      const place = await chain.expectSettled(id, from, to);
+      if (ends !== undefined) expect(place).toBe(ends === "from" ? from : to);
+    },
+  );
 }

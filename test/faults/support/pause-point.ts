@@ -63,7 +63,8 @@ export class PausePoint implements AsyncDisposable {
 }
 
 function find(text: string): { file: string; line: number } {
-  for (const name of readdirSync(sources)) {
+  const names = readdirSync(sources, { recursive: true, encoding: "utf8" });
+  for (const name of names.filter((one) => one.endsWith(".ts"))) {
     const lines = readFileSync(join(sources, name), "utf8").split("\n");
     const line = lines.findIndex((one) => one.includes(text));
     if (line >= 0) return { file: `src/migrator/${name}`, line };

@@ -108,7 +108,6 @@ describe("exit codes", () => {
     [["migrate", "web1", "--to", "host-b", "--renumber", "10.2.0"]],
     [["migrate", "web1", "--to", "host-b", "--drain-idle", "5"]],
     [["migrate", "web1", "--to", "host-b", "--renumber", "auto", "--strategy", "flip"]],
-    [["migrate", "web1", "--to", "host-b", "--renumber", "auto", "--release-renumbered"]],
     [["migrate", "../x", "--to", "host-b"]],
     [["guest"]],
     [["status", "--unknown"]],

@@ -39,6 +39,20 @@ test("a drain that the move before began ends with the address that the guest ha
   );
 });
 
+test("a drain begins with the address that the guest has at the next host, and once", () => {
+  const draining = { ...prepared, redirect: { ...prepared.redirect, drain } };
+  const begun = { ...drain, migration: "m4", renumbered: "10.3.0.10" };
+  const followed = repointed(draining, {
+    ...there,
+    epoch: 4,
+    drain: begun,
+    sinceMs: 7,
+  }) as AwayRecord;
+  expect(followed.redirect).toEqual({ ...there, previous, drain: begun, sinceMs: 7 });
+  const late = { ...begun, begunMs: 9 };
+  expect(repointed(followed, { ...there, epoch: 4, drain: late })).toEqual(followed);
+});
+
 test("a host where the guest was before is not believed, and one where it is may say so again", () => {
   const followed = repointed(prepared, { ...there, epoch: 4 }) as AwayRecord;
   expect(repointed(followed, { ...there, epoch: 4 })).toEqual(followed);
