@@ -3,6 +3,7 @@ import { Adoptions } from "../migrator/adoptions.ts";
 import { Anchors } from "../migrator/anchors.ts";
 import { Destinations } from "../migrator/destinations.ts";
 import { forgetFlows } from "../migrator/forget-flows.ts";
+import { tellHomeOfEnd } from "../migrator/guest-ended.ts";
 import { Guests } from "../migrator/guests.ts";
 import { importHistoryFiles } from "../migrator/history-files.ts";
 import { HomeDuties } from "../migrator/home-duties.ts";
@@ -131,9 +132,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   guests.onEnded = async (record) => {
     if (record.home.host === host.name) return;
     await forgetFlows(shared, record);
-    for (const anchor of [record.home, record.hosting?.handover?.home]) {
-      if (anchor) await peer(anchor.host).call("guest-ended", { guest: record.guest });
-    }
+    await tellHomeOfEnd({ homes, peer }, record);
   };
   const flows = stack.use(new KernelFlowTable());
   const homes = stack.use(new HomeTeller({ records, network, peer, logger }));

@@ -217,9 +217,10 @@ export class DestinationMigration {
     await this.networkSettled();
     const record = this.#current();
     if (record.hosting === null || this.state.phase !== "taken-over") throw this.#over();
+    const landed = landedRecord(record);
     await this.#context.network.change({
-      ...landedRecord(record),
-      hosting: { ...record.hosting, stage: "running", sourceTunnel: null },
+      ...landed,
+      hosting: { ...landed.hosting, stage: "running", sourceTunnel: null },
       migration: null,
     });
     this.#journal.recordFinished();

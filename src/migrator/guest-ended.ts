@@ -1,7 +1,11 @@
 import { ExitCode, preconditionError, SojournError } from "../platform/errors.ts";
+import type { PeerCaller } from "../platform/procedures.ts";
 import { persistently } from "../platform/retry.ts";
 import type { HostContext } from "./host-context.ts";
+import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
+
+type EndCaller = PeerCaller<Pick<typeof migrationProcedures, "guest-ended">>;
 
 /**
  * What home does when a host says that a guest has ended there: it sends no traffic there any more.
@@ -35,6 +39,26 @@ export async function noteGuestEnded(
     retryable: true,
     httpStatus: 503,
   });
+}
+
+/**
+ * Tells the guest's home that it has ended here. Home believes the host where it knows the guest: one that has not heard yet
+ * that the guest had come is told that first.
+ * @throws SojournError of a home that does not answer, or is to be told again (`isWorthRepeating`).
+ */
+export async function tellHomeOfEnd(
+  { homes, peer }: Pick<HostContext, "homes"> & { peer(host: string): EndCaller },
+  { guest, home, hosting }: GuestRecord,
+): Promise<void> {
+  try {
+    await homes.told(guest);
+  } catch (error) {
+    // A home that will never follow knows of no stay here.
+    if (!(error instanceof SojournError) || isWorthRepeating(error.cause)) throw error;
+  }
+  for (const anchor of [home, hosting?.handover?.home]) {
+    if (anchor) await peer(anchor.host).call("guest-ended", { guest });
+  }
 }
 
 /** Also of a guest that has come there, and ended, before this host was told that it had come. */

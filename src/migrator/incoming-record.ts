@@ -79,7 +79,9 @@ export async function planArrival(
 }
 
 /** What becomes of it once the guest runs here. */
-export function landedRecord(record: GuestRecord): GuestRecord {
+export function landedRecord(
+  record: GuestRecord,
+): GuestRecord & { hosting: NonNullable<GuestRecord["hosting"]> } {
   if (record.hosting === null) throw new Error(`${record.guest} does not run here`);
   const { departed: _returned, ...rest } = record;
   const { homeTunnel, sourceTunnel } = record.hosting;

@@ -1,7 +1,7 @@
 import { wallClockMs } from "../platform/clock.ts";
 import { waitAtMost } from "../platform/waiting.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
-import { endOfAbandoned } from "./abandoned.ts";
+import { endOfAbandoned, recordEndOfAbandoned } from "./abandoned.ts";
 import { endOfConcluded } from "./concluded.ts";
 import { tooLate } from "./endings.ts";
 import { EventLog } from "./event-log.ts";
@@ -119,6 +119,7 @@ export class Migrations {
     return abandoned.map((stored) => {
       const end = endOfAbandoned(this.#context, stored, failure);
       const ended = { ...stored, ...end, endedMs: wallClockMs() };
+      recordEndOfAbandoned(this.#context, ended);
       this.#book.keep(ended);
       return ended;
     });

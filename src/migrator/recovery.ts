@@ -42,10 +42,12 @@ function recoverSources(context: SourceContext, migrations: Migrations): void {
     }
   }
   for (const { id, guest, to, state } of migrations.endAbandoned(restarted)) {
-    const { step, epoch } = context.journal.recordsOf(id).at(-1) ?? {};
+    const records = context.journal.recordsOf(id);
+    const { epoch } = records.at(-1) ?? {};
     if (epoch === undefined || context.journal.isHeld(guest)) continue;
     // The destination may have heard of it before this host had prepared anything; it would wait for its lease.
-    if (step === "begin") void undoAtDestination(context, { id, guest, epoch, to });
+    const isUnprepared = records.every(({ step }) => step === "begin" || step === "undone");
+    if (isUnprepared) void undoAtDestination(context, { id, guest, epoch, to });
     if (state === "rolled-back") void releaseThirdHome(context, { id, guest, epoch, to });
   }
 }

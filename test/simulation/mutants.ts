@@ -142,6 +142,7 @@ export const mutants = {
   /** Home believes whoever says that the guest is there, whenever that was, and asks no other host. */
   "old-word-believed-at-home": {
     leadsTo: /^packets to the guest on|record is wrong for a guest/,
+    schedule: { duplicates: 0.3, afterwards: ["host-b", "host-c", "host-b"] },
     handlers: (handlers, { records }) => ({
       ...handlers,
       repoint: async (request: { guest: string }, context) => {

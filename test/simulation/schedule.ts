@@ -124,7 +124,7 @@ export function scheduleOf(seed: number): Schedule {
     afterwards: !paused && random.chance(0.25) ? [random.pick(hosts)] : [],
   };
   const chains = random.stream("chains");
-  return chains.chance(1 / 3) ? chained(schedule, chains) : schedule;
+  return chains.chance(0.25) ? chained(schedule, chains) : schedule;
 }
 
 /** Seldom more than go into one message. */

@@ -8,7 +8,7 @@ const schedules = 100_000;
 const faults = [
   ...["kill-daemon", "stop-daemon", "lose-power", "stall-daemon", "cut", "reset-stream"],
   ...["kill-qemu", "freeze-qemu", "network-fails", "disk-fails", "cancel", "migrate"],
-  "restart-libvirtd",
+  ...["restart-libvirtd", "resolve"],
 ];
 const outcomes = ["completed", "rolled-back", "cancelled", "in-doubt", "guest-lost", "denied"];
 

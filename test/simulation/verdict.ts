@@ -1,6 +1,10 @@
 import { isBarrierFlow } from "../../src/migrator/barrier-address.ts";
 import { decodeJournal } from "../../src/migrator/journal-format.ts";
-import type { JournalStep } from "../../src/migrator/journal-record.ts";
+import {
+  type JournalRecord,
+  type JournalStep,
+  unfinishedMigrations,
+} from "../../src/migrator/journal-record.ts";
 import { guestNetworkOf } from "../../src/migrator/network.ts";
 import type { MigrationSummary } from "../../src/migrator/stored-migration.ts";
 import type { HostName, Schedule } from "./schedule.ts";
@@ -15,7 +19,7 @@ export function violationsOf(world: World, schedule: Schedule, guestKilled: bool
     ...world.paths.violations,
     ...passedDenials(world),
     ...world.bootFailures,
-    ...wrongJournals(world),
+    ...wrongJournals(world, schedule),
     ...unsaidEnds(world),
     ...wrongCopies(world, schedule, guestKilled),
     ...wrongWords(world, guestKilled),
@@ -165,10 +169,21 @@ function wrongEpochs(world: World): string[] {
   return home > there ? [`home knows epoch ${home}, ${place} ${there}`, ...wrong] : wrong;
 }
 
-function wrongJournals(world: World): string[] {
+/** What came to nothing before anything was prepared needs none; a destination's end is in its record first. */
+const endless: readonly JournalStep[] = ["begin", "prepared", "takeover"];
+
+function openEnds(name: string, records: JournalRecord[]): string[] {
+  return unfinishedMigrations(records)
+    .filter(({ step }) => !endless.includes(step))
+    .map(({ migration, step }) => `${name}'s journal has no end of ${migration}: ${step}`);
+}
+
+function wrongJournals(world: World, { faults }: Schedule): string[] {
+  const hasRoom = faults.every(({ kind }) => kind !== "disk-fails");
   return [...world.hosts].flatMap(([name, { disk }]) => {
     const { records, damage } = decodeJournal(disk.read("/state/journal") ?? Buffer.alloc(0));
     const wrong = damage.map(({ reason }) => `${name}'s journal: ${reason}`);
+    if (hasRoom) wrong.push(...openEnds(name, records));
     const seen = new Map<string, JournalStep[]>();
     for (const { migration, step, role } of records) {
       const steps = seen.get(`${role} ${migration}`) ?? [];

@@ -5,6 +5,7 @@ import type { Hypervisor } from "../../../src/hypervisor/hypervisor.ts";
 import { Destinations } from "../../../src/migrator/destinations.ts";
 import { forgetFlows } from "../../../src/migrator/forget-flows.ts";
 import type { Gates } from "../../../src/migrator/gates.ts";
+import { tellHomeOfEnd } from "../../../src/migrator/guest-ended.ts";
 import { Guests } from "../../../src/migrator/guests.ts";
 import { HomeDuties } from "../../../src/migrator/home-duties.ts";
 import { HomeTeller } from "../../../src/migrator/home-teller.ts";
@@ -151,7 +152,7 @@ export class SimulatedHost {
     guests.onEnded = async (record) => {
       if (record.home.host === host.name) return;
       await forgetFlows(shared, record);
-      await peer(record.home.host).call("guest-ended", { guest: record.guest });
+      await tellHomeOfEnd({ homes, peer }, record);
     };
     const flows = fakeFlowTable(this.kernel.flows, this.#doors.flows(process));
     const homes = new HomeTeller({ records, network, peer, logger });

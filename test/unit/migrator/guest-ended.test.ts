@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { isWorthRepeating, noteGuestEnded } from "../../../src/migrator/guest-ended.ts";
+import {
+  isWorthRepeating,
+  noteGuestEnded,
+  tellHomeOfEnd,
+} from "../../../src/migrator/guest-ended.ts";
 import type { HostContext } from "../../../src/migrator/host-context.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
 import { preconditionError, SojournError } from "../../../src/platform/errors.ts";
@@ -48,4 +52,26 @@ test("only a refusal that will not change is not worth repeating", () => {
     true,
   );
   expect(isWorthRepeating(preconditionError("SOJ_HOST_UNKNOWN", "x"))).toBe(false);
+});
+
+test("home hears that the guest had come before it hears of its end, unless it will never follow", async () => {
+  const said: string[] = [];
+  const telling = async (failure: Error | null) => {
+    said.length = 0;
+    const told = async () => {
+      said.push("here");
+      const untold = { retryable: true, cause: failure };
+      if (failure !== null) throw new SojournError("SOJ_HOME_UNTOLD", "not told", untold);
+    };
+    const call = async () => void said.push("ended");
+    const context = { homes: { told }, peer: () => ({ call }) };
+    await tellHomeOfEnd(context as never, recordOf("web1", 10));
+  };
+  await telling(null);
+  expect(said).toEqual(["here", "ended"]);
+  await telling(preconditionError("SOJ_NOT_HOME", "it redirects nothing of web1"));
+  expect(said).toEqual(["here", "ended"]);
+  const silent = new SojournError("SOJ_PEER_UNREACHABLE", "no answer", { retryable: true });
+  await expect(telling(silent)).rejects.toMatchObject({ code: "SOJ_HOME_UNTOLD" });
+  expect(said).toEqual(["here"]);
 });
