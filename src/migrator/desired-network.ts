@@ -60,15 +60,16 @@ function addRedirect(
 ): void {
   const { address } = attachmentOf(host, record);
   addLan(state, host, record);
-  state.routes.push(redirectRoute(address, tunnelOf(spec)));
+  // Of two anchors the one that is only getting ready sends nothing, and takes nothing from the LAN.
+  const isReceiving = handover?.part === "receiving";
+  if (!isReceiving) state.routes.push(redirectRoute(address, tunnelOf(spec)));
   for (const way of [spec, next?.tunnel, previous?.tunnel]) {
     if (way === undefined) continue;
     addWayToLan(state, host, record, tunnelOf(way));
     state.filter.tunnelGuests.push(tunnelGuest("from", address, tunnelOf(way)));
     state.filter.sizeLimits.push(sizeLimit("to", address, tunnelOf(way)));
   }
-  // Of two anchors the one that is not to be noticed yet takes nothing from the LAN.
-  if (handover?.part === "receiving") return;
+  if (isReceiving) return;
   addInterception(state, host, record, { answers: handover?.part !== "leaving" });
 }
 

@@ -47,7 +47,7 @@ export class LanPresence implements Disposable {
   #note(before: GuestRecord | undefined, after: GuestRecord | undefined): void {
     const { host, announcer } = this.#options;
     if (host.guestNetworks.every(({ port }) => port === undefined)) return;
-    if (isAway(before) !== isAway(after)) this.#announce();
+    if (isAnsweredFor(before) !== isAnsweredFor(after)) this.#announce();
     if (after === undefined || !isInTheWay(before) || isInTheWay(after)) return;
     const here = atItself(host, after);
     announcer.tell(here);
@@ -86,6 +86,12 @@ function isAway(record: GuestRecord | undefined): boolean {
   return (record?.redirect ?? null) !== null;
 }
 
+/** Of two anchors one answers for a guest that is away. */
+function isAnsweredFor(record: GuestRecord | undefined): boolean {
+  const part = record?.redirect?.handover?.part;
+  return isAway(record) && part !== "receiving" && part !== "leaving";
+}
+
 /** What comes for the guest goes through this host, or elsewhere. */
 function isInTheWay(record: GuestRecord | undefined): boolean {
   return isAway(record) || (record?.outgoing ?? null) !== null;
@@ -93,9 +99,7 @@ function isInTheWay(record: GuestRecord | undefined): boolean {
 
 /** Of a guest that is away: whoever sends to it sends to this host, also those that know its own MAC address for good. */
 function atThisHost(host: HostFacts, record: GuestRecord): Announcement[] {
-  if (record.redirect === null || record.home.host !== host.name) return [];
-  const part = record.redirect.handover?.part;
-  if (part === "receiving" || part === "leaving") return [];
+  if (!isAnsweredFor(record) || record.home.host !== host.name) return [];
   const { address, mac, bridge: device } = attachmentOf(host, record);
   if (lanOf(host, address) === null) return [];
   return [{ device, address, mac: null, port: mac }];

@@ -21,10 +21,11 @@ describe("while an address is handed over", () => {
     ["leaving", true, false],
     ["receiving", false, false],
   ] satisfies [Part, boolean, boolean][])(
-    "an anchor that is %s redirects; takes frames: %s; answers: %s",
+    "an anchor that is %s redirects, and takes frames: %s; answers: %s",
     (part, takes, answers) => {
       const { routes, filter, neighbours } = desiredNetwork(hostA, [atAnchor(part)], tunnelOf);
-      expect(routes).toMatchObject([{ prefix: "10.1.0.10/32", device: "tun-2" }]);
+      const redirects = [expect.objectContaining({ prefix: "10.1.0.10/32", device: "tun-2" })];
+      expect(routes).toEqual(takes ? redirects : []);
       expect(filter.guestFrames).toHaveLength(takes ? 1 : 0);
       expect(neighbours).toHaveLength(answers ? 1 : 0);
     },
