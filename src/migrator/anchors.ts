@@ -5,6 +5,7 @@ import { isOwnAddress } from "../platform/own-addresses.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import type { TunnelKind } from "../tunnels/tunnel.ts";
 import type { Attachment, anchorProcedures } from "./anchor-procedures.ts";
+import { isWorthRepeating } from "./guest-ended.ts";
 import { refuseTwin } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
 import type { HostRole } from "./host-role.ts";
@@ -57,8 +58,8 @@ export class Anchors {
     for (const host of anchors) {
       if (anchors.length > 1) await this.#context.peer(host).call("attach-check", request);
     }
+    const { home, epoch } = await this.#attach(anchors, request);
     try {
-      const { home, epoch } = await this.#attach(anchors, request);
       using _held = await network.hold();
       this.#refuseTaken(definition);
       const record: GuestRecord = {
@@ -78,7 +79,7 @@ export class Anchors {
       await network.changeWhileHeld(record);
       return record;
     } catch (error) {
-      for (const host of anchors) await this.#release(definition.name, host);
+      await this.#release(definition.name, home.host);
       throw error;
     }
   }
@@ -89,13 +90,17 @@ export class Anchors {
     await this.#release(guest, home.host);
   }
 
-  /** Of several anchors those that stand by say so. */
+  /**
+   * Of several anchors those that stand by say so. A clear refusal has changed nothing: to take it back could end what the
+   * anchor does for the guest elsewhere.
+   */
   async #attach(anchors: readonly string[], request: Attachment) {
     for (const [index, host] of anchors.entries()) {
       try {
         return await this.#context.peer(host).call("attach-guest", request);
       } catch (error) {
         const isStandby = error instanceof SojournError && error.code === "SOJ_ANCHOR_STANDBY";
+        if (isWorthRepeating(error)) await this.#release(request.guest, host);
         if (!isStandby || index === anchors.length - 1) throw error;
       }
     }

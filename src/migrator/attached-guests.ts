@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { delay } from "../platform/clock.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { lessAndLessOften, retry } from "../platform/retry.ts";
@@ -19,8 +20,8 @@ const firstPauseMs = 5_000;
 export class AttachedGuests implements Disposable {
   readonly #context: Context;
   readonly #stop = new AbortController();
-  /** Epochs of the attachments that are asked about, by guest. */
-  readonly #asking = new Map<string, number>();
+  /** The attachments that are asked about, by guest. */
+  readonly #asking = new Map<string, Attached>();
   readonly #subscription: Disposable;
 
   constructor(context: Context) {
@@ -41,9 +42,12 @@ export class AttachedGuests implements Disposable {
   }
 
   #begin({ guest, epoch, redirect }: GuestRecord): void {
-    if (redirect?.attaching !== true || this.#asking.get(guest) === epoch) return;
-    this.#asking.set(guest, epoch);
-    this.#ask({ guest, epoch, host: redirect.host }).catch((error: unknown) => {
+    if (redirect?.attaching !== true) return;
+    const attached = { guest, epoch, host: redirect.host };
+    // Epochs begin anew with a guest that was forgotten in between.
+    if (isDeepStrictEqual(this.#asking.get(guest), attached)) return;
+    this.#asking.set(guest, attached);
+    this.#ask(attached).catch((error: unknown) => {
       if (this.#stop.signal.aborted) return;
       this.#context.logger.error({ guest, err: error }, "alarm: not asked any more");
     });
@@ -59,7 +63,7 @@ export class AttachedGuests implements Disposable {
       onFailure: (error) =>
         this.#context.logger.info({ guest, host, err: error }, "not known yet to have started"),
     });
-    if (this.#asking.get(guest) === attached.epoch) this.#asking.delete(guest);
+    if (this.#asking.get(guest) === attached) this.#asking.delete(guest);
   }
 
   /** Resolves when nothing is left to ask about. @throws while it is. */

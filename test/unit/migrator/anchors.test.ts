@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Anchors, type PeerGreetings } from "../../../src/migrator/anchors.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
-import { SojournError } from "../../../src/platform/errors.ts";
+import { preconditionError, SojournError } from "../../../src/platform/errors.ts";
 import { bToA, definitionOf, hostB, recordOf } from "./support.ts";
 
 const anchor = { host: "anchor-x", role: "anchor", guestSubnets: ["10.1.0.0/24"] } as const;
@@ -121,6 +121,17 @@ describe("a guest whose address is an anchor's", () => {
       code: "SOJ_PEER_UNREACHABLE",
     });
     expect(silent.said).toEqual(["anchor-x attach-guest", "anchor-x guest-ended"]);
+  });
+
+  test("an anchor that refuses the guest is not told that it has ended", async () => {
+    const { anchors, said } = hostWith({
+      greetings: { answered: [anchor], silent: [] },
+      answer: () => {
+        throw preconditionError("SOJ_GUEST_BUSY", "web1 is being moved, behind anchor-x");
+      },
+    });
+    await expect(anchors.place(definition)).rejects.toMatchObject({ code: "SOJ_GUEST_BUSY" });
+    expect(said).toEqual(["anchor-x attach-guest"]);
   });
 
   test("one whose process cannot be started leaves nothing", async () => {

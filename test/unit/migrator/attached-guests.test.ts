@@ -91,6 +91,17 @@ describe("a guest that a host said it would start", () => {
     expect(records.get("web1")?.redirect?.attaching).toBeUndefined();
   });
 
+  test("is asked about at the host that it was started at instead, also under the same epoch", async () => {
+    answer = () => "none";
+    records.put(attaching);
+    await pass(3_000);
+    records.remove("web1");
+    records.put({ ...attaching, redirect: { host: "host-c", tunnel: aToB, attaching: true } });
+    await pass(6_000);
+    expect(asked).toEqual(["host-c attached-guest"]);
+    expect(records.get("web1")).toBeUndefined();
+  });
+
   test("a host that asked once more meanwhile is not answered for the first time", async () => {
     answer = () => "none";
     records.put(attaching);
