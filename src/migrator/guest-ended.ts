@@ -13,7 +13,12 @@ type EndCaller = PeerCaller<Pick<typeof migrationProcedures, "guest-ended">>;
  * host is to ask again.
  */
 export async function noteGuestEnded(
-  { records, network, logger }: Pick<HostContext, "records" | "network" | "logger">,
+  {
+    homes,
+    records,
+    network,
+    logger,
+  }: Pick<HostContext, "homes" | "records" | "network" | "logger">,
   guest: string,
   peer: string,
 ): Promise<void> {
@@ -30,6 +35,11 @@ export async function noteGuestEnded(
     one.hosting === null &&
     one.migration === record?.migration;
   if (!isThere(record)) return;
+  const { redirect } = record ?? {};
+  // Only on its way there, as far as this host knows: it may never have come.
+  if (redirect?.next?.host === peer && redirect.host !== peer) {
+    await refuseRunning(homes, guest, redirect.host, redirect.next.migration);
+  }
   const what = `forgetting ${guest}, which has ended`;
   // Without a record the kernel may still have to follow: the last try has failed there.
   const isMeant = (current: GuestRecord | undefined) => current === undefined || isThere(current);
@@ -64,6 +74,23 @@ export async function tellHomeOfEnd(
 /** Also of a guest that has come there, and ended, before this host was told that it had come. */
 function isLastAt({ redirect, departed }: GuestRecord, peer: string): boolean {
   return [redirect?.host, redirect?.next?.host, departed?.host].includes(peer);
+}
+
+/** What a source's process says, if there is one, once all of the guest has gone to another host. */
+const goneStates = ["none", "postmigrate"];
+
+async function refuseRunning(
+  homes: HostContext["homes"],
+  guest: string,
+  host: string,
+  migration: string,
+): Promise<void> {
+  const { run_state } = await homes.peer(host).call("migration-facts", { id: migration, guest });
+  if (goneStates.includes(run_state)) return;
+  throw preconditionError("SOJ_GUEST_BUSY", `${guest} may still run at ${host} (${migration})`, {
+    retryable: true,
+    httpStatus: 409,
+  });
 }
 
 /** While the network is being changed a record says already what the kernel may refuse. */

@@ -4,9 +4,14 @@ import type { PeerCaller } from "../platform/procedures.ts";
 import { type Pace, retry } from "../platform/retry.ts";
 import { waitAtMost } from "../platform/waiting.ts";
 import type { HostNetwork } from "./host-network.ts";
+import type { migrationProcedures } from "./procedures.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
 import type { repointProcedures } from "./repoint-procedures.ts";
+
+type HomePeer = PeerCaller<
+  typeof repointProcedures & Pick<typeof migrationProcedures, "migration-facts">
+>;
 
 /** Until it is told, the guest's packets take the way through the host that the guest has left. */
 const pace: Pace = { pauseMs: 250, longestPauseMs: 15_000 };
@@ -22,7 +27,7 @@ export class HomeTeller implements Disposable {
   readonly #records: RecordStore;
   readonly #network: Pick<HostNetwork, "hold">;
   /** @throws SojournError when no such peer is configured. */
-  readonly peer: (host: string) => PeerCaller<typeof repointProcedures>;
+  readonly peer: (host: string) => HomePeer;
   readonly #logger: Logger;
   readonly #stop = new AbortController();
   readonly #telling = new Map<string, Promise<void>>();
@@ -31,7 +36,7 @@ export class HomeTeller implements Disposable {
   constructor(options: {
     records: RecordStore;
     network: Pick<HostNetwork, "hold">;
-    peer: (host: string) => PeerCaller<typeof repointProcedures>;
+    peer: (host: string) => HomePeer;
     logger: Logger;
   }) {
     this.#records = options.records;

@@ -16,13 +16,19 @@ const away: GuestRecord = {
   redirect: { host: "host-b", tunnel: aToB },
 };
 
-async function forgottenBy(record: GuestRecord | undefined, peer: string): Promise<string[]> {
+async function forgottenBy(
+  record: GuestRecord | undefined,
+  peer: string,
+  atSource = "running",
+): Promise<string[]> {
   const forgotten: string[] = [];
   const network = {
     hold: async () => ({ [Symbol.dispose]: () => {} }),
     forget: async (guest: string) => void forgotten.push(guest),
   };
-  const context = { records: { get: () => record }, network, logger: createLogger("silent") };
+  const homes = { peer: () => ({ call: async () => ({ run_state: atSource }) }) };
+  const logger = createLogger("silent");
+  const context = { homes, records: { get: () => record }, network, logger };
   await noteGuestEnded(context as unknown as HostContext, "web1", peer);
   return forgotten;
 }
@@ -35,6 +41,19 @@ test("another host's word, and that about a guest that is at home, change nothin
   expect(await forgottenBy(away, "host-c")).toEqual([]);
   expect(await forgottenBy(recordOf("web1", 10), "host-b")).toEqual([]);
   expect(await forgottenBy(undefined, "host-b")).toEqual([]);
+});
+
+test("a host that it may never have reached is believed only once it runs no more where it was", async () => {
+  const next = { host: "host-c", tunnel: aToB, migration: "m2", epoch: 2 };
+  const moving: GuestRecord = { ...away, redirect: { host: "host-b", tunnel: aToB, next } };
+  for (const state of ["running", "paused", "unknown"]) {
+    await expect(forgottenBy(moving, "host-c", state)).rejects.toMatchObject({
+      code: "SOJ_GUEST_BUSY",
+      retryable: true,
+    });
+  }
+  expect(await forgottenBy(moving, "host-c", "postmigrate")).toEqual(["web1"]);
+  expect(await forgottenBy(moving, "host-b")).toEqual(["web1"]);
 });
 
 test("while the guest's migration is not over, the other host is to ask again", async () => {
