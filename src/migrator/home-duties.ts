@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
 import { wallClockMs } from "../platform/clock.ts";
 import { preconditionError, type SojournError } from "../platform/errors.ts";
@@ -141,7 +142,7 @@ export class HomeDuties implements Disposable {
     const known = this.#away(guest).redirect;
     const isReady = known.next?.host === peer && known.next.epoch === epoch;
     const isThere = known.host === peer;
-    if (!isReady && !isThere) await this.#refuseElsewhere(guest, known.host, peer);
+    if (!isReady && !isThere) await this.#refuseElsewhere(guest, known, peer);
     const tunnel = isThere
       ? known.tunnel
       : isReady && known.next
@@ -149,6 +150,8 @@ export class HomeDuties implements Disposable {
         : await this.#tunnelTo(peer, tunnel_kind);
     using _held = await network.hold();
     const record = this.#away(guest);
+    // What was found out is of the move that was known then.
+    if (!isDeepStrictEqual(record.redirect, known)) throw beingMigrated(guest, undefined);
     const drain = renumbered === undefined ? undefined : this.#drain(record, epoch, renumbered);
     const changed = repointed(record, { host: peer, epoch, tunnel, drain, sinceMs: wallClockMs() });
     const ready = network.knownInterface(tunnel);
@@ -176,16 +179,22 @@ export class HomeDuties implements Disposable {
     return {};
   }
 
-  /** An operator may have decided otherwise than home was prepared for; but never against a host where the guest is. */
-  async #refuseElsewhere(guest: string, there: string, peer: string): Promise<void> {
-    const facts = await this.#context
-      .peer(there)
-      .call("migration-facts", { id: "none", guest })
-      .catch(() => null);
-    if (facts === null || facts.run_state === "none") return;
+  /**
+   * An operator may have decided otherwise than home was prepared for; but never against a host where the guest is, or
+   * may be: one that is silent says so once it is back.
+   */
+  async #refuseElsewhere(
+    guest: string,
+    { host, next }: AwayRecord["redirect"],
+    peer: string,
+  ): Promise<void> {
+    // Its source has said where it goes, and may have promised it by now.
+    if (next !== undefined) throw beingMigrated(guest, next.migration);
+    const facts = await this.#context.peer(host).call("migration-facts", { id: "none", guest });
+    if (facts.run_state === "none") return;
     throw preconditionError(
       "SOJ_GUEST_ELSEWHERE",
-      `${peer} says that it runs ${guest}, and so does ${there}, where its home knows it`,
+      `${peer} says that it runs ${guest}, and so does ${host}, where its home knows it`,
       { httpStatus: 409, retryable: true, hint: `sojourn guest show ${guest}, on both hosts` },
     );
   }
