@@ -65,6 +65,23 @@ export function checkAdmissible(
 }
 
 /**
+ * A guest comes home from where its home knows it, and from nowhere else: it would run twice.
+ * @throws SojournError `SOJ_GUEST_ELSEWHERE`.
+ */
+export function refuseFromElsewhere(record: GuestRecord | undefined, peer: string): void {
+  const place = record?.redirect?.host ?? record?.departed?.host;
+  if (record === undefined || place === undefined || place === peer) return;
+  throw preconditionError(
+    "SOJ_GUEST_ELSEWHERE",
+    `${record.guest} cannot come home from ${peer}: its home knows it at ${place}`,
+    {
+      ...{ httpStatus: 409, guestState: "untouched" },
+      hint: `sojourn guest show ${record.guest}, on both hosts`,
+    },
+  );
+}
+
+/**
  * Of two guests with one address no host could tell the flows apart. The old address of a guest that has left its home for
  * good was free to be given to another one, which may meet it at either host.
  */

@@ -1,5 +1,5 @@
 import type { ProcedureHandlers } from "../platform/procedures.ts";
-import { checkAdmissible } from "./admission.ts";
+import { checkAdmissible, refuseFromElsewhere } from "./admission.ts";
 import { type Arrival, Arrivals, type Identity } from "./arrivals.ts";
 import { DestinationMigration } from "./destination.ts";
 import { checkEpoch } from "./epochs.ts";
@@ -46,7 +46,7 @@ export class Destinations {
     const { network } = this.#context;
     return {
       "plan-incoming": async (request, { peer }) => {
-        checkAdmissible(this.#context, request, this.#arrivals.isArriving(request.guest));
+        this.#admit(request, peer);
         const { guest, renumber } = request;
         const renumbered =
           renumber === undefined ? undefined : this.#addresses.likely(renumber, guest);
@@ -54,7 +54,7 @@ export class Destinations {
         return { lines, ...(renumbered === undefined ? {} : { renumbered }) };
       },
       prepare: async (request, { peer }) => {
-        checkAdmissible(this.#context, request, this.#arrivals.isArriving(request.guest));
+        this.#admit(request, peer);
         const before = this.#context.records.get(request.guest);
         const entry = this.#arrivals.add(new DestinationMigration(this.#context, request, before));
         const listening = await entry.lock.run(() =>
@@ -221,6 +221,11 @@ export class Destinations {
     const copy = await supersede(this.#context, request);
     this.#arrivals.drop(request.id);
     return { copy };
+  }
+
+  #admit(request: Parameters<typeof checkAdmissible>[1], peer: string): void {
+    checkAdmissible(this.#context, request, this.#arrivals.isArriving(request.guest));
+    refuseFromElsewhere(this.#context.records.get(request.guest), peer);
   }
 
   #demand(identity: Identity): Arrival {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkAdmissible } from "../../../src/migrator/admission.ts";
+import { checkAdmissible, refuseFromElsewhere } from "../../../src/migrator/admission.ts";
 import type { HostContext } from "../../../src/migrator/host-context.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
 
@@ -42,6 +42,21 @@ describe("a guest that wants to arrive", () => {
     expect(() => admit(undefined, false, "10.1.0.10", "anchor")).toThrow(
       refusalOf("SOJ_HOST_IS_ANCHOR"),
     );
+  });
+
+  it("comes home only from where its home knows it", () => {
+    const tunnel = {
+      kind: "ipip",
+      localAddress: "172.16.1.2",
+      remoteAddress: "172.16.2.2",
+    } as const;
+    const away = { guest: "web1", redirect: { host: "host-b", tunnel } } as GuestRecord;
+    expect(() => refuseFromElsewhere(away, "host-b")).not.toThrow();
+    expect(() => refuseFromElsewhere(undefined, "host-c")).not.toThrow();
+    expect(() => refuseFromElsewhere(away, "host-c")).toThrow(refusalOf("SOJ_GUEST_ELSEWHERE"));
+    const departed = { guest: "web1", redirect: null, departed: { host: "host-b" } } as GuestRecord;
+    expect(() => refuseFromElsewhere(departed, "host-b")).not.toThrow();
+    expect(() => refuseFromElsewhere(departed, "host-c")).toThrow(refusalOf("SOJ_GUEST_ELSEWHERE"));
   });
 
   it("is told apart: there already, and busy", () => {
