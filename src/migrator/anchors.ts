@@ -100,7 +100,7 @@ export class Anchors {
         return await this.#context.peer(host).call("attach-guest", request);
       } catch (error) {
         const isStandby = error instanceof SojournError && error.code === "SOJ_ANCHOR_STANDBY";
-        if (isWorthRepeating(error)) await this.#release(request.guest, host);
+        if (!isStandby && isWorthRepeating(error)) await this.#release(request.guest, host);
         if (!isStandby || index === anchors.length - 1) throw error;
       }
     }

@@ -53,6 +53,11 @@ export async function homeHere(
 function networkAtHome(host: HostFacts, definition: GuestDefinition) {
   const address = firstAddress(definition);
   const network = address === undefined ? undefined : guestNetworkOf(host, address);
+  if (address !== undefined && address === network?.gateway) {
+    // Whoever is away has home answer for its address: here, for everybody's way out.
+    const message = `${definition.name}'s address ${address} is its gateway's`;
+    throw preconditionError("SOJ_GUEST_ADDRESS", message);
+  }
   if (network !== undefined) return network;
   throw preconditionError(
     "SOJ_GUEST_ADDRESS",

@@ -1,4 +1,5 @@
 import { firstAddress } from "../hypervisor/nic-addresses.ts";
+import { preconditionError } from "../platform/errors.ts";
 import { interfaceName } from "../platform/names.ts";
 import { mainTable, type Route } from "../routing/desired.ts";
 import type { TunnelInterface, TunnelSpec } from "../tunnels/tunnel.ts";
@@ -74,11 +75,18 @@ export function guestNetworkOf(host: Pick<HostFacts, "guestNetworks">, address: 
   return host.guestNetworks.find((network) => contains(network.subnet, address));
 }
 
-/** The bridge of the guest network of this host that holds `address`. */
+/**
+ * The bridge of the guest network of this host that holds `address`.
+ * @throws SojournError `SOJ_GUEST_ADDRESS` when the network has been taken out of the configuration.
+ */
 export function homeBridge(host: HostFacts, address: string): string {
   const network = guestNetworkOf(host, address);
-  if (network === undefined) throw new Error(`${address} is in none of ${host.name}'s subnets`);
-  return network.bridge;
+  if (network !== undefined) return network.bridge;
+  throw preconditionError(
+    "SOJ_GUEST_ADDRESS",
+    `${host.name} is the home of a guest with ${address}, which is in none of its guest networks any more`,
+    { hint: "put the network back into [[guest_networks]] until the guest has ended" },
+  );
 }
 
 /** Straight to a device of this host. */

@@ -74,12 +74,12 @@ describe("an anchor that a host tells of a guest's start", () => {
     await expect(attach(known)).rejects.toMatchObject({ code, exitCode: 3 });
   });
 
-  test("refuses an address that is none of its guests', and its own", async () => {
+  test("refuses an address that is none of its guests', their gateway's, and its own", async () => {
     const [nic] = request.definition.nics;
     const withAddress = (address: string) => ({
       definition: { ...request.definition, nics: nic ? [{ ...nic, addresses: [address] }] : [] },
     });
-    for (const address of ["10.9.0.10/24", "172.16.1.2/24", "172.16.2.2/24"]) {
+    for (const address of ["10.9.0.10/24", "10.1.0.1/24", "172.16.1.2/24", "172.16.2.2/24"]) {
       const refused = attach([], withAddress(address));
       await expect(refused).rejects.toMatchObject({ code: "SOJ_GUEST_ADDRESS" });
     }
