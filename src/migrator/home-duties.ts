@@ -68,7 +68,10 @@ export class HomeDuties implements Disposable {
       "confirm-repoint": async (request, { peer }) => this.#confirm(request, peer),
       "probe-repoint": (request, { peer }) => this.#probe(request, peer),
       repoint: (request, context) => this.#repoint(request, context),
-      "is-move-over": async (request) => ({ over: isMoveOver(this.#context, request) }),
+      "is-move-over": async (request) => ({
+        over: isMoveOver(this.#context, request),
+        here: (this.#context.records.get(request.guest)?.hosting ?? null) !== null,
+      }),
       "release-repoint": (request, { peer }) => this.#release(request, peer),
     };
   }
@@ -174,8 +177,8 @@ export class HomeDuties implements Disposable {
     if (record === null) return {};
     const { host, previous } = record.redirect;
     if (host !== peer && previous?.host !== peer) return {};
-    const changed = released(record, id);
-    if (changed !== null) await network.changeWhileHeld(changed);
+    // Also where nothing changes: the kernel may have kept a part of what could not be prepared.
+    await network.changeWhileHeld(released(record, id) ?? record);
     return {};
   }
 

@@ -82,11 +82,18 @@ export class HomeFollowUps implements Disposable {
     return open.length === 0 ? null : open;
   }
 
-  /** False while the source does not say. */
-  async #isOver(guest: string, { id, source }: { id: string; source: string }): Promise<boolean> {
+  /**
+   * False while the source does not say, and of one that was only prepared while the source has not the guest: it went on
+   * to the other host then, which is still to say so, or that it has ended there.
+   */
+  async #isOver(
+    guest: string,
+    { id, source, isPrevious }: { id: string; source: string; isPrevious: boolean },
+  ): Promise<boolean> {
     const { logger, peer } = this.#context;
     try {
-      return (await peer(source).call("is-move-over", { id, guest })).over;
+      const { over, here } = await peer(source).call("is-move-over", { id, guest });
+      return over && (here || isPrevious);
     } catch (error) {
       logger.debug({ guest, migration: id, err: error }, "the move's source does not answer");
       return false;

@@ -64,10 +64,13 @@ export const repointProcedures = definePeerProcedures({
     response: z.object({}),
     timeoutMs: 20_000,
   },
-  /** From home to the source, which may have ended without a word: is there nothing left that it will do about the move? */
+  /**
+   * From home to the source, which may have ended without a word: is there nothing left that it will do about the move, and
+   * has it the guest?
+   */
   "is-move-over": {
     request: z.strictObject({ id: name, guest: name }),
-    response: z.object({ over: z.boolean() }),
+    response: z.object({ over: z.boolean(), here: z.boolean() }),
     timeoutMs: 5_000,
   },
   /** The move is over, whichever way it went: what only it needed at home goes. Safe to call again. */

@@ -195,7 +195,8 @@ export async function retireSource(
   }
   await leaveTunnel(context, task, facts);
   await untilAnswered(() => context.peer(task.to).call("finish", identity, { timeoutMs: 8_000 }));
-  await releaseHome(context, task, home);
+  // Home hears of the end of one that was lost from the host where it ended, whose word counts as long as home expects it.
+  if (!facts.lostAtDestination) await releaseHome(context, task, home);
   // Last, because after a crash this record is what the destination's end is asked for again.
   const record = context.records.get(task.guest);
   if (!record?.outgoing && !facts.lostAtDestination) return;

@@ -29,6 +29,15 @@ test("what was prepared for a move stays while its source is about it, and goes 
   expect(home.redirect).toEqual({ host: "host-b", tunnel: aToB });
 });
 
+test("the other host may still speak of a guest that its source has not any more", async () => {
+  using home = new Home(prepared);
+  home.isOver = true;
+  home.isAtSource = false;
+  home.followUps.begin();
+  await home.pass(20 * lookMs);
+  expect(home.redirect).toEqual(prepared.redirect);
+});
+
 test("a source that does not answer keeps what is prepared", async () => {
   using home = new Home(prepared);
   home.isReachable = false;
@@ -78,6 +87,7 @@ class Home implements Disposable {
   readonly followUps: HomeFollowUps;
   isReachable = true;
   isOver = false;
+  isAtSource = true;
 
   constructor(record: GuestRecord) {
     this.host.records.put(record);
@@ -85,7 +95,7 @@ class Home implements Disposable {
       call: async (_name: string, { id }: { id: string }) => {
         this.asked.push(`${host} ${id}`);
         if (!this.isReachable) throw new SojournError("SOJ_PEER_UNREACHABLE", "no answer");
-        return { over: this.isOver };
+        return { over: this.isOver, here: this.isAtSource };
       },
     });
     const context = { ...this.host.context({} as never), peer };
