@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
 import { wallClockMs } from "../platform/clock.ts";
-import { preconditionError, type SojournError } from "../platform/errors.ts";
+import { preconditionError, SojournError } from "../platform/errors.ts";
 import type { PeerCaller, PeerContext, ProcedureHandlers } from "../platform/procedures.ts";
 import type { TunnelKind, TunnelSpec } from "../tunnels/tunnel.ts";
 import { askThroughBarrier } from "./barrier-question.ts";
@@ -140,12 +140,13 @@ export class HomeDuties implements Disposable {
     return {};
   }
 
-  async #repoint({ guest, epoch, tunnel_kind, renumbered }: RepointRequest, { peer }: PeerContext) {
+  async #repoint(request: RepointRequest, { peer }: PeerContext) {
+    const { guest, epoch, tunnel_kind, renumbered, resolved = false } = request;
     const { host, logger, network, records } = this.#context;
     const known = this.#away(guest).redirect;
     const isReady = known.next?.host === peer && known.next.epoch === epoch;
     const isThere = known.host === peer;
-    if (!isReady && !isThere) await this.#refuseElsewhere(guest, known, peer);
+    if (!isReady && !isThere) await this.#refuseElsewhere(guest, known, peer, resolved);
     const tunnel = isThere
       ? known.tunnel
       : isReady && known.next
@@ -184,17 +185,24 @@ export class HomeDuties implements Disposable {
 
   /**
    * An operator may have decided otherwise than home was prepared for; but never against a host where the guest is, or
-   * may be: one that is silent says so once it is back.
+   * may be: one that is silent says so once it is back, unless the operator has fenced it.
    */
   async #refuseElsewhere(
     guest: string,
     { host, next }: AwayRecord["redirect"],
     peer: string,
+    isResolved: boolean,
   ): Promise<void> {
     // Its source has said where it goes, and may have promised it by now.
     if (next !== undefined) throw beingMigrated(guest, next.migration);
-    const facts = await this.#context.peer(host).call("migration-facts", { id: "none", guest });
-    if (facts.run_state === "none") return;
+    const facts = await this.#context
+      .peer(host)
+      .call("migration-facts", { id: "none", guest })
+      .catch((error: unknown) => {
+        if (isResolved && isSilent(error)) return null;
+        throw error;
+      });
+    if (facts === null || facts.run_state === "none") return;
     throw preconditionError(
       "SOJ_GUEST_ELSEWHERE",
       `${peer} says that it runs ${guest}, and so does ${host}, where its home knows it`,
@@ -274,4 +282,8 @@ function untrackedAtHome(home: string, guest: string): SojournError {
 function unknownMove(home: string, id: string, guest: string): SojournError {
   const message = `${home}, ${guest}'s home, knows nothing of migration ${id}`;
   return preconditionError("SOJ_STALE_EPOCH", message, { httpStatus: 409 });
+}
+
+function isSilent(error: unknown): boolean {
+  return error instanceof SojournError && error.code === "SOJ_PEER_UNREACHABLE";
 }

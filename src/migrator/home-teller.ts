@@ -100,9 +100,10 @@ export class HomeTeller implements Disposable {
     if (record === null) return;
     const { epoch, home, hosting } = record;
     if (!hosting.homeTunnel) return;
-    const { homeTunnel, renumbered } = hosting;
+    const { homeTunnel, homeUntold, renumbered } = hosting;
     const request = {
       ...{ guest, epoch, tunnel_kind: homeTunnel.kind },
+      ...(homeUntold === "resolved" ? { resolved: true } : {}),
       ...(renumbered === undefined ? {} : { renumbered }),
     };
     await this.peer(home.host).call("repoint", request, { signal: this.#stop.signal });

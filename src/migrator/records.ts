@@ -161,8 +161,11 @@ export const guestRecordSchema = z.strictObject({
        * Translated by this host; the guest knows nothing of it.
        */
       renumbered: address.optional(),
-      /** The guest came from a host that is not home, which does not know yet that the guest runs here. */
-      homeUntold: z.boolean().optional(),
+      /**
+       * The guest came from a host that is not home, which does not know yet that the guest runs here. `resolved`: an operator
+       * has left the guest to this host, which home may know at another one by now.
+       */
+      homeUntold: z.union([z.boolean(), z.literal("resolved")]).optional(),
       /** The guest's packets come by another anchor too. */
       handover: hostingHandoverSchema.optional(),
       /** The redirect is retired: home sends the guest nothing any more, and owns its old address again. */

@@ -58,6 +58,8 @@ export const repointProcedures = definePeerProcedures({
   repoint: {
     request: z.strictObject({
       ...{ guest: name, epoch, tunnel_kind: z.enum(tunnelKinds) },
+      /** An operator has left the guest to that host, having made sure that it runs nowhere else. */
+      resolved: z.boolean().optional(),
       /** The guest's address of that host's subnet, if it has one: the redirect drains. */
       renumbered: z.ipv4().optional(),
     }),

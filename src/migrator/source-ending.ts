@@ -75,7 +75,7 @@ function restoredRecord(
   const restored = { ...before, epoch, migration: null };
   const isKept = thirdHome(host.name, before, to) !== null && journal.has(id, "resolved-source");
   if (!isKept || before.hosting === null) return restored;
-  return { ...restored, hosting: { ...before.hosting, homeUntold: true } };
+  return { ...restored, hosting: { ...before.hosting, homeUntold: "resolved" } };
 }
 
 /** How long a destination that lives may take for a sign of it, and one that answers for removing what it prepared. */

@@ -14,7 +14,13 @@ function awayAt(redirect: NonNullable<GuestRecord["redirect"]>): GuestRecord {
 }
 
 /** What home answers when `peer` says that the guest runs there, and where it sends packets then. */
-async function told(record: GuestRecord, peer: string, epoch: number, atB: () => string) {
+async function told(
+  record: GuestRecord,
+  peer: string,
+  epoch: number,
+  atB: () => string,
+  more: { resolved?: boolean } = {},
+) {
   using home = new DrainHost(hostA);
   home.records.put(record);
   const context = {
@@ -24,7 +30,7 @@ async function told(record: GuestRecord, peer: string, epoch: number, atB: () =>
     peer: () => ({ call: async () => ({ run_state: atB() }) }),
   };
   using duties = new HomeDuties(context as unknown as HomeContext);
-  const request = { guest: "web1", epoch, tunnel_kind: "ipip" } as const;
+  const request = { guest: "web1", epoch, tunnel_kind: "ipip", ...more } as const;
   const answer = await duties
     .handlers()
     .repoint(request, { peer, addresses: [] })
@@ -54,6 +60,15 @@ test("nor while the guest is on its way to another", async () => {
   const moving = awayAt({ host: "host-b", tunnel: aToB, next: { ...next, host: "host-d" } });
   const { answer, goesTo } = await told(moving, "host-c", 9, () => "none");
   expect(answer).toMatchObject({ code: "SOJ_GUEST_BUSY", retryable: true });
+  expect(goesTo).toBe("host-b");
+});
+
+test("an operator's word counts against a host that is silent, and not against one where the guest is", async () => {
+  const resolved = { resolved: true };
+  const fenced = await told(away, "host-c", 4, silent, resolved);
+  expect(fenced).toEqual({ answer: {}, goesTo: "host-c" });
+  const { answer, goesTo } = await told(away, "host-c", 4, () => "running", resolved);
+  expect(answer).toMatchObject({ code: "SOJ_GUEST_ELSEWHERE" });
   expect(goesTo).toBe("host-b");
 });
 
