@@ -39,7 +39,15 @@ export class HandoverReceiver {
       throw preconditionError("SOJ_GUEST_BUSY", message, { hint: `sojourn guest show ${guest}` });
     }
     const address = firstAddress(definition);
-    if (address === undefined || guestNetworkOf(host, address) === undefined) {
+    const network = address === undefined ? undefined : guestNetworkOf(host, address);
+    if (
+      (network !== undefined && address === network.gateway) ||
+      address === host.underlayAddress
+    ) {
+      const message = `${address ?? "(none)"} is a gateway's or a host's, and no guest's`;
+      throw preconditionError("SOJ_GUEST_ADDRESS", message);
+    }
+    if (network === undefined) {
       const message = `${address ?? "(none)"} is in none of ${host.name}'s guest networks`;
       const hint = "give both anchors the same [[guest_networks]]";
       throw preconditionError("SOJ_GUEST_ADDRESS", message, { hint });
