@@ -39,7 +39,7 @@ export async function guestSummary(sources: GuestSources, name: string): Promise
     name,
     state: runState === "running" ? "running" : runState ? "paused" : away ? "away" : "stopped",
     host: away ?? (runState ? hostName : null),
-    home: record?.home.host ?? hostName,
+    home: record?.home.host ?? guests.homeOf(definition) ?? "",
     addresses: definition.nics.flatMap((nic) => nic.addresses),
     ...wayOf(record, hostName),
     memory_mib: definition.memory_mib,

@@ -1,4 +1,3 @@
-import { placeOf } from "../migrator/guests.ts";
 import { refuseHandedOver } from "../migrator/handover/errors.ts";
 import { anchorError } from "../migrator/host-role.ts";
 import { newMigrationId } from "../migrator/migration-id.ts";
@@ -170,7 +169,7 @@ export class MigrationStarter {
       throw this.#busy(guest, running ?? record?.migration?.id);
     }
     if (!record?.hosting || guests.instance(guest) === undefined) {
-      throw preconditionError("SOJ_GUEST_NOT_RUNNING", `${guest} ${placeOf(record, here)}`, {
+      throw preconditionError("SOJ_GUEST_NOT_RUNNING", `${guest} ${guests.placeOf(guest)}`, {
         hint: hypervisor === "libvirt" ? `virsh start ${guest}` : `sojourn guest start ${guest}`,
       });
     }

@@ -29,6 +29,7 @@ export interface GuestSummary {
   state: "running" | "paused" | "stopped" | "away" | "invalid" | "libvirt";
   /** Where it is; null when stopped. */
   host: string | null;
+  /** Empty for one that does not run and whose home is another host. */
   home: string;
   addresses: string[];
   /** Its address of the host where it is, for flows that began there; null when it has none. */

@@ -3,7 +3,7 @@ import { firstAddress } from "../hypervisor/nic-addresses.ts";
 import { preconditionError } from "../platform/errors.ts";
 import { isOwnAddress } from "../platform/own-addresses.ts";
 import { checkEpoch } from "./epochs.ts";
-import { placeOf } from "./guests.ts";
+import { placeOf } from "./guest-place.ts";
 import { twinOf } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
 import { refuseAnchor } from "./host-role.ts";

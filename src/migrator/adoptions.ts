@@ -3,7 +3,7 @@ import type { GuestInstance } from "../hypervisor/hypervisor.ts";
 import { preconditionError, type SojournError } from "../platform/errors.ts";
 import { checkName } from "../platform/names.ts";
 import { definedNames, removeDefinition, writeDefinition } from "./guest-definitions.ts";
-import { placeOf } from "./guests.ts";
+import { placeOf } from "./guest-place.ts";
 import { recordAtHome } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
 import { refuseAnchor } from "./host-role.ts";
@@ -147,9 +147,13 @@ export class Adoptions {
       throw preconditionError("SOJ_GUEST_BUSY", message, { hint });
     }
     if (record === undefined || instance === undefined) {
-      throw preconditionError("SOJ_GUEST_NOT_HERE", `${name} ${placeOf(record, host.name)}`, {
-        hint,
-      });
+      throw preconditionError(
+        "SOJ_GUEST_NOT_HERE",
+        `${name} ${placeOf(record, host.name, "none")}`,
+        {
+          hint,
+        },
+      );
     }
     if (instance.isAdopted && record.hosting?.tap !== undefined) return instance;
     if (record.definition.hypervisor === "libvirt") throw onOwnTap(name);

@@ -12,6 +12,7 @@ import type { Anchors } from "./anchors.ts";
 import { refuseDeparted } from "./departed.ts";
 import { definedNames, readDefinition } from "./guest-definitions.ts";
 import { isWorthRepeating } from "./guest-ended.ts";
+import { type GuestActivity, placeOf, startConflict } from "./guest-place.ts";
 import { recordAtHome } from "./home-record.ts";
 import type { HostNetwork } from "./host-network.ts";
 import { refuseAnchor } from "./host-role.ts";
@@ -121,14 +122,10 @@ export class Guests {
     const known = this.#records.get(name);
     if (known !== undefined || this.#starting.has(name)) {
       if (known !== undefined) refuseDeparted(known);
-      const place = `${name} ${placeOf(known, this.#host.name)}`;
-      const hint = `sojourn guest show ${name}`;
-      throw known?.hosting?.stage === "running" && !known.migration
-        ? preconditionError("SOJ_GUEST_THERE", place, { hint })
-        : preconditionError("SOJ_GUEST_BUSY", place, { hint });
+      throw startConflict(name, known, this.#host.name, this.#activityOf(name));
     }
-    const definition = this.definition(name);
     refuseAnchor(this.#host, `${name} cannot be started`);
+    const definition = this.definition(name);
     if (definition.hypervisor === "libvirt") throw startedByLibvirt(name);
     this.#starting.add(name);
     try {
@@ -136,6 +133,21 @@ export class Guests {
     } finally {
       this.#starting.delete(name);
     }
+  }
+
+  /** Where the guest is as far as this host knows, as the end of a sentence. */
+  placeOf(name: string): string {
+    return placeOf(this.#records.get(name), this.#host.name, this.#activityOf(name));
+  }
+
+  #activityOf(name: string): GuestActivity {
+    if (this.#starting.has(name)) return "starting";
+    return this.#instances.has(name) ? "running" : "none";
+  }
+
+  /** The home of a guest that is defined here and was not started: this host, or null for an anchor that is found then. */
+  homeOf(definition: GuestDefinition): string | null {
+    return isAtHome(this.#host, definition) ? this.#host.name : null;
   }
 
   /** Whether a guest of `home`'s, an anchor, is here, or just being started. */
@@ -177,7 +189,7 @@ export class Guests {
       const hint = away
         ? `sojourn guest stop ${name}, on ${away.host}`
         : `sojourn guest show ${name}`;
-      throw preconditionError("SOJ_GUEST_NOT_HERE", `${name} ${placeOf(record, this.#host.name)}`, {
+      throw preconditionError("SOJ_GUEST_NOT_HERE", `${name} ${this.placeOf(name)}`, {
         hint,
       });
     }
@@ -202,9 +214,7 @@ export class Guests {
   }
 
   async #boot(definition: GuestDefinition): Promise<void> {
-    const address = firstAddress(definition);
-    const isOurs = address === undefined || guestNetworkOf(this.#host, address) !== undefined;
-    const anchors = isOurs ? null : this.#anchors;
+    const anchors = isAtHome(this.#host, definition) ? null : this.#anchors;
     const record = await (anchors?.place(definition) ?? this.#placeAtHome(definition));
     try {
       const { tap } = attachmentOf(this.#host, record);
@@ -276,12 +286,10 @@ export class Guests {
   }
 }
 
-/** Where the record says that the guest is, as the end of a sentence. */
-export function placeOf(record: GuestRecord | undefined, host: string): string {
-  if (record?.hosting) return `is on ${host} already`;
-  if (record?.redirect) return `is away at ${record.redirect.host}`;
-  if (record?.departed) return `is at ${record.departed.host} for good`;
-  return `does not run on ${host}`;
+/** Its address is of this host's own networks; so is one without an address. */
+function isAtHome(host: HostFacts, definition: GuestDefinition): boolean {
+  const address = firstAddress(definition);
+  return address === undefined || guestNetworkOf(host, address) !== undefined;
 }
 
 function startedByLibvirt(name: string) {

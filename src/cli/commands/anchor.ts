@@ -77,7 +77,8 @@ function describe({ from, to, state, guests, error }: Handover): string {
   };
   const head = sentences[state] ?? `${from} hands ${count} over to ${to} (${state}):`;
   const reason = error === null ? [] : [`because: ${error.message} [${error.code}]`];
-  return [head, ...list, ...(state === "done" ? [] : reason)].join("\n");
+  const standby = `${from} stands by until ${to} hands them back: new guests are started behind ${to}`;
+  return [head, ...list, ...(state === "done" ? [standby] : reason)].join("\n");
 }
 
 async function connect(): Promise<SojournClient> {

@@ -20,7 +20,9 @@ export function guestCommand(): Command {
       createOutput(options.json ?? false).result(guests, () => describe(guests));
     });
   addNamed(guest, "show", "state of one guest", (client, name) => client.showGuest(name));
-  addNamed(guest, "start", "boot a guest at its home", (client, name) => client.startGuest(name));
+  addNamed(guest, "start", "boot a guest at its home, or, behind an anchor, here", (client, name) =>
+    client.startGuest(name),
+  );
   addNamed(guest, "stop", "shut a guest down", (client, name) => client.stopGuest(name));
   addAdoption(guest, connect);
   return guest;
@@ -47,7 +49,7 @@ function describe(guests: readonly GuestSummary[]): string {
     guest.name,
     guest.state,
     guest.host ?? "-",
-    guest.home,
+    guest.home || "-",
     describeAddresses(guest),
     guest.memory_mib === 0 ? "-" : `${guest.memory_mib} MiB`,
   ]);

@@ -53,8 +53,19 @@ export function openHandovers(options: HandoverOptions): OpenedHandovers {
       },
       async showHandover() {
         if (handovers.current !== null) return summaryOf(from, handovers.current);
-        const message = `${from} has handed nothing over`;
-        throw preconditionError("SOJ_NO_HANDOVER", message, { httpStatus: 404 });
+        const isAnchor = context.host.role === "anchor";
+        throw preconditionError(
+          "SOJ_NO_HANDOVER",
+          isAnchor
+            ? `${from} has handed nothing over`
+            : `${from} is no anchor: it hands nothing over`,
+          {
+            httpStatus: 404,
+            hint: isAnchor
+              ? "sojourn anchor handover --to HOST begins one; one that comes from another anchor is told there"
+              : "ask the anchor: sojourn host ls",
+          },
+        );
       },
     },
     handlers: {

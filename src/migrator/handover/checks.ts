@@ -22,7 +22,8 @@ export function guestsToHandOver(
   const guests = records.map(settled);
   if (guests.length === 0) {
     const message = `${host.name} is no guest's home just now: there is nothing to hand over`;
-    throw preconditionError("SOJ_HANDOVER_EMPTY", message);
+    const hint = "sojourn anchor show tells whether it has handed them over before";
+    throw preconditionError("SOJ_HANDOVER_EMPTY", message, { hint });
   }
   for (const record of guests) {
     const network = guestNetworkOf(host, addressOf(record));

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { wallClockMs } from "../../platform/clock.ts";
-import { preconditionError } from "../../platform/errors.ts";
+import { preconditionError, usageError } from "../../platform/errors.ts";
 import { type AwayRecord, addressOf } from "../open-redirect.ts";
 import { guestsToHandOver } from "./checks.ts";
 import { type HandoverState, isUnderWay, type StoredHandover } from "./state.ts";
@@ -36,12 +36,18 @@ export class Handovers implements Disposable {
 
   /**
    * What would be handed over, and whether it can be: nothing changes.
-   * @throws SojournError `SOJ_HANDOVER_BUSY`; as `guestsToHandOver`; what the other anchor says.
+   * @throws SojournError `SOJ_HANDOVER_BUSY`; as `guestsToHandOver`; `SOJ_USAGE` for itself; what the other anchor says.
    */
   async check(to: string): Promise<AwayRecord[]> {
     const { host, peer, records } = this.#context;
     this.#refuseSecond();
     const guests = guestsToHandOver(host, records.all());
+    if (to === host.name) {
+      throw usageError(
+        `${to} has these addresses already`,
+        "--to names the other anchor: sojourn host ls",
+      );
+    }
     const hosts = [...new Set(guests.map(({ redirect }) => redirect.host))];
     await peer(to).call("handover-check", {
       guests: guests.map((record) => handedGuest("planned", record)),

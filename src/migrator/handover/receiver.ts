@@ -25,7 +25,8 @@ export class HandoverReceiver {
     const { host, records, journal, store } = this.#context;
     const { id, guest, definition } = request;
     if (host.role !== "anchor") {
-      throw preconditionError("SOJ_NOT_ANCHOR", `${host.name} is no anchor`);
+      const hint = "--to names a host whose role is anchor: sojourn host ls";
+      throw preconditionError("SOJ_NOT_ANCHOR", `${host.name} is no anchor`, { hint });
     }
     if (isUnderWay(store.current)) {
       const message = `${host.name} hands guests' addresses over itself, to ${store.current.to}`;

@@ -32,6 +32,7 @@ function sourcesWith(change: {
     hostName: "host-a",
     guests: {
       definition: () => record.definition,
+      homeOf: () => null,
       instance: () => (change.runState === undefined ? undefined : instance),
     },
     records: { get: () => record },
@@ -53,6 +54,12 @@ describe("a guest's summary", () => {
     });
     const startedMs = wallClockMs() - process.uptime() * 1000;
     expect(Math.abs((told.since_ms ?? 0) - startedMs)).toBeLessThan(1_000);
+  });
+
+  it("names no home of one behind an anchor that is found at its start", async () => {
+    const sources = { ...sourcesWith({}), records: { get: () => undefined } };
+    const stopped = await guestSummary(sources as unknown as GuestSources, "web1");
+    expect(stopped).toMatchObject({ state: "stopped", host: null, home: "" });
   });
 
   it("tells of one that is away since when it is there", async () => {

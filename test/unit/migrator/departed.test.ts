@@ -3,7 +3,7 @@ import { checkAdmissible } from "../../../src/migrator/admission.ts";
 import { departedFrom, refuseDeparted } from "../../../src/migrator/departed.ts";
 import { startRefusal } from "../../../src/migrator/followed-start.ts";
 import { noteGuestEnded } from "../../../src/migrator/guest-ended.ts";
-import { placeOf } from "../../../src/migrator/guests.ts";
+import { placeOf } from "../../../src/migrator/guest-place.ts";
 import { recordAtHome } from "../../../src/migrator/home-record.ts";
 import type { HostContext } from "../../../src/migrator/host-context.ts";
 import { incomingRecord, landedRecord } from "../../../src/migrator/incoming-record.ts";

@@ -9,7 +9,10 @@ export const guestSchema = z
         "`away`: this host is its home, another one runs it; `invalid`: its definition is wrong, so that it can neither start nor move; `libvirt`: a domain of this host's libvirt that runs and is no guest yet",
     }),
     host: z.string().nullable().meta({ description: "Where it is; null when stopped" }),
-    home: z.string().meta({ description: "The host whose subnet owns its address" }),
+    home: z.string().meta({
+      description:
+        "The host whose subnet owns its address; empty for one that has ended, or was not started, and whose home is another host",
+    }),
     addresses: z.array(z.string()),
     renumbered: z.string().nullable().meta({
       description:
