@@ -8,6 +8,7 @@ import type { HostContext } from "../migrator/host-context.ts";
 import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
 import { type HandoverOptions, openHandovers } from "./handover/open.ts";
 import type { HandoverServices } from "./handover/schemas.ts";
+import type { PeerRoles } from "./peer-roles.ts";
 import { type baseProcedures, protocolVersion } from "./procedures.ts";
 
 type Peer = PeerCaller<typeof baseProcedures>;
@@ -17,20 +18,25 @@ export function greet(host: string, peer: Peer) {
   return peer.call("hello", { protocol_version: protocolVersion, host });
 }
 
-/** Asks all peers at once what they are. */
-export async function greetPeers(host: string, peers: Iterable<Peer>): Promise<PeerGreetings> {
+/** Asks all peers at once what they are; of one that is silent `roles` tells what it was. */
+export async function greetPeers(
+  host: string,
+  peers: Iterable<Peer>,
+  roles: Pick<PeerRoles, "of" | "remember">,
+): Promise<PeerGreetings> {
   const all = [...peers];
   const answers = await Promise.allSettled(all.map((peer) => greet(host, peer)));
   const answered: PeerGreetings["answered"][number][] = [];
-  const silent: string[] = [];
+  const silent: PeerGreetings["silent"][number][] = [];
   for (const [index, answer] of answers.entries()) {
     const name = all[index]?.peer ?? "";
-    if (answer.status === "rejected") silent.push(name);
+    if (answer.status === "rejected") silent.push({ host: name, known: roles.of(name) });
     else {
       const { role, guest_subnets: guestSubnets } = answer.value;
       answered.push({ host: name, role, guestSubnets });
     }
   }
+  roles.remember(answered);
   return { answered, silent };
 }
 

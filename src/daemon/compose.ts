@@ -66,6 +66,7 @@ import { openLanPresence } from "./open-lan-presence.ts";
 import { peerLookup } from "./peer-lookup.ts";
 import type { procedures } from "./peer-procedures.ts";
 
+import { PeerRoles } from "./peer-roles.ts";
 import { baseHandlers } from "./procedures.ts";
 import { drainOf } from "./renumber-request.ts";
 
@@ -120,9 +121,10 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const network = new HostNetwork(host, tunnels, routing, records, logger);
   const { hypervisor, libvirt } = await openHypervisors(config, logger);
   if (libvirt !== null) stack.use(libvirt);
+  const roles = new PeerRoles(config.paths.state, logger);
   const anchors = new Anchors({
     ...{ host, network, records, journal, peer },
-    greetPeers: () => greetPeers(host.name, context.peers.values()),
+    greetPeers: () => greetPeers(host.name, context.peers.values(), roles),
     tunnelKind: async () => (await tunnels.choose(config.migration.tunnel)).kind,
   });
   const guests = new Guests({
@@ -155,7 +157,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     observe({
       ...{ metrics, guests, records, journal, migrations, feed, isGuestStanding },
       hostName: host.name,
-      peers: [...context.peers.values()],
+      ...{ peers: [...context.peers.values()], roles },
     }),
   );
   stack.use(openLanPresence({ host, records, routing, logger, isBusy: isGuestStanding }));

@@ -10,6 +10,7 @@ import type { EventFeed } from "./event-feed.ts";
 import { isAfterEnd } from "./event-history.ts";
 import type { DaemonMetrics } from "./metrics/daemon-metrics.ts";
 import { PeerMonitor } from "./peer-monitor.ts";
+import type { PeerRoles } from "./peer-roles.ts";
 import type { baseProcedures } from "./procedures.ts";
 import type { TraceParent } from "./tracing/trace-parent.ts";
 import { Tracing } from "./tracing/tracing.ts";
@@ -23,6 +24,7 @@ export interface Observed {
   migrations: Migrations;
   feed: EventFeed;
   peers: readonly PeerCaller<typeof baseProcedures>[];
+  roles: Pick<PeerRoles, "remember">;
   /** Whether a guest stands to leave this host, or is expected here. */
   isGuestStanding: () => boolean;
 }
@@ -37,7 +39,7 @@ export interface Observation extends Disposable {
 
 /** Lets metrics and tracing see what happens on a host. Called before anything is recovered, so that nothing is missed. */
 export function observe(observed: Observed): Observation {
-  const { hostName, metrics, guests, records, journal, migrations, feed, peers } = observed;
+  const { hostName, metrics, guests, records, journal, migrations, feed, peers, roles } = observed;
   const { isGuestStanding } = observed;
   using stack = new DisposableStack();
   const tracing = new Tracing(hostName);
@@ -56,7 +58,9 @@ export function observe(observed: Observed): Observation {
       tracing.note(migration, event);
     }),
   );
-  stack.use(new PeerMonitor({ host: hostName, peers, isGuestStanding, observer: metrics.peers }));
+  stack.use(
+    new PeerMonitor({ host: hostName, peers, isGuestStanding, roles, observer: metrics.peers }),
+  );
   const owned = stack.move();
   return {
     continueTrace: (id, parent) => {

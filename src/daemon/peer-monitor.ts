@@ -1,6 +1,7 @@
 import { monotonicMs, startTimer, type Timer } from "../platform/clock.ts";
 import { asSojournError } from "../platform/errors.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
+import type { PeerRoles } from "./peer-roles.ts";
 import { type baseProcedures, protocolVersion } from "./procedures.ts";
 
 const intervalMs = 15_000;
@@ -16,6 +17,8 @@ export interface PeerMonitorOptions {
     answered(peer: string, tookMs: number): void;
     failed(peer: string, code: string): void;
   };
+  /** Learns what peers say of themselves. */
+  roles?: Pick<PeerRoles, "remember">;
   /** Milliseconds between two questions to a peer that answers. */
   everyMs?: number;
 }
@@ -58,11 +61,13 @@ export class PeerMonitor implements Disposable {
   }
 
   async #isThere(caller: PeerCaller<typeof baseProcedures>): Promise<boolean> {
-    const { host, observer } = this.#options;
+    const { host, observer, roles } = this.#options;
     const { signal } = this.#stop;
     const startMs = monotonicMs();
     try {
-      await caller.call("hello", { protocol_version: protocolVersion, host }, { signal });
+      const greeting = { protocol_version: protocolVersion, host };
+      const { role, guest_subnets } = await caller.call("hello", greeting, { signal });
+      roles?.remember([{ host: caller.peer, role, guestSubnets: guest_subnets }]);
     } catch (error) {
       if (!signal.aborted) observer.failed(caller.peer, asSojournError(error).code);
       return false;

@@ -19,7 +19,11 @@ type Peer = PeerCaller<typeof anchorProcedures & Pick<typeof migrationProcedures
 /** What peers say of themselves; those that do not answer are named. */
 export interface PeerGreetings {
   answered: readonly { host: string; role: HostRole; guestSubnets: readonly string[] }[];
-  silent: readonly string[];
+  silent: readonly {
+    host: string;
+    /** What it last said; null for one that has never answered. */
+    known: { role: HostRole; guestSubnets: readonly string[] } | null;
+  }[];
 }
 
 export interface AnchorsContext extends Pick<HostContext, "host" | "records" | "network"> {
@@ -128,7 +132,10 @@ export class Anchors {
         return role === "anchor" && owns;
       })
       .map((peer) => peer.host);
-    if (anchors.length > 0) return anchors;
+    if (anchors.length > 0) {
+      refuseUnasked(definition.name, address ?? "", silent);
+      return anchors;
+    }
     const unasked = silent.length === 0 ? "" : `, as far as its peers answer`;
     throw preconditionError(
       "SOJ_GUEST_ADDRESS",
@@ -137,7 +144,7 @@ export class Anchors {
         hint:
           silent.length === 0
             ? "give its first NIC an address of a [[guest_networks]] subnet, or of an anchor's among [peers]"
-            : `these did not answer: ${silent.join(", ")}; sojourn host ls`,
+            : `these did not answer: ${silent.map(({ host }) => host).join(", ")}; sojourn host ls`,
       },
     );
   }
@@ -150,4 +157,25 @@ export class Anchors {
     if (address !== host.underlayAddress && !isOwnAddress(address)) return;
     throw preconditionError("SOJ_GUEST_ADDRESS", `${address} is ${host.name}'s own address`);
   }
+}
+
+/**
+ * An anchor that is silent may know the guest to run elsewhere, which no other one does until it has handed it over.
+ * @throws SojournError `SOJ_ANCHOR_SILENT`.
+ */
+function refuseUnasked(guest: string, address: string, silent: PeerGreetings["silent"]): void {
+  const mayKnow = silent.filter(({ known }) => {
+    if (known === null) return true;
+    return known.role === "anchor" && known.guestSubnets.some((one) => contains(one, address));
+  });
+  if (mayKnow.length === 0) return;
+  const names = mayKnow.map(({ host }) => host).join(", ");
+  throw preconditionError(
+    "SOJ_ANCHOR_SILENT",
+    `${names} may be an anchor of ${address} too, and does not answer: ${guest} might run behind it already`,
+    {
+      ...{ retryable: true, guestState: "untouched" },
+      hint: `bring it back, or take it out of [peers] when it is gone for good and ${guest} runs nowhere`,
+    },
+  );
 }

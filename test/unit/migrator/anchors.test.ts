@@ -66,6 +66,28 @@ describe("a guest whose address is an anchor's", () => {
     expect(said).toEqual(["anchor-x attach-check", "anchor-y attach-check"]);
   });
 
+  test.each([
+    ["was one of its anchors", { role: "anchor", guestSubnets: ["10.1.0.0/24"] } as const],
+    ["has never answered", null],
+  ])("is not started while a silent peer %s", async (_, known) => {
+    const greetings = { answered: [anchor], silent: [{ host: "anchor-y", known }] };
+    const { anchors, said } = hostWith({ greetings });
+    await expect(anchors.place(definition)).rejects.toMatchObject({
+      code: "SOJ_ANCHOR_SILENT",
+      retryable: true,
+    });
+    expect(said).toEqual([]);
+  });
+
+  test.each([
+    ["an ordinary host", { role: "host", guestSubnets: ["10.3.0.0/24"] } as const],
+    ["an anchor of other addresses", { role: "anchor", guestSubnets: ["10.7.0.0/24"] } as const],
+  ])("needs no answer of %s", async (_, known) => {
+    const greetings = { answered: [anchor], silent: [{ host: "host-c", known }] };
+    const { anchors } = hostWith({ greetings });
+    await expect(anchors.place(definition)).resolves.toMatchObject({ home });
+  });
+
   test("is behind the one that does not stand by", async () => {
     const { anchors, said } = hostWith({
       greetings: both,
@@ -85,7 +107,7 @@ describe("a guest whose address is an anchor's", () => {
       { answered: [{ ...anchor, guestSubnets: ["10.7.0.0/24"] }], silent: [] },
     ],
     ["an ordinary host has it", { answered: [{ ...anchor, role: "host" }], silent: [] }],
-    ["its anchor does not answer", { answered: [], silent: ["anchor-x"] }],
+    ["its anchor does not answer", { answered: [], silent: [{ host: "anchor-x", known: null }] }],
   ] satisfies [string, PeerGreetings][])("is not started when %s", async (_, greetings) => {
     const { anchors, said } = hostWith({ greetings });
     const error = await anchors.place(definition).catch((thrown: unknown) => thrown);
