@@ -82,7 +82,7 @@ class Host implements Disposable {
     };
     this.observation = observe({
       ...{ hostName: "host-a", metrics: this.#metrics, feed: this.#feed, peers: [] },
-      ...{ records: this.records, journal: this.#journal },
+      ...{ records: this.records, journal: this.#journal, roles: { remember: () => {} } },
       guests: this.#guests as Guests,
       migrations: migrations as unknown as Migrations,
       isGuestStanding: () => false,
