@@ -19,7 +19,7 @@ import { refuseAnchor } from "./host-role.ts";
 import { attachmentOf, guestNetworkOf, type HostFacts } from "./network.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
-import { isSameStay } from "./same-stay.ts";
+import { isSameStay, isStillEnded } from "./same-stay.ts";
 
 /** How long after home could not be told of a guest's end it is told again. */
 const tellAgainMs = 10_000;
@@ -160,8 +160,7 @@ export class Guests {
   /** Until disposed nobody starts the guest, takes it in or lets it go. @throws SojournError `SOJ_GUEST_BUSY` */
   reserve(name: string): Disposable {
     if (this.#starting.has(name)) {
-      const hint = `sojourn guest show ${name}`;
-      throw preconditionError("SOJ_GUEST_BUSY", `${name} is just being started`, { hint });
+      throw startConflict(name, this.#records.get(name), this.#host.name, "starting");
     }
     this.#starting.add(name);
     return { [Symbol.dispose]: () => void this.#starting.delete(name) };
@@ -272,14 +271,15 @@ export class Guests {
     const forgotten = await persistently(`forgetting ${guest}, which has ended`, this.#logger, () =>
       this.#network.forget(guest, (current = record) => isSameStay(current, record)),
     );
-    if (!forgotten) startTimer(() => this.#forgetLater(record), tellAgainMs, false);
+    const isLeft = !forgotten || this.#records.get(guest)?.hosting;
+    if (isLeft) startTimer(() => this.#forgetLater(record), tellAgainMs, false);
   }
 
   #forgetLater(record: GuestRecord): void {
     const { guest } = record;
     const known = this.#records.get(guest) ?? record;
     if (this.#instances.has(guest) || this.#starting.has(guest)) return;
-    if (!isSameStay(known, record)) return;
+    if (!isStillEnded(known, record)) return;
     this.#forget(known).catch((error: unknown) =>
       this.#logger.error({ guest, err: error }, "not cleaned up after the guest"),
     );

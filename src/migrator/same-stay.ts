@@ -11,6 +11,16 @@ export function isSameStay(one: GuestRecord, other: GuestRecord): boolean {
   return isUntold && isDeepStrictEqual(told(one), told(other));
 }
 
+/**
+ * Whether a guest that has ended here, and of whose process there is none any more, may be forgotten by what is known of it
+ * now: of the same stay, or one whose anchor has been another's since. Pure.
+ */
+export function isStillEnded(known: GuestRecord, ended: GuestRecord): boolean {
+  if (isSameStay(known, ended)) return true;
+  const isOfHandover = known.home.host !== ended.home.host || known.epoch !== ended.epoch;
+  return isOfHandover && known.hosting?.stage === "running" && known.migration === null;
+}
+
 function told(record: GuestRecord): GuestRecord {
   if (record.hosting === null) return record;
   const { homeUntold: _untold, ...hosting } = record.hosting;
