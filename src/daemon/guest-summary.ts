@@ -16,7 +16,7 @@ export interface GuestSources {
   guests: Guests;
   records: RecordStore;
   migrations: Migrations;
-  journal: Pick<Journal, "isHeld">;
+  journal: Pick<Journal, "isHeld" | "has">;
 }
 
 /** What this host knows of each of its guests; of one whose definition is wrong, what is wrong with it. */
@@ -33,7 +33,8 @@ export async function guestSummary(sources: GuestSources, name: string): Promise
   const instance = guests.instance(name);
   const runState = instance === undefined ? undefined : await sharedRunState(instance);
   const there = record?.hosting ? null : (record?.redirect ?? departedFrom(record));
-  const away = there?.host ?? null;
+  const left = instance === undefined ? whereItWent(sources, record) : null;
+  const away = left ?? there?.host ?? null;
   const isHere = instance !== undefined && runState !== undefined;
   return {
     name,
@@ -48,6 +49,16 @@ export async function guestSummary(sources: GuestSources, name: string): Promise
     since_ms: isHere ? startedMs(instance) : away ? arrivedMs(sources, record, away) : null,
     error: null,
   };
+}
+
+/** Where a migration has taken it whose end, such as home's answer, is still waited for here; null for any other. */
+function whereItWent(
+  { journal }: Pick<GuestSources, "journal">,
+  record: GuestRecord | undefined,
+): string | null {
+  const { id, peer, role } = record?.migration ?? {};
+  if (id === undefined || peer === undefined || role !== "source") return null;
+  return journal.has(id, "taken-over-by-destination") ? peer : null;
 }
 
 /** By which address it is reached, and whether still through its home. Pure. */

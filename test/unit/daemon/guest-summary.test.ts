@@ -25,6 +25,7 @@ function sourcesWith(change: {
   migrations?: MigrationSummary[];
   running?: string;
   held?: boolean;
+  steps?: string[];
 }): GuestSources {
   const record = { ...recordOf("web1", 10), ...change.record };
   const instance = { pid: process.pid, runState: change.runState };
@@ -41,7 +42,10 @@ function sourcesWith(change: {
       runningOf: () => change.running,
       isRunning: (id: string) => id === change.running,
     },
-    journal: { isHeld: () => change.held ?? false },
+    journal: {
+      isHeld: () => change.held ?? false,
+      has: (_id: string, step: string) => change.steps?.includes(step) ?? false,
+    },
   } as unknown as GuestSources;
 }
 
@@ -68,6 +72,15 @@ describe("a guest's summary", () => {
     expect(away).toMatchObject({ state: "away", host: "host-b", since_ms: 5_000 });
     const forgotten = await guestSummary(sourcesWith({ record }), "web1");
     expect(forgotten).toMatchObject({ state: "away", since_ms: null });
+  });
+
+  it("tells where one has gone whose move waits for its end here", async () => {
+    const migration = { id: "m1", epoch: 1, role: "source", peer: "host-b", resume: true };
+    const record = { migration, hosting: { stage: "running" } };
+    const gone = sourcesWith({ record, steps: ["promise", "taken-over-by-destination"] });
+    expect(await guestSummary(gone, "web1")).toMatchObject({ state: "away", host: "host-b" });
+    const unknown = sourcesWith({ record, steps: ["promise"] });
+    expect(await guestSummary(unknown, "web1")).toMatchObject({ state: "stopped", host: null });
   });
 
   it("tells its other address, and what becomes of the way through its home", async () => {
