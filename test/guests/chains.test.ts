@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { MigrationPlan } from "../../src/daemon/services.ts";
 import { kernelStates } from "../faults/support/kernel-states.ts";
-import { daemonOf } from "../support/daemon-of.ts";
-import { type MigrateOutcome, TestLab } from "../support/lab.ts";
+import { TestLab } from "../support/lab.ts";
+import { expectCompleted, tunnelsByHost } from "./support/chains.ts";
 import { moreEchoes, openSession } from "./support/echo-session.ts";
 import type { ManySessionsLine } from "./support/many-sessions.ts";
 import { NodeProgram } from "./support/node-program.ts";
@@ -64,80 +64,6 @@ describe("guests that move on from host to host", () => {
     expect(await kernelStates(lab, nodes)).toEqual(before);
   });
 
-  test("a renumbered guest moves on: its address there goes only when that is said, home's redirect drains for the next", async () => {
-    await using session = await openSession(lab);
-    const renumber = ["--no-probe", "--renumber", "auto"];
-    const given = async (from: string, to: string, options: readonly string[]) => {
-      const outcome = await lab.migrate(from, "web1", to, options);
-      expectCompleted(outcome);
-      return outcome.report?.renumbered?.to ?? "";
-    };
-    const first = await given("host-a", "host-b", renumber);
-    await using direct = await openSession(lab, first);
-    const refused = await lab.migrate("host-b", "web1", "host-c", ["--no-probe"]);
-    expect(refused).toMatchObject({ exitCode: 3, error: { code: "SOJ_GUEST_RENUMBERED" } });
-    await moreEchoes(direct, 20);
-
-    const limits = ["--drain-idle", "7", "--drain-cap", "0", "--release-renumbered"];
-    const second = await given("host-a", "host-c", [...renumber, ...limits]);
-    expect([first, second]).toEqual([
-      expect.stringMatching(/^10\.2\.0\./),
-      expect.stringMatching(/^10\.3\.0\./),
-    ]);
-    expect(await placeAtHome()).toMatchObject({ host: "host-c", redirect: "draining" });
-    expect(await placeAtHome()).toMatchObject({ renumbered: second });
-    await using next = await openSession(lab, second);
-    await Promise.all([moreEchoes(session, 20), moreEchoes(next, 20)]);
-    expect(await next.finish()).toMatchObject({ broken: null, wrong: null });
-
-    await given("host-c", "host-b", ["--no-probe"]);
-    expect(await placeAtHome()).toMatchObject({
-      host: "host-b",
-      redirect: "kept",
-      renumbered: null,
-    });
-    await given("host-b", "host-a", ["--no-probe"]);
-    expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
-    expect(await kernelStates(lab, nodes)).toEqual(before);
-  });
-
-  test("two guests of one home, at two hosts, change places and come home", async () => {
-    await using first = await openSession(lab);
-    await using second = await openSession(lab, "10.1.0.11");
-    await settleBoth("host-a", ["host-b", "host-c"]);
-    await settleBoth("host-a", ["host-c", "host-b"]);
-    await Promise.all([moreEchoes(first, 20), moreEchoes(second, 20)]);
-    await settleBoth("host-a", ["host-a", "host-a"]);
-    for (const session of [first, second]) {
-      expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
-    }
-    expect(await kernelStates(lab, nodes)).toEqual(before);
-  });
-
-  async function placeAtHome() {
-    const listed = await daemonOf(lab.name, "host-a").listGuests();
-    return listed.find(({ name }) => name === "web1");
-  }
-
-  /** web1 and web2 move at the same time, asked for at one host, and each is then where it was to go. */
-  async function settleBoth(asked: string, places: readonly [string, string]): Promise<void> {
-    const guests = ["web1", "web2"];
-    const moves = guests.map((guest, index) =>
-      lab.migrate(asked, guest, places[index] ?? "", ["--no-probe"]),
-    );
-    for (const outcome of await Promise.all(moves)) expectCompleted(outcome);
-    const listed = await daemonOf(lab.name, "host-a").listGuests();
-    expect(listed.map(({ name, host }) => [name, host]).sort()).toEqual(
-      guests.map((guest, index) => [guest, places[index]]),
-    );
-    const away = places.filter((place) => place !== "host-a");
-    expect(await tunnelsByHost()).toEqual({
-      "host-a": new Set(away).size,
-      "host-b": away.filter((place) => place === "host-b").length,
-      "host-c": away.filter((place) => place === "host-c").length,
-    });
-  }
-
   /** One move of web1 under traffic, of which nothing is lost or broken. */
   async function moveMeasured(from: string, to: string, asked: string): Promise<void> {
     const outcome = await lab.migrate(asked, "web1", to, measured);
@@ -153,7 +79,7 @@ describe("guests that move on from host to host", () => {
     expect(established).toBeGreaterThanOrEqual(sessions);
     expect(report?.flows?.survived).toBe(established);
     const isAway = to !== "host-a";
-    expect(await tunnelsByHost()).toEqual({
+    expect(await tunnelsByHost(lab, hosts)).toEqual({
       "host-a": isAway ? 1 : 0,
       "host-b": to === "host-b" ? 1 : 0,
       "host-c": to === "host-c" ? 1 : 0,
@@ -164,24 +90,8 @@ describe("guests that move on from host to host", () => {
     const command = ["sojourn", "migrate", "web1", "--to", to, "--dry-run", "--json"];
     return JSON.parse(await lab.run(asked, command));
   }
-
-  async function tunnelsByHost(): Promise<Record<string, number>> {
-    const counts = hosts.map(async (host) => {
-      const links = await lab.run(host, ["ip", "-o", "link"]);
-      return [host, links.match(/^\d+: sjt/gm)?.length ?? 0] as const;
-    });
-    return Object.fromEntries(await Promise.all(counts));
-  }
 });
 
 function partsOf({ from, hosts }: MigrationPlan) {
   return { from, parts: hosts.map(({ host, when, lines }) => [host, when, lines.length]) };
-}
-
-function expectCompleted({ exitCode, report, error }: MigrateOutcome): void {
-  expect({ exitCode, outcome: report?.outcome, error }).toEqual({
-    exitCode: 0,
-    outcome: "completed",
-    error: null,
-  });
 }

@@ -144,27 +144,6 @@ test("somebody who keeps changing the same is answered less and less often, with
   expect(bed.said(entries).filter((message) => message === contested)).toHaveLength(1);
 });
 
-test("somebody who never stops leads to few repairs, and to no alarm twice", async () => {
-  // A new one: the pauses that the last test led to are not over.
-  await using bed = await KeptBed.up();
-  await bed.rest();
-  const flushFor = async (durationMs: number) => {
-    const startedMs = performance.now();
-    while (performance.now() - startedMs < durationMs) await bed.run("ip route flush table 18310");
-  };
-  const first = bed.kept.log.length;
-  await flushFor(2_500);
-  const contestedFrom = bed.kept.log.length;
-  await flushFor(3_000);
-  const alarms = bed.said(first).filter((message) => message.startsWith("alarm"));
-  // That they keep changing it, that it cannot be repaired, or both: each once.
-  expect(alarms.length).toBeGreaterThan(0);
-  expect(new Set(alarms).size).toBe(alarms.length);
-  // By then after 1 s, 2 s and more each; without a pace after every debounce and repair.
-  expect(bed.said(contestedFrom).filter((message) => message === repaired).length).toBeLessThan(5);
-  await bed.expectAsWanted();
-});
-
 test("the programs that listen end with a keeper that is killed", async () => {
   const { pid } = bed.kept;
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");

@@ -35,17 +35,17 @@ export const chainKills = {
   sample: {
     "home dies before it re-points: packets go by way of the source until it is back, the move completes":
       { stands: "to", at: destinationTells, dies: ["home"], ends: "to", deadMs: 1_000 },
+    "the destination dies before it tells home": {
+      ...{ stands: "to", at: destinationTells, dies: ["to"], ends: "to" },
+    },
+  },
+  others: {
     "home dies between its record and its route": {
       ...{ stands: "home", at: homeRepoints, dies: ["home"], ends: "to" },
     },
     "the source dies while it waits for home": {
       ...{ stands: "from", at: sourceWaits, dies: ["from"], ends: "to" },
     },
-    "the destination dies before it tells home": {
-      ...{ stands: "to", at: destinationTells, dies: ["to"], ends: "to" },
-    },
-  },
-  others: {
     "home dies once it is ready": {
       ...{ stands: "home", at: homeIsReady, dies: ["home"], ends: "from" },
     },
