@@ -4,7 +4,7 @@ import { z } from "zod";
 import { findGuest, firstHost, guestName } from "../lab/guests.ts";
 import { downLab, labNodePrefix, nodesOfLab, upLab } from "../lab/index.ts";
 import { labPaths } from "../lab/layout.ts";
-import { preconditionError, SojournError, usageError } from "../platform/errors.ts";
+import { hasCode, preconditionError, usageError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
 import { readToml } from "../platform/toml.ts";
 import type { Bed } from "./bed.ts";
@@ -117,7 +117,7 @@ function isUp(lab: string): boolean {
       hint: `sojourn lab up --lab ${lab} --hosts 2`,
     });
   } catch (error) {
-    if (error instanceof SojournError && error.code === "SOJ_LAB_NOT_UP") return false;
+    if (hasCode(error, "SOJ_LAB_NOT_UP")) return false;
     throw error;
   }
 }

@@ -10,7 +10,7 @@ import { outgoingRecord, preparationOf } from "../migrator/source-preparation.ts
 import type { Idempotency } from "../migrator/stored-migration.ts";
 import { lossless } from "../migrator/strategy.ts";
 import { thirdHome } from "../migrator/third-home.ts";
-import { preconditionError, SojournError, usageError } from "../platform/errors.ts";
+import { hasCode, preconditionError, type SojournError, usageError } from "../platform/errors.ts";
 import type { PlanLine } from "../platform/plan-line.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { ourProtocol } from "../routing/desired.ts";
@@ -291,7 +291,7 @@ export class MigrationStarter {
       const plan = await this.#peer(home).call("plan-repoint", wanted);
       return { host: home, ...plan };
     } catch (error) {
-      if (!isUnreachable(error)) throw error;
+      if (!hasCode(error, "SOJ_PEER_UNREACHABLE")) throw error;
       throw preconditionError(
         "SOJ_HOME_UNREACHABLE",
         `${home}, ${guest}'s home, does not answer: nobody else can send the guest's packets to ${to}`,
@@ -338,8 +338,4 @@ export class MigrationStarter {
     if (state === "running" || state === "paused") return state === "running";
     throw preconditionError("SOJ_GUEST_NOT_RUNNING", `${guest} is ${state ?? "gone"}`);
   }
-}
-
-function isUnreachable(error: unknown): boolean {
-  return error instanceof SojournError && error.code === "SOJ_PEER_UNREACHABLE";
 }

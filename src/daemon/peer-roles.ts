@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { type HostRole, hostRoles } from "../migrator/host-role.ts";
+import { type HostClaim, hostRoles } from "../migrator/host-role.ts";
 import type { Logger } from "../platform/log.ts";
 import { diskStorage, type Storage } from "../platform/storage.ts";
 
@@ -8,11 +8,6 @@ const rolesSchema = z.record(
   z.string(),
   z.strictObject({ role: z.enum(hostRoles), guestSubnets: z.array(z.string()).max(256) }),
 );
-
-export interface PeerRole {
-  role: HostRole;
-  guestSubnets: readonly string[];
-}
 
 /**
  * What peers have last said of themselves, also across restarts: one that is silent now may be an anchor that knows where a
@@ -22,7 +17,7 @@ export class PeerRoles {
   readonly #path: string;
   readonly #storage: Storage;
   readonly #logger: Logger;
-  readonly #roles: Map<string, PeerRole>;
+  readonly #roles: Map<string, HostClaim>;
 
   constructor(folder: string, logger: Logger, storage: Storage = diskStorage) {
     this.#path = join(folder, "peer-roles.json");
@@ -32,12 +27,12 @@ export class PeerRoles {
   }
 
   /** Null for one that has never answered, as far as is known. */
-  of(peer: string): PeerRole | null {
+  of(peer: string): HostClaim | null {
     return this.#roles.get(peer) ?? null;
   }
 
   /** Durable when it returns, where it is new and the disk takes it. Never throws: it is known until a restart then. */
-  remember(answers: readonly ({ host: string } & PeerRole)[]): void {
+  remember(answers: readonly ({ host: string } & HostClaim)[]): void {
     const before = JSON.stringify([...this.#roles]);
     for (const { host, role, guestSubnets } of answers)
       this.#roles.set(host, { role, guestSubnets });
@@ -51,7 +46,7 @@ export class PeerRoles {
   }
 
   /** A file that cannot be read is as none: then nothing is known of anybody who is silent. */
-  #stored(): Record<string, PeerRole> {
+  #stored(): Record<string, HostClaim> {
     const stored = this.#storage.read(this.#path);
     if (stored === null) return {};
     try {

@@ -1,6 +1,6 @@
 import type { GuestDefinition } from "../hypervisor/definition.ts";
 import { firstAddress } from "../hypervisor/nic-addresses.ts";
-import { preconditionError, SojournError } from "../platform/errors.ts";
+import { hasCode, preconditionError } from "../platform/errors.ts";
 import { isOwnAddress } from "../platform/own-addresses.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import type { TunnelKind } from "../tunnels/tunnel.ts";
@@ -8,21 +8,20 @@ import type { Attachment, anchorProcedures } from "./anchor-procedures.ts";
 import { isWorthRepeating } from "./guest-ended.ts";
 import { refuseTwin } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
-import type { HostRole } from "./host-role.ts";
+import { type HostClaim, isAnchorOf } from "./host-role.ts";
 import { freeTableIndex } from "./incoming-record.ts";
 import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
-import { contains } from "./subnet.ts";
 
 type Peer = PeerCaller<typeof anchorProcedures & Pick<typeof migrationProcedures, "guest-ended">>;
 
 /** What peers say of themselves; those that do not answer are named. */
 export interface PeerGreetings {
-  answered: readonly { host: string; role: HostRole; guestSubnets: readonly string[] }[];
+  answered: readonly ({ host: string } & HostClaim)[];
   silent: readonly {
     host: string;
     /** What it last said; null for one that has never answered. */
-    known: { role: HostRole; guestSubnets: readonly string[] } | null;
+    known: HostClaim | null;
   }[];
 }
 
@@ -103,7 +102,7 @@ export class Anchors {
       try {
         return await this.#context.peer(host).call("attach-guest", request);
       } catch (error) {
-        const isStandby = error instanceof SojournError && error.code === "SOJ_ANCHOR_STANDBY";
+        const isStandby = hasCode(error, "SOJ_ANCHOR_STANDBY");
         if (!isStandby && isWorthRepeating(error)) await this.#release(request.guest, host);
         if (!isStandby || index === anchors.length - 1) throw error;
       }
@@ -125,12 +124,7 @@ export class Anchors {
     const address = firstAddress(definition);
     const { answered, silent } = await greetPeers();
     const anchors = answered
-      .filter(({ role, guestSubnets }) => {
-        const owns = guestSubnets.some(
-          (subnet) => address !== undefined && contains(subnet, address),
-        );
-        return role === "anchor" && owns;
-      })
+      .filter((peer) => address !== undefined && isAnchorOf(peer, address))
       .map((peer) => peer.host);
     if (anchors.length > 0) {
       refuseUnasked(definition.name, address ?? "", silent);
@@ -164,10 +158,7 @@ export class Anchors {
  * @throws SojournError `SOJ_ANCHOR_SILENT`.
  */
 function refuseUnasked(guest: string, address: string, silent: PeerGreetings["silent"]): void {
-  const mayKnow = silent.filter(({ known }) => {
-    if (known === null) return true;
-    return known.role === "anchor" && known.guestSubnets.some((one) => contains(one, address));
-  });
+  const mayKnow = silent.filter(({ known }) => known === null || isAnchorOf(known, address));
   if (mayKnow.length === 0) return;
   const names = mayKnow.map(({ host }) => host).join(", ");
   throw preconditionError(

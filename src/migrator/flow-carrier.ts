@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { GuestInstance } from "../hypervisor/hypervisor.ts";
 import { monotonicMs } from "../platform/clock.ts";
-import { SojournError } from "../platform/errors.ts";
+import { hasCode } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { Logger } from "../platform/log.ts";
 import type { GuestFlow } from "../routing/flows/flow-table.ts";
@@ -208,7 +208,7 @@ export class FlowCarrier {
     const { logger } = this.#options;
     if (this.#over.signal.aborted) return;
     this.#failure = error;
-    this.#isUnknown = error instanceof SojournError && error.code === "SOJ_UNKNOWN_PROCEDURE";
+    this.#isUnknown = hasCode(error, "SOJ_UNKNOWN_PROCEDURE");
     if (this.#isUnknown) logger.warn("the destination's release carries no flows");
     else logger.warn({ err: error }, "flows not carried");
   }

@@ -1,6 +1,6 @@
 import type { GuestInstance } from "../hypervisor/hypervisor.ts";
 import { delay } from "../platform/clock.ts";
-import { SojournError } from "../platform/errors.ts";
+import { hasCode } from "../platform/errors.ts";
 import type { MigrationTask, SourceContext } from "./source-context.ts";
 
 /** Between two questions; the guest runs here, and nobody waits. */
@@ -37,5 +37,5 @@ export async function hasStayed(
 }
 
 function isHeldThere(error: unknown): boolean {
-  return error instanceof SojournError && error.code === "SOJ_LIBVIRT_HOLDS_GUEST";
+  return hasCode(error, "SOJ_LIBVIRT_HOLDS_GUEST");
 }

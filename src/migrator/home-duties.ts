@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
 import { wallClockMs } from "../platform/clock.ts";
-import { preconditionError, SojournError } from "../platform/errors.ts";
-import type { PeerCaller, PeerContext, ProcedureHandlers } from "../platform/procedures.ts";
+import { hasCode, preconditionError, type SojournError } from "../platform/errors.ts";
+import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
 import type { TunnelKind, TunnelSpec } from "../tunnels/tunnel.ts";
 import { askThroughBarrier } from "./barrier-question.ts";
 import { refuseHandedOver } from "./handover/errors.ts";
@@ -67,7 +67,7 @@ export class HomeDuties implements Disposable {
       "prepare-repoint": (request, { peer }) => this.#prepare(request, peer),
       "confirm-repoint": async (request, { peer }) => this.#confirm(request, peer),
       "probe-repoint": (request, { peer }) => this.#probe(request, peer),
-      repoint: (request, context) => this.#repoint(request, context),
+      repoint: (request, { peer }) => this.#repoint(request, peer),
       "is-move-over": async (request) => ({
         over: isMoveOver(this.#context, request),
         here: (this.#context.records.get(request.guest)?.hosting ?? null) !== null,
@@ -88,15 +88,10 @@ export class HomeDuties implements Disposable {
     const next = { host: to, tunnel, migration: "planned", epoch: epochAtHome(record) + 1 };
     const prepare = await network.plan(withNext(record, next));
     const { address } = attachmentOf(host, record);
-    const [there, here] = await Promise.all(
-      [tunnel, record.redirect.tunnel].map((spec) => network.describeTunnel(spec)),
-    );
-    const line = (to: typeof there) => (to ? redirectCommand(address, to).join(" ") : "");
-    return {
-      epoch: epochAtHome(record),
-      prepare,
-      repoint: [{ command: line(there), undo: line(here) }],
-    };
+    const line = async (spec: TunnelSpec) =>
+      redirectCommand(address, await network.describeTunnel(spec)).join(" ");
+    const [command, undo] = await Promise.all([line(tunnel), line(record.redirect.tunnel)]);
+    return { epoch: epochAtHome(record), prepare, repoint: [{ command, undo }] };
   }
 
   async #prepare(
@@ -140,7 +135,7 @@ export class HomeDuties implements Disposable {
     return {};
   }
 
-  async #repoint(request: RepointRequest, { peer }: PeerContext) {
+  async #repoint(request: RepointRequest, peer: string) {
     const { guest, epoch, tunnel_kind, renumbered, resolved = false } = request;
     const { host, logger, network, records } = this.#context;
     const known = this.#away(guest).redirect;
@@ -199,7 +194,7 @@ export class HomeDuties implements Disposable {
       .peer(host)
       .call("migration-facts", { id: "none", guest })
       .catch((error: unknown) => {
-        if (isResolved && isSilent(error)) return null;
+        if (isResolved && hasCode(error, "SOJ_PEER_UNREACHABLE")) return null;
         throw error;
       });
     if (facts === null || facts.run_state === "none") return;
@@ -282,8 +277,4 @@ function untrackedAtHome(home: string, guest: string): SojournError {
 function unknownMove(home: string, id: string, guest: string): SojournError {
   const message = `${home}, ${guest}'s home, knows nothing of migration ${id}`;
   return preconditionError("SOJ_STALE_EPOCH", message, { httpStatus: 409 });
-}
-
-function isSilent(error: unknown): boolean {
-  return error instanceof SojournError && error.code === "SOJ_PEER_UNREACHABLE";
 }

@@ -1,5 +1,5 @@
 import { delay } from "../platform/clock.ts";
-import { preconditionError, SojournError } from "../platform/errors.ts";
+import { hasCode, preconditionError } from "../platform/errors.ts";
 import type { HostContext } from "./host-context.ts";
 import type { HostMigrationFacts } from "./procedures.ts";
 
@@ -49,7 +49,7 @@ export async function runStateOrGone(
   const instance = guests.instance(guest);
   if (!instance?.isAlive()) return "gone";
   return await instance.runState().catch((error: unknown) => {
-    const isGone = error instanceof SojournError && error.code === "SOJ_HYPERVISOR_GONE";
+    const isGone = hasCode(error, "SOJ_HYPERVISOR_GONE");
     if (instance.isAlive() && !isGone) throw error;
     return "gone";
   });

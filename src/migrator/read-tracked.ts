@@ -1,4 +1,4 @@
-import { SojournError } from "../platform/errors.ts";
+import { hasCode } from "../platform/errors.ts";
 import type { FlowTable } from "../routing/flows/flow-table.ts";
 import type { TrackedFlow } from "../routing/flows/tracked-flow.ts";
 
@@ -10,7 +10,7 @@ export async function readTracked(
   try {
     return await table.read(address);
   } catch (error) {
-    if (error instanceof SojournError && error.code === "SOJ_FLOWS_UNTRACKED") return null;
+    if (hasCode(error, "SOJ_FLOWS_UNTRACKED")) return null;
     throw error;
   }
 }

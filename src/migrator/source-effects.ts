@@ -41,7 +41,7 @@ import { awaitTakeover, noteTakeover } from "./source-takeover.ts";
 import type { StallGuard } from "./stall-guard.ts";
 import { keepStopped, stopIfRunning } from "./stopped-copy.ts";
 import { conductOf } from "./strategy.ts";
-import { releaseHome, thirdHome } from "./third-home.ts";
+import { releaseHome, thirdHomeOf } from "./third-home.ts";
 
 /** A standing guest waits this long for a record that only spares a restart a question. */
 const longestRecordingMs = 200;
@@ -175,7 +175,7 @@ export class SourceEffects {
       case "undo-at-destination":
         await Promise.all([
           undoAtDestination(context, task),
-          releaseHome(context, task, thirdHome(context.host.name, facts.before, task.to)),
+          releaseHome(context, task, thirdHomeOf(context, task, facts)),
         ]);
         return;
       case "record-destination-aborted":

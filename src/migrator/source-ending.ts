@@ -1,6 +1,6 @@
 import type { GuestInstance } from "../hypervisor/hypervisor.ts";
 import { delay, monotonicMs } from "../platform/clock.ts";
-import { ExitCode, SojournError } from "../platform/errors.ts";
+import { ExitCode, hasCode, SojournError } from "../platform/errors.ts";
 import { persistently, retry } from "../platform/retry.ts";
 import { leaveGuest } from "./forget-flows.ts";
 import { keptRedirect } from "./kept-redirect.ts";
@@ -11,7 +11,7 @@ import type { GuestRecord } from "./records.ts";
 import { needsReset } from "./resume.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { mayRun } from "./stopped-copy.ts";
-import { awaitRepointing, releaseHome, thirdHome } from "./third-home.ts";
+import { awaitRepointing, releaseHome, thirdHome, thirdHomeOf } from "./third-home.ts";
 
 /** The guest's process is gone while it was still ours. */
 export class GuestGone extends Error {}
@@ -189,7 +189,7 @@ export async function retireSource(
   facts: MigrationFacts,
 ): Promise<void> {
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };
-  const home = thirdHome(context.host.name, facts.before, task.to);
+  const home = thirdHomeOf(context, task, facts);
   if (home !== null && !facts.lostAtDestination) {
     await untilAnswered(() => awaitRepointing(context, task, home));
   }
@@ -232,7 +232,7 @@ function untilAnswered<Answer>(
 }
 
 function isDisconnected(error: unknown): boolean {
-  return error instanceof SojournError && error.code === "SOJ_HYPERVISOR_DISCONNECTED";
+  return hasCode(error, "SOJ_HYPERVISOR_DISCONNECTED");
 }
 
 function isFinal(error: unknown): boolean {

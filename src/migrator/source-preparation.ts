@@ -9,7 +9,7 @@ import { attachmentOf } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { followsLate } from "./strategy.ts";
-import { homeBarrierAddress, prepareHome, proveHome, thirdHome } from "./third-home.ts";
+import { homeBarrierAddress, prepareHome, proveHome, thirdHomeOf } from "./third-home.ts";
 
 /** Phases `preparing` and `prepared` at the source: the guest and its traffic are not touched. */
 export async function prepareDestination(
@@ -171,7 +171,7 @@ export async function passBarrier(
   const { address } = attachmentOf(context.host, facts.before);
   const barrierAddress = barrierAddressOf(task.id);
   const question = { id: task.id, barrierAddress, guestAddress: address };
-  const isThird = thirdHome(context.host.name, facts.before, task.to) !== null;
+  const isThird = thirdHomeOf(context, task, facts) !== null;
   const open = {
     ...{ ...identity, barrier_address: barrierAddress },
     ...(isThird ? { home_barrier_address: homeBarrierAddress(task) } : {}),

@@ -17,6 +17,15 @@ export function thirdHome(here: string, { home }: Pick<GuestRecord, "home">, to:
   return home.host === here || home.host === to ? null : home.host;
 }
 
+/** The same of a migration that leaves this host. Pure. */
+export function thirdHomeOf(
+  { host }: Pick<SourceContext, "host">,
+  { to }: Pick<MigrationTask, "to">,
+  { before }: Pick<MigrationFacts, "before">,
+) {
+  return thirdHome(host.name, before, to);
+}
+
 /** Where home's end of the readiness barrier asks from; another address than the source's. */
 export function homeBarrierAddress({ id }: Pick<MigrationTask, "id">): string {
   return barrierAddressOf(`${id} home`);
@@ -32,7 +41,7 @@ export async function prepareHome(
   facts: Pick<MigrationFacts, "before">,
   signal: AbortSignal,
 ): Promise<void> {
-  const home = thirdHome(context.host.name, facts.before, task.to);
+  const home = thirdHomeOf(context, task, facts);
   if (home === null) return;
   const { renumber, to, tunnelKind: tunnel_kind } = task;
   const drain = renumber && { idle_timeout_s: renumber.idleTimeoutS, cap_s: renumber.capS };
@@ -47,7 +56,7 @@ export async function proveHome(
   facts: Pick<MigrationFacts, "before">,
   signal: AbortSignal,
 ): Promise<void> {
-  const home = thirdHome(context.host.name, facts.before, task.to);
+  const home = thirdHomeOf(context, task, facts);
   if (home === null) return;
   const request = { ...identityOf(task), barrier_address: homeBarrierAddress(task) };
   await context.peer(home).call("probe-repoint", request, { signal });

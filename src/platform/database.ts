@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { preconditionError, SojournError } from "./errors.ts";
+import { hasCode, preconditionError } from "./errors.ts";
 import { syncFolder } from "./files.ts";
 
 /** Primary result codes of sqlite3.h: the file is malformed, or no database at all. */
@@ -57,7 +57,7 @@ export function isDamage(error: unknown): boolean {
 
 /** True for a file that is whole, and that only a later release understands. */
 export function isNewer(error: unknown): boolean {
-  return error instanceof SojournError && error.code === "SOJ_DATABASE_NEWER";
+  return hasCode(error, "SOJ_DATABASE_NEWER");
 }
 
 /** Puts a closed database, with its log, beside where it was, so that a new one can be begun. Returns the new path. */

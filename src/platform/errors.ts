@@ -126,6 +126,11 @@ export function preconditionError(
   });
 }
 
+/** Whether what was thrown is the error that `code` names. */
+export function hasCode(thrown: unknown, code: string): boolean {
+  return thrown instanceof SojournError && thrown.code === code;
+}
+
 /** Wraps anything thrown so that callers always have a `SojournError`. */
 export function asSojournError(error: unknown): SojournError {
   if (error instanceof SojournError) return error;

@@ -1,4 +1,4 @@
-import { SojournError } from "../platform/errors.ts";
+import { hasCode } from "../platform/errors.ts";
 import { ourProtocol, type Route } from "./desired.ts";
 import { missingDevice } from "./failures.ts";
 import { readLink } from "./netlink/reader.ts";
@@ -45,7 +45,7 @@ export class FastRoutes implements Disposable {
       );
     } catch (error) {
       const isGone = error instanceof NetlinkError && error.errnoName === "ESRCH";
-      const hasNoDevice = error instanceof SojournError && error.code === "SOJ_ROUTING_NO_DEVICE";
+      const hasNoDevice = hasCode(error, "SOJ_ROUTING_NO_DEVICE");
       if (!isGone && !hasNoDevice) throw error;
     }
   }

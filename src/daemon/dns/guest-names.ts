@@ -1,7 +1,12 @@
 import type { HostContext } from "../../migrator/host-context.ts";
 import type { Drain } from "../../migrator/records.ts";
 import { delay, startTimer, wallClockMs } from "../../platform/clock.ts";
-import { asSojournError, preconditionError, SojournError } from "../../platform/errors.ts";
+import {
+  asSojournError,
+  hasCode,
+  preconditionError,
+  type SojournError,
+} from "../../platform/errors.ts";
 import { lessAndLessOften, retry } from "../../platform/retry.ts";
 import type { DnsConfig } from "./config.ts";
 import { nameOf } from "./guest-name.ts";
@@ -211,5 +216,5 @@ export class GuestNames implements Disposable {
 
 /** Nothing but another configuration helps. */
 function isFinal(error: unknown): boolean {
-  return error instanceof SojournError && error.code === "SOJ_DNS_NAME";
+  return hasCode(error, "SOJ_DNS_NAME");
 }

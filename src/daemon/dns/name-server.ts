@@ -1,6 +1,6 @@
 import { Resolver } from "node:dns/promises";
 import { runCommand } from "../../platform/command.ts";
-import { reasonOf, SojournError } from "../../platform/errors.ts";
+import { hasCode, reasonOf, SojournError } from "../../platform/errors.ts";
 import type { DnsConfig } from "./config.ts";
 import { checkKeyFile } from "./key-file.ts";
 import { type NameChange, updateScript } from "./update-script.ts";
@@ -54,7 +54,7 @@ export class NameServer {
     try {
       await runCommand("nsupdate", args, { input, timeoutMs: commandMs, maxOutputBytes: 65_536 });
     } catch (error) {
-      if (error instanceof SojournError && error.code === "SOJ_TOOL_MISSING") throw error;
+      if (hasCode(error, "SOJ_TOOL_MISSING")) throw error;
       throw new SojournError(
         "SOJ_DNS_REFUSED",
         `${server} has not updated ${change.name}: ${reasonOf(error)}`,

@@ -1,5 +1,5 @@
 import { delay, monotonicMs } from "../../platform/clock.ts";
-import { asSojournError, SojournError } from "../../platform/errors.ts";
+import { asSojournError, hasCode } from "../../platform/errors.ts";
 import type { PeerCaller } from "../../platform/procedures.ts";
 import { type Pace, retry } from "../../platform/retry.ts";
 import type { HostContext } from "../host-context.ts";
@@ -69,7 +69,7 @@ export class HandoverSteps {
           const request = { id, guests };
           return this.#context.peer(to).call("handover-activate", request, { signal });
         },
-        (error) => isCode(error, "SOJ_HANDOVER_UNKNOWN"),
+        (error) => hasCode(error, "SOJ_HANDOVER_UNKNOWN"),
       );
     } catch (error) {
       signal.throwIfAborted();
@@ -216,8 +216,4 @@ export function handedGuest(id: string, record: AwayRecord): HandedGuest {
 function handoverIn({ redirect }: AwayRecord) {
   if (redirect.handover === undefined) throw new Error("not handed over");
   return redirect.handover;
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof SojournError && error.code === code;
 }

@@ -6,7 +6,7 @@ import { readJournal } from "../../../migrator/journal-file.ts";
 import type { DecodedJournal } from "../../../migrator/journal-format.ts";
 import { monotonicMs } from "../../../platform/clock.ts";
 import { counted } from "../../../platform/counted.ts";
-import { SojournError } from "../../../platform/errors.ts";
+import { hasCode } from "../../../platform/errors.ts";
 import { diskStorage } from "../../../platform/storage.ts";
 import type { DoctorCheck } from "../../services.ts";
 import { fail, ok, skipped, type Topic, warn } from "../check.ts";
@@ -103,7 +103,7 @@ export function checkJournal(path: string): DoctorCheck {
   try {
     return judgeJournal(path, readJournal(path, diskStorage));
   } catch (error) {
-    if (error instanceof SojournError && error.code === "SOJ_JOURNAL_MISSING") {
+    if (hasCode(error, "SOJ_JOURNAL_MISSING")) {
       return skipped(journal, "there is none yet: no daemon has run here");
     }
     throw error;

@@ -1,4 +1,4 @@
-import { reasonOf, SojournError } from "../../../platform/errors.ts";
+import { hasCode, reasonOf, SojournError } from "../../../platform/errors.ts";
 import { LibvirtErrorCode } from "../rpc/constants/error-codes.ts";
 import { LibvirtCallError } from "../rpc/errors.ts";
 
@@ -51,7 +51,7 @@ export function isNoDomain(error: unknown): boolean {
 
 /** Whether the domain does not run here (any more). */
 export function isGone(error: unknown): boolean {
-  return error instanceof SojournError && error.code === "SOJ_HYPERVISOR_GONE";
+  return hasCode(error, "SOJ_HYPERVISOR_GONE");
 }
 
 /** Whether libvirt refused because it makes no sense in the domain's state: it is not running, it has no such job. */

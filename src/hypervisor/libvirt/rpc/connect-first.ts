@@ -1,4 +1,4 @@
-import { SojournError } from "../../../platform/errors.ts";
+import { hasCode } from "../../../platform/errors.ts";
 import { type ChannelOptions, RpcChannel } from "./channel.ts";
 
 /** Where the system's libvirt listens: the QEMU daemon of a modular libvirt, or the one daemon for everything. */
@@ -28,5 +28,5 @@ export async function connectFirst(
 }
 
 function isUnreachable(error: unknown): boolean {
-  return error instanceof SojournError && error.code === "SOJ_LIBVIRT_UNREACHABLE";
+  return hasCode(error, "SOJ_LIBVIRT_UNREACHABLE");
 }
