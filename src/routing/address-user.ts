@@ -1,4 +1,4 @@
-import { askNeighbour, forgetNeighbour } from "./ask-neighbour.ts";
+import { askNeighbour } from "./ask-neighbour.ts";
 import { missingDevice } from "./failures.ts";
 import { lookUpRoute, readLink } from "./netlink/reader.ts";
 import { NetlinkError, type RouteNetlink } from "./netlink/socket.ts";
@@ -24,7 +24,5 @@ export async function addressUser(
     return routed.name === "lo" ? "this host's own" : `routed to ${routed.name} here`;
   }
   const answer = await askNeighbour(netlink, link.index, address);
-  if (answer !== null) return `somebody's: ${answer.mac ?? "a neighbour"} answers for it`;
-  await forgetNeighbour(netlink, link.index, address);
-  return null;
+  return answer === null ? null : `somebody's: ${answer.mac ?? "a neighbour"} answers for it`;
 }

@@ -13,7 +13,10 @@ import { MessageFlag, MessageType, NetlinkError, type RouteNetlink } from "./net
 const longestMs = 3_500;
 const intervalMs = 100;
 
-/** Has the kernel look for `address` at a link, as for a packet to it; its MAC address, null when nobody answers. */
+/**
+ * Has the kernel look for `address` at a link, as for a packet to it; its MAC address. Null when nobody answers, and then the
+ * kernel keeps no trace of the question.
+ */
 export async function askNeighbour(
   netlink: RouteNetlink,
   linkIndex: number,
@@ -37,11 +40,12 @@ export async function askNeighbour(
     if (found === null || found.answer === "none") break;
     await delay(intervalMs);
   }
+  await forgetNeighbour(netlink, linkIndex, address);
   return null;
 }
 
 /** Makes the kernel forget what it knows of a neighbour; one that it does not know is fine. */
-export async function forgetNeighbour(
+async function forgetNeighbour(
   netlink: RouteNetlink,
   linkIndex: number,
   address: string,
@@ -63,7 +67,6 @@ export async function neighbourMac(
   const link = await readLink(netlink, device);
   if (link === null) throw missingDevice(device, "bridge");
   const answer = await askNeighbour(netlink, link.index, address);
-  if (answer === null) await forgetNeighbour(netlink, link.index, address);
   return answer?.mac ?? null;
 }
 

@@ -1,8 +1,8 @@
 import { attachmentOf, type HostFacts } from "../../src/migrator/network.ts";
 import type { GuestRecord } from "../../src/migrator/records.ts";
-import { aToB, bToA, hostA, hostB, recordOf, runningAtHome } from "../unit/migrator/support.ts";
+import { aToB, bToA, hostA, hostB, runningAtHome } from "../unit/migrator/support.ts";
 import { connect, createNamespace, type Namespace } from "./namespaces.ts";
-import { onVeth } from "./renumbered-bed.ts";
+import { onVeth, recordInBed } from "./renumbered-bed.ts";
 import { createTwoHosts, guestMac, guestPort, plugGuest, type TwoHosts } from "./two-hosts.ts";
 
 export const lan = {
@@ -18,7 +18,7 @@ const onLan: HostFacts = {
   ...hostA,
   guestNetworks: hostA.guestNetworks.map((network) => ({ ...network, port: "lan0" })),
 };
-const web1 = recordInBed();
+const web1 = recordInBed(lan.gatewayMac);
 const hosting = { stage: "running", tableIndex: 0, homeTunnel: bToA, sourceTunnel: null } as const;
 const redirect = { host: "host-b", tunnel: aToB };
 
@@ -106,14 +106,4 @@ async function plugIn(
   );
   await router.ip(`link set dev ${port} master lan`);
   await machine.ip(`route add default via ${lan.gateway}`);
-}
-
-function recordInBed(): GuestRecord {
-  const record = recordOf("web1", 10);
-  const nics = record.definition.nics.map((nic) => ({ ...nic, mac: guestMac }));
-  return {
-    ...record,
-    definition: { ...record.definition, nics },
-    home: { ...record.home, gatewayMac: lan.gatewayMac },
-  };
 }

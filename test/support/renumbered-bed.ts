@@ -22,7 +22,8 @@ export const newAddress = "10.2.0.50";
 export const siblingAddress = "10.2.0.20";
 export const clientAddress = "192.0.2.2";
 
-const web1 = recordInBed();
+/** The gateway is a's bridge. */
+const web1 = recordInBed("52:54:00:99:00:01");
 const drain: Drain = {
   ...{ migration: "m1", renumbered: newAddress, begunMs: 0, idleTimeoutS: 60, capS: null },
   ...{ nameUpdatedMs: null, nameTtlS: 0 },
@@ -139,14 +140,14 @@ function directions(packets: readonly string[]): string[] {
   return [...new Set(found)].toSorted();
 }
 
-/** With the MAC addresses of the guest and of a's bridge. */
-function recordInBed(): GuestRecord {
+/** With the MAC addresses of the guest and of its gateway. */
+export function recordInBed(gatewayMac: string): GuestRecord {
   const record = recordOf("web1", 10);
   const nics = record.definition.nics.map((nic) => ({ ...nic, mac: guestMac }));
   return {
     ...record,
     definition: { ...record.definition, nics },
-    home: { ...record.home, gatewayMac: "52:54:00:99:00:01" },
+    home: { ...record.home, gatewayMac },
   };
 }
 
