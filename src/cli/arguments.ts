@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { guestShareSchema } from "../hypervisor/guest-migration.ts";
 import { isAddressWish } from "../migrator/renumber-address.ts";
 import { hasItsDelay, type Strategy, strategyNames } from "../migrator/strategy.ts";
 
@@ -15,6 +16,15 @@ export function parseSeconds(text: string): number {
 /** The same, or 0 for never. */
 export function parseSecondsOrNever(text: string): number {
   return text === "0" ? 0 : parseSeconds(text);
+}
+
+/** Reads a percentage of a link that is left to others, for commander. */
+export function parseShare(text: string): number {
+  const percent = guestShareSchema.safeParse(
+    /^\d{1,2}(\.\d{1,3})?$/.test(text) ? Number(text) : null,
+  );
+  if (percent.success) return percent.data;
+  throw new InvalidArgumentError("Expected percent of the link, from 0 to 95.");
 }
 
 /** Reads an IPv4 address or `auto`, for commander. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { guestShareSchema, policyNames } from "../hypervisor/guest-migration.ts";
 import { hostRoles } from "../migrator/host-role.ts";
 import { addressNumber, subnetOf } from "../migrator/subnet.ts";
 import { apiSection } from "./access/config.ts";
@@ -97,6 +98,44 @@ const migration = z.strictObject({
     .max(86_400)
     .default(600)
     .describe("A migration that does not converge until then is rolled back"),
+  policy: z
+    .enum(policyNames)
+    .default("balanced")
+    .describe("How hard a busy guest is pressed to move, where neither request nor guest says"),
+  post_copy: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether a guest that does not converge may run at the destination before all of its memory is there, where neither request nor guest says",
+    ),
+  finish_limit_ms: z
+    .int()
+    .min(1)
+    .max(60_000)
+    .default(2000)
+    .describe("Longest expected blackout that policy `finish` accepts"),
+  guest_share: guestShareSchema
+    .default(50)
+    .describe("Percent of the link that is left to guests' own traffic while one moves; 0: none"),
+  link_mbps: z
+    .number()
+    .min(0)
+    .max(1_000_000)
+    .default(0)
+    .describe("What the link that streams use can carry, in Mbit/s; 0: found out"),
+  address: ipv4
+    .optional()
+    .describe("Address of this host where guests arrive; without it, `[host] underlay_address`"),
+  multifd_channels: z
+    .int()
+    .min(0)
+    .max(16)
+    .default(0)
+    .describe("Connections that a stream uses where both hosts' QEMUs can; 0: one, as ever"),
+  compression: z
+    .enum(["none", "zstd", "zlib"])
+    .default("none")
+    .describe("Of memory on its way, with `multifd_channels`, where both hosts' QEMUs can"),
 });
 
 const libvirtSection = z.strictObject({

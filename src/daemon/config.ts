@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { HostRole } from "../migrator/host-role.ts";
+import type { MigrationOptions } from "../migrator/migration-options.ts";
 import { preconditionError, reasonOf } from "../platform/errors.ts";
 import { readToml } from "../platform/toml.ts";
 import { type ApiConfig, apiConfig } from "./access/config.ts";
@@ -57,6 +58,17 @@ export interface DaemonConfig {
     /** QEMU's dirty syncs before the guest may be stopped. */
     minimumPasses: number;
     timeoutS: number;
+    /** Where neither a request nor the guest's definition says. */
+    options: MigrationOptions;
+    /** Longest predicted blackout that policy `finish` accepts. */
+    finishLimitMs: number;
+    /** 0 where it has to be found out. */
+    linkMbps: number;
+    /** Where guests arrive; null for the underlay address. */
+    address: string | null;
+    /** 0 for one plain connection. */
+    multifdChannels: number;
+    compression: "none" | "zstd" | "zlib";
   };
   flows: { track: boolean };
   /** How long redirects of renumbered guests stay. */
@@ -134,6 +146,16 @@ function fromFile(file: ConfigFile): DaemonConfig {
       maxBandwidthMbps: file.migration.max_bandwidth_mbps,
       minimumPasses: file.migration.minimum_passes,
       timeoutS: file.migration.timeout_s,
+      options: {
+        policy: file.migration.policy,
+        postCopy: file.migration.post_copy,
+        guestSharePercent: file.migration.guest_share,
+      },
+      finishLimitMs: file.migration.finish_limit_ms,
+      linkMbps: file.migration.link_mbps,
+      address: file.migration.address ?? null,
+      multifdChannels: file.migration.multifd_channels,
+      compression: file.migration.compression,
     },
     flows: file.flows,
     drain: {

@@ -29,7 +29,7 @@ export async function delegateMigration(
     timeout_s: request.timeout_s ?? null,
     max_outage_ms: request.max_outage_ms ?? null,
     strategy: request.strategy ?? null,
-    ...addressWishOf(request),
+    ...wishesOf(request),
     ...(idempotency === null ? {} : { idempotency }),
     ...(trace === undefined ? {} : { trace }),
   });
@@ -43,15 +43,19 @@ export async function delegatePlan(peer: Peer, request: MigrationRequest): Promi
     guest: request.guest,
     to: request.to,
     tunnel: request.tunnel ?? "auto",
-    ...addressWishOf(request),
+    ...wishesOf(request),
   });
   return plan as MigrationPlan;
 }
 
 /** Only what is asked for: older releases know nothing of it. */
-function addressWishOf(request: MigrationRequest) {
+function wishesOf(request: MigrationRequest) {
   const { renumber, release_renumbered, drain_idle_s, drain_cap_s } = request;
+  const { policy, post_copy, guest_share } = request;
   return {
+    ...(policy === undefined ? {} : { policy }),
+    ...(post_copy === undefined ? {} : { post_copy }),
+    ...(guest_share === undefined ? {} : { guest_share }),
     ...(drain_idle_s === undefined ? {} : { drain_idle_s }),
     ...(drain_cap_s === undefined ? {} : { drain_cap_s }),
     ...(renumber === undefined ? {} : { renumber }),
@@ -78,7 +82,7 @@ export function delegationHandlers(
         ...(request.timeout_s === null ? {} : { timeout_s: request.timeout_s }),
         ...(request.max_outage_ms === null ? {} : { max_outage_ms: request.max_outage_ms }),
         ...(request.strategy === null ? {} : { strategy: request.strategy }),
-        ...addressWishOf(request as MigrationRequest),
+        ...wishesOf(request as MigrationRequest),
       };
       const start = async () => {
         const begun = await starter.start(wanted, idempotency);
@@ -91,7 +95,7 @@ export function delegationHandlers(
     "delegate-plan": async (request, { peer }) => {
       checkHome(records, request.guest, peer);
       const { guest, to, tunnel } = request;
-      const wanted = { guest, to, tunnel, ...addressWishOf(request as MigrationRequest) };
+      const wanted = { guest, to, tunnel, ...wishesOf(request as MigrationRequest) };
       return { plan: await starter.plan(wanted) };
     },
     "delegated-events": async ({ id, from, wait_ms }) => {

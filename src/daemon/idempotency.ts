@@ -29,11 +29,15 @@ export function idempotencyOf(key: string, request: MigrationRequest): Idempoten
   const { max_outage_ms = null, timeout_s = null } = request;
   const strategyText = strategy === null ? null : [strategy.name, strategy.delay_ms ?? null];
   const { renumber, drain_idle_s, drain_cap_s, release_renumbered } = request;
+  const { policy, post_copy, guest_share } = request;
   const address = { renumber, drain_idle_s, drain_cap_s, release_renumbered };
+  const options = { policy, post_copy, guest_share };
   const wanted = [guest, to, tunnel, max_outage_ms, timeout_s, strategyText];
   // As an earlier release has written it, where it could have been asked.
   if (Object.values(address).some((wish) => wish !== undefined))
     wanted.push(JSON.stringify(address));
+  if (Object.values(options).some((wish) => wish !== undefined))
+    wanted.push(JSON.stringify(options));
   return { key, request: JSON.stringify(wanted) };
 }
 

@@ -15,6 +15,10 @@ export function policyOf(config: DaemonConfig): MigrationPolicy {
     downtimeLimitMs: migration.downtimeLimitMs,
     maxBandwidthBytesPerSecond: Math.round((migration.maxBandwidthMbps * 1e6) / 8),
     minimumPasses: migration.minimumPasses,
+    finishLimitMs: migration.finishLimitMs,
+    linkBytesPerSecond: Math.round((migration.linkMbps * 1e6) / 8),
+    multifdChannels: migration.multifdChannels,
+    compression: migration.compression,
     settleDeadlineMs,
     takeoverDeadlineMs,
   };

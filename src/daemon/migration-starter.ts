@@ -1,6 +1,7 @@
 import { refuseHandedOver } from "../migrator/handover/errors.ts";
 import { anchorError } from "../migrator/host-role.ts";
 import { newMigrationId } from "../migrator/migration-id.ts";
+import { optionsOf } from "../migrator/migration-options.ts";
 import type { Migrations } from "../migrator/migrations.ts";
 import { attachmentOf, guestNetworkOf } from "../migrator/network.ts";
 import type { GuestRecord } from "../migrator/records.ts";
@@ -266,6 +267,7 @@ export class MigrationStarter {
       tunnelKind,
       deadlineMs: (request.timeout_s ?? migration.timeoutS) * 1000,
       strategy: request.strategy ?? lossless,
+      options: optionsOf([request, record.definition.migration], migration.options),
       ...(renumber === undefined ? {} : { renumber }),
     };
   }

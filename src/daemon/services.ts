@@ -1,5 +1,6 @@
 import type { GateEvent, NameEvent, PhaseEvent, ProgressEvent } from "../migrator/events.ts";
 import type { PlannedGate } from "../migrator/gates.ts";
+import type { MigrationOptionsWish } from "../migrator/migration-options.ts";
 import type { MigrationFilter } from "../migrator/migration-query.ts";
 import type { Phase } from "../migrator/phases.ts";
 import type { MigrationReport } from "../migrator/report.ts";
@@ -52,7 +53,7 @@ export interface GuestSummary {
   adoptable?: boolean | undefined;
 }
 
-export interface MigrationRequest {
+export interface MigrationRequest extends MigrationOptionsWish {
   guest: string;
   to: string;
   tunnel?: TunnelKind | "auto";

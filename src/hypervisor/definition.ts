@@ -2,6 +2,7 @@ import { z } from "zod";
 import { usageError } from "../platform/errors.ts";
 import { derivedUuid, namePattern } from "../platform/names.ts";
 import { readToml } from "../platform/toml.ts";
+import { guestMigrationSchema } from "./guest-migration.ts";
 import { carriedArgumentFault } from "./qemu/command-line/carried-arguments.ts";
 import { reservedOption } from "./reserved-options.ts";
 
@@ -100,6 +101,7 @@ export const guestDefinitionSchema = z
       .max(64)
       .default([])
       .describe("More arguments for QEMU, but for those that Sojourn sets itself"),
+    migration: guestMigrationSchema.optional(),
     hypervisor: z
       .literal("libvirt")
       .optional()

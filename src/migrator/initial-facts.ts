@@ -12,6 +12,7 @@ export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts
     gates: [],
     rest: null,
     predictedBlackoutMs: null,
+    viaPostCopy: false,
     migrationPort: null,
     streamAnswer: undefined,
     linkBytesPerSecond: 0,

@@ -1,5 +1,6 @@
 import { endedInstance } from "../hypervisor/ended-instance.ts";
 import type { Journal } from "./journal.ts";
+import { usualOptions } from "./migration-options.ts";
 import type { Failure, MigrationEvent, MigrationState } from "./migration-state.ts";
 import type { Migrations } from "./migrations.ts";
 import type { GuestRecord, Renumbering } from "./records.ts";
@@ -116,6 +117,7 @@ function taskOf(record: GuestRecord, journal: Pick<Journal, "has">): MigrationTa
     deadlineMs: 0,
     // Whatever it began as: the traffic follows the promise from here on (`noteRouteChange`).
     strategy: lossless,
+    options: usualOptions,
     ...renumberOf(outgoing.renumbering),
   };
 }

@@ -13,6 +13,7 @@ import type { FlowCarrier } from "./flow-carrier.ts";
 import type { GatePoint, Gates } from "./gates.ts";
 import type { HostContext } from "./host-context.ts";
 import type { InboundRate } from "./inbound-rate.ts";
+import type { MigrationOptions } from "./migration-options.ts";
 import type { Pace } from "./pacing.ts";
 import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord, Renumbering } from "./records.ts";
@@ -41,6 +42,13 @@ export interface MigrationPolicy {
   /** 0 means as fast as the link takes it. */
   maxBandwidthBytesPerSecond: number;
   minimumPasses: number;
+  /** Longest predicted blackout that policy `finish` accepts. */
+  finishLimitMs: number;
+  /** What the link can carry; 0 where it has to be found out. */
+  linkBytesPerSecond: number;
+  /** 0 for one plain connection. */
+  multifdChannels: number;
+  compression: "none" | "zstd" | "zlib";
   /** How long after the promise the source asks an unreachable destination before it is in doubt. */
   settleDeadlineMs: number;
   /** How long after the promise a destination that answers may take to run the guest before it must decide. */
@@ -58,6 +66,7 @@ export interface MigrationTask {
   /** For the precopy: what a strategy does after the switchover is no part of it. */
   deadlineMs: number;
   strategy: Strategy;
+  options: MigrationOptions;
   /** Others began it, with libvirt. */
   followed?: boolean;
   /** The guest is to have an address of the destination too; absent when it keeps its own alone. */
@@ -88,6 +97,8 @@ export interface MigrationFacts {
   /** What has become of the stream while gates were waited for; null when nobody was, or not for long. */
   rest: "held" | "given-up" | null;
   predictedBlackoutMs: number | null;
+  /** It does not converge, and may go by post-copy: it is stopped as it is. */
+  viaPostCopy: boolean;
   migrationPort: number | null;
   /** Of the destination's hypervisor to the offer of ours; undefined where neither says anything. */
   streamAnswer: StreamAnswer | undefined;

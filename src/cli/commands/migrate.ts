@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import type { MigrationRequest } from "../../daemon/services.ts";
+import { type PolicyName, policyNames } from "../../migrator/migration-options.ts";
 import { strategyNames } from "../../migrator/strategy.ts";
 import { usageError } from "../../platform/errors.ts";
 import { checkName } from "../../platform/names.ts";
@@ -10,6 +11,7 @@ import {
   parseMilliseconds,
   parseSeconds,
   parseSecondsOrNever,
+  parseShare,
   parseStrategy,
 } from "../arguments.ts";
 import { traceOf } from "../migrate/trace.ts";
@@ -25,6 +27,9 @@ interface MigrateOptions {
   drainIdle?: number;
   drainCap?: number;
   releaseRenumbered?: boolean;
+  policy?: PolicyName;
+  postCopy?: boolean;
+  guestShare?: number;
   probe?: string[] | boolean;
   dryRun?: boolean;
   detach?: boolean;
@@ -59,6 +64,20 @@ export function migrateCommand(): Command {
     .option(
       "--release-renumbered",
       "give the address of an earlier --renumber back, and cut the sessions on it",
+    )
+    .addOption(
+      new Option("--policy <policy>", "how hard a busy guest is pressed to move").choices(
+        policyNames,
+      ),
+    )
+    .option(
+      "--post-copy",
+      "if it does not converge, let it run there before all of its memory is: it is lost if that host, or the link for good, fails then",
+    )
+    .option(
+      "--guest-share <percent>",
+      "of the link, left to guests' own traffic while it moves",
+      parseShare,
     )
     .option("--probe <kind[:port][@node]>", "measure from NODE; may be repeated", collect)
     .option("--no-probe", "measure nothing (in the lab, client measures unless told otherwise)")
@@ -104,6 +123,9 @@ async function migrate(guest: string, options: MigrateOptions): Promise<void> {
     ...(options.timeout === undefined ? {} : { timeout_s: options.timeout }),
     ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
     ...addressRequest(options),
+    ...(options.policy === undefined ? {} : { policy: options.policy }),
+    ...(options.postCopy ? { post_copy: true } : {}),
+    ...(options.guestShare === undefined ? {} : { guest_share: options.guestShare }),
   };
   const output = createOutput(options.json ?? false);
   const { printPlan, runMigration, startDetached } = await import("../migrate/run.ts");

@@ -60,6 +60,10 @@ const policy = {
   downtimeLimitMs: 300,
   maxBandwidthBytesPerSecond: 0,
   minimumPasses: 2,
+  finishLimitMs: 2_000,
+  linkBytesPerSecond: 0,
+  multifdChannels: 0,
+  compression: "none" as const,
   settleDeadlineMs: 15_000,
   takeoverDeadlineMs: 5_000,
 };

@@ -1,3 +1,4 @@
+import { usualOptions } from "../../../src/migrator/migration-options.ts";
 import type { MigrationTask } from "../../../src/migrator/source-context.ts";
 import { lossless } from "../../../src/migrator/strategy.ts";
 
@@ -11,4 +12,5 @@ export const task: MigrationTask = {
   tunnelKind: "ipip",
   deadlineMs: 60_000,
   strategy: lossless,
+  options: usualOptions,
 };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { guestShareSchema, policyNames } from "../../../hypervisor/guest-migration.ts";
 import { phases } from "../../../migrator/phases.ts";
 import { strategySchema } from "../../../migrator/strategy-schema.ts";
 import { tunnelKinds } from "../../../tunnels/tunnel.ts";
@@ -36,6 +37,17 @@ export const migrationBody = z
     release_renumbered: z.exactOptional(z.boolean()).meta({
       description:
         "A renumbered guest may lose the address that it got at its host, and the sessions on it, by leaving there",
+    }),
+    policy: z.exactOptional(z.enum(policyNames)).meta({
+      description:
+        "How hard a busy guest is pressed to move; without it as the guest's definition or the configuration says",
+    }),
+    post_copy: z.exactOptional(z.boolean()).meta({
+      description:
+        "Whether it may run at the destination before all of its memory is there, if it does not converge: it is lost if its destination or the link then fails for good",
+    }),
+    guest_share: z.exactOptional(guestShareSchema).meta({
+      description: "Percent of the link that is left to guests' own traffic during precopy",
     }),
     dry_run: z
       .boolean()
