@@ -13,16 +13,20 @@ import {
   lanPortOf,
   namespaceName,
 } from "./layout.ts";
+import { ensureLinkLimit } from "./link-limit.ts";
 
 /**
  * Links, addresses and routes of the whole lab: every node has `eth0` towards a port of the router that is
- * named after the node; what is on the LAN of a bridged lab has one towards its switch. What exists is left, what is missing is added.
+ * named after the node; what is on the LAN of a bridged lab has one towards its switch. The hosts' links to the router
+ * carry `linkMbps` each way; 0: as much as the machine can. What exists is left, what is missing is added.
  */
-export async function ensureNetwork(lab: string, size: LabSize): Promise<void> {
+export async function ensureNetwork(lab: string, size: LabSize, linkMbps: number): Promise<void> {
   await ensureClient(lab);
   for (const host of daemonNodes(size)) {
     const lanPort = lanPortOf(host, size);
     await ensureHost(lab, host, lanPort);
+    await ensureLinkLimit(lab, { node: host, device: "eth0" }, linkMbps);
+    await ensureLinkLimit(lab, { node: "router", device: host }, linkMbps);
     if (lanPort !== null) await ensureLan(lab, host, lanPort);
     if (lanPort !== null && host === lan.host) await ensureLanPeer(lab, lanPort);
   }

@@ -18,6 +18,8 @@ export interface LabRecord {
   libvirt?: boolean;
   /** Absent: routed. */
   topology?: Topology;
+  /** What each host's link to the router carries each way; as much as the machine can where it is absent. */
+  linkMbps?: number;
 }
 
 /** The lab meant by `--lab`, the environment or nothing. @throws SojournError `SOJ_BAD_NAME`. */

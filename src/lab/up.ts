@@ -38,6 +38,7 @@ import {
 } from "./layout.ts";
 import { libvirtMountPoints } from "./libvirt/paths.ts";
 import { domainNumber, runDomain, runLibvirt } from "./libvirt/up.ts";
+import { maxLinkMbps } from "./link-limit.ts";
 import { lockLab } from "./lock.ts";
 import { ensureNamespace, refuseForeignNamespaces } from "./namespaces.ts";
 import { ensureNetwork } from "./network.ts";
@@ -60,6 +61,8 @@ export interface UpOptions {
   libvirt?: boolean | undefined;
   /** By default as the lab has it, else routed. */
   topology?: Topology | undefined;
+  /** Of each host's link to the router, each way; 0: no limit. By default as the lab has it, else none. */
+  linkMbps?: number | undefined;
   image?: GuestImageOptions | undefined;
   /** Program behind the name `sojourn` in the nodes; by default this installation's. */
   program?: string | undefined;
@@ -133,6 +136,7 @@ interface Request {
   append: string;
   libvirt: boolean;
   topology: Topology;
+  linkMbps: number;
 }
 
 /** Everything that can be wrong with the wish is found before anything is built. */
@@ -172,7 +176,9 @@ function checkRequest(lab: string, options: UpOptions): Request {
       `remove it first: sojourn lab down --lab ${lab}`,
     );
   }
-  return { hosts, anchors, home, guests, memoryMib, append, libvirt, topology };
+  const wish = options.linkMbps ?? record?.linkMbps ?? 0;
+  const linkMbps = inRange("Mbit/s of a link", wish, 0, maxLinkMbps);
+  return { hosts, anchors, home, guests, memoryMib, append, libvirt, topology, linkMbps };
 }
 
 function checkGuestHome(
@@ -213,7 +219,7 @@ async function runGuest(
 }
 
 async function buildNodes(lab: string, request: Request, program?: string): Promise<void> {
-  const { hosts, anchors, libvirt, topology } = request;
+  const { hosts, anchors, libvirt, topology, linkMbps } = request;
   const guestHome = request.home === firstHost ? {} : { guestHome: request.home };
   const made: LabRecord = {
     lab,
@@ -222,6 +228,7 @@ async function buildNodes(lab: string, request: Request, program?: string): Prom
     ...guestHome,
     libvirt,
     topology,
+    ...(linkMbps > 0 ? { linkMbps } : {}),
   };
   const paths = labPaths(lab);
   const isNew = readRecord<LabRecord>(paths.record) === null;
@@ -233,7 +240,7 @@ async function buildNodes(lab: string, request: Request, program?: string): Prom
     await ensureNamespace(lab, node);
     await ensureHolder(lab, node);
   }
-  await ensureNetwork(lab, request);
+  await ensureNetwork(lab, request, linkMbps);
 }
 
 function ensureProgram(lab: string, program: string): void {

@@ -113,6 +113,26 @@ describe("a lab that is up", () => {
     await expect(upLab({ lab, daemons: false })).rejects.toMatchObject({ code: "SOJ_LAB_BUSY" });
   });
 
+  test("limits the hosts' links both ways, changes the limit, and takes it away", async () => {
+    const limits = async () => {
+      const ends = [["host-a", "eth0"] as const, ["router", "host-a"] as const];
+      const found = ends.map(async ([node, device]) => {
+        const shown = await inNode(node, "tc", "qdisc", "show", "dev", device, "root");
+        return /tbf 7701: .*rate (\S+)/.exec(shown.stdout)?.[1] ?? "none";
+      });
+      return await Promise.all(found);
+    };
+    expect(await limits()).toEqual(["none", "none"]);
+    await upLab({ lab, linkMbps: 300, daemons: false });
+    await upLab({ lab, daemons: false });
+    expect(await limits()).toEqual(["300Mbit", "300Mbit"]);
+    await upLab({ lab, linkMbps: 50, daemons: false });
+    expect(await limits()).toEqual(["50Mbit", "50Mbit"]);
+    await upLab({ lab, linkMbps: 0, daemons: false });
+    expect(await limits()).toEqual(["none", "none"]);
+    await expect(upLab({ lab, linkMbps: 1e6 })).rejects.toMatchObject({ code: "SOJ_USAGE" });
+  });
+
   test("up leaves what stands, repairs what does not, and adds hosts", async () => {
     const holders = () => labProcesses(lab).map(({ pid }) => pid);
     const standing = holders();

@@ -31,6 +31,7 @@ interface UpFlags extends CommonFlags {
   guestAppend?: string;
   libvirt?: boolean;
   topology?: Topology;
+  linkMbps?: number;
 }
 
 interface DemoFlags extends UpFlags {
@@ -62,6 +63,11 @@ function upCommand(): Command {
     .option("--anchors <n>", "anchors, each in a subnet of its own (0 to 4)", wholeNumber)
     .option("--guest-home <node>", "whose addresses the guests have: host-a, or an anchor")
     .option("--libvirt", "a libvirtd on each host, and web1 as its domain")
+    .option(
+      "--link-mbps <n>",
+      "limit of each host's link to the router, each way, in Mbit/s (0: none)",
+      wholeNumber,
+    )
     .addOption(topologyOption())
     .action(up);
 }
@@ -164,6 +170,7 @@ function toUpOptions(flags: UpFlags): UpOptions {
     guestAppend: flags.guestAppend,
     libvirt: flags.libvirt,
     topology: flags.topology,
+    linkMbps: flags.linkMbps,
     image: { kernel: flags.guestKernel, initrd: flags.guestInitrd, overlay: flags.guestOverlay },
     onProgress: (step, message) => {
       if (flags.json) printJson({ type: "progress", step, message });
