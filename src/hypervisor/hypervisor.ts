@@ -18,6 +18,10 @@ export type MigrationStatus =
   | "active"
   | "pre-switchover"
   | "device"
+  | "postcopy-active"
+  | "postcopy-paused"
+  | "postcopy-recover-setup"
+  | "postcopy-recover"
   | "completed"
   | "failed"
   | "cancelling"
@@ -34,6 +38,8 @@ export interface MigrationProgress {
   dirtyBytesPerSecond: number | null;
   bandwidthMbps: number;
   dirtySyncCount: number;
+  /** By how much auto-converge slows the guest's processors; null while it does not. */
+  throttlePercent: number | null;
   /** QEMU's own words when the status is `failed`. */
   errorText: string | null;
 }
@@ -74,6 +80,32 @@ export interface OutgoingParameters {
   downtimeLimitMs: number;
   /** 0 means unlimited. */
   maxBandwidthBytesPerSecond: number;
+}
+
+/** How auto-converge slows a guest whose passes do not get shorter (QAPI `cpu-throttle-…`, `max-cpu-throttle`); 1 to 99. */
+export interface ThrottleParameters {
+  initialPercent: number;
+  incrementPercent: number;
+  maximumPercent: number;
+}
+
+/** How the pages of a stream are made smaller; only streams of several channels can. */
+export type StreamCompression = "none" | "zstd" | "zlib";
+
+/** What a stream may use besides what every one has; asked of both QEMUs, never assumed from a version. */
+export interface StreamFeatures {
+  /** The guest may run at the destination before all of its memory is there. */
+  postCopy: boolean;
+  /** Connections that carry pages beside the stream's own one; 0: none. Excluded by `postCopy`. */
+  multifdChannels: number;
+  compression: StreamCompression;
+}
+
+export interface OutgoingPreparation extends OutgoingParameters {
+  /** Those that the destination has set; none when absent. */
+  features?: StreamFeatures;
+  /** Null or absent: the guest is not slowed. */
+  throttle?: ThrottleParameters | null;
 }
 
 export interface OutgoingReadiness {
@@ -160,18 +192,22 @@ export interface GuestInstance extends AsyncDisposable {
 
   /**
    * Destination: opens the incoming port (`migrate-incoming`), returns the port QEMU listens on. With TLS it takes
-   * a stream from `sourceHost` only; who else connects is turned away and the port stays open.
+   * a stream from `sourceHost` only; who else connects is turned away and the port stays open. `features` are those of
+   * `wanted` that it has set.
    */
   listenForMigration(
     address: string,
     sourceHost: string,
-  ): Promise<{ port: number; answer?: StreamAnswer }>;
+    wanted?: StreamFeatures,
+  ): Promise<{ port: number; answer?: StreamAnswer; features?: StreamFeatures }>;
   /** Source: of a stream that somebody else began with the same hypervisor; status `none` while there is none. */
   othersProgress?(): Promise<MigrationProgress>;
   /** Source: begins a stream to `destinationHost`; absent where the definition is all that a destination needs. */
   offerStream?(destinationHost: string): Promise<StreamOffer>;
+  /** Of those wanted, what its process can do; nothing stays set. Absent where there are none. */
+  streamFeatures?(wanted: StreamFeatures): Promise<StreamFeatures>;
   /** Source: sets capabilities and parameters (`events`, `return-path`, `pause-before-switchover`). */
-  prepareOutgoing(parameters: OutgoingParameters): Promise<OutgoingReadiness>;
+  prepareOutgoing(parameters: OutgoingPreparation): Promise<OutgoingReadiness>;
   setOutgoingParameters(parameters: Partial<OutgoingParameters>): Promise<void>;
   /**
    * Sends the guest; with TLS to nobody but `destinationHost`, and it resolves once that has been proved.
@@ -192,6 +228,14 @@ export interface GuestInstance extends AsyncDisposable {
    * has arrived, and without an error when there is none any more.
    */
   cancelMigration(): Promise<void>;
+  /** Source, guest stopped: `migrate-start-postcopy`; absent, like the three below, where there is no post-copy. */
+  startPostCopy?(): Promise<void>;
+  /** Either side, while pages follow: gives the connection up (`migrate-pause`, out of band); no page is lost. */
+  pausePostCopy?(): Promise<void>;
+  /** Destination, paused: takes the rest on a new port (`migrate-recover`, out of band). */
+  listenForRecovery?(address: string): Promise<{ port: number }>;
+  /** Source, paused: sends the rest to where the destination listens now (`migrate` with `resume`). */
+  resumePostCopy?(address: string, port: number, destinationHost: string): Promise<void>;
   /** QEMU's self-announcement (RARP), `announce-self`. */
   announceSelf(): Promise<void>;
 }

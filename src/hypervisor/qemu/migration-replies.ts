@@ -23,6 +23,7 @@ export function progressFromReply(reply: unknown): {
       dirtySyncCount < 2 ? null : dirtyPagesPerSecond * (count(ram["page-size"]) || 4096),
     bandwidthMbps: count(ram.mbps),
     dirtySyncCount,
+    throttlePercent: count(info["cpu-throttle-percentage"]) || null,
     errorText: typeof info["error-desc"] === "string" ? info["error-desc"].slice(0, 2000) : null,
   };
   const isFilled = status !== "completed" || !isObject(info.ram) || progress.transferredBytes > 0;

@@ -170,6 +170,7 @@ export class FakeInstance implements GuestInstance {
       dirtyBytesPerSecond: 0,
       bandwidthMbps: 1000,
       dirtySyncCount: this.qemu.stream?.dirtySyncs ?? 0,
+      throttlePercent: null,
       errorText: null,
     }));
   }

@@ -29,6 +29,7 @@ describe("progressFromReply", () => {
       dirtyBytesPerSecond: 409_600,
       bandwidthMbps: 10.5,
       dirtySyncCount: 2,
+      throttlePercent: null,
       errorText: null,
     });
   });
