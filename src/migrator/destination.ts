@@ -1,4 +1,4 @@
-import type { GuestInstance, StreamOffer } from "../hypervisor/hypervisor.ts";
+import type { GuestInstance, StreamFeatures, StreamOffer } from "../hypervisor/hypervisor.ts";
 import { delay, wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
@@ -23,6 +23,7 @@ import { land } from "./landing.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import { resume, resumeUnlessRunning } from "./resume.ts";
+import { featuresOf } from "./stream-features.ts";
 import type { ExpectedInbound } from "./tap-queue.ts";
 
 type Identity = { id: string; guest: string; epoch: number };
@@ -45,6 +46,8 @@ export class DestinationMigration {
   readonly network: ArrivalNetwork;
   readonly flows: ArrivingFlows;
   #landsLate = false;
+  /** Wanted for the stream, and for each that replaces it. */
+  #features: StreamFeatures | undefined;
   /** The source has promised: only then may a guest run whose stream goes to its end by itself. */
   #isSealed = false;
   /** The process has said so: a guest that stands needs not wait for another question. */
@@ -98,7 +101,10 @@ export class DestinationMigration {
       await this.#context.network.change(record);
       // Once the guest runs here it would be too late to find somebody else's route to it.
       await this.#context.network.plan(landedRecord(record));
-      const listening = await this.#process.start(this.#current(), request.offer);
+      this.#features = request.stream && featuresOf(request.stream);
+      const { offer } = request;
+      const announced = { offer, features: this.#features };
+      const listening = await this.#process.start(this.#current(), announced);
       const given = await address.take(this.#context, () => this.#current());
       if (given !== null) this.#logger.info({ address: given }, "the guest has an address here");
       return listening;
@@ -113,7 +119,7 @@ export class DestinationMigration {
     if (!this.state.isOpen) throw this.#over();
     this.#isLoaded = false;
     await this.#process.discard();
-    return await this.#process.start(this.#current(), offer);
+    return await this.#process.start(this.#current(), { offer, features: this.#features });
   }
 
   async openBarrier(barrierAddress: string, homeBarrierAddress?: string): Promise<void> {

@@ -13,6 +13,7 @@ import { forOwnSource } from "./own-source.ts";
 import { answerFromJournal, isFinished } from "./past-arrivals.ts";
 import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
+import { streamOf } from "./stream-features.ts";
 import { supersede } from "./superseded.ts";
 
 /** The migrations that arrive at this host, and what their sources may ask. */
@@ -66,6 +67,7 @@ export class Destinations {
         const { datapath, mtu } = network.tunnelInterface(spec);
         return {
           ...described(listening),
+          ...streamOf(listening.features),
           tunnel: { kind: spec.kind, datapath, mtu },
           ...(renumbered === undefined ? {} : { renumbered }),
         };

@@ -2,6 +2,7 @@ import type {
   GuestEvent,
   GuestInstance,
   StreamAnswer,
+  StreamFeatures,
   StreamOffer,
 } from "../hypervisor/hypervisor.ts";
 import { delay } from "../platform/clock.ts";
@@ -18,6 +19,14 @@ export type ArrivingRecord = GuestRecord & { migration: NonNullable<GuestRecord[
 export interface Listening {
   port: number;
   answer?: StreamAnswer;
+  /** What it has set of what the stream may use. */
+  features?: StreamFeatures;
+}
+
+/** What a source says of its stream. */
+export interface Announced {
+  offer?: StreamOffer | undefined;
+  features?: StreamFeatures | undefined;
 }
 
 /** What receives a guest. */
@@ -25,7 +34,7 @@ export interface ReceivingProcess {
   readonly instance: GuestInstance | null;
   /** Wall clock, of a guest that runs without having been told to by this host; absent where only this host lets it run. */
   readonly resumedMs?: number | null;
-  start(record: ArrivingRecord, offer?: StreamOffer): Promise<Listening>;
+  start(record: ArrivingRecord, announced?: Announced): Promise<Listening>;
   adopt(instance: GuestInstance): void;
   discard(): Promise<void>;
   end(): Promise<void>;
@@ -60,13 +69,15 @@ export class IncomingProcess implements ReceivingProcess {
   }
 
   /** Starts an empty process. */
-  async start(record: ArrivingRecord, offer?: StreamOffer): Promise<Listening> {
+  async start(record: ArrivingRecord, announced: Announced = {}): Promise<Listening> {
     const { guests, host } = this.#context;
     const { tap } = attachmentOf(host, record);
     const nics = [{ tapName: tap }];
+    const { offer, features } = announced;
     const instance = await guests.hypervisor.startIncoming(record.definition, nics, offer);
     this.adopt(instance);
-    return await instance.listenForMigration(host.underlayAddress, record.migration.peer);
+    const { peer } = record.migration;
+    return await instance.listenForMigration(host.underlayAddress, peer, features);
   }
 
   /** Follows a process that is there. */

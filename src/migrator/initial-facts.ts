@@ -1,6 +1,7 @@
 import { InboundRate } from "./inbound-rate.ts";
 import { unpaced } from "./pacing.ts";
 import type { MigrationFacts } from "./source-context.ts";
+import { plainStream } from "./stream-features.ts";
 
 type Given = "instance" | "before" | "resume" | "timeline" | "afterwards" | "onProgress" | "onGate";
 
@@ -15,6 +16,7 @@ export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts
     viaPostCopy: false,
     migrationPort: null,
     streamAnswer: undefined,
+    streamFeatures: plainStream,
     linkBytesPerSecond: 0,
     tunnel: null,
     tunnelInterface: null,

@@ -7,6 +7,7 @@ import { tunnelKinds } from "../tunnels/tunnel.ts";
 import { flowProcedures } from "./flow-procedures.ts";
 import { homeSchema } from "./records.ts";
 import { strategySchema } from "./strategy-schema.ts";
+import { streamSchema } from "./stream-features.ts";
 
 const name = z.string().regex(namePattern);
 /** Every message about a migration carries its id and fencing epoch. */
@@ -46,6 +47,8 @@ const preparation = z.strictObject({
   /** The network follows the guest only when the source asks to verify: a benchmark's strategy. */
   lands_late: z.boolean(),
   offer: offer.optional(),
+  /** What the stream may use; absent: nothing that not every QEMU has. */
+  stream: streamSchema.optional(),
   /** libvirt makes the domain, and sends it, by itself. */
   followed: z.boolean().optional(),
   /** An address of the destination's guest subnets that the guest is to have too, or any that is free. */
@@ -108,6 +111,8 @@ export const migrationProcedures = definePeerProcedures({
       migration_port: z.int().min(0).max(65_535),
       tunnel,
       answer: answer.optional(),
+      /** What is set of what the stream may use. */
+      stream: streamSchema.optional(),
       /** The guest's address here, when it was to have one. */
       renumbered: z.ipv4().optional(),
     }),

@@ -3,6 +3,7 @@ import type {
   GuestInstance,
   MigrationProgress,
   StreamAnswer,
+  StreamFeatures,
 } from "../hypervisor/hypervisor.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import type { TunnelInterface, TunnelKind } from "../tunnels/tunnel.ts";
@@ -102,6 +103,8 @@ export interface MigrationFacts {
   migrationPort: number | null;
   /** Of the destination's hypervisor to the offer of ours; undefined where neither says anything. */
   streamAnswer: StreamAnswer | undefined;
+  /** What both sides have set for the stream. */
+  streamFeatures: StreamFeatures;
   /** The fastest that the link was seen or may be taken to be; 0 before that is known. */
   linkBytesPerSecond: number;
   tunnel: { kind: TunnelKind; datapath: "kernel" | "bpf"; mtu: number } | null;

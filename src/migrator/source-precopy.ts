@@ -21,6 +21,7 @@ export async function startPrecopy(
   const { heldUntilStopped } = await instance.prepareOutgoing({
     downtimeLimitMs: precopyDowntimeLimitMs,
     maxBandwidthBytesPerSecond: maxBytesPerSecond,
+    features: facts.streamFeatures,
   });
   if (heldUntilStopped) facts.pace = unpaced;
   else {

@@ -9,6 +9,7 @@ import { attachmentOf } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { followsLate } from "./strategy.ts";
+import { agreedFeatures, offeredFeatures, plainStream, streamOf } from "./stream-features.ts";
 import { homeBarrierAddress, prepareHome, proveHome, thirdHomeOf } from "./third-home.ts";
 
 /** Phases `preparing` and `prepared` at the source: the guest and its traffic are not touched. */
@@ -18,6 +19,9 @@ export async function prepareDestination(
   facts: MigrationFacts,
   signal: AbortSignal,
 ): Promise<void> {
+  const offered = task.followed
+    ? plainStream
+    : await offeredFeatures(facts.instance, task, context.policy);
   await prepareHome(context, task, facts, signal);
   const peer = context.peer(task.to);
   const offset = await estimateClockOffset(
@@ -28,10 +32,15 @@ export async function prepareDestination(
   context.logger.info({ migration: task.id, ...offset }, "clock offset to the destination");
   facts.before = await withPresentGateway(context, facts.before);
   const offer = task.followed ? undefined : await facts.instance.offerStream?.(task.to);
-  const preparation = { ...preparationOf(context, task, facts), ...(offer && { offer }) };
+  const preparation = {
+    ...preparationOf(context, task, facts),
+    ...(offer && { offer }),
+    ...streamOf(offered),
+  };
   const prepared = await peer.call("prepare", preparation, { signal });
   facts.migrationPort = prepared.migration_port;
   facts.streamAnswer = prepared.answer;
+  facts.streamFeatures = agreedFeatures(task, offered, prepared.stream);
   facts.renumbered = renumberedBy(task, prepared.renumbered);
 }
 

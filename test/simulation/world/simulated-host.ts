@@ -12,6 +12,7 @@ import { HomeTeller } from "../../../src/migrator/home-teller.ts";
 import { HostNetwork } from "../../../src/migrator/host-network.ts";
 import { Journal } from "../../../src/migrator/journal.ts";
 import { holdDamaged } from "../../../src/migrator/journal-holds.ts";
+import { usualOptions } from "../../../src/migrator/migration-options.ts";
 import { Migrations } from "../../../src/migrator/migrations.ts";
 import type { HostFacts } from "../../../src/migrator/network.ts";
 import { Notices } from "../../../src/migrator/notices.ts";
@@ -202,6 +203,6 @@ export class SimulatedHost {
 /** What a starter and the base procedures read of a configuration. */
 function configOf(host: HostFacts): DaemonConfig {
   const { name, underlayAddress, guestNetworks } = host;
-  const migration = { tunnel: "ipip", tls: false, timeoutS: 60 };
+  const migration = { tunnel: "ipip", tls: false, timeoutS: 60, options: usualOptions };
   return { host: { name, underlayAddress }, guestNetworks, migration } as unknown as DaemonConfig;
 }
