@@ -55,6 +55,8 @@ import { createInventory } from "./inventory/inventory.ts";
 import { LibvirtHooks } from "./libvirt-hooks/answer.ts";
 import { followHandlers } from "./libvirt-hooks/followed.ts";
 import { Lifelines } from "./lifelines.ts";
+import { Maintenance } from "./maintenance/maintenance.ts";
+import { openMaintenance } from "./maintenance/open.ts";
 import type { DaemonMetrics } from "./metrics/daemon-metrics.ts";
 import { timedStorage } from "./metrics/timed-storage.ts";
 import { policyOf } from "./migration-policy.ts";
@@ -127,8 +129,9 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     greetPeers: () => greetPeers(host.name, context.peers.values(), roles),
     tunnelKind: async () => (await tunnels.choose(config.migration.tunnel)).kind,
   });
+  const maintenance = new Maintenance(config.paths.state, logger);
   const guests = new Guests({
-    ...{ host, hypervisor, network, records, anchors, logger },
+    ...{ host, hypervisor, network, records, anchors, maintenance, logger },
     definitionsFolder: config.paths.guests,
   });
   guests.onEnded = async (record) => {
@@ -138,7 +141,9 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   };
   const flows = stack.use(new KernelFlowTable());
   const homes = stack.use(new HomeTeller({ records, network, peer, logger }));
-  const shared: HostContext = { host, guests, network, records, journal, flows, logger, homes };
+  const shared: HostContext = {
+    ...{ host, guests, network, records, journal, flows, logger, homes, maintenance },
+  };
   if (libvirt !== null && config.libvirt !== null) shared.domains = libvirt;
   const gates = openGates(config.gates, {
     policy: new TargetPolicy(config.hooks.allow_targets),
@@ -184,7 +189,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   );
   metrics.hooks.know(() => hooks.figures());
   const doctor = stack.use(
-    new Doctor({ config, tunnels, network, records, peer, isGuestStanding, logger }),
+    new Doctor({ config, tunnels, network, records, peer, isGuestStanding, maintenance, logger }),
   );
 
   const isArriving = (guest: string) => destinations.isArriving(guest);
@@ -253,7 +258,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const capabilities = () => hypervisor.capabilities();
   const inventory = createInventory({
     ...{ config, guests, network, records, journal, migrations, tunnels, flows },
-    ...{ capabilities, peer, watchedIdleMs: (guest) => drains.idleMs(guest) },
+    ...{ capabilities, peer, maintenance, watchedIdleMs: (guest) => drains.idleMs(guest) },
   });
   const hostServices = createHostServices({
     hostName: host.name,
@@ -275,8 +280,10 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     libvirtHooks: libvirtHooks.services,
     domains: shownDomains,
   });
+  const inMaintenance = openMaintenance({ hostName: host.name, maintenance, guests, records });
   const handlers = {
-    ...baseHandlers(config, hypervisor),
+    ...baseHandlers(config, hypervisor, maintenance),
+    ...inMaintenance.handlers,
     ...inventory.handlers,
     ...{ ...destinations.handlers(), ...retirements.handlers(), ...homeDuties.handlers() },
     ...delegationHandlers(starter, starts, migrations, records, observation),
@@ -295,7 +302,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   stack.use(benchmarks);
   const services = {
     ...{ ...hostServices, ...inventory.services, ...benchmarks.services },
-    ...{ ...hooks.services, ...anchor.services },
+    ...{ ...hooks.services, ...anchor.services, ...inMaintenance.services },
   };
   const owned = stack.move();
   return { services, handlers, underWay, [Symbol.asyncDispose]: () => owned.disposeAsync() };

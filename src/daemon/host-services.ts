@@ -23,6 +23,7 @@ import type { InventoryServices } from "./inventory/schemas.ts";
 import type { LibvirtHookServices } from "./libvirt-hooks/schemas.ts";
 import type { Lifelines } from "./lifelines.ts";
 import { cursorOf, placeOfCursor } from "./list-cursor.ts";
+import type { MaintenanceServices } from "./maintenance/schemas.ts";
 import type { MigrationStarter } from "./migration-starter.ts";
 import { detailOf, statusOf } from "./migration-status.ts";
 import type { Mirrors } from "./mirrors.ts";
@@ -59,7 +60,11 @@ export interface HostServicesOptions {
 /** The services around guests and migrations. */
 export type HostServices = Omit<
   DaemonServices,
-  keyof InventoryServices | keyof BenchmarkServices | keyof WebhookServices | keyof HandoverServices
+  | keyof InventoryServices
+  | keyof BenchmarkServices
+  | keyof WebhookServices
+  | keyof HandoverServices
+  | keyof MaintenanceServices
 >;
 
 /** What the local API serves of them, out of the migrator's parts. */

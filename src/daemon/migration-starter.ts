@@ -1,5 +1,6 @@
 import { refuseHandedOver } from "../migrator/handover/errors.ts";
-import { anchorError } from "../migrator/host-role.ts";
+import { anchorError, type HostRole } from "../migrator/host-role.ts";
+import { maintenanceError } from "../migrator/maintenance.ts";
 import { newMigrationId } from "../migrator/migration-id.ts";
 import { optionsOf } from "../migrator/migration-options.ts";
 import type { Migrations } from "../migrator/migrations.ts";
@@ -104,7 +105,7 @@ export class MigrationStarter {
       await checkReleased({ guest, to }, record, this.#context);
       const greeting = { protocol_version: protocolVersion, host: host.name };
       const peer = await this.#peer(to).call("hello", greeting);
-      if (peer.role === "anchor") throw anchorError(to, `${guest} cannot go to ${to}`);
+      refuseAtPeer(peer, guest, to);
       const { kind } = await this.#tunnels.choose(migration.tunnel);
       const home = await this.#askHome({ guest, to }, record, kind);
       const task = this.#newTask({ guest, to }, record, peer.underlay_address, kind, home?.epoch);
@@ -226,9 +227,7 @@ export class MigrationStarter {
     await checkReleased(request, record, this.#context);
     const greeting = { protocol_version: protocolVersion, host: host.name };
     const peer = await this.#peer(request.to).call("hello", greeting);
-    if (peer.role === "anchor") {
-      throw anchorError(request.to, `${request.guest} cannot go to ${request.to}`);
-    }
+    refuseAtPeer(peer, request.guest, request.to);
     const [address = ""] = record.definition.nics[0]?.addresses[0]?.split("/") ?? [];
     const subnets = peer.guest_subnets.map((subnet) => ({ subnet, gateway: "", bridge: "" }));
     const ownsAddress = guestNetworkOf({ ...this.#context.host, guestNetworks: subnets }, address);
@@ -340,4 +339,15 @@ export class MigrationStarter {
     if (state === "running" || state === "paused") return state === "running";
     throw preconditionError("SOJ_GUEST_NOT_RUNNING", `${guest} is ${state ?? "gone"}`);
   }
+}
+
+/** What a destination says of itself in its greeting may be enough. */
+function refuseAtPeer(
+  { role, maintenance }: { role: HostRole; maintenance: boolean },
+  guest: string,
+  to: string,
+): void {
+  const what = `${guest} cannot go to ${to}`;
+  if (role === "anchor") throw anchorError(to, what);
+  if (maintenance) throw maintenanceError(to, what);
 }

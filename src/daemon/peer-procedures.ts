@@ -7,12 +7,13 @@ import { adoptionProcedures } from "./adoption/procedures.ts";
 import { doctorProcedures } from "./doctor/pair/procedures.ts";
 import { hostProcedures } from "./inventory/host-description.ts";
 import { followProcedures } from "./libvirt-hooks/procedures.ts";
+import { capacityProcedures } from "./maintenance/capacity.ts";
 import { baseProcedures } from "./procedures.ts";
 import { storageProcedures } from "./storage/procedures.ts";
 
 /** All procedures between hosts. */
 export const procedures = {
-  ...{ ...baseProcedures, ...hostProcedures },
+  ...{ ...baseProcedures, ...hostProcedures, ...capacityProcedures },
   ...{ ...migrationProcedures, ...delegationProcedures, ...retireProcedures },
   ...{ ...doctorProcedures, ...storageProcedures, ...adoptionProcedures },
   ...{ ...followProcedures, ...repointProcedures, ...anchorProcedures },

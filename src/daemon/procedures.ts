@@ -3,6 +3,7 @@ import { libvirtDisabledError } from "../hypervisor/host-hypervisors.ts";
 import type { Hypervisor, HypervisorKind } from "../hypervisor/hypervisor.ts";
 import { clockProcedure } from "../migrator/clock-procedure.ts";
 import { hostRoles, refuseAnchor } from "../migrator/host-role.ts";
+import type { MaintenanceState } from "../migrator/maintenance.ts";
 import { monotonicMs, wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import { definePeerProcedures, type ProcedureHandlers } from "../platform/procedures.ts";
@@ -23,6 +24,8 @@ export const baseProcedures = definePeerProcedures({
       guest_subnets: z.array(z.string()).max(256),
       /** Hosts of earlier releases do not say it. */
       role: z.enum(hostRoles).default("host"),
+      /** No guest may arrive; hosts of earlier releases do not say it. */
+      maintenance: z.boolean().default(false),
     }),
     timeoutMs: 5_000,
   },
@@ -41,6 +44,7 @@ export const baseProcedures = definePeerProcedures({
 export function baseHandlers(
   config: DaemonConfig,
   hypervisor: Pick<Hypervisor, "capabilities">,
+  maintenance?: MaintenanceState,
 ): ProcedureHandlers<typeof baseProcedures> {
   return {
     clock: async () => ({ monotonic_ms: monotonicMs(), wall_clock_ms: wallClockMs() }),
@@ -58,6 +62,7 @@ export function baseHandlers(
         underlay_address: config.host.underlayAddress,
         guest_subnets: config.guestNetworks.map((network) => network.subnet),
         role: config.host.role ?? "host",
+        maintenance: maintenance?.isOn ?? false,
       };
     },
     hypervisor: async ({ kind }) => {

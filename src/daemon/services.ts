@@ -17,6 +17,7 @@ import type { HandoverServices } from "./handover/schemas.ts";
 import type { WebhookServices } from "./hooks/webhook-services.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
 import type { LibvirtHookServices } from "./libvirt-hooks/schemas.ts";
+import type { MaintenanceServices } from "./maintenance/schemas.ts";
 import type { TraceParent } from "./tracing/trace-parent.ts";
 
 export type { GateEvent, MigrationFilter, NameEvent, PhaseEvent, ProgressEvent };
@@ -209,7 +210,8 @@ export interface DaemonServices
     WebhookServices,
     AdoptionServices,
     HandoverServices,
-    LibvirtHookServices {
+    LibvirtHookServices,
+    MaintenanceServices {
   listGuests(): Promise<GuestSummary[]>;
   showGuest(name: string): Promise<GuestSummary>;
   startGuest(name: string): Promise<GuestSummary>;

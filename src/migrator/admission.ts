@@ -7,24 +7,27 @@ import { placeOf } from "./guest-place.ts";
 import { twinOf } from "./home-record.ts";
 import type { HostContext } from "./host-context.ts";
 import { refuseAnchor } from "./host-role.ts";
+import { refuseMaintenance } from "./maintenance.ts";
 import { guestNetworkOf } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 
 /**
  * Refuses a guest that cannot arrive here.
  * @param isArriving its source, or another, has begun to send it already.
- * @throws SojournError `SOJ_HOST_IS_ANCHOR`, `SOJ_STALE_EPOCH`, `SOJ_GUEST_THERE`, `SOJ_GUEST_BUSY`, `SOJ_GUEST_HOME` and others, with nothing
- *   changed.
+ * @throws SojournError `SOJ_HOST_IS_ANCHOR`, `SOJ_HOST_MAINTENANCE`, `SOJ_STALE_EPOCH`, `SOJ_GUEST_THERE`, `SOJ_GUEST_BUSY`,
+ *   `SOJ_GUEST_HOME` and others, with nothing changed.
  */
 export function checkAdmissible(
-  { host, journal, records }: Pick<HostContext, "host" | "journal" | "records">,
+  context: Pick<HostContext, "host" | "journal" | "records" | "maintenance">,
   request: { id: string; guest: string; epoch: number } & {
     home: { host: string };
     definition: Pick<GuestDefinition, "name" | "nics">;
   },
   isArriving: boolean,
 ): void {
+  const { host, journal, records } = context;
   refuseAnchor(host, `${request.guest} cannot arrive`);
+  refuseMaintenance(host, context.maintenance, `${request.guest} cannot arrive`);
   journal.refuseHeld(request.guest);
   if (request.definition.name !== request.guest) {
     throw preconditionError(

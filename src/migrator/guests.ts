@@ -16,6 +16,7 @@ import { type GuestActivity, placeOf, startConflict } from "./guest-place.ts";
 import { recordAtHome } from "./home-record.ts";
 import type { HostNetwork } from "./host-network.ts";
 import { refuseAnchor } from "./host-role.ts";
+import { type MaintenanceState, refuseMaintenance } from "./maintenance.ts";
 import { attachmentOf, guestNetworkOf, type HostFacts } from "./network.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
@@ -33,6 +34,7 @@ export class Guests {
   readonly #records: RecordStore;
   readonly #definitionsFolder: string;
   readonly #anchors: Pick<Anchors, "place" | "undo"> | null;
+  readonly #maintenance: MaintenanceState | undefined;
   readonly #logger: Logger;
   readonly #starting = new Set<string>();
   /** Called when a guest that no migration concerns has ended by itself or was stopped. */
@@ -48,6 +50,7 @@ export class Guests {
     definitionsFolder: string;
     /** For guests with addresses of other hosts', anchors; without it none is started. */
     anchors?: Pick<Anchors, "place" | "undo">;
+    maintenance?: MaintenanceState;
     logger: Logger;
   }) {
     this.#host = options.host;
@@ -56,6 +59,7 @@ export class Guests {
     this.#records = options.records;
     this.#definitionsFolder = options.definitionsFolder;
     this.#anchors = options.anchors ?? null;
+    this.#maintenance = options.maintenance;
     this.#logger = options.logger;
   }
 
@@ -115,8 +119,8 @@ export class Guests {
   /**
    * Boots a defined guest.
    * @throws SojournError `SOJ_GUEST_UNKNOWN`, `SOJ_GUEST_THERE` (it runs already), `SOJ_GUEST_BUSY`, `SOJ_GUEST_DEPARTED`,
-   *   `SOJ_LIBVIRT_START` for one that libvirt starts, `SOJ_HOST_IS_ANCHOR`, `SOJ_GUEST_ADDRESS`, or what QEMU, the kernel
-   *   and the anchor that owns its address refuse.
+   *   `SOJ_LIBVIRT_START` for one that libvirt starts, `SOJ_HOST_IS_ANCHOR`, `SOJ_HOST_MAINTENANCE`, `SOJ_GUEST_ADDRESS`, or
+   *   what QEMU, the kernel and the anchor that owns its address refuse.
    */
   async start(name: string): Promise<void> {
     const known = this.#records.get(name);
@@ -126,6 +130,7 @@ export class Guests {
     }
     refuseAnchor(this.#host, `${name} cannot be started`);
     const definition = this.definition(name);
+    refuseMaintenance(this.#host, this.#maintenance, `${name} cannot be started`);
     if (definition.hypervisor === "libvirt") throw startedByLibvirt(name);
     this.#starting.add(name);
     try {

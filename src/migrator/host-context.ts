@@ -5,6 +5,7 @@ import type { Guests } from "./guests.ts";
 import type { HomeTeller } from "./home-teller.ts";
 import type { HostNetwork } from "./host-network.ts";
 import type { Journal } from "./journal.ts";
+import type { MaintenanceState } from "./maintenance.ts";
 import type { HostFacts } from "./network.ts";
 import type { RecordStore } from "./record-store.ts";
 
@@ -18,6 +19,8 @@ export interface HostContext {
   flows: FlowTable;
   logger: Logger;
   homes: HomeTeller;
+  /** Absent where nobody can ask for it. */
+  maintenance?: MaintenanceState;
   /** Of the host's libvirt; absent where guests are none of its domains. */
   domains?: FollowedDomains;
 }

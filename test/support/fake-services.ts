@@ -1,5 +1,6 @@
 import type { AdoptionResult } from "../../src/daemon/adoption/schemas.ts";
 import type { Handover } from "../../src/daemon/handover/schemas.ts";
+import type { MaintenanceStatus } from "../../src/daemon/maintenance/schemas.ts";
 import type {
   DaemonServices,
   FollowedEvent,
@@ -74,6 +75,12 @@ export const phaseEvent = {
   wall_clock_ms: 1,
 };
 
+/** Of a host that takes guests, and has one. */
+export const maintenance: MaintenanceStatus = {
+  ...{ type: "maintenance", host: "host-a", on: false, since_ms: null, reason: null },
+  ...{ guests: ["web1"], arriving: [], home_of: [] },
+};
+
 const adoption: AdoptionResult = {
   type: "adoption",
   guest: "web9",
@@ -107,6 +114,8 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
       ...(dry_run ? { id: null, state: "planned", begun_ms: null, ended_ms: null } : {}),
     }),
     showHandover: async () => handover,
+    showMaintenance: async () => maintenance,
+    setMaintenance: async ({ on, reason = null }) => ({ ...maintenance, on, reason }),
     retireGuest: async (name, { confirm }) => {
       if (name !== "web1") unknownGuest(name);
       return retirementWith({ state: confirm ? "retired" : "described" });

@@ -19,6 +19,7 @@ import { addGuestRoutes } from "./routes/guests.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addInventoryRoutes } from "./routes/inventory.ts";
 import { addLibvirtRoutes } from "./routes/libvirt.ts";
+import { addMaintenanceRoutes } from "./routes/maintenance.ts";
 import { addMetricsRoutes } from "./routes/metrics.ts";
 import { addMigrationRoutes } from "./routes/migrations.ts";
 import { addWebhookRoutes } from "./routes/webhooks.ts";
@@ -76,6 +77,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   addDoctorRoutes(app, services);
   addGuestRoutes(app, services);
   addAnchorRoutes(app, services);
+  addMaintenanceRoutes(app, services);
   addLibvirtRoutes(app, services);
   addMigrationRoutes(app, services);
   addInventoryRoutes(app, services);

@@ -6,9 +6,11 @@ import type { PeerCaller, ProcedureHandlers } from "../../platform/procedures.ts
 import { type TunnelKind, type Tunnels, tunnelKinds } from "../../tunnels/tunnel.ts";
 import type { DaemonConfig } from "../config.ts";
 import { CalmReader } from "../inventory/calm-reader.ts";
+import type { Maintenance } from "../maintenance/maintenance.ts";
 import { type baseProcedures, protocolVersion } from "../procedures.ts";
 import type { DaemonServices, DoctorCheck } from "../services.ts";
 import { attempt, ok, onHost, skipped, type Topic, warn } from "./check.ts";
+import { judgeMaintenance } from "./host/maintenance.ts";
 import { doctorHandlers } from "./pair/handlers.ts";
 import { checkPath } from "./pair/path.ts";
 import { removePathLeftovers } from "./pair/path-counter.ts";
@@ -22,6 +24,7 @@ export interface DoctorOptions {
   records: RecordStore;
   peer: (host: string) => PeerCaller<typeof baseProcedures & typeof doctorProcedures>;
   isGuestStanding: () => boolean;
+  maintenance: Pick<Maintenance, "current">;
   logger: Logger;
 }
 
@@ -59,7 +62,8 @@ export class Doctor implements AsyncDisposable {
     doctor: async () => {
       const checks = await attempt(networkTopic, () => this.#network.get(), "skipped");
       const refused = await attempt(refusedTopic, () => this.#checkRefused(), "skipped");
-      return onHost(this.#options.config.host.name, [...checks, ...refused]);
+      const maintenance = judgeMaintenance(this.#options.maintenance.current);
+      return onHost(this.#options.config.host.name, [...checks, maintenance, ...refused]);
     },
     examinePeer: async (peer) =>
       onHost(this.#options.config.host.name, await this.#examinePeer(peer)),

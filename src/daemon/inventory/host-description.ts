@@ -23,6 +23,9 @@ export const hostDescriptionSchema = z.object({
     .enum(hostRoles)
     .default("host")
     .describe("`anchor`: it runs no guests, and owns addresses of guests that run at other hosts"),
+  maintenance: z
+    .exactOptional(z.boolean())
+    .describe("No guest starts or arrives there; absent of hosts that do not tell"),
   versions: z.object({
     sojourn: text,
     protocol: z.int(),

@@ -18,6 +18,7 @@ export interface HostsOptions {
   describe: () => Promise<HostDescription>;
   peer: (name: string) => Peer;
   isGuestStanding: () => boolean;
+  isInMaintenance: () => boolean;
 }
 
 /** However many ask, a host is asked so often at most (ms). */
@@ -46,13 +47,17 @@ export class Hosts {
 
   /** By name. */
   list(): Promise<HostSummary[]> {
-    return Promise.all([...this.#readers.values()].map((reader) => reader.get()));
+    return Promise.all([...this.#readers.keys()].map((name) => this.show(name)));
   }
 
   /** @throws SojournError `SOJ_HOST_UNKNOWN` (404). */
   async show(name: string): Promise<HostSummary> {
     const reader = this.#readers.get(name);
-    if (reader !== undefined) return await reader.get();
+    if (reader !== undefined) {
+      const summary = await reader.get();
+      // Known without asking: whoever has just changed it sees that at once.
+      return summary.local ? { ...summary, maintenance: this.#options.isInMaintenance() } : summary;
+    }
     throw preconditionError(
       "SOJ_HOST_UNKNOWN",
       `${this.#options.config.host.name} knows no host ${name}`,
@@ -64,8 +69,9 @@ export class Hosts {
   }
 
   /** What this host tells its peers. */
-  description(): Promise<HostDescription> {
-    return this.#description.get();
+  async description(): Promise<HostDescription> {
+    const maintenance = this.#options.isInMaintenance();
+    return { ...(await this.#description.get()), maintenance };
   }
 
   async #local(): Promise<HostSummary> {
@@ -138,6 +144,7 @@ function describedSummary(told: HostDescription, address: Endpoint, sinceMs: num
     ...{ reachable: true, health: problems.length === 0 ? "ok" : "degraded" },
     underlay_address: told.underlay_address,
     ...{ guest_subnets: told.guest_subnets, role: told.role },
+    ...(told.maintenance === undefined ? {} : { maintenance: told.maintenance }),
     versions: told.versions,
     capacity: told.capacity,
     tunnels: told.tunnels,

@@ -2,6 +2,7 @@ import type { HypervisorCapabilities } from "../../hypervisor/hypervisor.ts";
 import type { Guests } from "../../migrator/guests.ts";
 import type { HostNetwork } from "../../migrator/host-network.ts";
 import type { Journal } from "../../migrator/journal.ts";
+import type { MaintenanceState } from "../../migrator/maintenance.ts";
 import type { Migrations } from "../../migrator/migrations.ts";
 import type { RecordStore } from "../../migrator/record-store.ts";
 import { tunnelUses } from "../../migrator/tunnel-use.ts";
@@ -35,6 +36,7 @@ export interface InventoryOptions {
   watchedIdleMs: (guest: string) => ReadonlyMap<string, number> | null;
   capabilities: () => Promise<HypervisorCapabilities>;
   peer: (name: string) => PeerCaller<typeof hostProcedures & typeof baseProcedures>;
+  maintenance: MaintenanceState;
 }
 
 /** Readers of the kernel's state share an answer for so long (ms). */
@@ -48,6 +50,7 @@ export function createInventory(options: InventoryOptions): {
   const { config, network, records, migrations } = options;
   const isGuestStanding = () => migrations.underWay().isGuestStanding;
   const calmly = { goodForMs, isGuestStanding };
+  const isInMaintenance = () => options.maintenance.isOn;
   const describe = describeLocalHost({
     config,
     capabilities: options.capabilities,
@@ -55,7 +58,13 @@ export function createInventory(options: InventoryOptions): {
     runningGuests: () => runningGuests(options),
     problems: () => problemsOf(options),
   });
-  const hosts = new Hosts({ config, describe, peer: options.peer, isGuestStanding });
+  const hosts = new Hosts({
+    config,
+    describe,
+    peer: options.peer,
+    isGuestStanding,
+    isInMaintenance,
+  });
   const tunnels = new CalmReader(async () => {
     const observed = await observeTunnels(runCommand);
     const interfaceOf = network.knownInterface.bind(network);

@@ -88,7 +88,8 @@ export function parseMemory(text: string): { totalBytes: number; availableBytes:
   return { totalBytes: bytesOf("MemTotal"), availableBytes: bytesOf("MemAvailable") };
 }
 
-async function readMemory() {
+/** This machine's memory. @throws Error as `parseMemory`. */
+export async function readMemory() {
   return parseMemory(await readFile("/proc/meminfo", "latin1"));
 }
 

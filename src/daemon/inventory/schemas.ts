@@ -32,6 +32,7 @@ export const hostSummarySchema = z
       .describe(
         "What it is for: `host` runs guests, `anchor` owns addresses of guests that run at hosts",
       ),
+    maintenance: described.maintenance,
     versions: z.object({
       sojourn: z.string().nullable(),
       protocol: z.int().nullable(),

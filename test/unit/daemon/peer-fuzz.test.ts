@@ -43,6 +43,7 @@ const requests: Record<string, Record<string, unknown>> = {
   hello: { protocol_version: 1, host: "host-a" },
   hypervisor: {},
   "describe-host": {},
+  capacity: {},
   "plan-incoming": preparation,
   prepare: preparation,
   "open-barrier": { ...identity, barrier_address: "198.18.0.1" },
@@ -192,7 +193,7 @@ test("any bytes to any procedure are refused, and nothing is allocated for them"
 });
 
 /** What may be asked without saying anything. */
-const askable = new Set(["clock", "hypervisor", "describe-host", "doctor-call-back"]);
+const askable = new Set(["clock", "hypervisor", "describe-host", "capacity", "doctor-call-back"]);
 
 test("huge and deep bodies are refused", async () => {
   const deep = `${'{"definition":'.repeat(3_000)}1${"}".repeat(3_000)}`;

@@ -11,6 +11,7 @@ import { PathEnds } from "../../../src/daemon/doctor/pair/path-end.ts";
 import { IdempotentStarts } from "../../../src/daemon/idempotency.ts";
 import type { HostDescription } from "../../../src/daemon/inventory/host-description.ts";
 import { followHandlers } from "../../../src/daemon/libvirt-hooks/followed.ts";
+import { ownCapacity } from "../../../src/daemon/maintenance/capacity.ts";
 import { procedures } from "../../../src/daemon/peer-procedures.ts";
 import { startPeerServer } from "../../../src/daemon/peer-server.ts";
 import type { IssuedCertificate } from "../../../src/daemon/pki.ts";
@@ -192,6 +193,7 @@ export class PeerHost implements AsyncDisposable {
         capabilities: async () => ({ version: "10.0", accelerator: "tcg" }),
       }),
       "describe-host": async () => description,
+      capacity: () => ownCapacity("host-b", { isOn: false }, { records: this.records, guests }),
       ...destinations.handlers(),
       ...new HomeDuties({
         ...context,

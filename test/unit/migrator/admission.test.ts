@@ -13,13 +13,18 @@ function admit(
   isArriving = false,
   address = "10.1.0.10",
   role: "host" | "anchor" = "host",
+  isOn = false,
 ): void {
   const host = { role, name: "host-b", underlayAddress: "172.16.2.2", guestNetworks: [] };
   const journal = { refuseHeld: () => {}, has: () => false };
   const context = { host, journal, records: { get: () => record, all: () => [] } };
   const nics = [{ mac: "52:54:00:00:00:10", addresses: [`${address}/24`] }];
   const wanted = { ...request, definition: { ...request.definition, nics } };
-  checkAdmissible(context as unknown as HostContext, wanted, isArriving);
+  checkAdmissible(
+    { ...context, maintenance: { isOn } } as unknown as HostContext,
+    wanted,
+    isArriving,
+  );
 }
 
 const refusalOf = (code: string) => expect.objectContaining({ code, exitCode: 3, httpStatus: 409 });
@@ -42,6 +47,14 @@ describe("a guest that wants to arrive", () => {
     expect(() => admit(undefined, false, "10.1.0.10", "anchor")).toThrow(
       refusalOf("SOJ_HOST_IS_ANCHOR"),
     );
+  });
+
+  it("is refused in maintenance, also one that comes home", () => {
+    const away = { hosting: null, migration: null, epoch: 1 };
+    for (const record of [undefined, away])
+      expect(() => admit(record, false, "10.1.0.10", "host", true)).toThrow(
+        refusalOf("SOJ_HOST_MAINTENANCE"),
+      );
   });
 
   it("comes home only from where its home knows it", () => {

@@ -43,7 +43,13 @@ export async function greet(
   });
   const { underlay_address: underlayAddress, guest_subnets: guestSubnets, role } = hello;
   const facts = { underlayAddress, guestSubnets, role };
-  return { facts, check: ok(peerTopic(peer.peer), "answers over mutual TLS") };
+  const topic = peerTopic(peer.peer);
+  const detail = "answers over mutual TLS";
+  if (!hello.maintenance) return { facts, check: ok(topic, detail) };
+  const check = warn(topic, `${detail}; it is in maintenance, and takes no guest`, {
+    hint: `sojourn maintenance off, on ${peer.peer}, once guests may go there`,
+  });
+  return { facts, check };
 }
 
 /** What can be asked of a peer without this host's daemon. */

@@ -16,7 +16,8 @@ function doctorOf(change: Partial<DoctorOptions> = {}, counts = none) {
   };
   const { services } = new Doctor({
     ...{ config: { host: { name: "host-a" } }, network, records: { all: () => [] } },
-    ...{ isGuestStanding: () => false, logger: createLogger("silent"), ...change },
+    ...{ isGuestStanding: () => false, logger: createLogger("silent") },
+    ...{ maintenance: { current: null }, ...change },
   } as unknown as DoctorOptions);
   return { services, looks };
 }
@@ -42,6 +43,7 @@ it("while a guest stands the daemon's doctor looks at nothing", async () => {
   looks[0]?.resolve(["ip route replace 10.1.0.10/32 dev sji"]);
   expect(await asked).toMatchObject([
     { id: "network-state", result: "warn" },
+    { id: "maintenance", result: "ok" },
     { id: "refused-packets", result: "ok" },
   ]);
 });
@@ -66,3 +68,15 @@ it.each([
     expect((await asked).at(-1)).toMatchObject({ id: "refused-packets", result, detail });
   },
 );
+
+it("maintenance is told, since when and why", async () => {
+  const current = { sinceMs: 1_767_225_600_000, reason: "new memory" };
+  const { services, looks } = doctorOf({ maintenance: { current } });
+  const asked = services.doctor();
+  await expect.poll(() => looks.length).toBe(1);
+  looks[0]?.resolve([]);
+  expect((await asked).find(({ id }) => id === "maintenance")).toMatchObject({
+    ...{ result: "warn", host: "host-a", mend: "sojourn maintenance off" },
+    detail: "on since 2026-01-01T00:00:00.000Z (new memory): no guest starts or arrives here",
+  });
+});

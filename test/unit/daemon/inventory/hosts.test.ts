@@ -10,11 +10,13 @@ let clock: FakeClock;
 let answers: Record<string, () => unknown>;
 let asked: string[];
 let standing: boolean;
+let inMaintenance: boolean;
 
 beforeEach(() => {
   clock = new FakeClock();
   asked = [];
   standing = false;
+  inMaintenance = false;
   answers = { "describe-host": () => description };
 });
 afterEach(() => clock[Symbol.dispose]());
@@ -38,6 +40,7 @@ function hostsWith(describeHere: () => Promise<HostDescription> = async () => he
     describe: describeHere,
     peer: (name) => ({ peer: name, call }) as unknown as ReturnType<HostsOptions["peer"]>,
     isGuestStanding: () => standing,
+    isInMaintenance: () => inMaintenance,
   });
 }
 
@@ -110,6 +113,15 @@ describe("hosts", () => {
     clock.stall(60_000);
     expect(await hosts.list()).toHaveLength(2);
     expect(asked).toHaveLength(1);
+  });
+
+  it("tell their maintenance, this one as it is now", async () => {
+    const hosts = hostsWith();
+    answers["describe-host"] = () => ({ ...description, maintenance: true });
+    expect(await hosts.list()).toMatchObject([{ maintenance: false }, { maintenance: true }]);
+    inMaintenance = true;
+    expect(await hosts.show("host-a")).toMatchObject({ maintenance: true });
+    expect(await hosts.description()).toMatchObject({ maintenance: true });
   });
 
   it("that are not known are an error with the names of those that are", async () => {
