@@ -1,6 +1,7 @@
 import { monotonicMs } from "../platform/clock.ts";
 import { asSojournError, SojournError } from "../platform/errors.ts";
 import { figuresOf } from "./figures.ts";
+import { MoveFailed, wasTooBusy } from "./move-facts.ts";
 import type { CellRecord, RunRecord } from "./records.ts";
 import type { Load, Runner, RunResult, Strategy } from "./run.ts";
 import { type ScheduledRun, scheduleRuns } from "./schedule.ts";
@@ -15,13 +16,16 @@ export interface EngineOptions {
   load: readonly Load[];
   runnerOf: (strategy: Strategy) => Promise<Runner>;
   onStart: (run: ScheduledRun, number: number) => void;
+  /** Asked before each run; nothing more is started once it says no. */
+  mayStart: () => boolean;
   /** Called when the record is in `cell.runs`. */
   onEnd: (run: RunRecord) => void;
   signal: AbortSignal;
 }
 
 /**
- * Measures one cell, interleaved, and puts each run into `cell.runs` as it ends. A failed run is kept as failed.
+ * Measures one cell, interleaved, and puts each run into `cell.runs` as it ends, after those that it has already. A
+ * failed run is kept as failed.
  * @throws SojournError `SOJ_BENCH_FAILING` after three failures of one strategy in a row; the signal's reason.
  */
 export async function runCell(options: EngineOptions): Promise<void> {
@@ -29,6 +33,8 @@ export async function runCell(options: EngineOptions): Promise<void> {
   const schedule = scheduleRuns(cell.strategies, options.rounds);
   for (const [index, scheduled] of schedule.entries()) {
     signal.throwIfAborted();
+    if (index < cell.runs.length) continue;
+    if (!options.mayStart()) return;
     options.onStart(scheduled, index + 1);
     const record = await runOnce(options, scheduled, index + 1);
     cell.runs.push(record);
@@ -49,12 +55,13 @@ async function runOnce(
     const pauseMs = strategy === "pause" ? pauseFor(cell.runs, round) : 0;
     const runner = await runnerOf(strategy);
     const result: RunResult = await runner.run({ strategy, load, pauseMs }, signal);
-    const { timeline, throughput } = result;
+    const { move, timeline, throughput } = result;
     return {
       ...base,
       took_ms: took(),
       failed: null,
       figures: figuresOf(result),
+      move,
       timeline,
       throughput,
     };
@@ -62,7 +69,9 @@ async function runOnce(
     signal.throwIfAborted();
     const { code, message } = asSojournError(error);
     const failed = `${message.slice(0, 600)} [${code}]`;
-    return { ...base, took_ms: took(), failed, figures: null, timeline: [], throughput: null };
+    const move = error instanceof MoveFailed ? error.move : null;
+    const nothing = { figures: null, timeline: [], throughput: null };
+    return { ...base, took_ms: took(), failed, move, ...nothing };
   }
 }
 
@@ -85,10 +94,14 @@ export function pauseFor(runs: readonly RunRecord[], round: number): number {
 
 function refuseToGoOn(runs: readonly RunRecord[], { strategy, failed }: RunRecord): void {
   const last = runs.filter((run) => run.strategy === strategy).slice(-maxFailuresInARow);
-  if (last.length < maxFailuresInARow || last.some((run) => run.failed === null)) return;
+  if (last.length < maxFailuresInARow || !last.every(isFailure)) return;
   throw new SojournError(
     "SOJ_BENCH_FAILING",
     `${strategy} failed ${maxFailuresInARow} times in a row; the last time: ${failed}`,
     { hint: "the runs until here are kept; leave the strategy out to measure the others" },
   );
+}
+
+function isFailure({ failed, move }: RunRecord): boolean {
+  return failed !== null && !wasTooBusy(move);
 }

@@ -1,18 +1,19 @@
 import { join } from "node:path";
 import { createClient } from "../client/index.ts";
 import { type BenchmarkServices, benchmarkVariable } from "../daemon/benchmarks/schemas.ts";
+import { hostConfigPath } from "../lab/host-files.ts";
 import { installationRoot } from "../lab/layout.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Bed } from "./bed.ts";
+import { blackoutLimits } from "./blackout-limits.ts";
 import { MoveRunner, scriptDelayMs } from "./move-runner.ts";
 import type { BenchPlan } from "./options.ts";
-import type { Cell } from "./records.ts";
+import type { Cell, CellGuest } from "./records.ts";
 
 export interface HostBedOptions {
   guest: string;
   to: string;
   plan: BenchPlan;
-  tunnel: string;
 }
 
 /**
@@ -20,7 +21,7 @@ export interface HostBedOptions {
  * @throws SojournError `SOJ_DAEMON_UNREACHABLE`, `SOJ_BENCH_GUEST` when the guest does not run on this host,
  *   `SOJ_BENCHMARK_RUNNING` while a benchmark of the daemon's has it.
  */
-export async function openHostBed({ guest, to, plan, tunnel }: HostBedOptions): Promise<Bed> {
+export async function openHostBed({ guest, to, plan }: HostBedOptions): Promise<Bed> {
   const client = createClient();
   const [{ host: here }, summary] = [await client.health(), await client.showGuest(guest)];
   if (summary.host !== here || summary.state !== "running") {
@@ -29,21 +30,23 @@ export async function openHostBed({ guest, to, plan, tunnel }: HostBedOptions): 
     });
   }
   await refuseSecond(client, guest);
-  const cell: Cell = { memory_mib: summary.memory_mib, dirty_mbytes_per_second: null, tunnel };
-  const moves = new MoveRunner({
-    commandLine: [join(installationRoot, "bin", "sojourn")],
-    guest,
-    hosts: [here, to],
-    probeNode: null,
-    tunnel,
-    scriptDelayMs: scriptDelayMs(cell.memory_mib, plan.scriptBandwidthMbps),
-    locate: async () => (await client.showGuest(guest)).host,
-  });
+  const own: CellGuest = { memory_mib: summary.memory_mib, dirty_mbytes_per_second: null };
+  const limitOf = await blackoutLimits(hostConfigPath);
+  const moves = (cell: Cell) =>
+    new MoveRunner({
+      commandLine: [join(installationRoot, "bin", "sojourn")],
+      guest,
+      hosts: [here, to],
+      probeNode: null,
+      ...{ cell, limitOf, timeoutS: plan.timeoutS },
+      scriptDelayMs: scriptDelayMs(own.memory_mib, plan.scriptBandwidthMbps),
+      locate: async () => (await client.showGuest(guest)).host,
+    });
   return {
-    cell,
-    runnerOf: async () => moves,
-    restore: (signal) => moves.moveTo(here, signal),
-    [Symbol.asyncDispose]: () => moves[Symbol.asyncDispose](),
+    guest: own,
+    runnerOf: async (_strategy, cell) => moves(cell),
+    restore: (signal) => moves({ ...own, tunnel: "auto" }).moveTo(here, signal),
+    async [Symbol.asyncDispose]() {},
   };
 }
 

@@ -1,6 +1,8 @@
 import { delay, monotonicMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
+import type { BlackoutLimit } from "./migrate-lines.ts";
 import { runMigrate } from "./migrate-process.ts";
+import type { Cell } from "./records.ts";
 import {
   type Load,
   probeKindOf,
@@ -18,13 +20,17 @@ export interface MoveRunnerOptions {
   hosts: readonly [string, string];
   /** Node of the lab that probes; null for the asking host itself. */
   probeNode: string | null;
-  tunnel: string;
+  cell: Pick<Cell, "tunnel" | "policy" | "post_copy">;
+  /** After which a move that has not converged is rolled back; null: as the host has it. */
+  timeoutS: number | null;
+  limitOf: BlackoutLimit;
   /** What `script-2009` sleeps. */
   scriptDelayMs: number;
   /** Where the guest is now. */
   locate: () => Promise<string | null>;
 }
 
+/** Beside what the move itself may take: its way back, and the probers before and after it. */
 const runTimeoutMs = 180_000;
 /** After a move the guest is on its new host for as long as it takes to say so. */
 const locateWithinMs = 5_000;
@@ -38,13 +44,15 @@ export class MoveRunner implements Runner {
   }
 
   async run({ strategy, load }: RunRequest, signal: AbortSignal): Promise<RunResult> {
-    const { commandLine, guest, tunnel, scriptDelayMs } = this.#options;
+    const { commandLine, guest, cell, scriptDelayMs, timeoutS, limitOf } = this.#options;
     const to = await this.#otherHost();
     const args = ["migrate", guest, "--to", to, "--json", ...strategyArgs(strategy, scriptDelayMs)];
-    if (tunnel !== "auto") args.push("--tunnel", tunnel);
-    args.push(...probeArgs(load, this.#options.probeNode));
-    const timeoutMs = runTimeoutMs + 3 * scriptDelayMs;
-    return runMigrate({ commandLine, args, timeoutMs, signal });
+    args.push(...wishArgs(cell, timeoutS), ...probeArgs(load, this.#options.probeNode));
+    const timeoutMs = runTimeoutMs + 3 * scriptDelayMs + (timeoutS ?? 0) * 1000;
+    return runMigrate({
+      ...{ commandLine, args, timeoutMs, signal },
+      limitOf: (policy) => limitOf(policy ?? cell.policy),
+    });
   }
 
   /** Moves the guest to a host without measuring, unless it is there. @throws SojournError as `run`. */
@@ -83,6 +91,19 @@ export function strategyArgs(strategy: Strategy, scriptDelayMs: number): string[
   if (strategy === "lossless") return [];
   const delayed = strategy === "script-2009" ? `:${scriptDelayMs}` : "";
   return ["--strategy", `${strategy}${delayed}`];
+}
+
+/** What of `sojourn migrate` a cell asks for. */
+export function wishArgs(
+  { tunnel, policy, post_copy }: Pick<Cell, "tunnel" | "policy" | "post_copy">,
+  timeoutS: number | null,
+): string[] {
+  return [
+    ...(tunnel === "auto" ? [] : ["--tunnel", tunnel]),
+    ...(policy === undefined ? [] : ["--policy", policy]),
+    ...(post_copy === true ? ["--post-copy"] : []),
+    ...(timeoutS === null ? [] : ["--timeout", String(timeoutS)]),
+  ];
 }
 
 /** How long a script sleeps that waits until a guest's memory must have been sent, in whole milliseconds. */

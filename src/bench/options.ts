@@ -1,7 +1,19 @@
+import { maxLinkMbps } from "../lab/link-limit.ts";
+import { type PolicyName, policyNames } from "../migrator/migration-options.ts";
 import { usageError } from "../platform/errors.ts";
 import { tunnelKinds } from "../tunnels/tunnel.ts";
-import type { Cell } from "./records.ts";
-import { controls, type Load, loads, type Strategy, strategies } from "./run.ts";
+import { cellCount } from "./cells.ts";
+import { dirtyRatesOf } from "./dirty-rates.ts";
+import { numberOf, numbersOf, wordsOf } from "./flag-values.ts";
+import {
+  controls,
+  type Load,
+  loads,
+  type Strategy,
+  strategies,
+  type Traffic,
+  traffics,
+} from "./run.ts";
 
 /** The flags that say what is measured, as they were typed; absent ones take their defaults. */
 export interface BenchFlags {
@@ -12,6 +24,12 @@ export interface BenchFlags {
   load?: string;
   tunnel?: string;
   scriptBandwidth?: string;
+  linkMbps?: string;
+  traffic?: string;
+  policy?: string;
+  postCopy?: string;
+  timeout?: string;
+  budget?: string;
 }
 
 /** A checked benchmark. */
@@ -26,12 +44,23 @@ export interface BenchPlan {
   tunnels: string[];
   /** What the script of `script-2009` believes of its network. */
   scriptBandwidthMbps: number;
+  /** Of the lab's hosts; null: as much as the machine can. */
+  linkMbps: number | null;
+  /** What nothing is said of is null: cells do not differ in it. */
+  traffics: Traffic[] | null;
+  policies: PolicyName[] | null;
+  postCopy: boolean[] | null;
+  /** Of each move; null: as the host has it. */
+  timeoutS: number | null;
+  /** After which no run is begun any more; null: all are. */
+  budgetS: number | null;
 }
 
-const limits = { runs: 10_000, memoryMib: 65_536, dirtyMbytes: 10_000, mbps: 1_000_000, cells: 64 };
+const limits = { runs: 10_000, memoryMib: 65_536, mbps: 1_000_000, seconds: 86_400, cells: 128 };
 
 /** @throws SojournError `SOJ_USAGE` naming the flag that cannot be followed. */
 export function planBench(flags: BenchFlags, where: { inLab: boolean }): BenchPlan {
+  const linkMbps = optional("--link-mbps", flags.linkMbps, maxLinkMbps);
   const plan: BenchPlan = {
     strategies: wordsOf(
       "--strategies",
@@ -40,13 +69,24 @@ export function planBench(flags: BenchFlags, where: { inLab: boolean }): BenchPl
     ),
     rounds: numberOf("--runs", flags.runs ?? "10", { least: 1, most: limits.runs }),
     memoryMib: numbersOf("--memory", flags.memory, { least: 64, most: limits.memoryMib }),
-    dirtyMbytesPerSecond: numbersOf("--dirty", flags.dirty, { least: 0, most: limits.dirtyMbytes }),
-    load: wordsOf("--load", flags.load ?? "echo,stream", loads),
+    dirtyMbytesPerSecond: dirtyRatesOf(flags.dirty, linkMbps),
+    load: wordsOf(
+      "--load",
+      flags.load ?? (flags.traffic === undefined ? "echo,stream" : "echo"),
+      loads,
+    ),
     tunnels: wordsOf("--tunnel", flags.tunnel ?? "auto", ["auto", ...tunnelKinds]),
     scriptBandwidthMbps: numberOf("--script-bandwidth", flags.scriptBandwidth ?? "100", {
       least: 1,
       most: limits.mbps,
     }),
+    linkMbps,
+    traffics: choices("--traffic", flags.traffic, traffics),
+    policies: choices("--policy", flags.policy, policyNames),
+    postCopy:
+      choices("--post-copy", flags.postCopy, ["no", "yes"])?.map((word) => word === "yes") ?? null,
+    timeoutS: optional("--timeout", flags.timeout, limits.seconds),
+    budgetS: optional("--budget", flags.budget, limits.seconds),
   };
   if (!where.inLab) refuseLabOnly(plan, flags.strategies === undefined);
   if (plan.strategies.includes("pause") && !plan.strategies.includes("lossless")) {
@@ -55,29 +95,11 @@ export function planBench(flags: BenchFlags, where: { inLab: boolean }): BenchPl
       "add lossless",
     );
   }
-  const cells =
-    (plan.memoryMib?.length ?? 1) * (plan.dirtyMbytesPerSecond?.length ?? 1) * plan.tunnels.length;
+  const cells = cellCount(plan);
   if (cells > limits.cells) {
-    throw usageError(
-      `${cells} combinations of memory, dirtying and tunnel: at most ${limits.cells}`,
-    );
+    throw usageError(`${cells} combinations of what cells differ in: at most ${limits.cells}`);
   }
   return plan;
-}
-
-const defaultMemoryMib = 128;
-
-/** The matrix of a lab benchmark, in the order in which it is measured. */
-export function cellsOf({ memoryMib, dirtyMbytesPerSecond, tunnels }: BenchPlan): Cell[] {
-  return (memoryMib ?? [defaultMemoryMib]).flatMap((memory) =>
-    (dirtyMbytesPerSecond ?? [0]).flatMap((dirty) =>
-      tunnels.map((tunnel) => ({
-        memory_mib: memory,
-        dirty_mbytes_per_second: dirty === 0 ? null : dirty,
-        tunnel,
-      })),
-    ),
-  );
 }
 
 function refuseLabOnly(plan: BenchPlan, isDefault: boolean): void {
@@ -89,43 +111,21 @@ function refuseLabOnly(plan: BenchPlan, isDefault: boolean): void {
       "name other strategies, or leave --guest out to measure in a lab",
     );
   }
-  if (plan.memoryMib !== null || plan.dirtyMbytesPerSecond !== null) {
+  if (plan.memoryMib !== null || plan.dirtyMbytesPerSecond !== null || plan.linkMbps !== null) {
     throw usageError(
-      "--memory and --dirty make a guest in the lab; --guest names one that is there",
+      "--memory, --dirty and --link-mbps make a guest and links in the lab; --guest names one that is there",
     );
   }
 }
 
-function wordsOf<Word extends string>(flag: string, text: string, known: readonly Word[]): Word[] {
-  return split(flag, text).map((word) => {
-    const found = known.find((one) => one === word);
-    if (found !== undefined) return found;
-    throw usageError(`${flag}: there is no ${quoted(word)}`, `choose from ${known.join(", ")}`);
-  });
+function optional(flag: string, word: string | undefined, most: number): number | null {
+  return word === undefined ? null : numberOf(flag, word, { least: 1, most });
 }
 
-interface Range {
-  least: number;
-  most: number;
-}
-
-function numbersOf(flag: string, text: string | undefined, range: Range): number[] | null {
-  if (text === undefined) return null;
-  return split(flag, text).map((word) => numberOf(flag, word, range));
-}
-
-function numberOf(flag: string, word: string, { least, most }: Range): number {
-  const value = /^\d{1,9}$/.test(word) ? Number(word) : Number.NaN;
-  if (value >= least && value <= most) return value;
-  throw usageError(`${flag} ${quoted(word)}: must be a whole number from ${least} to ${most}`);
-}
-
-function split(flag: string, text: string): string[] {
-  const words = text.slice(0, 1000).split(",");
-  if (new Set(words).size === words.length) return words;
-  throw usageError(`${flag} ${quoted(text)} names something twice`);
-}
-
-function quoted(text: string): string {
-  return JSON.stringify(text.slice(0, 80));
+function choices<Word extends string>(
+  flag: string,
+  text: string | undefined,
+  known: readonly Word[],
+): Word[] | null {
+  return text === undefined ? null : wordsOf(flag, text, known);
 }

@@ -2,6 +2,7 @@ import type { TimelineEntry } from "../migrator/report.ts";
 import type { ProbeResults } from "../probe/results.ts";
 import type { ProbeKind } from "../probe/series.ts";
 import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
+import type { MoveFacts } from "./move-facts.ts";
 
 /** Ways to bring a guest's traffic to its new host, and two controls. */
 export const strategies = [
@@ -36,6 +37,18 @@ export const probeKindOf: Readonly<Record<Load, ProbeKind>> = {
   packet: "packet",
 };
 
+/** `stream`: the guest sends as fast as it can while it is moved; `idle`: it does not. */
+export const traffics = ["idle", "stream"] as const;
+
+export type Traffic = (typeof traffics)[number];
+
+/** What probes a cell: a bulk stream under traffic and none without; as it was asked for where nothing is said of it. */
+export function loadUnder(traffic: Traffic | undefined, load: readonly Load[]): Load[] {
+  const others = load.filter((one) => one !== "stream");
+  if (traffic === undefined) return [...load];
+  return traffic === "idle" ? others : [...others, "stream"];
+}
+
 /** What one run has measured; figures that were not measured are null. */
 export interface RunResult {
   /** STOP to RESUME. */
@@ -43,6 +56,8 @@ export interface RunResult {
   /** The part of the blackout that our own steps took: from QEMU's pre-switchover until it was told to go on. */
   controlMs: number | null;
   totalMs: number;
+  /** Null for a control. */
+  move: MoveFacts | null;
   probes: ProbeResults;
   /** On the same axis as `throughput`: milliseconds since the migration's start. */
   timeline: TimelineEntry[];
@@ -52,7 +67,7 @@ export interface RunResult {
 
 /** Does runs of one or several strategies; disposing removes what it has made. */
 export interface Runner extends AsyncDisposable {
-  /** @throws SojournError when the run did not complete; the guest is then where it was, and runs. */
+  /** @throws SojournError when the run did not complete, `MoveFailed` with what is known of a move. */
   run(request: RunRequest, signal: AbortSignal): Promise<RunResult>;
 }
 

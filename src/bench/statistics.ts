@@ -5,6 +5,18 @@ export interface Statistics {
   max: number | null;
 }
 
+/** Of the values that were measured: the middle and the range; all null when none was. */
+export interface Spread {
+  median: number | null;
+  min: number | null;
+  max: number | null;
+}
+
+export function spreadOf(values: readonly (number | null)[]): Spread {
+  const sorted = known(values).toSorted((left, right) => left - right);
+  return { median: median(sorted), min: rounded(sorted[0]), max: rounded(sorted.at(-1)) };
+}
+
 /** Median (of an even number the mean of the middle two), 95th percentile by nearest rank, and largest value. */
 export function statisticsOf(values: readonly (number | null)[]): Statistics {
   const sorted = known(values).toSorted((left, right) => left - right);

@@ -1,4 +1,6 @@
 import type { RunFigures } from "./figures.ts";
+import { wasTooBusy } from "./move-facts.ts";
+import { type LimitKept, limitKept, type MoveSummary, summarizeMoves } from "./move-summary.ts";
 import type { Cell, CellRecord, RunRecord } from "./records.ts";
 import { controls, type Strategy } from "./run.ts";
 import { ratioOf, type Statistics, statisticsOf, sumOf } from "./statistics.ts";
@@ -29,11 +31,14 @@ export interface Summary {
   strategies: Partial<Record<Strategy, StrategySummary>>;
   /** By `A/B`. */
   ratios: Record<string, Ratio>;
+  moves: MoveSummary;
 }
 
 /** The last line of `sojourn bench --json`: the first cell's summary, and with several cells each one's. */
 export interface BenchSummary extends Summary {
   cells?: (Cell & Summary)[];
+  /** Over all cells. */
+  within_limit: LimitKept;
 }
 
 export function summarizeCell({ strategies, runs }: Pick<CellRecord, "strategies" | "runs">) {
@@ -41,32 +46,43 @@ export function summarizeCell({ strategies, runs }: Pick<CellRecord, "strategies
   for (const strategy of strategies) {
     summaries[strategy] = summarizeRuns(runs.filter((run) => run.strategy === strategy));
   }
-  return { strategies: summaries, ratios: ratiosOf(summaries) } satisfies Summary;
+  const ratios = ratiosOf(summaries);
+  return { strategies: summaries, ratios, moves: summarizeMoves(runs) } satisfies Summary;
 }
 
 export function summarizeCells(cells: readonly CellRecord[]): BenchSummary {
   const summaries = cells.map(summarizeCell);
-  const first: Summary = summaries[0] ?? { strategies: {}, ratios: {} };
-  if (cells.length < 2) return first;
-  const all = cells.map(({ memory_mib, dirty_mbytes_per_second, tunnel }, index) => ({
-    ...{ memory_mib, dirty_mbytes_per_second, tunnel },
-    ...(summaries[index] as Summary),
-  }));
-  return { ...first, cells: all };
+  const first: Summary = summaries[0] ?? summarizeCell({ strategies: [], runs: [] });
+  const within_limit = limitKept(cells.flatMap(({ runs }) => runs));
+  if (cells.length < 2) return { ...first, within_limit };
+  const all = cells.map(
+    ({ strategies: _strategies, load: _load, runs: _runs, ...cell }, index) => ({
+      ...cell,
+      ...(summaries[index] as Summary),
+    }),
+  );
+  return { ...first, cells: all, within_limit };
 }
 
-/** A sentence for each strategy of a cell none of whose runs completed, with the last failure. Pure. */
+/**
+ * A sentence for each strategy of a cell none of whose runs completed, with the last failure; not where the guest was
+ * too busy. Pure.
+ */
 export function hopelessStrategies(cells: readonly CellRecord[]): string[] {
   return cells.flatMap(({ strategies, runs }, index) =>
     strategies.flatMap((strategy) => {
       const own = runs.filter((run) => run.strategy === strategy);
       const last = own.at(-1);
-      if (last === undefined || own.some(({ failed }) => failed === null)) return [];
+      if (last === undefined || own.some(hasResult)) return [];
       const place = cells.length < 2 ? "" : ` of cell ${index + 1}`;
       const count = `${own.length} of ${own.length} runs${place} failed`;
       return [`${strategy}: ${count}; the last time: ${last.failed}`];
     }),
   );
+}
+
+function hasResult({ failed, move }: RunRecord): boolean {
+  return failed === null || wasTooBusy(move);
 }
 
 function summarizeRuns(runs: readonly RunRecord[]): StrategySummary {

@@ -1,13 +1,25 @@
-import type { Cell } from "./records.ts";
+import { type Cell, dirtyRatioOf } from "./records.ts";
 import type { Statistics } from "./statistics.ts";
 import type { Summary } from "./summary.ts";
 
 export type Table = [header: string[], rows: string[][]];
 
 /** What a cell is, in words. */
-export function describeCell({ memory_mib, dirty_mbytes_per_second, tunnel }: Cell): string {
-  const dirty = dirty_mbytes_per_second === null ? "" : `, writes ${dirty_mbytes_per_second} MB/s`;
-  return `Guest of ${memory_mib} MiB${dirty}, tunnel ${tunnel}`;
+export function describeCell(cell: Cell): string {
+  const { memory_mib, dirty_mbytes_per_second, tunnel, link_mbps, traffic, policy, post_copy } =
+    cell;
+  const ratio = dirtyRatioOf(cell);
+  const dirty = dirty_mbytes_per_second === null ? [] : [`writes ${dirty_mbytes_per_second} MB/s`];
+  const times = ratio === null ? "" : ` (${ratio} of it)`;
+  const link = link_mbps === undefined ? [] : [`link ${link_mbps} Mbit/s${times}`];
+  const chosen = [
+    ...(traffic === undefined ? [] : [`traffic ${traffic}`]),
+    ...(policy === undefined ? [] : [`policy ${policy}`]),
+    ...(post_copy === undefined ? [] : [`post-copy ${post_copy ? "yes" : "no"}`]),
+  ];
+  return [`Guest of ${memory_mib} MiB`, ...dirty, ...link, `tunnel ${tunnel}`, ...chosen].join(
+    ", ",
+  );
 }
 
 /** A line a strategy; times as median / 95th percentile / largest, in milliseconds. Text, not escaped. */

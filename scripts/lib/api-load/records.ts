@@ -1,4 +1,4 @@
-import { controlMsOf } from "../../../src/bench/migrate-process.ts";
+import { controlMsOf } from "../../../src/bench/migrate-lines.ts";
 import { ratioBounds } from "../../../src/bench/ratio-bounds.ts";
 import { medianOf, ratioOf, statisticsOf } from "../../../src/bench/statistics.ts";
 import type { MigrationReport } from "../../../src/migrator/report.ts";

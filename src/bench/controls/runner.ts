@@ -89,6 +89,7 @@ class ControlRunner implements Runner {
       blackoutMs: rounded(blackout.resume.timestampMs - blackout.stop.timestampMs),
       controlMs: null,
       totalMs: rounded(endMs - startMs) ?? 0,
+      move: null,
       probes,
       timeline: (["stop", "resume"] as const).map((phase) => ({
         phase,

@@ -1,9 +1,11 @@
+import { busyTable, describeLimitKept, isAboutBusyGuests } from "../busy-table.ts";
 import { figureNames } from "../figures.ts";
+import { moveFactNames } from "../move-facts.ts";
 import type { CellRecord, RunRecord } from "../records.ts";
 import type { Strategy } from "../run.ts";
 import type { BenchState } from "../state.ts";
 import { medianOf } from "../statistics.ts";
-import { summarizeCell } from "../summary.ts";
+import { summarizeCell, summarizeCells } from "../summary.ts";
 import { describeCell, ratioTable, strategyTable } from "../tables.ts";
 import { distributionPlot } from "./distribution-plot.ts";
 import { heading, htmlDocument, htmlFacts, htmlTable } from "./document.ts";
@@ -11,7 +13,11 @@ import { throughputPlots } from "./throughput-plot.ts";
 
 /** The page of a benchmark: plots and tables of each cell. Pure. */
 export function benchPage(state: BenchState): string {
-  return htmlDocument("Sojourn benchmark", [factsOf(state), ...state.cells.flatMap(cellPart)]);
+  return htmlDocument("Sojourn benchmark", [
+    factsOf(state),
+    ...busyPart(state.cells),
+    ...state.cells.filter(({ runs }) => runs.length > 0).flatMap(cellPart),
+  ]);
 }
 
 function factsOf({ command, started, progress, machine }: BenchState): string {
@@ -26,6 +32,13 @@ function factsOf({ command, started, progress, machine }: BenchState): string {
   ]);
 }
 
+function busyPart(cells: readonly CellRecord[]): string[] {
+  if (!isAboutBusyGuests(cells)) return [];
+  const kept = describeLimitKept(summarizeCells(cells).within_limit);
+  const part = [heading(2, "All cells: median (range)"), htmlTable(...busyTable(cells))];
+  return kept === null ? part : [...part, htmlFacts([["all", kept]])];
+}
+
 function cellPart(cell: CellRecord): string[] {
   const summary = summarizeCell(cell);
   return [
@@ -35,7 +48,10 @@ function cellPart(cell: CellRecord): string[] {
     ...distributions(cell),
     ...throughputs(cell),
     heading(3, "Every run"),
-    htmlTable(["strategy", "run", ...figureNames, "failed"], cell.runs.map(runRow)),
+    htmlTable(
+      ["strategy", "run", ...figureNames, ...moveFactNames, "failed"],
+      cell.runs.map(runRow),
+    ),
   ];
 }
 
@@ -90,7 +106,8 @@ export function medianRun(runs: readonly RunRecord[], strategy: Strategy): RunRe
   }, null);
 }
 
-function runRow({ run, strategy, figures, failed }: RunRecord): string[] {
+function runRow({ run, strategy, figures, move, failed }: RunRecord): string[] {
   const values = figureNames.map((name) => figures?.[name]?.toString() ?? "-");
-  return [strategy, String(run), ...values, failed ?? ""];
+  const facts = moveFactNames.map((name) => move?.[name]?.toString() ?? "-");
+  return [strategy, String(run), ...values, ...facts, failed ?? ""];
 }

@@ -1,19 +1,30 @@
+import { busyTable, describeLimitKept, isAboutBusyGuests } from "../../bench/busy-table.ts";
 import type { RunFigures } from "../../bench/figures.ts";
 import type { CellRecord, RunRecord } from "../../bench/records.ts";
-import { summarizeCell } from "../../bench/summary.ts";
+import { summarizeCell, summarizeCells } from "../../bench/summary.ts";
 import { describeCell, ratioTable, strategyTable } from "../../bench/tables.ts";
 import { formatTable } from "../table.ts";
 
-/** The tables of all cells. */
+/** The tables of all cells; of busy guests one for all, unless there is something to compare within cells. */
 export function describeSummary(cells: readonly CellRecord[]): string {
-  return cells
-    .map((cell) => {
-      const summary = summarizeCell(cell);
-      const parts = [describeCell(cell), formatTable(...strategyTable(summary))];
-      if (Object.keys(summary.ratios).length > 0) parts.push(formatTable(...ratioTable(summary)));
-      return `${parts[0]} (times: median / p95 / max)\n\n${parts.slice(1).join("\n\n")}`;
-    })
-    .join("\n\n");
+  const parts = isAboutBusyGuests(cells) ? [describeBusy(cells)] : [];
+  const compared =
+    parts.length === 0 ? cells : cells.filter(({ strategies }) => strategies.length > 1);
+  const measured = compared.filter(({ runs }) => runs.length > 0);
+  return [...parts, ...measured.map(describeStrategies)].join("\n\n");
+}
+
+function describeBusy(cells: readonly CellRecord[]): string {
+  const kept = describeLimitKept(summarizeCells(cells).within_limit);
+  const note = "figures: median (range)";
+  return [note, formatTable(...busyTable(cells)), ...(kept === null ? [] : [kept])].join("\n\n");
+}
+
+function describeStrategies(cell: CellRecord): string {
+  const summary = summarizeCell(cell);
+  const tables = [formatTable(...strategyTable(summary))];
+  if (Object.keys(summary.ratios).length > 0) tables.push(formatTable(...ratioTable(summary)));
+  return `${describeCell(cell)} (times: median / p95 / max)\n\n${tables.join("\n\n")}`;
 }
 
 /** One run in a line. */

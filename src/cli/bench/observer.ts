@@ -12,8 +12,9 @@ export function createObserver(output: Output): BenchObserver {
         { timeline: _timeline, throughput: _throughput, ...run },
         { cell, run: number, runs },
       ) => {
-        const { figures, failed, ...facts } = run;
-        output.record({ type: "run", ...facts, cell, run: number, runs, failed, ...figures });
+        const { figures, failed, move, ...facts } = run;
+        const place = { cell, run: number, runs };
+        output.record({ type: "run", ...facts, ...place, failed, ...figures, ...move });
       },
     };
   }

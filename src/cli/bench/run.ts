@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import { Benchmark, type BenchmarkOptions } from "../../bench/benchmark.ts";
+import { cellsOf } from "../../bench/cells.ts";
 import { openHostBed } from "../../bench/host-bed.ts";
 import { openLabBed } from "../../bench/lab-bed.ts";
-import { type BenchFlags, cellsOf, planBench } from "../../bench/options.ts";
+import { type BenchFlags, planBench } from "../../bench/options.ts";
 import { OutputFolder } from "../../bench/output-folder.ts";
 import { hopelessStrategies, summarizeCells } from "../../bench/summary.ts";
 import { checkLabName } from "../../lab/layout.ts";
@@ -39,10 +40,10 @@ export async function runBench(flags: BenchFlags & BenchRequest): Promise<void> 
   const folder = flags.out === undefined ? null : await OutputFolder.open(resolve(flags.out));
   const logger = createLogger("warn");
   const say = (message: string) => observer.say(message);
-  const openBed: BenchmarkOptions["openBed"] = (cell) =>
+  const openBed: BenchmarkOptions["openBed"] = (wanted) =>
     move === null
-      ? openLabBed({ lab, plan, cell, logger, signal, say })
-      : openHostBed({ ...move, plan, tunnel: cell.tunnel });
+      ? openLabBed({ lab, plan, wanted, logger, signal, say })
+      : openHostBed({ ...move, plan });
   const command = ["sojourn", ...process.argv.slice(2)].join(" ");
   const cells = cellsOf(plan);
   const benchmark = await Benchmark.prepare({
@@ -54,17 +55,20 @@ export async function runBench(flags: BenchFlags & BenchRequest): Promise<void> 
     observer,
     signal,
   });
+  const tell = (head: object) =>
+    output.result({ ...head, ...summarizeCells(benchmark.cells) }, () =>
+      describeSummary(benchmark.cells),
+    );
+  let unfinished: string | null;
   try {
-    await benchmark.run();
+    unfinished = await benchmark.run();
   } catch (error) {
-    const summary = summarizeCells(benchmark.cells);
-    if (Object.keys(summary.strategies).length > 0) {
-      output.result({ type: "partial", ...summary }, () => describeSummary(benchmark.cells));
-    }
+    if (benchmark.runs > 0) tell({ type: "partial" });
     throw error;
   }
   if (folder !== null) say(`results: ${folder.path}`);
-  output.result(summarizeCells(benchmark.cells), () => describeSummary(benchmark.cells));
+  if (unfinished !== null) say(unfinished);
+  tell(unfinished === null ? {} : { type: "partial" });
   tellHopeless(hopelessStrategies(benchmark.cells));
 }
 

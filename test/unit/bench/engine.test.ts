@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { runCell } from "../../../src/bench/engine.ts";
-import { MigrateLines } from "../../../src/bench/migrate-process.ts";
+import { MigrateLines } from "../../../src/bench/migrate-lines.ts";
+import { type MoveFacts, MoveFailed } from "../../../src/bench/move-facts.ts";
 import type { CellRecord } from "../../../src/bench/records.ts";
 import type { Runner, RunRequest, Strategy } from "../../../src/bench/run.ts";
 import { hopelessStrategies, summarizeCell, summarizeCells } from "../../../src/bench/summary.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
 import { reportWith } from "../../support/fake-services.ts";
-import { runWith } from "./support.ts";
+import { completedMove, runWith, tooBusy } from "./support.ts";
 
 function cellFor(strategies: Strategy[]): CellRecord {
   const guest = { memory_mib: 128, dirty_mbytes_per_second: null, tunnel: "auto" };
@@ -18,16 +19,17 @@ function measure(
   rounds: number,
   run: (request: RunRequest) => Promise<void>,
   signal = new AbortController().signal,
+  mayStart = () => true,
 ) {
   const runner: Runner = {
     async run(request) {
       await run(request);
-      const probes = {};
-      return { blackoutMs: 20, controlMs: 1, totalMs: 500, probes, timeline: [], throughput: null };
+      const nothing = { probes: {}, timeline: [], throughput: null };
+      return { blackoutMs: 20, controlMs: 1, totalMs: 500, move: completedMove, ...nothing };
     },
     async [Symbol.asyncDispose]() {},
   };
-  const silent = { onStart: () => {}, onEnd: () => {} };
+  const silent = { onStart: () => {}, onEnd: () => {}, mayStart };
   return runCell({ cell, rounds, load: ["echo"], runnerOf: async () => runner, ...silent, signal });
 }
 
@@ -57,6 +59,34 @@ describe("the engine", () => {
     expect(flip).toMatchObject({ runs: 1, failed: 4 });
     expect(lossless?.failed).toBe(0);
     expect(cell.runs.find(({ failed }) => failed !== null)?.failed).toContain("SOJ_BENCH_RUN");
+  });
+
+  test("a guest that is too busy is no failure, however often", async () => {
+    const cell = cellFor(["lossless"]);
+    const refuse = new SojournError("SOJ_NOT_CONVERGING", "too busy", { exitCode: 4 });
+    await measure(cell, 5, async () => {
+      throw new MoveFailed(refuse, (tooBusy.move ?? completedMove) as MoveFacts);
+    });
+    expect(cell.runs).toHaveLength(5);
+    expect(cell.runs[4]).toMatchObject({
+      failed: "too busy [SOJ_NOT_CONVERGING]",
+      move: { outcome: "rolled-back", passes: 4 },
+      figures: null,
+    });
+    expect(hopelessStrategies([cell])).toEqual([]);
+  });
+
+  test("goes on after the runs that are there, and begins none when it may not", async () => {
+    const cell = cellFor(["lossless", "flip"]);
+    const seen: Strategy[] = [];
+    const see = async ({ strategy }: RunRequest) => void seen.push(strategy);
+    await measure(cell, 2, see, undefined, () => seen.length < 3);
+    expect(cell.runs).toHaveLength(3);
+    const [first] = cell.runs;
+    await measure(cell, 2, see);
+    expect(cell.runs).toHaveLength(4);
+    expect(cell.runs[0]).toBe(first);
+    expect(seen).toHaveLength(4);
   });
 
   test("an interrupted run is no failed one", async () => {
@@ -123,6 +153,44 @@ describe("the lines of a migration", () => {
       ...{ blackoutMs: 24.1, controlMs: 2.35, totalMs: 612 },
       throughput: { start_ms: -1, step_ms: 10, mbps: [1] },
     });
+  });
+
+  const progress = (passes: number, dirty: number | null, throttle?: number) =>
+    JSON.stringify({
+      ...{ type: "progress", transferred_bytes: passes * 1000, dirty_syncs: passes },
+      ...{ dirty_mbps: dirty, ...(throttle === undefined ? {} : { throttle_percent: throttle }) },
+    });
+
+  test("tell how the move went, against the limit of the policy that it had", () => {
+    const lines = new MigrateLines();
+    for (const line of [progress(1, null), progress(2, 80, 20), progress(3, 100, 0)])
+      lines.see(line);
+    lines.see(JSON.stringify({ ...reportWith({ blackout_ms: 400 }), policy: "finish" }));
+    const limitOf = (policy: string | undefined) => (policy === "finish" ? 2000 : 300);
+    expect(lines.result("", limitOf).move).toEqual({
+      ...{ outcome: "completed", error_code: null, lasted_ms: 612, transferred_bytes: 73_000_000 },
+      ...{ passes: 3, dirty_mbps: 90, throttled_percent: 20, post_copy_ms: null },
+      ...{ blackout_limit_ms: 2000, within_limit: true },
+    });
+    expect(lines.result("", () => 399).move?.within_limit).toBe(false);
+    expect(lines.result().move).toMatchObject({ blackout_limit_ms: null, within_limit: null });
+  });
+
+  test("tell of a move that did not complete as far as it went, and nothing of one that never began", () => {
+    const error = new SojournError("SOJ_NOT_CONVERGING", "too busy", { exitCode: 4 }).toRecord();
+    const lines = new MigrateLines();
+    lines.see(JSON.stringify(error));
+    expect(() => lines.result()).not.toThrow(MoveFailed);
+    lines.see(progress(2, 80));
+    lines.see(JSON.stringify({ type: "phase", phase: "rolled-back", at_ms: 8_100 }));
+    const move = {
+      ...{ outcome: "rolled-back", error_code: "SOJ_NOT_CONVERGING", lasted_ms: 8_100 },
+      ...{ transferred_bytes: 2_000, passes: 2, within_limit: null },
+    };
+    const limitOf = () => 300;
+    expect(() => lines.result("", limitOf)).toThrow(
+      expect.objectContaining({ move: expect.objectContaining(move) }),
+    );
   });
 
   test("or an error", () => {

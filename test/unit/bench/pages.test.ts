@@ -8,7 +8,7 @@ import { spreadScale } from "../../../src/bench/html/scale.ts";
 import type { CellRecord } from "../../../src/bench/records.ts";
 import type { BenchState } from "../../../src/bench/state.ts";
 import { reportWith } from "../../support/fake-services.ts";
-import { elementsOf, runWith } from "./support.ts";
+import { completedMove, elementsOf, runWith } from "./support.ts";
 
 const hostile = `"><script>alert(1)</script>&amp;'\u0000\u001b]0;x\ufffe\ud800`;
 const throughput = {
@@ -57,7 +57,7 @@ describe("the page of a benchmark", () => {
     expect(page).not.toMatch(/NaN|Infinity|undefined/);
   });
 
-  test.each([[[]], [[runWith(null)]], [[runWith({})]], [[runWith({ blackout_ms: 0 })]]])(
+  test.each([[[runWith(null)]], [[runWith({})]], [[runWith({ blackout_ms: 0 })]]])(
     "holds with hardly anything measured",
     (few) => {
       const page = benchPage(stateWith({ runs: few }));
@@ -65,6 +65,19 @@ describe("the page of a benchmark", () => {
       expect(page).not.toMatch(/NaN|Infinity|undefined/);
     },
   );
+
+  test("has a line for each cell of busy guests, also of one that was not measured", () => {
+    const busy = { link_mbps: 100, policy: "gentle" as const };
+    const measured = runWith({ blackout_ms: 40 }, { move: completedMove });
+    const state = stateWith({ ...busy, runs: [measured] });
+    const page = benchPage({
+      ...state,
+      cells: [...state.cells, { ...(state.cells[0] as CellRecord), runs: [] }],
+    });
+    expect(elementsOf(page).filter((name) => name === "h2")).toHaveLength(2);
+    expect(page.match(/<td>gentle<\/td>/g)).toHaveLength(2);
+    expect(page).toContain("1 of 1 completed moves (100 %)");
+  });
 
   test("draws the run in the middle", () => {
     const three = [90, 10, 50].map((ms, run) =>

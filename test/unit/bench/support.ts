@@ -1,4 +1,5 @@
 import type { RunFigures } from "../../../src/bench/figures.ts";
+import type { MoveFacts } from "../../../src/bench/move-facts.ts";
 import type { RunRecord } from "../../../src/bench/records.ts";
 
 export const noFigures: RunFigures = {
@@ -21,6 +22,28 @@ export const noFigures: RunFigures = {
   sessions_broken: null,
 };
 
+export const completedMove: MoveFacts = {
+  outcome: "completed",
+  error_code: null,
+  lasted_ms: 4_000,
+  transferred_bytes: 100 * 1024 * 1024,
+  passes: 4,
+  dirty_mbps: 90,
+  throttled_percent: null,
+  post_copy_ms: null,
+  blackout_limit_ms: 300,
+  within_limit: true,
+};
+
+/** A move of a guest that was too busy. */
+export const tooBusy: Partial<RunRecord> = {
+  failed: "no convergence within 8 s [SOJ_NOT_CONVERGING]",
+  move: {
+    ...completedMove,
+    ...{ outcome: "rolled-back", error_code: "SOJ_NOT_CONVERGING", within_limit: null },
+  },
+};
+
 export function runWith(
   figures: Partial<RunFigures> | null,
   change: Partial<RunRecord> = {},
@@ -32,6 +55,7 @@ export function runWith(
     took_ms: 5_000,
     failed: figures === null ? "it did not work [SOJ_BENCH_RUN]" : null,
     figures: figures === null ? null : { ...noFigures, ...figures },
+    move: null,
     timeline: [],
     throughput: null,
     ...change,
