@@ -8,20 +8,24 @@ export interface FakeCommand {
   execute: string;
   arguments?: Record<string, unknown>;
   id: unknown;
+  outOfBand: boolean;
 }
 
 /** Answers a command: what is returned becomes `return`; undefined means no answer. */
 export type FakeAnswer = (command: FakeCommand, socket: Socket) => unknown;
 
-const greeting = {
-  QMP: { version: { qemu: { major: 10, minor: 0, micro: 2 } }, capabilities: [] },
-};
+const version = { qemu: { major: 10, minor: 0, micro: 2 } };
+
+/** What a monitor says first. */
+function greetingWith(...capabilities: string[]): string {
+  return `${JSON.stringify({ QMP: { version, capabilities } })}\r\n`;
+}
 
 /** A QMP server that says what a test wants it to say, true or not. */
 export class FakeQmp extends FakeUnixServer {
   readonly commands: FakeCommand[] = [];
   answer: FakeAnswer;
-  greeting: string = `${JSON.stringify(greeting)}\r\n`;
+  greeting = greetingWith();
 
   static async listen(answer: FakeAnswer = () => ({})): Promise<FakeQmp> {
     const folder = await mkdtemp(join(tmpdir(), "fake-qmp-"));
@@ -33,6 +37,10 @@ export class FakeQmp extends FakeUnixServer {
   private constructor(folder: string, answer: FakeAnswer) {
     super(folder, "qmp.sock");
     this.answer = answer;
+  }
+
+  offer(...capabilities: string[]): void {
+    this.greeting = greetingWith(...capabilities);
   }
 
   /** Sends a QMP event. */
@@ -52,7 +60,12 @@ export class FakeQmp extends FakeUnixServer {
     });
   }
 
-  #receive(command: FakeCommand, socket: Socket): void {
+  #receive(
+    message: Omit<FakeCommand, "outOfBand"> & { "exec-oob"?: string },
+    socket: Socket,
+  ): void {
+    const { "exec-oob": urgent, ...rest } = message;
+    const command = { ...rest, execute: urgent ?? rest.execute, outOfBand: urgent !== undefined };
     this.commands.push(command);
     const isNegotiation = command.execute === "qmp_capabilities";
     const value = isNegotiation ? {} : this.answer(command, socket);

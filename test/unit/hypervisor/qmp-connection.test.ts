@@ -92,6 +92,51 @@ describe("QmpConnection", () => {
     expect(await qmp.execute("half")).toEqual({ text: "hälf" });
   });
 
+  test("commands out of band overtake what hangs, where the monitor takes them", async () => {
+    fake.offer("oob");
+    const qmp = await open();
+    expect(fake.commands[0]?.arguments).toEqual({ enable: ["oob"] });
+    fake.answer = ({ outOfBand }) => (outOfBand ? "at once" : undefined);
+    const hanging = qmp.execute("query-status", undefined, 300);
+    hanging.catch(() => {});
+    expect(await qmp.executeOutOfBand("migrate-pause")).toBe("at once");
+    await expect(hanging).rejects.toMatchObject({ code: "SOJ_HYPERVISOR_TIMEOUT" });
+  });
+
+  test("a monitor without them gets such commands as any other", async () => {
+    const qmp = await open();
+    await qmp.executeOutOfBand("migrate-pause");
+    expect(fake.commands).toMatchObject([
+      { execute: "qmp_capabilities" },
+      { execute: "migrate-pause", outOfBand: false },
+    ]);
+    expect(fake.commands[0]).not.toHaveProperty("arguments");
+  });
+
+  test("a monitor that hangs is sent six commands and no more, until it answers late ones", async () => {
+    fake.offer("oob");
+    const qmp = await open();
+    fake.answer = ({ outOfBand }) => (outOfBand ? {} : undefined);
+    const hanging = Array.from({ length: 9 }, (_, index) =>
+      qmp.execute(`command-${index}`, undefined, 50),
+    );
+    const outcomes = await Promise.allSettled(hanging);
+    const sent = fake.commands.slice(1);
+    expect(sent).toHaveLength(6);
+    for (const [index, outcome] of outcomes.entries()) {
+      const message = expect.stringContaining(index < 6 ? "may still take effect" : "was not sent");
+      const reason = { code: "SOJ_HYPERVISOR_TIMEOUT", message };
+      expect(outcome).toMatchObject({ status: "rejected", reason });
+    }
+    await qmp.executeOutOfBand("migrate-pause");
+
+    fake.answer = () => "awake";
+    const next = qmp.execute("next");
+    for (const { id } of sent) fake.say(`${JSON.stringify({ return: {}, id })}\r\n`);
+    expect(await next).toBe("awake");
+    expect(fake.commands.map(({ execute }) => execute)).not.toContain("command-6");
+  });
+
   const endings: [string, (fake: FakeQmp, id: unknown) => void, string][] = [
     ["closing in the middle of a reply", (it) => closeMidReply(it), "SOJ_QMP_CLOSED"],
     ["closing without a reply", (it) => it.hangUp(), "SOJ_QMP_CLOSED"],

@@ -3,11 +3,23 @@ import { monotonicMs, startTimer } from "../../../platform/clock.ts";
 import { LineSplitter } from "../../../platform/line-splitter.ts";
 import type { Logger } from "../../../platform/log.ts";
 import type { GuestEvent } from "../../hypervisor.ts";
-import { QmpCommandError, qmpClosedError, qmpProtocolError, qmpTimeoutError } from "./errors.ts";
+import { CommandWindow } from "./command-window.ts";
+import {
+  QmpCommandError,
+  qmpBusyError,
+  qmpClosedError,
+  qmpProtocolError,
+  qmpTimeoutError,
+} from "./errors.ts";
 import { parseMessage, type QmpMessage } from "./messages.ts";
 
 /** Longest line that is taken from a monitor. */
 const longestLineBytes = 10 * 1024 * 1024;
+/**
+ * QEMU queues 8 commands (QMP_REQ_QUEUE_LEN_MAX in monitor/monitor-internal.h) and reads none beyond them: those out of
+ * band would then wait with the others.
+ */
+const mostUnanswered = 6;
 
 export interface QmpConnectionOptions {
   logger: Logger;
@@ -24,7 +36,8 @@ interface PendingCommand {
 
 /**
  * One connection to a QMP monitor (QMP specification, `docs/interop/qmp-spec.rst`). Commands may run
- * concurrently; each has its own id. When the connection ends, everything pending fails.
+ * concurrently; each has its own id, and those out of band may overtake the others. When the connection ends, everything
+ * pending fails.
  */
 export class QmpConnection {
   readonly path: string;
@@ -34,9 +47,11 @@ export class QmpConnection {
   readonly #options: QmpConnectionOptions;
   readonly #lines = new LineSplitter(longestLineBytes, qmpProtocolError);
   readonly #pending = new Map<number, PendingCommand>();
-  readonly #greeting = Promise.withResolvers<void>();
+  readonly #window = new CommandWindow(mostUnanswered);
+  readonly #greeting = Promise.withResolvers<readonly string[]>();
   readonly #closed = Promise.withResolvers<Error>();
   #nextId = 1;
+  #takesOutOfBand = false;
   #closeReason: Error | null = null;
 
   /**
@@ -51,8 +66,7 @@ export class QmpConnection {
       timeoutMs,
     );
     try {
-      await connection.#greeting.promise;
-      await connection.execute("qmp_capabilities");
+      await connection.#negotiate(await connection.#greeting.promise);
       return connection;
     } catch (error) {
       connection.close();
@@ -79,16 +93,25 @@ export class QmpConnection {
    */
   execute(command: string, args?: Record<string, unknown>, timeoutMs = 10_000): Promise<unknown> {
     if (this.#closeReason !== null) return Promise.reject(this.#closeReason);
-    const id = this.#nextId++;
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const timer = startTimer(() => {
-      this.#pending.delete(id);
-      reject(qmpTimeoutError(command, timeoutMs));
-    }, timeoutMs);
-    this.#pending.set(id, { command, resolve, reject });
-    const message = { execute: command, ...(args === undefined ? {} : { arguments: args }), id };
-    this.#socket.write(`${JSON.stringify(message)}\r\n`);
-    return promise.finally(() => timer.cancel());
+    const { id, reply } = this.#expect(command, timeoutMs);
+    this.#window.admit(id, () => this.#send({ execute: command, ...argumentsOf(args), id }));
+    return reply;
+  }
+
+  /**
+   * As `execute`, but carried out at once, also while QEMU's main loop hangs (QMP specification, section 2.3.1). Only some
+   * commands can be; in a monitor that takes none of them they are carried out like all others.
+   */
+  executeOutOfBand(
+    command: string,
+    args?: Record<string, unknown>,
+    timeoutMs = 10_000,
+  ): Promise<unknown> {
+    if (!this.#takesOutOfBand) return this.execute(command, args, timeoutMs);
+    if (this.#closeReason !== null) return Promise.reject(this.#closeReason);
+    const { id, reply } = this.#expect(command, timeoutMs);
+    this.#send({ "exec-oob": command, ...argumentsOf(args), id });
+    return reply;
   }
 
   /** Ends the connection; what is pending fails with `reason`. */
@@ -101,6 +124,28 @@ export class QmpConnection {
     this.#greeting.promise.catch(() => {});
     this.#greeting.reject(reason);
     this.#closed.resolve(reason);
+  }
+
+  async #negotiate(offered: readonly string[]): Promise<void> {
+    const enable = offered.filter((capability) => capability === "oob");
+    await this.execute("qmp_capabilities", enable.length > 0 ? { enable } : undefined);
+    this.#takesOutOfBand = enable.length > 0;
+  }
+
+  #expect(command: string, timeoutMs: number): { id: number; reply: Promise<unknown> } {
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    const timer = startTimer(() => {
+      this.#pending.delete(id);
+      const wasKeptBack = this.#window.withdraw(id);
+      reject((wasKeptBack ? qmpBusyError : qmpTimeoutError)(command, timeoutMs));
+    }, timeoutMs);
+    this.#pending.set(id, { command, resolve, reject });
+    return { id, reply: promise.finally(() => timer.cancel()) };
+  }
+
+  #send(message: Record<string, unknown>): void {
+    this.#socket.write(`${JSON.stringify(message)}\r\n`);
   }
 
   #receive(chunk: Buffer): void {
@@ -119,7 +164,7 @@ export class QmpConnection {
       const { name, data, timestampMs } = message;
       this.#options.onEvent({ name, data, timestampMs, receivedMs: monotonicMs() });
     } else if (message.kind === "greeting") {
-      this.#greeting.resolve();
+      this.#greeting.resolve(message.capabilities);
     } else {
       this.#settle(message);
     }
@@ -134,14 +179,20 @@ export class QmpConnection {
     const pending = this.#pending.get(id);
     if (pending === undefined) {
       if (id >= this.#nextId || id < 1) throw qmpProtocolError(`a reply to unknown command ${id}`);
+      this.#window.answered(id);
       this.#options.logger.warn({ qmp_id: id }, "late reply of the monitor ignored");
       return;
     }
     this.#pending.delete(id);
+    this.#window.answered(id);
     if (message.kind === "return") pending.resolve(message.value);
     else {
       const { errorClass, description } = message;
       pending.reject(new QmpCommandError(pending.command, errorClass, description));
     }
   }
+}
+
+function argumentsOf(args: Record<string, unknown> | undefined) {
+  return args === undefined ? {} : { arguments: args };
 }

@@ -38,3 +38,12 @@ export function qmpTimeoutError(what: string, timeoutMs: number): SojournError {
     { retryable: true, hint: "is the QEMU process stopped or the machine overloaded?" },
   );
 }
+
+/** The monitor had so many commands to answer that this one did not get its turn. */
+export function qmpBusyError(what: string, timeoutMs: number): SojournError {
+  return new SojournError(
+    "SOJ_HYPERVISOR_TIMEOUT",
+    `QEMU's monitor did not get to ${what} within ${timeoutMs} ms; it was not sent`,
+    { retryable: true, hint: "is the QEMU process stopped or the machine overloaded?" },
+  );
+}

@@ -2,7 +2,7 @@ import { qmpProtocolError } from "./errors.ts";
 
 /** What a QMP server may send (QMP specification, section 2). */
 export type QmpMessage =
-  | { kind: "greeting" }
+  | { kind: "greeting"; capabilities: readonly string[] }
   | { kind: "return"; id: unknown; value: unknown }
   | { kind: "error"; id: unknown; errorClass: string; description: string }
   | { kind: "event"; name: string; data: Record<string, unknown>; timestampMs: number };
@@ -27,7 +27,8 @@ export function parseMessage(line: string): QmpMessage {
     };
   }
   if ("return" in message) return { kind: "return", id: message.id, value: message.return };
-  if (isObject(message.QMP)) return { kind: "greeting" };
+  if (isObject(message.QMP))
+    return { kind: "greeting", capabilities: strings(message.QMP.capabilities) };
   throw qmpProtocolError(`a message that is not QMP: ${shown(line)}`);
 }
 
@@ -52,6 +53,10 @@ function timestampMs(timestamp: unknown): number {
   const { seconds, microseconds } = timestamp;
   if (typeof seconds !== "number" || typeof microseconds !== "number") return Number.NaN;
   return seconds < 0 ? Number.NaN : seconds * 1000 + microseconds / 1000;
+}
+
+function strings(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }
 
 function text(value: unknown, otherwise: string): string {

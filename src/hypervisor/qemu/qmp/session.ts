@@ -85,20 +85,17 @@ export class QmpSession {
    * @throws QmpCommandError when QEMU refuses the command
    * @throws SojournError `SOJ_HYPERVISOR_GONE`, `SOJ_HYPERVISOR_DISCONNECTED`, `SOJ_HYPERVISOR_TIMEOUT`
    */
-  async execute(
+  execute(command: string, args?: Record<string, unknown>, timeoutMs?: number): Promise<unknown> {
+    return this.#over((connection) => connection.execute(command, args, timeoutMs));
+  }
+
+  /** As `execute`, not held up by QEMU's main loop (`QmpConnection.executeOutOfBand`). */
+  executeOutOfBand(
     command: string,
     args?: Record<string, unknown>,
     timeoutMs?: number,
   ): Promise<unknown> {
-    const connection = this.#connection;
-    if (connection === null) throw await this.#absence();
-    try {
-      return await connection.execute(command, args, timeoutMs);
-    } catch (error) {
-      if (!isConnectionEnd(error)) throw error;
-      await connection.closed;
-      throw (await this.#loss) ?? this.#disconnected(error);
-    }
+    return this.#over((connection) => connection.executeOutOfBand(command, args, timeoutMs));
   }
 
   /** As `EventHub.wait`; fails also when the connection or the process ends. */
@@ -120,6 +117,18 @@ export class QmpSession {
     this.#connection?.close();
     this.#connection = null;
     this.events.fail(this.#disconnected());
+  }
+
+  async #over(ask: (connection: QmpConnection) => Promise<unknown>): Promise<unknown> {
+    const connection = this.#connection;
+    if (connection === null) throw await this.#absence();
+    try {
+      return await ask(connection);
+    } catch (error) {
+      if (!isConnectionEnd(error)) throw error;
+      await connection.closed;
+      throw (await this.#loss) ?? this.#disconnected(error);
+    }
   }
 
   #onLost(connection: QmpConnection, reason: Error): void {
