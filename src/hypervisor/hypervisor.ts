@@ -80,6 +80,8 @@ export interface OutgoingParameters {
   downtimeLimitMs: number;
   /** 0 means unlimited. */
   maxBandwidthBytesPerSecond: number;
+  /** Of pages that nobody waits for, while they follow (`max-postcopy-bandwidth`); 0, as when absent, means unlimited. */
+  maxPostCopyBandwidthBytesPerSecond?: number;
 }
 
 /** How auto-converge slows a guest whose passes do not get shorter (QAPI `cpu-throttle-…`, `max-cpu-throttle`); 1 to 99. */

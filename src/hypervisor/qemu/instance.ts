@@ -9,17 +9,22 @@ import type {
   NicAttachment,
   OpenStorage,
   OutgoingParameters,
+  OutgoingPreparation,
   OutgoingReadiness,
   RunState,
+  StreamFeatures,
 } from "../hypervisor.ts";
+import type { Execute } from "./capabilities.ts";
 import { carriedStorage } from "./carried-storage.ts";
 import { nameImages } from "./command-line/carried-arguments.ts";
 import type { StoredRecord } from "./instance-record.ts";
 import * as migration from "./migration.ts";
 import { openStorage } from "./open-storage.ts";
+import * as postCopy from "./post-copy.ts";
 import type { QemuProcess } from "./qemu-process.ts";
 import { isObject } from "./qmp/messages.ts";
 import type { QmpSession } from "./qmp/session.ts";
+import { noFeatures, setFeatures } from "./stream-features.ts";
 import { boundHandshake } from "./stream-handshake.ts";
 import type { StreamTls } from "./stream-tls.ts";
 
@@ -39,7 +44,8 @@ export class QemuInstance implements GuestInstance {
   readonly #tls: StreamTls | null;
   readonly #ports: migration.PortRange | null;
   readonly #onDispose: () => void;
-  readonly #execute: migration.Execute;
+  readonly #execute: Execute;
+  readonly #executeOutOfBand: Execute;
   #mayBeLoading: boolean;
 
   constructor(
@@ -64,6 +70,7 @@ export class QemuInstance implements GuestInstance {
     this.#ports = stream.ports;
     this.#onDispose = onDispose;
     this.#execute = (command, args) => session.execute(command, args);
+    this.#executeOutOfBand = (command, args) => session.executeOutOfBand(command, args);
     this.#mayBeLoading = record.incoming;
     session.events.listen(({ name, data }) => {
       if (name === "MIGRATION" && data.status === "completed") this.#mayBeLoading = false;
@@ -131,14 +138,24 @@ export class QemuInstance implements GuestInstance {
     if (!(await this.#process.waitForEnd(graceMs))) await this.#process.kill();
   }
 
-  listenForMigration(address: string, sourceHost: string): Promise<{ port: number }> {
+  listenForMigration(
+    address: string,
+    sourceHost: string,
+    wanted?: StreamFeatures,
+  ): Promise<{ port: number; features?: StreamFeatures }> {
     const { disks, qemu_arguments: carried } = this.definition;
     const hasDisks = disks.length > 0 || (carried !== undefined && nameImages(carried));
-    const options = { sourceHost, tls: this.#tls, ports: this.#ports, hasDisks };
+    const options = { sourceHost, tls: this.#tls, ports: this.#ports, hasDisks, wanted };
     return migration.listenForMigration(this.#execute, address, options);
   }
 
-  prepareOutgoing(parameters: OutgoingParameters): Promise<OutgoingReadiness> {
+  async streamFeatures(wanted: StreamFeatures): Promise<StreamFeatures> {
+    const found = await setFeatures(this.#execute, wanted);
+    await setFeatures(this.#execute, noFeatures);
+    return found;
+  }
+
+  prepareOutgoing(parameters: OutgoingPreparation): Promise<OutgoingReadiness> {
     return migration.prepareOutgoing(this.#execute, parameters);
   }
 
@@ -163,6 +180,24 @@ export class QemuInstance implements GuestInstance {
 
   async cancelMigration(): Promise<void> {
     await this.#execute("migrate_cancel");
+  }
+
+  async startPostCopy(): Promise<void> {
+    await this.#execute("migrate-start-postcopy");
+  }
+
+  pausePostCopy(): Promise<void> {
+    return postCopy.pausePostCopy(this, this.#executeOutOfBand);
+  }
+
+  listenForRecovery(address: string): Promise<{ port: number }> {
+    return postCopy.listenForRecovery(this.#executeOutOfBand, address, this.#ports);
+  }
+
+  resumePostCopy(address: string, port: number, destinationHost: string): Promise<void> {
+    const target = { host: destinationHost, address, port };
+    const execute = { inBand: this.#execute, outOfBand: this.#executeOutOfBand };
+    return postCopy.resumePostCopy(this, execute, target);
   }
 
   async announceSelf(): Promise<void> {

@@ -55,7 +55,8 @@ function isDecisive(status: unknown): boolean {
   return status === "active" || status === "failed" || status === "cancelled";
 }
 
-async function cutConnection({ address, port }: StreamTarget): Promise<void> {
+/** The kernel ends this process's and anybody's connections to that port. @throws SojournError where it cannot */
+export async function cutConnection({ address, port }: StreamTarget): Promise<void> {
   const host = isIPv6(address) ? `[${address}]` : address;
   await runCommand("ss", ["-K", "-H", "-t", "-n", "dst", host, "dport", "=", String(port)]);
 }
