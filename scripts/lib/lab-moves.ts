@@ -22,7 +22,7 @@ export async function inLab(
   program: string,
   name: string,
   work: (lab: MovingLab) => Promise<void>,
-  wish: Pick<UpOptions, "hosts" | "guests" | "libvirt" | "topology"> = { hosts: 2 },
+  wish: Omit<UpOptions, "lab" | "signal" | "onProgress"> = { hosts: 2 },
 ): Promise<void> {
   const { signal } = interruption();
   const onProgress = (_step: unknown, message: string) =>

@@ -4,6 +4,7 @@ import { Anchors } from "../migrator/anchors.ts";
 import { Destinations } from "../migrator/destinations.ts";
 import { forgetFlows } from "../migrator/forget-flows.ts";
 import { tellHomeOfEnd } from "../migrator/guest-ended.ts";
+import { GuestShares } from "../migrator/guest-share-links.ts";
 import { Guests } from "../migrator/guests.ts";
 import { importHistoryFiles } from "../migrator/history-files.ts";
 import { HomeDuties } from "../migrator/home-duties.ts";
@@ -108,6 +109,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     name: config.host.name,
     role: config.host.role ?? "host",
     underlayAddress: config.host.underlayAddress,
+    streamAddress: config.migration.address,
     guestNetworks: config.guestNetworks,
     tracksFlows: await tracksFlows(config, logger),
   };
@@ -149,7 +151,9 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     policy: new TargetPolicy(config.hooks.allow_targets),
     logger,
   });
-  const source: SourceContext = { ...shared, peer, policy: policyOf(config), gates };
+  const policy = policyOf(config);
+  const shares = new GuestShares(routing, policy.linkBytesPerSecond, logger);
+  const source: SourceContext = { ...shared, peer, policy, gates, shares };
   const destinations = stack.use(new Destinations(shared));
   const history = stack.use(new SqliteHistory(join(config.paths.state, "history.sqlite"), logger));
   importHistoryFiles(join(config.paths.state, "migrations"), diskStorage, history, logger);

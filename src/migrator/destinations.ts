@@ -44,7 +44,7 @@ export class Destinations {
   }
 
   #handlers(): ProcedureHandlers<typeof migrationProcedures> {
-    const { network } = this.#context;
+    const { network, host } = this.#context;
     return {
       "plan-incoming": async (request, { peer }) => {
         this.#admit(request, peer);
@@ -68,6 +68,7 @@ export class Destinations {
         return {
           ...described(listening),
           ...streamOf(listening.features),
+          ...(host.streamAddress ? { migration_address: host.streamAddress } : {}),
           tunnel: { kind: spec.kind, datapath, mtu },
           ...(renumbered === undefined ? {} : { renumbered }),
         };

@@ -77,7 +77,8 @@ export class IncomingProcess implements ReceivingProcess {
     const instance = await guests.hypervisor.startIncoming(record.definition, nics, offer);
     this.adopt(instance);
     const { peer } = record.migration;
-    return await instance.listenForMigration(host.underlayAddress, peer, features);
+    const address = host.streamAddress ?? host.underlayAddress;
+    return await instance.listenForMigration(address, peer, features);
   }
 
   /** Follows a process that is there. */

@@ -1,6 +1,7 @@
 import { InboundRate } from "./inbound-rate.ts";
 import { unpaced } from "./pacing.ts";
 import type { MigrationFacts } from "./source-context.ts";
+import { StreamBandwidth } from "./stream-bandwidth.ts";
 import { plainStream } from "./stream-features.ts";
 
 type Given = "instance" | "before" | "resume" | "timeline" | "afterwards" | "onProgress" | "onGate";
@@ -15,9 +16,12 @@ export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts
     predictedBlackoutMs: null,
     viaPostCopy: false,
     migrationPort: null,
+    streamAddress: null,
     streamAnswer: undefined,
     streamFeatures: plainStream,
     linkBytesPerSecond: 0,
+    bandwidth: new StreamBandwidth(given.instance, 0),
+    linkBefore: null,
     tunnel: null,
     tunnelInterface: null,
     clockOffset: null,

@@ -13,6 +13,8 @@ export interface HostFacts {
   /** `host` where it is not said. */
   role?: HostRole;
   underlayAddress: string;
+  /** Where guests arrive; null, or absent, for the underlay address. */
+  streamAddress?: string | null;
   guestNetworks: readonly {
     subnet: string;
     gateway: string;

@@ -1,5 +1,6 @@
 import type { GuestInstance, MigrationProgress, RunState } from "../hypervisor/hypervisor.ts";
 import { delay, monotonicMs } from "../platform/clock.ts";
+import { StreamBandwidth } from "./stream-bandwidth.ts";
 
 /** QEMU's rate limiter grants bandwidth in windows of this length (BUFFER_DELAY in migration/migration.c). */
 export const rateWindowMs = 100;
@@ -49,11 +50,12 @@ export const unpaced: Pace = {
 export function paced(
   instance: GuestInstance,
   bandwidth: { firstPassBytesPerSecond: number; maxBytesPerSecond: number },
+  stream = new StreamBandwidth(instance, bandwidth.firstPassBytesPerSecond),
 ): Pace {
   let present = bandwidth.firstPassBytesPerSecond;
   const set = async (bytesPerSecond: number) => {
     present = bytesPerSecond;
-    await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond: bytesPerSecond });
+    await stream.set(bytesPerSecond);
   };
   return {
     stopsByItself: true,
@@ -84,9 +86,10 @@ export function pacedToEnd(
   instance: GuestInstance,
   bandwidth: { firstPassBytesPerSecond: number; maxBytesPerSecond: number },
   attempts: number,
+  stream?: StreamBandwidth,
 ): Pace {
   return {
-    ...paced(instance, bandwidth),
+    ...paced(instance, bandwidth, stream),
     armBelowBytes: firstPassEndBytes * 8 ** attempts,
     // The rest of the first pass goes while the guest runs.
     stoppable: async () => {},

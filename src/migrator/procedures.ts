@@ -109,6 +109,8 @@ export const migrationProcedures = definePeerProcedures({
     response: z.object({
       /** 0: it is not ours to choose. */
       migration_port: z.int().min(0).max(65_535),
+      /** Where its stream is taken; absent for the underlay address. */
+      migration_address: z.ipv4().optional(),
       tunnel,
       answer: answer.optional(),
       /** What is set of what the stream may use. */

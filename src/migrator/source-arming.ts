@@ -54,6 +54,7 @@ async function prepareToStop(
   if (signal.aborted) hold[Symbol.dispose]();
   signal.throwIfAborted();
   facts.networkHold = hold;
+  await facts.bandwidth.lift(signal);
   await confirmDestination(context, task, facts, signal);
   signal.throwIfAborted();
   if (conductOf(task.strategy).copies) {

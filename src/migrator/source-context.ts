@@ -12,6 +12,7 @@ import type { ClockOffset } from "./clock-offset.ts";
 import type { GateEvent } from "./events.ts";
 import type { FlowCarrier } from "./flow-carrier.ts";
 import type { GatePoint, Gates } from "./gates.ts";
+import type { GuestShares, LinkLook } from "./guest-share-links.ts";
 import type { HostContext } from "./host-context.ts";
 import type { InboundRate } from "./inbound-rate.ts";
 import type { MigrationOptions } from "./migration-options.ts";
@@ -21,6 +22,7 @@ import type { GuestRecord, Renumbering } from "./records.ts";
 import type { repointProcedures } from "./repoint-procedures.ts";
 import type { GateResult } from "./report.ts";
 import type { Strategy } from "./strategy.ts";
+import type { StreamBandwidth } from "./stream-bandwidth.ts";
 import type { Timeline } from "./timeline.ts";
 
 /** What this host brings to every migration that leaves it. */
@@ -32,6 +34,8 @@ export interface SourceContext extends HostContext {
   policy: MigrationPolicy;
   /** Asked at the source alone. */
   gates: Gates;
+  /** Of the links that streams leave through. */
+  shares: GuestShares;
 }
 
 type ClockProcedure = typeof import("./clock-procedure.ts").clockProcedure;
@@ -101,12 +105,18 @@ export interface MigrationFacts {
   /** It does not converge, and may go by post-copy: it is stopped as it is. */
   viaPostCopy: boolean;
   migrationPort: number | null;
+  /** Where the destination takes the stream; null for its underlay address. */
+  streamAddress: string | null;
   /** Of the destination's hypervisor to the offer of ours; undefined where neither says anything. */
   streamAnswer: StreamAnswer | undefined;
   /** What both sides have set for the stream. */
   streamFeatures: StreamFeatures;
   /** The fastest that the link was seen or may be taken to be; 0 before that is known. */
   linkBytesPerSecond: number;
+  /** Of the stream that is under way, or was last. */
+  bandwidth: StreamBandwidth;
+  /** The link's traffic when the stream had not begun; null when it was not looked at. */
+  linkBefore: LinkLook | null;
   tunnel: { kind: TunnelKind; datapath: "kernel" | "bpf"; mtu: number } | null;
   tunnelInterface: TunnelInterface | null;
   /** Of the destination; null when it was not estimated. */

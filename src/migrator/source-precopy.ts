@@ -9,6 +9,8 @@ import {
   unpaced,
 } from "./pacing.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { shareLink } from "./source-share.ts";
+import { StreamBandwidth } from "./stream-bandwidth.ts";
 
 export async function startPrecopy(
   context: SourceContext,
@@ -23,18 +25,20 @@ export async function startPrecopy(
     maxBandwidthBytesPerSecond: maxBytesPerSecond,
     features: facts.streamFeatures,
   });
+  facts.bandwidth = new StreamBandwidth(instance, maxBytesPerSecond);
   if (heldUntilStopped) facts.pace = unpaced;
   else {
     const firstPassBytesPerSecond = startBandwidth(context, facts);
-    await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond: firstPassBytesPerSecond });
+    await facts.bandwidth.set(firstPassBytesPerSecond);
     const bandwidth = { firstPassBytesPerSecond, maxBytesPerSecond };
     facts.pace = instance.sealsStream
-      ? pacedToEnd(instance, bandwidth, facts.attempts)
-      : paced(instance, bandwidth);
+      ? pacedToEnd(instance, bandwidth, facts.attempts, facts.bandwidth)
+      : paced(instance, bandwidth, facts.bandwidth);
   }
   await readInboundRate(context, facts);
-  const { migrationPort, streamAnswer } = facts;
-  await instance.migrateTo(task.toUnderlayAddress, migrationPort, task.to, streamAnswer);
+  const { migrationPort, streamAnswer, streamAddress } = facts;
+  const address = streamAddress ?? task.toUnderlayAddress;
+  await instance.migrateTo(address, migrationPort, task.to, streamAnswer);
   facts.streamStartedMs = monotonicMs();
   facts.flows?.begin();
 }
@@ -48,6 +52,7 @@ export async function converge(
   afterPass = 1,
 ): Promise<void> {
   const { policy } = context;
+  using _share = await shareLink(context, task, facts);
   await awaitConvergence(
     facts.instance,
     facts.pace,

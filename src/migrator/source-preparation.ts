@@ -8,6 +8,7 @@ import { gatewayMacOf } from "./home-record.ts";
 import { attachmentOf } from "./network.ts";
 import type { GuestRecord } from "./records.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { lookAtLink } from "./source-share.ts";
 import { followsLate } from "./strategy.ts";
 import { agreedFeatures, offeredFeatures, plainStream, streamOf } from "./stream-features.ts";
 import { homeBarrierAddress, prepareHome, proveHome, thirdHomeOf } from "./third-home.ts";
@@ -22,6 +23,7 @@ export async function prepareDestination(
   const offered = task.followed
     ? plainStream
     : await offeredFeatures(facts.instance, task, context.policy);
+  await lookAtLink(context, task, facts);
   await prepareHome(context, task, facts, signal);
   const peer = context.peer(task.to);
   const offset = await estimateClockOffset(
@@ -39,6 +41,7 @@ export async function prepareDestination(
   };
   const prepared = await peer.call("prepare", preparation, { signal });
   facts.migrationPort = prepared.migration_port;
+  facts.streamAddress = prepared.migration_address ?? null;
   facts.streamAnswer = prepared.answer;
   facts.streamFeatures = agreedFeatures(task, offered, prepared.stream);
   facts.renumbered = renumberedBy(task, prepared.renumbered);

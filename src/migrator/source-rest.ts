@@ -76,8 +76,7 @@ export async function convergeAgain(
   const progress = await instance.migrationProgress();
   if (endsFirstPass(pace, progress)) return await pace.hold(progress.remainingBytes);
   const { dirtySyncCount, remainingBytes } = progress;
-  const { maxBandwidthBytesPerSecond } = context.policy;
-  await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond });
+  await facts.bandwidth.set(context.policy.maxBandwidthBytesPerSecond);
   await pace.nextPass(remainingBytes);
   await converge(context, task, facts, signal, dirtySyncCount);
 }
@@ -94,7 +93,7 @@ async function rest(
   using status = new StatusWatch(facts);
   await status.changed(promptMs, over);
   if (over.aborted) return null;
-  await instance.setOutgoingParameters({ maxBandwidthBytesPerSecond: restingBytesPerSecond });
+  await facts.bandwidth.set(restingBytesPerSecond);
   const standstill = new Standstill();
   while (!over.aborted) {
     const progress = await instance.migrationProgress();

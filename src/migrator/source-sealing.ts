@@ -113,7 +113,9 @@ async function refuseBusy(context: SourceContext, facts: MigrationFacts): Promis
   const { remainingBytes } = progress;
   if (facts.predictedBlackoutMs <= shortMs || remainingBytes <= littleBytes) return;
   const maxBytesPerSecond = context.policy.maxBandwidthBytesPerSecond;
-  facts.pace = paced(instance, { firstPassBytesPerSecond: speed, maxBytesPerSecond });
+  const bandwidth = { firstPassBytesPerSecond: speed, maxBytesPerSecond };
+  facts.bandwidth.forget();
+  facts.pace = paced(instance, bandwidth, facts.bandwidth);
   await instance.setOutgoingParameters({ downtimeLimitMs: precopyDowntimeLimitMs });
   await facts.pace.nextPass(remainingBytes);
   throw new StillBusy();

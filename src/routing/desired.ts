@@ -206,6 +206,7 @@ export const emptyDesiredState: DesiredState = {
 /** Packets that a device has sent (a tap: to its guest), and those that it had no room for. */
 export interface LinkCounters {
   txPackets: number;
+  txBytes: number;
   txDropped: number;
 }
 
@@ -243,6 +244,8 @@ export interface RoutingPlane extends AsyncDisposable {
   linkMtu(device: string): Promise<number | null>;
   /** What went out of a device so far; null when there is none. */
   linkCounters(device: string): Promise<LinkCounters | null>;
+  /** Bytes per second that the hardware behind a device carries; null where there is none, or it does not say. */
+  linkSpeed(device: string): Promise<number | null>;
   /** Packets of tunnels that were refused since this plane was opened, by reason. @throws SojournError */
   refusedPackets(): Promise<Record<"inner_address" | "outer_address" | "malformed", number>>;
   /** Raises a device's transmit queue to `length` packets over netlink; a longer one stays. */

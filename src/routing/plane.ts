@@ -11,6 +11,7 @@ import { diff } from "./diff.ts";
 import { executeAll } from "./execute.ts";
 import { FastRoutes } from "./fast-routes.ts";
 import type { KernelState } from "./kernel-state.ts";
+import { readLinkSpeed } from "./link-speed.ts";
 import { LoadedTables } from "./loaded-tables.ts";
 import { lookUpRoute, readLink, readSnapshot } from "./netlink/reader.ts";
 import { RouteNetlink } from "./netlink/socket.ts";
@@ -106,6 +107,7 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
     linkMtu: async (device) => (await readLink(netlink, checkDevice(device)))?.mtu ?? null,
     linkMac: async (device) => (await readLink(netlink, checkDevice(device)))?.mac ?? null,
     linkCounters: (device) => readCounters(netlink, checkDevice(device)),
+    linkSpeed: (device) => readLinkSpeed(checkDevice(device)),
     lengthenQueue: (device, length) => lengthenQueue(netlink, checkDevice(device), length),
     refusedPackets: () => refused.read(),
     emptyQueue: (device) => emptyQueue(netlink, checkDevice(device)),

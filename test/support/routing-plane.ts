@@ -59,6 +59,7 @@ export async function openPlaneIn(
       call("knownNeighbours", device) as ReturnType<RoutingPlane["knownNeighbours"]>,
     linkCounters: (device) =>
       call("linkCounters", device) as ReturnType<RoutingPlane["linkCounters"]>,
+    linkSpeed: (device) => call("linkSpeed", device) as ReturnType<RoutingPlane["linkSpeed"]>,
     refusedPackets: () => call("refusedPackets") as ReturnType<RoutingPlane["refusedPackets"]>,
     lengthenQueue: (device, length) => call("lengthenQueue", device, length) as Promise<void>,
     emptyQueue: (device) => call("emptyQueue", device) as Promise<void>,

@@ -16,7 +16,7 @@ const ifla = {
   ...{ address: 1, name: 3, mtu: 4, master: 10, txQueueLength: 13, info: 18, statistics: 23 },
 } as const;
 /** Offsets in `struct rtnl_link_stats64`, linux/if_link.h. */
-const statistics = { txPackets: 8, txDropped: 56, bytes: 64 } as const;
+const statistics = { txPackets: 8, txBytes: 24, txDropped: 56, bytes: 64 } as const;
 const info = { kind: 1, slaveKind: 4, slaveData: 5 } as const;
 const bridgePortLearning = 8;
 const upFlag = 1;
@@ -66,6 +66,7 @@ export function decodeCounters(bytes: Buffer): LinkCounters {
   if (values === undefined || values.length < statistics.bytes) throw malformed("link statistics");
   return {
     txPackets: Number(values.readBigUInt64LE(statistics.txPackets)),
+    txBytes: Number(values.readBigUInt64LE(statistics.txBytes)),
     txDropped: Number(values.readBigUInt64LE(statistics.txDropped)),
   };
 }

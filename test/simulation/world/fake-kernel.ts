@@ -139,7 +139,8 @@ export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane
         kernel.armed.delete(address);
       }),
     linkMtu: async () => 1500,
-    linkCounters: async () => ({ txPackets: 0, txDropped: 0 }),
+    linkCounters: async () => ({ txPackets: 0, txBytes: 0, txDropped: 0 }),
+    linkSpeed: async () => null,
     lengthenQueue: async () => {},
     emptyQueue: async () => {},
     routeTo: async () => ({ device: "eth0", sourceAddress: "" }),

@@ -6,6 +6,7 @@ import { Destinations } from "../../../src/migrator/destinations.ts";
 import { forgetFlows } from "../../../src/migrator/forget-flows.ts";
 import type { Gates } from "../../../src/migrator/gates.ts";
 import { tellHomeOfEnd } from "../../../src/migrator/guest-ended.ts";
+import { GuestShares } from "../../../src/migrator/guest-share-links.ts";
 import { Guests } from "../../../src/migrator/guests.ts";
 import { HomeDuties } from "../../../src/migrator/home-duties.ts";
 import { HomeTeller } from "../../../src/migrator/home-teller.ts";
@@ -163,7 +164,8 @@ export class SimulatedHost {
     const homes = new HomeTeller({ records, network, peer, logger });
     const shared = { host, guests, network, records, journal, flows, logger, homes };
     const gates = mutation.gates?.(this.#doors.gates()) ?? this.#doors.gates();
-    const source: SourceContext = { ...shared, peer, policy, gates };
+    const shares = new GuestShares(routing, 0, logger);
+    const source: SourceContext = { ...shared, peer, policy, gates, shares };
     const destinations = new Destinations(shared);
     const migrations = new Migrations(source, diskHistory(storage));
     const notices = new Notices(source);

@@ -131,6 +131,8 @@ export function gateContext(gates: Gates, guest: StreamingGuest) {
     policy: { downtimeLimitMs: 300, maxBandwidthBytesPerSecond: 0, minimumPasses: 2 },
     journal: { has: () => false },
     network: { routing: { disarm: async () => {}, linkCounters: async () => null } },
+    // Nothing is counted, so that nothing is shared.
+    shares: { look: async () => null, join: async () => null },
   } as unknown as SourceContext;
   const facts: MigrationFacts = initialFacts({
     instance: guest as unknown as GuestInstance,

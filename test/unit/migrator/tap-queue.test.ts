@@ -26,7 +26,7 @@ describe("the queue at the destination", () => {
     let txDropped = 7;
     const lengths: number[] = [];
     const routing = {
-      linkCounters: async () => ({ txPackets: 0, txDropped }),
+      linkCounters: async () => ({ txPackets: 0, txBytes: 0, txDropped }),
       lengthenQueue: async (_device: string, length: number) => void lengths.push(length),
       emptyQueue: async () => void lengths.push(0),
     };
