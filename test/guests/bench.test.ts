@@ -23,6 +23,15 @@ const strategy = z.strictObject({
   rto: figure,
   sessions_broken: figure,
 });
+const spread = z.strictObject({ median: figure, min: figure, max: figure });
+const kept = z.strictObject({ within: z.int(), of: z.int(), share: figure });
+const moves = z.strictObject({
+  outcomes: z.record(z.string(), z.int()),
+  ...{ blackout_ms: spread, tcp_echo_outage_ms: spread, tcp_stream_outage_ms: spread },
+  ...{ lasted_ms: spread, transferred_bytes: spread, passes: spread, dirty_mbps: spread },
+  ...{ throttled_percent: spread, post_copy_ms: spread, blackout_limit_ms: spread },
+  within_limit: kept,
+});
 const ratio = z.strictObject({ tcp_echo: figure, tcp_stream: figure });
 const summary = z.strictObject({
   strategies: z.strictObject({ lossless: strategy, "same-subnet": strategy, pause: strategy }),
@@ -31,6 +40,8 @@ const summary = z.strictObject({
     "lossless/pause": ratio,
     "same-subnet/pause": ratio,
   }),
+  moves,
+  within_limit: kept,
 });
 
 const lab = `bt${process.pid}`;

@@ -73,14 +73,14 @@ test("every ./scripts/… in the documentation is there and has the options that
   expect(count).toBeGreaterThan(20);
 });
 
-/** Where a script's options are read. */
+/** Where a script's options are read: by itself, by its program, or by the command that it is. */
 function sourceOf(name: string): string {
   const wrapper = readFileSync(join(root, "scripts", name), "utf8");
   const [, program] = /scripts\/(lib\/\S+\.ts)/.exec(wrapper) ?? [];
   const [, command] = /bin\/sojourn" (\w+)/.exec(wrapper) ?? [];
   if (program !== undefined) return readFileSync(join(root, "scripts", program), "utf8");
   if (command === undefined) return wrapper;
-  return readFileSync(join(root, "src", "cli", "commands", `${command}.ts`), "utf8");
+  return wrapper + readFileSync(join(root, "src", "cli", "commands", `${command}.ts`), "utf8");
 }
 
 async function callsOf(line: string, env: Record<string, string> = {}) {
