@@ -2,7 +2,7 @@ import { monotonicMs } from "../platform/clock.ts";
 import { ExitCode, SojournError } from "../platform/errors.ts";
 import type { Bed } from "./bed.ts";
 import { runCell } from "./engine.ts";
-import { machineFacts } from "./machine.ts";
+import { type MachineFacts, machineFacts } from "./machine.ts";
 import type { BenchPlan } from "./options.ts";
 import type { OutputFolder } from "./output-folder.ts";
 import {
@@ -70,6 +70,10 @@ export class Benchmark {
   /** All that were asked for, those that were not measured yet without runs. */
   get cells(): readonly CellRecord[] {
     return this.#state.cells;
+  }
+
+  get machine(): MachineFacts {
+    return this.#state.machine;
   }
 
   /** Runs that are there. */

@@ -1,4 +1,5 @@
-import type { LimitKept, MoveSummary } from "./move-summary.ts";
+import { describeMachine, type MachineFacts } from "./machine.ts";
+import { type LimitKept, limitKept, type MoveSummary } from "./move-summary.ts";
 import { type Cell, type CellRecord, dirtyRatioOf } from "./records.ts";
 import type { Spread } from "./statistics.ts";
 import { summarizeCell } from "./summary.ts";
@@ -18,6 +19,16 @@ export function isAboutBusyGuests(cells: readonly Cell[]): boolean {
 /** A line a cell: median, and the range where it has one. Of a cell that was not measured the figures are empty. */
 export function busyTable(cells: readonly CellRecord[]): Table {
   return [header, cells.map((cell) => [...placeOf(cell), ...figuresOf(cell)])];
+}
+
+/** The table in Markdown, with the machine that it is of. */
+export function busyPage(cells: readonly CellRecord[], machine: MachineFacts): string {
+  const [titles, rows] = busyTable(cells);
+  const line = (fields: readonly string[]) => `| ${fields.join(" | ")} |`;
+  const table = [line(titles), line(titles.map(() => "---")), ...rows.map(line)].join("\n");
+  const kept = describeLimitKept(limitKept(cells.flatMap(({ runs }) => runs)));
+  const head = `${describeMachine(machine)}\n\nFigures: median (range).`;
+  return `${[head, table, ...(kept === null ? [] : [`${kept}.`])].join("\n\n")}\n`;
 }
 
 /** How many blackouts kept to the limit, as a sentence; null where none is known. */

@@ -13,6 +13,13 @@ export interface MachineFacts {
   node: string;
 }
 
+/** In a line, for people. */
+export function describeMachine(machine: MachineFacts): string {
+  const { cpu, cpus, memory_mib, kernel, qemu, accelerator, node } = machine;
+  const emulator = `QEMU ${qemu ?? "unknown"}${accelerator === null ? "" : ` (${accelerator})`}`;
+  return `${cpu}, ${cpus} processors, ${memory_mib} MiB, Linux ${kernel}, ${emulator}, Node ${node}`;
+}
+
 /** Facts of the machine this runs on; never throws. */
 export async function machineFacts(): Promise<MachineFacts> {
   const qemu = await qemuFacts()().catch(() => null);

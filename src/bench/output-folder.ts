@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { preconditionError } from "../platform/errors.ts";
 import { makeFolder, replaceFileDurably } from "../platform/files.ts";
+import { busyPage, isAboutBusyGuests } from "./busy-table.ts";
 import { runsAsCsv } from "./csv.ts";
 import { benchPage } from "./html/bench-page.ts";
 import type { MachineFacts } from "./machine.ts";
@@ -14,7 +15,7 @@ import { summarizeCells } from "./summary.ts";
 /** Tells our results from other people's files. */
 const format = "sojourn-bench";
 
-/** The folder of `--out`: `results.json`, `runs.csv`, `report.html`, each always whole. */
+/** The folder of `--out`: `results.json`, `runs.csv`, `report.html`, of busy guests `cells.md`, each always whole. */
 export class OutputFolder {
   readonly #path: string;
 
@@ -56,6 +57,7 @@ export class OutputFolder {
     this.#replace("results.json", `${JSON.stringify(results)}\n`);
     this.#replace("runs.csv", runsAsCsv(cells));
     this.#replace("report.html", benchPage(state));
+    if (isAboutBusyGuests(cells)) this.#replace("cells.md", busyPage(cells, state.machine));
   }
 
   #replace(name: string, content: string): void {

@@ -1,22 +1,23 @@
 import { busyTable, describeLimitKept, isAboutBusyGuests } from "../../bench/busy-table.ts";
 import type { RunFigures } from "../../bench/figures.ts";
+import { describeMachine, type MachineFacts } from "../../bench/machine.ts";
 import type { CellRecord, RunRecord } from "../../bench/records.ts";
 import { summarizeCell, summarizeCells } from "../../bench/summary.ts";
 import { describeCell, ratioTable, strategyTable } from "../../bench/tables.ts";
 import { formatTable } from "../table.ts";
 
 /** The tables of all cells; of busy guests one for all, unless there is something to compare within cells. */
-export function describeSummary(cells: readonly CellRecord[]): string {
-  const parts = isAboutBusyGuests(cells) ? [describeBusy(cells)] : [];
+export function describeSummary(cells: readonly CellRecord[], machine: MachineFacts): string {
+  const parts = isAboutBusyGuests(cells) ? [describeBusy(cells, machine)] : [];
   const compared =
     parts.length === 0 ? cells : cells.filter(({ strategies }) => strategies.length > 1);
   const measured = compared.filter(({ runs }) => runs.length > 0);
   return [...parts, ...measured.map(describeStrategies)].join("\n\n");
 }
 
-function describeBusy(cells: readonly CellRecord[]): string {
+function describeBusy(cells: readonly CellRecord[], machine: MachineFacts): string {
   const kept = describeLimitKept(summarizeCells(cells).within_limit);
-  const note = "figures: median (range)";
+  const note = `${describeMachine(machine)}; figures: median (range)`;
   return [note, formatTable(...busyTable(cells)), ...(kept === null ? [] : [kept])].join("\n\n");
 }
 

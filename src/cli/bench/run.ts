@@ -57,7 +57,7 @@ export async function runBench(flags: BenchFlags & BenchRequest): Promise<void> 
   });
   const tell = (head: object) =>
     output.result({ ...head, ...summarizeCells(benchmark.cells) }, () =>
-      describeSummary(benchmark.cells),
+      describeSummary(benchmark.cells, benchmark.machine),
     );
   let unfinished: string | null;
   try {

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { busyTable, describeLimitKept, isAboutBusyGuests } from "../../../src/bench/busy-table.ts";
+import {
+  busyPage,
+  busyTable,
+  describeLimitKept,
+  isAboutBusyGuests,
+} from "../../../src/bench/busy-table.ts";
 import { limitKept } from "../../../src/bench/move-summary.ts";
 import type { CellRecord } from "../../../src/bench/records.ts";
 import { loadUnder } from "../../../src/bench/run.ts";
@@ -33,6 +38,17 @@ describe("the table of busy guests", () => {
       "sent MiB": "100",
       "throttled %": "",
     });
+  });
+
+  test("is there in Markdown, with the machine", () => {
+    const machine = { cpu: "EPYC", cpus: 2, memory_mib: 1, kernel: "6.18", node: "v24" };
+    const facts = { ...machine, qemu: "10.0.2", accelerator: "tcg" as const };
+    const lines = busyPage([cell, { ...cell, runs: [within] }], facts).split("\n");
+    expect(lines[0]).toContain("QEMU 10.0.2 (tcg)");
+    const rows = lines.filter((line) => line.startsWith("|"));
+    expect(rows).toHaveLength(4);
+    expect(new Set(rows.map((row) => row.split("|").length)).size).toBe(1);
+    expect(lines).toContain("blackout within its limit: 1 of 1 completed moves (100 %).");
   });
 
   test("counts blackouts of all cells against their limits, and only known ones", () => {
