@@ -238,6 +238,11 @@ export interface GuestInstance extends AsyncDisposable {
   listenForRecovery?(address: string): Promise<{ port: number }>;
   /** Source, paused: sends the rest to where the destination listens now (`migrate` with `resume`). */
   resumePostCopy?(address: string, port: number, destinationHost: string): Promise<void>;
+  /**
+   * How fast the running guest dirties its memory, in bytes per second, measured for a second; null where that cannot be told,
+   * absent where it cannot be asked.
+   */
+  dirtyRate?(): Promise<number | null>;
   /** QEMU's self-announcement (RARP), `announce-self`. */
   announceSelf(): Promise<void>;
 }

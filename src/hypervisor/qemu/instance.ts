@@ -17,6 +17,7 @@ import type {
 import type { Execute } from "./capabilities.ts";
 import { carriedStorage } from "./carried-storage.ts";
 import { nameImages } from "./command-line/carried-arguments.ts";
+import { dirtyRate } from "./dirty-rate.ts";
 import type { StoredRecord } from "./instance-record.ts";
 import * as migration from "./migration.ts";
 import { openStorage } from "./open-storage.ts";
@@ -198,6 +199,10 @@ export class QemuInstance implements GuestInstance {
     const target = { host: destinationHost, address, port };
     const execute = { inBand: this.#execute, outOfBand: this.#executeOutOfBand };
     return postCopy.resumePostCopy(this, execute, target);
+  }
+
+  dirtyRate(): Promise<number | null> {
+    return dirtyRate(this.#execute);
   }
 
   async announceSelf(): Promise<void> {
