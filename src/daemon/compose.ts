@@ -43,6 +43,7 @@ import { KnownDomains } from "./domains/known-domains.ts";
 import { ReturningGuests } from "./domains/returning-guests.ts";
 import { drainTeller } from "./drain-teller.ts";
 import { createDrains } from "./drains.ts";
+import { openEvacuations } from "./evacuation/open.ts";
 import { EventFeed } from "./event-feed.ts";
 import { tracksFlows } from "./flow-tracking.ts";
 import { openGates } from "./gates/open-gates.ts";
@@ -285,6 +286,11 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     domains: shownDomains,
   });
   const inMaintenance = openMaintenance({ hostName: host.name, maintenance, guests, records });
+  const { showGuest, startMigration } = hostServices;
+  const evacuations = openEvacuations({
+    ...{ config, guests, records, migrations, maintenance, startMigration, peer, isGuestStanding },
+    ...{ peers: [...context.peers.values()], metrics: metrics.evacuations, logger },
+  });
   const handlers = {
     ...baseHandlers(config, hypervisor, maintenance),
     ...inMaintenance.handlers,
@@ -293,20 +299,21 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     ...delegationHandlers(starter, starts, migrations, records, observation),
     ...{ ...doctor.handlers(), ...adoption.handlers() },
     ...storageHandlers(digests, calm),
-    ...{ ...followHandlers(shared, starter), ...anchor.handlers },
+    ...{ ...followHandlers(shared, starter), ...anchor.handlers, ...evacuations.handlers },
   };
   stack.defer(async () => {
     await migrations.windDown(windDownMs);
     await guests.disconnect();
   });
-  const { showGuest } = hostServices;
   const underWay = () => ({ ...migrations.underWay(), isGuestStanding: isGuestStanding() });
   const benchmarks = await openBenchmarks({ config, showGuest, underWay, logger });
-  // Ends before migrations do: it would only begin others.
+  // They end before migrations do: they would only begin others.
   stack.use(benchmarks);
+  stack.use(evacuations).begin();
   const services = {
     ...{ ...hostServices, ...inventory.services, ...benchmarks.services },
     ...{ ...hooks.services, ...anchor.services, ...inMaintenance.services },
+    ...evacuations.services,
   };
   const owned = stack.move();
   return { services, handlers, underWay, [Symbol.asyncDispose]: () => owned.disposeAsync() };

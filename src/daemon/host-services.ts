@@ -13,6 +13,7 @@ import type { BenchmarkServices } from "./benchmarks/schemas.ts";
 import { delegateMigration, delegatePlan } from "./delegation.ts";
 import type { KnownDomains } from "./domains/known-domains.ts";
 import { withDrainOfNow } from "./drain-teller.ts";
+import type { EvacuationServices } from "./evacuation/schemas.ts";
 import type { EventFeed } from "./event-feed.ts";
 import { createEventServices } from "./event-services.ts";
 import { goneSummary, guestSummaries, guestSummary } from "./guest-summary.ts";
@@ -64,6 +65,7 @@ export type HostServices = Omit<
   | keyof BenchmarkServices
   | keyof WebhookServices
   | keyof HandoverServices
+  | keyof EvacuationServices
   | keyof MaintenanceServices
 >;
 

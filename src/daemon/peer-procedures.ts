@@ -5,6 +5,7 @@ import { repointProcedures } from "../migrator/repoint-procedures.ts";
 import { retireProcedures } from "../migrator/retire-procedures.ts";
 import { adoptionProcedures } from "./adoption/procedures.ts";
 import { doctorProcedures } from "./doctor/pair/procedures.ts";
+import { evacuationProcedures } from "./evacuation/procedures.ts";
 import { hostProcedures } from "./inventory/host-description.ts";
 import { followProcedures } from "./libvirt-hooks/procedures.ts";
 import { capacityProcedures } from "./maintenance/capacity.ts";
@@ -17,5 +18,5 @@ export const procedures = {
   ...{ ...migrationProcedures, ...delegationProcedures, ...retireProcedures },
   ...{ ...doctorProcedures, ...storageProcedures, ...adoptionProcedures },
   ...{ ...followProcedures, ...repointProcedures, ...anchorProcedures },
-  ...handoverProcedures,
+  ...{ ...handoverProcedures, ...evacuationProcedures },
 };

@@ -13,6 +13,7 @@ import type { ThroughputTimeline } from "../probe/throughput-timeline.ts";
 import type { TunnelKind } from "../tunnels/tunnel.ts";
 import type { AdoptionServices } from "./adoption/schemas.ts";
 import type { BenchmarkServices } from "./benchmarks/schemas.ts";
+import type { EvacuationServices } from "./evacuation/schemas.ts";
 import type { HandoverServices } from "./handover/schemas.ts";
 import type { WebhookServices } from "./hooks/webhook-services.ts";
 import type { InventoryServices } from "./inventory/schemas.ts";
@@ -210,6 +211,7 @@ export interface DaemonServices
     WebhookServices,
     AdoptionServices,
     HandoverServices,
+    EvacuationServices,
     LibvirtHookServices,
     MaintenanceServices {
   listGuests(): Promise<GuestSummary[]>;

@@ -12,6 +12,7 @@ import type {
 import type { MigrationReport } from "../../src/migrator/report.ts";
 import type { Retirement } from "../../src/migrator/retirement-schema.ts";
 import { preconditionError } from "../../src/platform/errors.ts";
+import { fakeEvacuations } from "./fake-evacuations.ts";
 import { fakeInventory } from "./fake-inventory.ts";
 import { fakeWebhooks } from "./fake-webhooks.ts";
 
@@ -114,6 +115,7 @@ export function fakeServices(changes: Partial<DaemonServices> = {}): DaemonServi
       ...(dry_run ? { id: null, state: "planned", begun_ms: null, ended_ms: null } : {}),
     }),
     showHandover: async () => handover,
+    ...fakeEvacuations,
     showMaintenance: async () => maintenance,
     setMaintenance: async ({ on, reason = null }) => ({ ...maintenance, on, reason }),
     retireGuest: async (name, { confirm }) => {

@@ -14,6 +14,7 @@ import { holdReads, QuietReads } from "./quiet-reads.ts";
 import { demandRoles } from "./roles.ts";
 import { addAnchorRoutes } from "./routes/anchor.ts";
 import { addDoctorRoutes } from "./routes/doctor.ts";
+import { addEvacuationRoutes } from "./routes/evacuations.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addGuestRoutes } from "./routes/guests.ts";
 import { addHealthRoutes } from "./routes/health.ts";
@@ -80,6 +81,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   addMaintenanceRoutes(app, services);
   addLibvirtRoutes(app, services);
   addMigrationRoutes(app, services);
+  addEvacuationRoutes(app, services);
   addInventoryRoutes(app, services);
   addEventRoutes(app, services, new EventStreams(quiet, options.eventStreams));
   await serveDocument(app);

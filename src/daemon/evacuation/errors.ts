@@ -1,3 +1,4 @@
+import { anchorError } from "../../migrator/host-role.ts";
 import { preconditionError, SojournError, usageError } from "../../platform/errors.ts";
 import type { EvacuationError, EvacuationPlan } from "./schemas.ts";
 
@@ -110,4 +111,8 @@ export function unstored(host: string, cause: unknown): SojournError {
       hint: `make room on the disk of the daemon's state folder; ${host} is in maintenance until: sojourn maintenance off`,
     },
   );
+}
+
+export function anchorDestination(host: string): SojournError {
+  return anchorError(host, "no guest can go there");
 }

@@ -68,7 +68,11 @@ export class Evacuations implements AsyncDisposable {
     const [newest] = left;
     if (newest === undefined) return;
     this.#options.logger.warn({ evacuation: newest.id }, "going on");
-    this.#options.beginMaintenance(reasonOf(newest.id));
+    try {
+      this.#options.beginMaintenance(reasonOf(newest.id));
+    } catch (error) {
+      this.#options.logger.error({ evacuation: newest.id, err: error }, "not in maintenance");
+    }
     this.#run = new EvacuationRun(this.#runContext(), newest);
   }
 

@@ -1,9 +1,8 @@
 import type { GuestInstance } from "../../hypervisor/hypervisor.ts";
-import type { Guests } from "../../migrator/guests.ts";
-import type { RecordStore } from "../../migrator/record-store.ts";
 import { readIfThere } from "../../platform/files.ts";
 import { waitAtMost } from "../../platform/waiting.ts";
 import { ConcurrencyLimit } from "../concurrency-limit.ts";
+import { type GuestPlaces, guestsHere } from "../maintenance/guests-here.ts";
 import type { GuestLoad } from "./cost.ts";
 
 /** A guest that runs here, or stands. */
@@ -21,14 +20,10 @@ const measuredAtOnce = 8;
 const longestMeasuringMs = 10_000;
 
 /** Guests that this host runs, arriving ones not among them. */
-export function guestsHere(
-  records: Pick<RecordStore, "all">,
-  guests: Pick<Guests, "instance">,
-): RunningGuest[] {
-  return records.all().flatMap(({ guest, hosting, home, definition }) => {
-    const isArriving = hosting?.stage === "barrier" || hosting?.stage === "incoming";
-    const instance = hosting === null || isArriving ? undefined : guests.instance(guest);
-    if (instance === undefined || !instance.isAlive()) return [];
+export function guestsToMove(host: string, places: GuestPlaces): RunningGuest[] {
+  return guestsHere(host, places).running.flatMap(({ guest, home, definition }) => {
+    const instance = places.guests.instance(guest);
+    if (instance === undefined) return [];
     return [{ guest, memoryMib: definition.memory_mib, home: home.host, instance }];
   });
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { guestShareSchema, policyNames } from "../../hypervisor/guest-migration.ts";
 import { phases } from "../../migrator/phases.ts";
 import { namePattern } from "../../platform/names.ts";
 
@@ -23,10 +24,10 @@ const wish = {
     .exactOptional(z.int().min(1).max(16))
     .describe("So many of them go to one destination at once at most; 1 unless told"),
   policy: z
-    .exactOptional(z.enum(["gentle", "balanced", "finish"]))
+    .exactOptional(z.enum(policyNames))
     .describe("Of each migration; absent: what each guest's definition or the configuration says"),
   post_copy: z.exactOptional(z.boolean()),
-  guest_share: z.exactOptional(z.number().min(0).max(95)).describe("Percent"),
+  guest_share: z.exactOptional(guestShareSchema).describe("Percent of the link"),
   timeout_s: z.exactOptional(z.number().positive().max(86_400)).describe("Of each migration"),
   max_outage_ms: z.exactOptional(z.number().positive().max(3_600_000)).describe("Of each guest"),
 };
@@ -59,7 +60,7 @@ export const evacuationErrorSchema = z.object({
   code: z.string().max(64),
   message: z.string(),
   hint: z.string().nullable(),
-  exit_code: z.int().describe("That of the command line"),
+  exit_code: z.int().describe("That of the command line; 0 of a guest that was skipped"),
 });
 
 export const evacuationGuestStates = [

@@ -4,6 +4,7 @@ import type { MigrationEvent, MigrationStatus } from "../services.ts";
 import { ApiMetrics } from "./api-metrics.ts";
 import { CertificateMetrics } from "./certificate-metrics.ts";
 import { DrainMetrics } from "./drain-metrics.ts";
+import { EvacuationMetrics } from "./evacuation-metrics.ts";
 import { expose } from "./exposition.ts";
 import { FlowMetrics } from "./flow-metrics.ts";
 import { GateMetrics } from "./gate-metrics.ts";
@@ -37,6 +38,7 @@ export class DaemonMetrics {
   readonly hooks: HookMetrics;
   readonly gates: GateMetrics;
   readonly names: NameMetrics;
+  readonly evacuations: EvacuationMetrics;
   readonly certificates: CertificateMetrics;
   /** True while a migration has stopped a guest and has still to do its part. */
   isGuestStanding: () => boolean = () => false;
@@ -61,6 +63,7 @@ export class DaemonMetrics {
     this.hooks = new HookMetrics(instruments);
     this.gates = new GateMetrics(instruments);
     this.names = new NameMetrics(instruments);
+    this.evacuations = new EvacuationMetrics(instruments);
     this.certificates = new CertificateMetrics(instruments);
     addProcessMetrics(instruments, { role: "host", ...options });
   }

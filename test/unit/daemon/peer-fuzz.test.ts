@@ -121,6 +121,11 @@ const requests: Record<string, Record<string, unknown>> = {
   "doctor-path-send": { ...pathEnd, bytes: 1480 },
   "doctor-path-count": pathEnd,
   "doctor-path-close": pathEnd,
+  "plan-evacuation": { to: ["host-c"] },
+  "start-evacuation": { to: ["host-c"], parallel: 2, policy: "balanced", post_copy: false },
+  "list-evacuations": {},
+  "get-evacuation": { id: "e5f1c0a9b2d3" },
+  "cancel-evacuation": { id: "e5f1c0a9b2d3", running: false },
 };
 
 /** Answered, or refused with a typed error that is not a fault of ours; bounded either way. */
@@ -193,7 +198,9 @@ test("any bytes to any procedure are refused, and nothing is allocated for them"
 });
 
 /** What may be asked without saying anything. */
-const askable = new Set(["clock", "hypervisor", "describe-host", "capacity", "doctor-call-back"]);
+const askable = new Set([
+  ...["clock", "hypervisor", "describe-host", "capacity", "doctor-call-back", "list-evacuations"],
+]);
 
 test("huge and deep bodies are refused", async () => {
   const deep = `${'{"definition":'.repeat(3_000)}1${"}".repeat(3_000)}`;

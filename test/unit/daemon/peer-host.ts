@@ -8,6 +8,9 @@ import type { DaemonConfig } from "../../../src/daemon/config.ts";
 import { delegationHandlers } from "../../../src/daemon/delegation.ts";
 import { doctorHandlers } from "../../../src/daemon/doctor/pair/handlers.ts";
 import { PathEnds } from "../../../src/daemon/doctor/pair/path-end.ts";
+import { evacuationHandlers } from "../../../src/daemon/evacuation/delegation.ts";
+import { Evacuations } from "../../../src/daemon/evacuation/evacuations.ts";
+import { EvacuationStore } from "../../../src/daemon/evacuation/store.ts";
 import { IdempotentStarts } from "../../../src/daemon/idempotency.ts";
 import type { HostDescription } from "../../../src/daemon/inventory/host-description.ts";
 import { followHandlers } from "../../../src/daemon/libvirt-hooks/followed.ts";
@@ -31,6 +34,7 @@ import { preconditionError } from "../../../src/platform/errors.ts";
 import { AsyncLock } from "../../../src/platform/lock.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import type { ProcedureHandlers } from "../../../src/platform/procedures.ts";
+import { diskStorage } from "../../../src/platform/storage.ts";
 import { createTestAuthority } from "../../support/host-certificates.ts";
 import { memoryHistory } from "../../support/memory-history.ts";
 import { untracked } from "../../support/untracked.ts";
@@ -228,6 +232,22 @@ export class PeerHost implements AsyncDisposable {
         ...{ isArriving: () => false, isLeaving: () => false, examinePeer: async () => [] },
         underlayAddressOf: async () => "172.16.3.2",
       }).handlers,
+      ...evacuationHandlers(
+        new Evacuations({
+          ...{ host: "host-b", migrations, logger, isGuestStanding: () => false },
+          store: new EvacuationStore(
+            join(this.journal.path, "..", "evacuations"),
+            diskStorage,
+            logger,
+          ),
+          startMigration: count("migration") as never,
+          capacityOf: async () => {
+            throw preconditionError("SOJ_PEER_UNREACHABLE", "nobody can be called from here");
+          },
+          ...{ guestsHere: () => [], checkPeer: () => {}, beginMaintenance: count("maintenance") },
+          ...{ eventsOf: () => [], linkBytesPerSecond: null },
+        }),
+      ),
       ...followHandlers(context, {
         follow: async () => {
           throw preconditionError("SOJ_GUEST_NOT_RUNNING", "no guest runs here");

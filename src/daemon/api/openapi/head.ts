@@ -18,6 +18,7 @@ export const documentHead = {
   servers: [{ url: "/", description: "The daemon that serves this document" }],
   tags: [
     { name: "migrations", description: "Moving guests" },
+    { name: "evacuations", description: "Emptying hosts" },
     { name: "events", description: "What happens, as it happens (server-sent events)" },
     { name: "guests", description: "The guests of this host" },
     { name: "hosts", description: "This host and its peers" },
