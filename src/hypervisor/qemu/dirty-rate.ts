@@ -1,5 +1,5 @@
 import { delay, monotonicMs } from "../../platform/clock.ts";
-import type { Execute } from "./migration.ts";
+import type { Execute } from "./capabilities.ts";
 import { isObject } from "./qmp/messages.ts";
 
 /** Shortest that `calc-dirty-rate` takes (QAPI: 1 to 60 seconds). */
