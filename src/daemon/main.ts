@@ -14,6 +14,7 @@ import { procedures } from "./peer-procedures.ts";
 import { startPeerServer } from "./peer-server.ts";
 import { readTlsFiles } from "./peer-tls.ts";
 import { ServiceManager, takeNotifyRequest } from "./service-manager.ts";
+import { requireStreamAddress } from "./stream-address.ts";
 
 /**
  * Runs the daemon until SIGTERM or SIGINT; guests go on when it ends.
@@ -53,6 +54,7 @@ export async function startDaemon(
   logger: Logger,
   stack: AsyncDisposableStack,
 ): Promise<{ daemon: ComposedDaemon; tcpApi: ConfiguredTcpApi }> {
+  requireStreamAddress(config);
   await mkdir(config.paths.state, { recursive: true, mode: 0o700 });
   await mkdir(config.paths.run, { recursive: true, mode: 0o750 });
   stack.use(await lockFile(`${config.paths.state}/daemon.lock`));

@@ -21,6 +21,8 @@ export const baseProcedures = definePeerProcedures({
       protocol_version: z.number().int(),
       host: z.string(),
       underlay_address: z.ipv4(),
+      /** Where guests arrive; absent for the underlay address. */
+      migration_address: z.ipv4().optional(),
       guest_subnets: z.array(z.string()).max(256),
       /** Hosts of earlier releases do not say it. */
       role: z.enum(hostRoles).default("host"),
@@ -60,6 +62,7 @@ export function baseHandlers(
         protocol_version: protocolVersion,
         host: config.host.name,
         underlay_address: config.host.underlayAddress,
+        ...(config.migration.address ? { migration_address: config.migration.address } : {}),
         guest_subnets: config.guestNetworks.map((network) => network.subnet),
         role: config.host.role ?? "host",
         maintenance: maintenance?.isOn ?? false,

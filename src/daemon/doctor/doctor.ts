@@ -141,7 +141,7 @@ async function checkMoves(
 ): Promise<DoctorCheck[]> {
   const guests = validDefinitions(config);
   return [
-    await checkPortsThere(peer, facts.underlayAddress),
+    await checkPortsThere(peer, facts.streamAddress),
     await checkPortsHere(peer, config),
     ...(await checkGuestsThere(peer, guests)),
     ...(await checkStorageThere(config.host.name, peer, guests)),

@@ -17,6 +17,8 @@ import { checkAnnouncing, checkLanGateway } from "./host/lan.ts";
 import { checkLibvirt } from "./host/libvirt.ts";
 import { checkClock, checkFileLimit, checkPrivileges, checkTools } from "./host/machine.ts";
 import {
+  arrivalInterface,
+  checkArrivals,
   checkDuplicateGateway,
   checkGuestNetworks,
   checkUnderlay,
@@ -76,10 +78,11 @@ async function examineNetwork(
   const devices = { underlay, bridges: bridges.filter((bridge) => names.has(bridge)) };
   const groups = await Promise.all([
     attempt(about("underlay"), async () => checkUnderlay(config, interfaces)),
+    attempt(about("migration-address"), async () => checkArrivals(config, interfaces)),
     attempt(about("bridge"), () => checkGuestNetworks(config.guestNetworks, interfaces)),
     attempt(about("forwarding"), () => checkSwitches(devices)),
     attempt(about("flow-space"), checkFlowSpace),
-    attempt(about("firewall"), () => examineFirewall(config, underlay), "skipped"),
+    attempt(about("firewall"), () => examineFirewall(config, interfaces), "skipped"),
     ...config.guestNetworks.map((network) => examineGateway(network, interfaces)),
     config.guestNetworks.some(({ port }) => port !== undefined) ? [checkAnnouncing()] : [],
   ]);
@@ -98,14 +101,16 @@ function examineGateway(
 
 async function examineFirewall(
   config: DaemonConfig,
-  underlay: string | null,
+  interfaces: readonly Interface[],
 ): Promise<DoctorCheck[]> {
+  const underlay = underlayInterface(config, interfaces)?.name ?? null;
+  const arrivals = arrivalInterface(config, interfaces)?.name ?? null;
   const tables = await readFirewall();
   const ipip = await createTunnels()
     .choose("ipip")
     .catch(() => null);
   return checkFirewall(tables, {
-    ...{ config, underlay, ipipDatapath: ipip?.datapath ?? null },
+    ...{ config, underlay, arrivals, ipipDatapath: ipip?.datapath ?? null },
     streamPorts: await readStreamPorts(config),
   });
 }

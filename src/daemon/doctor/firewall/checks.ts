@@ -13,6 +13,8 @@ export interface FirewallQuestion {
   config: Pick<DaemonConfig, "host" | "peers" | "peerApi" | "guestNetworks" | "migration">;
   /** Device of the underlay address; null when it has none. */
   underlay: string | null;
+  /** Device of the address at which guests arrive, where that is another; absent where it is not. */
+  arrivals?: string | null;
   /** How ipip travels here: packets of the BPF data path do not pass netfilter. */
   ipipDatapath: "kernel" | "bpf" | null;
   /** The first and the last port on which guests arrive. */
@@ -82,7 +84,10 @@ function fromPeers(tables: readonly RuleTable[], question: FirewallQuestion): Do
         id: "firewall-stream",
         why: `A guest's state comes in on a port of its own, one of ${first} to ${last}.`,
       },
-      packets: [first, middle, last].map((port) => ({ protocol: 6, destinationPort: port })),
+      packets: [first, middle, last].map((port) => ({
+        ...{ protocol: 6, destinationPort: port },
+        ...arrivalOf(question),
+      })),
       severe: true,
     },
     {
@@ -132,7 +137,14 @@ function incoming(question: FirewallQuestion, peer: string, packet: Partial<Pack
 
 function outgoing(question: FirewallQuestion, peer: string, packet: Partial<Packet>): Packet {
   const source = question.config.host.underlayAddress;
-  return { ...anyPacket, source, destination: peer, outputDevice: question.underlay, ...packet };
+  const way = { source, destination: peer, inputDevice: null, outputDevice: question.underlay };
+  return { ...anyPacket, ...packet, ...way };
+}
+
+/** Where the packets of a stream come in, if not with everything else. */
+function arrivalOf({ config, arrivals = null }: FirewallQuestion): Partial<Packet> {
+  const destination = config.migration.address;
+  return destination ? { destination, inputDevice: arrivals } : {};
 }
 
 const anyPacket: Packet = {

@@ -10,14 +10,46 @@ const underlay: Topic = {
   why: "Tunnels and migration streams end at this address; peers send to it.",
 };
 
+const arrivals: Topic = {
+  id: "migration-address",
+  why: "Guests arrive at this address; where this host does not have it, its daemon does not start.",
+};
+
 /** The interface that has this host's underlay address; null when none has. */
 export function underlayInterface(
   config: Pick<DaemonConfig, "host">,
   interfaces: readonly Interface[],
 ): Interface | null {
-  const { underlayAddress } = config.host;
-  const hasIt = ({ addresses }: Interface) =>
-    addresses.some(({ address }) => address === underlayAddress);
+  return interfaceWith(config.host.underlayAddress, interfaces);
+}
+
+/** The interface that has the address at which guests arrive; null when none has. */
+export function arrivalInterface(
+  { host, migration }: Pick<DaemonConfig, "host" | "migration">,
+  interfaces: readonly Interface[],
+): Interface | null {
+  return interfaceWith(migration.address ?? host.underlayAddress, interfaces);
+}
+
+/** The address at which guests arrive, where it is not the one that peers know. */
+export function checkArrivals(
+  config: Pick<DaemonConfig, "host" | "migration">,
+  interfaces: readonly Interface[],
+): DoctorCheck[] {
+  const { address } = config.migration;
+  if (address === null) return [];
+  const link = arrivalInterface(config, interfaces);
+  if (link === null) {
+    const hint = "correct or remove address under [migration], or configure the address";
+    return [fail(arrivals, `${address} is not an address of this host`, { hint })];
+  }
+  if (link.isUp) return [ok(arrivals, `${address} is an address of this host (${link.name})`)];
+  const mend = `ip link set dev ${link.name} up`;
+  return [fail(arrivals, `${link.name}, which has ${address}, is down`, { mend })];
+}
+
+function interfaceWith(wanted: string, interfaces: readonly Interface[]): Interface | null {
+  const hasIt = ({ addresses }: Interface) => addresses.some(({ address }) => address === wanted);
   return interfaces.find(hasIt) ?? null;
 }
 

@@ -61,12 +61,14 @@ export function doctorHandlers(
     "doctor-listen": async ({ place, nonce }) => {
       const first = portAt(place, await readStreamPorts(config));
       // It closes by itself.
-      const { port } = await openPortProbe(localAddress, first, nonce);
+      const address = config.migration.address ?? localAddress;
+      const { port } = await openPortProbe(address, first, nonce);
       return { port };
     },
     "doctor-connect": async ({ port, nonce }, caller) => {
       const address = await hello(caller.peer).then(
-        ({ underlay_address }) => addressOfPeer(config, caller, underlay_address),
+        ({ underlay_address, migration_address = underlay_address }) =>
+          addressOfPeer(config, caller, migration_address),
         () => config.peers.get(caller.peer)?.address,
       );
       if (address === undefined) return { reached: false, reason: `${caller.peer} is no peer` };

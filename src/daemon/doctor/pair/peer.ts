@@ -23,6 +23,8 @@ export const peerTopic = (peer: string): Topic => ({
 /** Who a peer says that it is. */
 export interface PeerFacts {
   underlayAddress: string;
+  /** Where guests arrive. */
+  streamAddress: string;
   guestSubnets: readonly string[];
   role: HostRole;
 }
@@ -42,7 +44,8 @@ export async function greet(
     host: config.host.name,
   });
   const { underlay_address: underlayAddress, guest_subnets: guestSubnets, role } = hello;
-  const facts = { underlayAddress, guestSubnets, role };
+  const streamAddress = hello.migration_address ?? underlayAddress;
+  const facts = { underlayAddress, streamAddress, guestSubnets, role };
   const topic = peerTopic(peer.peer);
   const detail = "answers over mutual TLS";
   if (!hello.maintenance) return { facts, check: ok(topic, detail) };

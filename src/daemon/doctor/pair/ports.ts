@@ -37,7 +37,7 @@ export async function checkPortsHere(
   peer: DoctorPeer,
   config: Pick<DaemonConfig, "host" | "migration">,
 ): Promise<DoctorCheck> {
-  const address = config.host.underlayAddress;
+  const address = config.migration.address ?? config.host.underlayAddress;
   const topic: Topic = { id: "peer-stream-ports-back", subject: peer.peer, why };
   const range = await readStreamPorts(config);
   return verdict(topic, `${address} from ${peer.peer}`, async (place) => {
@@ -75,6 +75,6 @@ async function verdict(
   }
   if (closed.length === 0) return ok(topic, `${ports.join(", ")} of ${where} are open`);
   return fail(topic, `${closed.join(", ")} of ${where} cannot be reached`, {
-    hint: "let TCP to the ports on which guests arrive pass between the hosts' underlay addresses, in their firewalls (see firewall-stream) and on the way; `ports` under [migration] makes them fewer",
+    hint: "let TCP to the ports on which guests arrive pass between the hosts' addresses for them, in their firewalls (see firewall-stream) and on the way; `ports` under [migration] makes them fewer",
   });
 }

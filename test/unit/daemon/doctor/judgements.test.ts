@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { DaemonConfig } from "../../../../src/daemon/config.ts";
 import { judgeHugePages } from "../../../../src/daemon/doctor/files/guests.ts";
 import {
   judgeJournal,
@@ -7,7 +8,11 @@ import {
 } from "../../../../src/daemon/doctor/files/state.ts";
 import { parseInterfaces } from "../../../../src/daemon/doctor/host/interfaces.ts";
 import { missingCapabilities, openFiles } from "../../../../src/daemon/doctor/host/machine.ts";
-import { checkGuestNetworks, checkUnderlay } from "../../../../src/daemon/doctor/host/networks.ts";
+import {
+  checkArrivals,
+  checkGuestNetworks,
+  checkUnderlay,
+} from "../../../../src/daemon/doctor/host/networks.ts";
 import { judgeService } from "../../../../src/daemon/doctor/host/service.ts";
 import { availableMib, judgeRoom } from "../../../../src/daemon/doctor/pair/guests.ts";
 import { compareHypervisors } from "../../../../src/daemon/doctor/pair/hypervisors.ts";
@@ -112,6 +117,15 @@ describe("its networks", () => {
       "ip address add 10.1.0.1/24 dev guests0",
       "ip link set dev guests0 up",
     ]);
+  });
+
+  it("need the address at which guests arrive, where it is one of its own", () => {
+    const links = read(link("eth1", { addr_info: [inet("198.51.100.7", 24)] }));
+    const arriving = (address: string | null) =>
+      checkArrivals({ ...config, migration: { address } } as DaemonConfig, links);
+    expect(arriving(null)).toEqual([]);
+    expect(arriving("198.51.100.7")).toMatchObject([{ id: "migration-address", result: "ok" }]);
+    expect(arriving("198.51.100.8")).toMatchObject([{ result: "fail" }]);
   });
 
   it("need their addresses, a MAC address of their own, and room for tunnels", async () => {
