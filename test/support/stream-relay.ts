@@ -6,6 +6,8 @@ export interface StreamRelay extends AsyncDisposable {
   readonly port: number;
   /** What the clients have sent so far. */
   sent(): Buffer;
+  /** How many connections there have been. */
+  accepted(): number;
   /** Both ends of each connection are told that it has ended. */
   cut(): void;
   /** Nothing more passes, and nobody is told. */
@@ -16,7 +18,9 @@ export interface StreamRelay extends AsyncDisposable {
 export async function openStreamRelay(targetPort: number, connections = 1): Promise<StreamRelay> {
   const chunks: Buffer[] = [];
   const sockets = new Set<Socket>();
+  let accepted = 0;
   const server = createServer((client) => {
+    accepted += 1;
     const target = createConnection(targetPort, "127.0.0.1");
     const end = () => {
       client.destroy();
@@ -34,6 +38,7 @@ export async function openStreamRelay(targetPort: number, connections = 1): Prom
   return {
     port: (server.address() as AddressInfo).port,
     sent: () => Buffer.concat(chunks),
+    accepted: () => accepted,
     cut() {
       for (const socket of sockets) socket.destroy();
     },

@@ -57,7 +57,7 @@ describe("what libvirt says, in QEMU's words", () => {
     });
     expect(statistics).toMatchObject({ iteration: 3, downtimeMs: null, errorText: "words" });
     expect(progressOf(statistics, "active", null)).toEqual({
-      ...{ status: "active", errorText: null, dirtySyncCount: 3 },
+      ...{ status: "active", errorText: null, throttlePercent: null, dirtySyncCount: 3 },
       ...{ transferredBytes: 95_060_270, remainingBytes: 4096, totalBytes: 134_750_208 },
       ...{ dirtyBytesPerSecond: 40_960, bandwidthMbps: 100 },
     });
