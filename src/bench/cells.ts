@@ -13,7 +13,8 @@ export function cellCount(plan: BenchPlan): number {
 }
 
 /**
- * The matrix, in the order in which it is measured: cells of one guest follow each other. Pure.
+ * The matrix, in the order in which it is measured: the quiet guests before the busy ones, for which time may be too
+ * short; cells of one guest follow each other. Pure.
  */
 export function cellsOf(plan: BenchPlan): Cell[] {
   const { tunnels, traffics, policies, postCopy } = plan;
@@ -35,8 +36,8 @@ export function cellsOf(plan: BenchPlan): Cell[] {
 }
 
 function guestsOf({ memoryMib, dirtyMbytesPerSecond, linkMbps }: BenchPlan): CellGuest[] {
-  return (memoryMib ?? [defaultMemoryMib]).flatMap((memory_mib) =>
-    (dirtyMbytesPerSecond ?? [0]).map((dirty) => ({
+  return (dirtyMbytesPerSecond ?? [0]).flatMap((dirty) =>
+    (memoryMib ?? [defaultMemoryMib]).map((memory_mib) => ({
       memory_mib,
       dirty_mbytes_per_second: dirty === 0 ? null : dirty,
       ...(linkMbps === null ? {} : { link_mbps: linkMbps }),
