@@ -92,7 +92,7 @@ function changeOf(
     case "placed":
       return { to: event.to };
     case "started":
-      return { state: "migrating", attempt: guest.attempt + 1, migration: null };
+      return { state: "migrating", attempt: guest.attempt + 1, migration: null, error: null };
     case "begun":
       return { migration: event.migration };
     case "moved":

@@ -36,6 +36,9 @@ export interface RunContext {
 /** Nothing is written while a guest stands, but for longer than this it is not waited for either. */
 const longestCalmMs = 1_000;
 
+/** What it waits for just now, such as another host's answer, does not keep the daemon from ending for longer (ms). */
+const longestLeavingMs = 1_000;
+
 /** A migration's end is looked for so often, should nobody tell of it (ms). */
 const endPollMs = 1_000;
 
@@ -81,7 +84,7 @@ export class EvacuationRun implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error("the daemon ends"));
     this.#changed.resolve();
-    await Promise.allSettled([this.done, ...this.#carried]);
+    await waitAtMost(longestLeavingMs, Promise.allSettled([this.done, ...this.#carried]));
   }
 
   async #drive(): Promise<void> {
