@@ -18,6 +18,13 @@ export function parseSecondsOrNever(text: string): number {
   return text === "0" ? 0 : parseSeconds(text);
 }
 
+/** Reads a whole number from 1 to 16, for commander. */
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (/^\d{1,2}$/.test(text) && value >= 1 && value <= 16) return value;
+  throw new InvalidArgumentError("Expected a whole number from 1 to 16.");
+}
+
 /** Reads a percentage of a link that is left to others, for commander. */
 export function parseShare(text: string): number {
   const percent = guestShareSchema.safeParse(

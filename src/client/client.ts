@@ -1,11 +1,13 @@
 import { type AnchorClient, anchorClient } from "./anchor.ts";
 import { type ClientOptions, Connection } from "./connection.ts";
 import { environmentOptions } from "./environment.ts";
+import { type EvacuationClient, evacuationClient } from "./evacuations.ts";
 import { type EventClient, eventClient } from "./events.ts";
 import { type GuestClient, guestClient } from "./guests.ts";
 import { type HostClient, hostClient } from "./host.ts";
 import { type InventoryClient, inventoryClient } from "./inventory.ts";
 import { type LibvirtClient, libvirtClient } from "./libvirt.ts";
+import { type MaintenanceClient, maintenanceClient } from "./maintenance.ts";
 import { type MigrationClient, migrationClient } from "./migrations.ts";
 import { type WebhookClient, webhookClient } from "./webhooks.ts";
 
@@ -14,6 +16,8 @@ export interface SojournClient
   extends GuestClient,
     AnchorClient,
     HostClient,
+    MaintenanceClient,
+    EvacuationClient,
     MigrationClient,
     EventClient,
     InventoryClient,
@@ -35,6 +39,8 @@ export function createClient(options: ClientOptions = {}): SojournClient {
     ...guestClient(connection),
     ...anchorClient(connection),
     ...hostClient(connection),
+    ...maintenanceClient(connection),
+    ...evacuationClient(connection),
     ...migrationClient(connection),
     ...eventClient(connection),
     ...inventoryClient(connection),

@@ -6,6 +6,12 @@ export type {
   AdoptionResult,
   Release,
 } from "../daemon/adoption/schemas.ts";
+export type {
+  Evacuation,
+  EvacuationGuest,
+  EvacuationPlan,
+  EvacuationRequest,
+} from "../daemon/evacuation/schemas.ts";
 export type { Handover } from "../daemon/handover/schemas.ts";
 export type {
   Delivery,
@@ -17,6 +23,7 @@ export type {
 } from "../daemon/hooks/webhook-services.ts";
 export type { FlowQuery, FlowSummary } from "../daemon/inventory/schemas.ts";
 export type { LibvirtHookAnswer, LibvirtHookRequest } from "../daemon/libvirt-hooks/schemas.ts";
+export type { MaintenanceStatus } from "../daemon/maintenance/schemas.ts";
 export type {
   Decision,
   DoctorCheck,

@@ -133,6 +133,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
     tunnelKind: async () => (await tunnels.choose(config.migration.tunnel)).kind,
   });
   const maintenance = new Maintenance(config.paths.state, logger);
+  metrics.maintenance.know(maintenance);
   const guests = new Guests({
     ...{ host, hypervisor, network, records, anchors, maintenance, logger },
     definitionsFolder: config.paths.guests,

@@ -32,10 +32,10 @@ export function hostCommand(): Command {
 }
 
 function table(hosts: readonly HostSummary[]): string {
-  const rows = hosts.map(({ name, role, health, capacity, versions, address }) => [
+  const rows = hosts.map(({ name, role, health, capacity, versions, address, maintenance }) => [
     name,
     role ?? "-",
-    health,
+    maintenance ? `${health}, maintenance` : health,
     capacity === null ? "-" : `${capacity.guests_running}`,
     capacity === null ? "-" : `${capacity.cpus}`,
     capacity === null ? "-" : memory(capacity),
@@ -67,6 +67,7 @@ function describe(host: HostSummary): string {
     ["role", host.role],
     ["address", host.address],
     ["health", `${host.health}, ${host.reachable ? "reachable" : "unreachable"} since ${since}`],
+    ["maintenance", host.maintenance ? "no guest starts or arrives there" : null],
     ["error", error === null ? null : `${error.message} [${error.code}]`],
     ["hint", error?.hint ?? null],
     ["sojourn", versions.sojourn],

@@ -18,12 +18,19 @@ export function statusCommand(): Command {
       const output = createOutput(options.json ?? false);
       if (id === undefined) {
         const found = await listMigrations(client, options.all ?? false);
-        output.result(found, () => describeMigrations(found));
+        const note = output.json ? [] : await maintenanceNote(client);
+        output.result(found, () => [describeMigrations(found), ...note].join("\n"));
         return;
       }
       const one = await client.getMigration(id);
       output.result(one, () => describeMigration(one));
     });
+}
+
+/** What else matters to who looks at a host; a daemon of an earlier release does not tell. */
+async function maintenanceNote(client: SojournClient): Promise<string[]> {
+  const status = await client.showMaintenance().catch(() => null);
+  return status?.on ? [`${status.host} is in maintenance: sojourn maintenance show`] : [];
 }
 
 /** All, or the newest and those that have not ended or are in doubt; oldest first. */

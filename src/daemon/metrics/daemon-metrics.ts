@@ -12,6 +12,7 @@ import { GuestMetrics } from "./guest-metrics.ts";
 import { HookMetrics } from "./hook-metrics.ts";
 import { Instruments } from "./instruments.ts";
 import { JournalMetrics } from "./journal-metrics.ts";
+import { MaintenanceMetrics } from "./maintenance-metrics.ts";
 import { MigrationMetrics } from "./migration-metrics.ts";
 import { NameMetrics } from "./name-metrics.ts";
 import { NetworkMetrics } from "./network-metrics.ts";
@@ -40,6 +41,7 @@ export class DaemonMetrics {
   readonly names: NameMetrics;
   readonly evacuations: EvacuationMetrics;
   readonly certificates: CertificateMetrics;
+  readonly maintenance: MaintenanceMetrics;
   /** True while a migration has stopped a guest and has still to do its part. */
   isGuestStanding: () => boolean = () => false;
 
@@ -65,6 +67,7 @@ export class DaemonMetrics {
     this.names = new NameMetrics(instruments);
     this.evacuations = new EvacuationMetrics(instruments);
     this.certificates = new CertificateMetrics(instruments);
+    this.maintenance = new MaintenanceMetrics(instruments);
     addProcessMetrics(instruments, { role: "host", ...options });
   }
 

@@ -13,7 +13,7 @@ export function judgeMaintenance(current: MaintenanceRecord | null): DoctorCheck
   const since = current.sinceMs === null ? "" : ` since ${new Date(current.sinceMs).toISOString()}`;
   const reason = current.reason === null ? "" : ` (${current.reason})`;
   return warn(topic, `on${since}${reason}: no guest starts or arrives here`, {
-    hint: "sojourn maintenance off, once guests may come back",
+    hint: "end it once guests may come back",
     mend: "sojourn maintenance off",
   });
 }
