@@ -114,6 +114,7 @@ async function refuseBusy(context: SourceContext, facts: MigrationFacts): Promis
   if (facts.predictedBlackoutMs <= shortMs || remainingBytes <= littleBytes) return;
   const maxBytesPerSecond = context.policy.maxBandwidthBytesPerSecond;
   const bandwidth = { firstPassBytesPerSecond: speed, maxBytesPerSecond };
+  facts.bandwidth.forget();
   facts.pace = paced(instance, bandwidth, facts.bandwidth);
   await instance.setOutgoingParameters({ downtimeLimitMs: precopyDowntimeLimitMs });
   await facts.pace.nextPass(remainingBytes);

@@ -1,4 +1,4 @@
-import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
+import type { GuestEvent } from "../hypervisor/hypervisor.ts";
 import { monotonicMs, wallClockMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import { within } from "../platform/waiting.ts";
@@ -26,7 +26,7 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
   });
   facts.preSwitchover.catch(() => {});
   facts.stopIssuedMs = null;
-  if (!facts.resume) return await release(context, instance);
+  if (!facts.resume) return await release(context, facts);
   facts.stopIssuedMs = monotonicMs();
   const stops: GuestEvent[] = [];
   const unlisten = instance.onEvent((event) => {
@@ -34,7 +34,7 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
   });
   const [, , runState] = await within(
     frozenDeadlineMs,
-    () => Promise.all([release(context, instance), instance.stop(), instance.runState()]),
+    () => Promise.all([release(context, facts), instance.stop(), instance.runState()]),
     () => notStoppedInTime(frozenDeadlineMs),
   ).finally(unlisten);
   if (!facts.pace.ownStop.includes(runState)) throw new StoppedByHypervisor();
@@ -56,7 +56,11 @@ export function pausedByUser(guest: string): SojournError {
 }
 
 /** Lets the stream go at full speed to its end. */
-function release(context: SourceContext, instance: GuestInstance): Promise<void> {
+function release(
+  context: SourceContext,
+  { instance, bandwidth }: Pick<MigrationFacts, "instance" | "bandwidth">,
+): Promise<void> {
+  bandwidth.forget();
   const { downtimeLimitMs, maxBandwidthBytesPerSecond } = context.policy;
   return instance.setOutgoingParameters({
     maxBandwidthBytesPerSecond,

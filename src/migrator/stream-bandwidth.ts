@@ -40,16 +40,19 @@ export class StreamBandwidth {
     await this.#apply();
   }
 
+  /** Somebody has told QEMU another bandwidth: whoever comes next tells it anew. */
+  forget(): void {
+    this.#present = Number.NaN;
+  }
+
   /**
    * Before the stop, the stream has the link to itself. Returns once it is seen to go on: QEMU sleeps through the rest of a
-   * window, however much it may send by then. What it is told at the stop is not told through here: whoever comes after a
-   * stop that was taken back tells it anew.
+   * window, however much it may send by then.
    * @throws SojournError as `setOutgoingParameters`.
    */
   async lift(signal: AbortSignal): Promise<void> {
     const wasLimited = this.#share !== null && this.#present === this.#share;
     await this.limitTo(null);
-    this.#present = Number.NaN;
     if (!wasLimited) return;
     const before = await this.#instance.migrationProgress();
     const giveUpAt = monotonicMs() + longestSleepMs;
