@@ -222,7 +222,11 @@ export interface GuestInstance extends AsyncDisposable {
     answer?: StreamAnswer,
   ): Promise<void>;
   migrationProgress(): Promise<MigrationProgress>;
-  /** `migrate-continue` from `pre-switchover`. */
+  /**
+   * `migrate-continue` from `pre-switchover`. In post-copy the guest can run here never again from here on, whatever becomes of
+   * the destination (QEMU 10.0.2 refuses `cont` and `migrate_cancel` in each state that follows, also when the stream was
+   * broken before): look at `errorText` first, which tells of a dead destination within milliseconds.
+   */
   continueMigration(): Promise<void>;
   /**
    * The stream then ends as `cancelled`, over TLS now and then as `failed`; the guest is as it was. One that seals itself
@@ -230,13 +234,24 @@ export interface GuestInstance extends AsyncDisposable {
    * has arrived, and without an error when there is none any more.
    */
   cancelMigration(): Promise<void>;
-  /** Source, guest stopped: `migrate-start-postcopy`; absent, like the three below, where there is no post-copy. */
+  /**
+   * Source, guest stopped: `migrate-start-postcopy`; `pre-switchover` follows as in precopy, can be cancelled as ever, and
+   * with little left to send the rest is precopy too. Absent, like the three below, where there is no post-copy.
+   * The destination says `postcopy-active` a moment before it can do without the connection: only once its run state is
+   * `paused`, no longer `inmigrate`, may the guest be told to run there, and the connection break.
+   */
   startPostCopy?(): Promise<void>;
-  /** Either side, while pages follow: gives the connection up (`migrate-pause`, out of band); no page is lost. */
+  /**
+   * Either side, while pages follow: gives the connection up (`migrate-pause`, out of band); no page is lost. Nothing where
+   * none follow now.
+   */
   pausePostCopy?(): Promise<void>;
-  /** Destination, paused: takes the rest on a new port (`migrate-recover`, out of band). */
+  /** Destination, `postcopy-paused`: takes the rest on a new port (`migrate-recover`, out of band), again if need be. */
   listenForRecovery?(address: string): Promise<{ port: number }>;
-  /** Source, paused: sends the rest to where the destination listens now (`migrate` with `resume`). */
+  /**
+   * Source, `postcopy-paused`: sends the rest to where the destination listens now (`migrate` with `resume`).
+   * @throws SojournError `SOJ_STREAM_REFUSED`, `SOJ_STREAM_SILENT`; it may be tried again
+   */
   resumePostCopy?(address: string, port: number, destinationHost: string): Promise<void>;
   /**
    * How fast the running guest dirties its memory, in bytes per second, measured for a second; null where that cannot be told,

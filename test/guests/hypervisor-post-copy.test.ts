@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -133,6 +135,13 @@ describe("a guest that runs before its memory is there", () => {
     await destination.pausePostCopy?.();
     // There is nothing left to give up.
     await Promise.all([source.pausePostCopy?.(), destination.pausePostCopy?.()]);
+    await expect(
+      source.resumePostCopy?.(address, await deafPort(), "host-b"),
+    ).rejects.toMatchObject({
+      code: "SOJ_STREAM_SILENT",
+      retryable: true,
+    });
+    expect((await source.migrationProgress()).status).toBe("postcopy-paused");
     await recover();
     await completed();
   });
@@ -208,4 +217,12 @@ async function monitorOf(instance: GuestInstance): Promise<QmpConnection> {
   const monitor = await QmpConnection.open(destinationHost.pathOf(instance, "qmp.sock"), options);
   owned.defer(() => monitor.close());
   return monitor;
+}
+
+/** Where everybody is let in and nobody answered. */
+async function deafPort(): Promise<number> {
+  const server = createServer((socket) => void socket.on("error", () => {})).listen(0, address);
+  await once(server, "listening");
+  owned.defer(() => void server.close());
+  return (server.address() as AddressInfo).port;
 }
