@@ -139,6 +139,8 @@ export class Benchmark {
         onStart: ({ strategy }) => this.#starting(strategy),
         onEnd: (run) => this.#ended(cell, run),
       });
+      const corrupt = await bed.newlyCorruptPages().catch(() => null);
+      if (corrupt !== null) cell.corrupt_pages = (cell.corrupt_pages ?? 0) + corrupt;
     }
     await bed.restore(signal).catch((error: Error) => {
       observer.say(`the guest is not back where it was: ${error.message}`);
@@ -190,5 +192,6 @@ function recordOf(
     sameCell(one, record) &&
     one.strategies.join() === record.strategies.join() &&
     one.load.join() === record.load.join();
-  return { ...record, runs: earlier.find(isSame)?.runs ?? [] };
+  const { runs = [], corrupt_pages } = earlier.find(isSame) ?? {};
+  return { ...record, ...(corrupt_pages === undefined ? {} : { corrupt_pages }), runs };
 }

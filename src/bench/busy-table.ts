@@ -1,8 +1,8 @@
 import { describeMachine, type MachineFacts } from "./machine.ts";
-import { type LimitKept, limitKept, type MoveSummary } from "./move-summary.ts";
+import type { MoveSummary } from "./move-summary.ts";
 import { type Cell, type CellRecord, dirtyRatioOf } from "./records.ts";
 import type { Spread } from "./statistics.ts";
-import { summarizeCell } from "./summary.ts";
+import { summarizeCell, summarizeCells } from "./summary.ts";
 import type { Table } from "./tables.ts";
 
 /** Whether cells differ in, or are told by, what makes a guest hard to move. */
@@ -26,16 +26,18 @@ export function busyPage(cells: readonly CellRecord[], machine: MachineFacts): s
   const [titles, rows] = busyTable(cells);
   const line = (fields: readonly string[]) => `| ${fields.join(" | ")} |`;
   const table = [line(titles), line(titles.map(() => "---")), ...rows.map(line)].join("\n");
-  const kept = describeLimitKept(limitKept(cells.flatMap(({ runs }) => runs)));
   const head = `${describeMachine(machine)}\n\nFigures: median (range).`;
-  return `${[head, table, ...(kept === null ? [] : [`${kept}.`])].join("\n\n")}\n`;
+  return `${[head, table, ...describeAll(cells).map((text) => `- ${text}`)].join("\n\n")}\n`;
 }
 
-/** How many blackouts kept to the limit, as a sentence; null where none is known. */
-export function describeLimitKept({ within, of, share }: LimitKept): string | null {
-  if (share === null) return null;
-  const percent = Math.round(share * 1000) / 10;
-  return `blackout within its limit: ${within} of ${of} completed moves (${percent} %)`;
+/** Sentences on all cells: how many blackouts kept to their limit, and whether memory was right after the moves. */
+export function describeAll(cells: readonly CellRecord[]): string[] {
+  const { within_limit, corrupt_pages } = summarizeCells(cells);
+  const { within, of, share } = within_limit;
+  const percent = Math.round((share ?? 0) * 1000) / 10;
+  const kept = `blackout within its limit: ${within} of ${of} completed moves (${percent} %)`;
+  const wrong = `pages that did not hold what the guest had written: ${corrupt_pages}`;
+  return [...(share === null ? [] : [kept]), ...(corrupt_pages === null ? [] : [wrong])];
 }
 
 const header = [

@@ -45,6 +45,7 @@ export async function openHostBed({ guest, to, plan }: HostBedOptions): Promise<
   return {
     guest: own,
     runnerOf: async (_strategy, cell) => moves(cell),
+    newlyCorruptPages: async () => null,
     restore: (signal) => moves({ ...own, tunnel: "auto" }).moveTo(here, signal),
     async [Symbol.asyncDispose]() {},
   };

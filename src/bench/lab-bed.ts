@@ -16,6 +16,7 @@ import { MoveRunner, scriptDelayMs } from "./move-runner.ts";
 import type { BenchPlan } from "./options.ts";
 import { type Cell, type CellGuest, sameGuest } from "./records.ts";
 import { controls, type Runner } from "./run.ts";
+import { Writer } from "./writer.ts";
 
 export interface LabBedOptions {
   lab: string;
@@ -43,6 +44,7 @@ export async function openLabBed(options: LabBedOptions): Promise<Bed> {
     opening.defer(() => removeLab(options));
     await buildLab(options);
   }
+  const writer = new Writer(options.lab);
   const limitOf = await blackoutLimits(configPath(options.lab));
   let control: Promise<Runner> | null = null;
   opening.defer(async () => (await control?.catch(() => null))?.[Symbol.asyncDispose]());
@@ -59,6 +61,8 @@ export async function openLabBed(options: LabBedOptions): Promise<Bed> {
       });
       return control;
     },
+    newlyCorruptPages: async () =>
+      guest.dirty_mbytes_per_second === null ? null : writer.newlyCorruptPages(),
     restore: async (signal) => {
       const cell = { ...guest, tunnel: "auto" };
       if (before !== null) await moveRunner(options, cell, limitOf).moveTo(before, signal);

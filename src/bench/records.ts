@@ -43,6 +43,8 @@ export interface RunRecord {
 export interface CellRecord extends Cell {
   strategies: readonly Strategy[];
   load: readonly Load[];
+  /** That the guest's writer has found wrong after the moves; absent where nothing writes, or it does not answer. */
+  corrupt_pages?: number;
   /** Empty for a cell that was not measured yet. */
   runs: RunRecord[];
 }

@@ -39,6 +39,8 @@ export interface BenchSummary extends Summary {
   cells?: (Cell & Summary)[];
   /** Over all cells. */
   within_limit: LimitKept;
+  /** Over all cells whose guest writes memory and was asked; null where none was. */
+  corrupt_pages: number | null;
 }
 
 export function summarizeCell({ strategies, runs }: Pick<CellRecord, "strategies" | "runs">) {
@@ -54,14 +56,16 @@ export function summarizeCells(cells: readonly CellRecord[]): BenchSummary {
   const summaries = cells.map(summarizeCell);
   const first: Summary = summaries[0] ?? summarizeCell({ strategies: [], runs: [] });
   const within_limit = limitKept(cells.flatMap(({ runs }) => runs));
-  if (cells.length < 2) return { ...first, within_limit };
+  const corrupt_pages = sumOf(cells.map((cell) => cell.corrupt_pages ?? null));
+  const overAll = { within_limit, corrupt_pages };
+  if (cells.length < 2) return { ...first, ...overAll };
   const all = cells.map(
     ({ strategies: _strategies, load: _load, runs: _runs, ...cell }, index) => ({
       ...cell,
       ...(summaries[index] as Summary),
     }),
   );
-  return { ...first, cells: all, within_limit };
+  return { ...first, cells: all, ...overAll };
 }
 
 /**

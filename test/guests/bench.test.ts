@@ -42,6 +42,7 @@ const summary = z.strictObject({
   }),
   moves,
   within_limit: kept,
+  corrupt_pages: figure,
 });
 
 const lab = `bt${process.pid}`;

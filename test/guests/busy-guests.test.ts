@@ -42,6 +42,7 @@ test("scripts/busy-guests moves a guest that writes over a limited link, and tel
   expect(run.dirty_mbps).toBeLessThan(150);
   expect(run.sessions_broken).toBe(0);
   expect(run.within_limit).toBe(run.blackout_ms <= 300);
+  expect(summary.corrupt_pages).toBe(0);
   expect(summary.moves.outcomes).toEqual({ completed: 1 });
   expect(summary.within_limit).toMatchObject({ of: 1, within: run.within_limit ? 1 : 0 });
 

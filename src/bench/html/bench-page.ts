@@ -1,11 +1,11 @@
-import { busyTable, describeLimitKept, isAboutBusyGuests } from "../busy-table.ts";
+import { busyTable, describeAll, isAboutBusyGuests } from "../busy-table.ts";
 import { figureNames } from "../figures.ts";
 import { moveFactNames } from "../move-facts.ts";
 import type { CellRecord, RunRecord } from "../records.ts";
 import type { Strategy } from "../run.ts";
 import type { BenchState } from "../state.ts";
 import { medianOf } from "../statistics.ts";
-import { summarizeCell, summarizeCells } from "../summary.ts";
+import { summarizeCell } from "../summary.ts";
 import { describeCell, ratioTable, strategyTable } from "../tables.ts";
 import { distributionPlot } from "./distribution-plot.ts";
 import { heading, htmlDocument, htmlFacts, htmlTable } from "./document.ts";
@@ -34,9 +34,9 @@ function factsOf({ command, started, progress, machine }: BenchState): string {
 
 function busyPart(cells: readonly CellRecord[]): string[] {
   if (!isAboutBusyGuests(cells)) return [];
-  const kept = describeLimitKept(summarizeCells(cells).within_limit);
   const part = [heading(2, "All cells: median (range)"), htmlTable(...busyTable(cells))];
-  return kept === null ? part : [...part, htmlFacts([["all", kept]])];
+  const all = describeAll(cells).map((text): [string, string] => ["all", text]);
+  return all.length === 0 ? part : [...part, htmlFacts(all)];
 }
 
 function cellPart(cell: CellRecord): string[] {

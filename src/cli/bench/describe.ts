@@ -1,8 +1,8 @@
-import { busyTable, describeLimitKept, isAboutBusyGuests } from "../../bench/busy-table.ts";
+import { busyTable, describeAll, isAboutBusyGuests } from "../../bench/busy-table.ts";
 import type { RunFigures } from "../../bench/figures.ts";
 import { describeMachine, type MachineFacts } from "../../bench/machine.ts";
 import type { CellRecord, RunRecord } from "../../bench/records.ts";
-import { summarizeCell, summarizeCells } from "../../bench/summary.ts";
+import { summarizeCell } from "../../bench/summary.ts";
 import { describeCell, ratioTable, strategyTable } from "../../bench/tables.ts";
 import { formatTable } from "../table.ts";
 
@@ -16,9 +16,9 @@ export function describeSummary(cells: readonly CellRecord[], machine: MachineFa
 }
 
 function describeBusy(cells: readonly CellRecord[], machine: MachineFacts): string {
-  const kept = describeLimitKept(summarizeCells(cells).within_limit);
   const note = `${describeMachine(machine)}; figures: median (range)`;
-  return [note, formatTable(...busyTable(cells)), ...(kept === null ? [] : [kept])].join("\n\n");
+  const table = formatTable(...busyTable(cells));
+  return [`${note}\n\n${table}\n`, ...describeAll(cells)].join("\n");
 }
 
 function describeStrategies(cell: CellRecord): string {

@@ -45,6 +45,7 @@ async function measure(change: BenchFlags = {}, onMove = async (_count: number) 
         },
         async [Symbol.asyncDispose]() {},
       }),
+      newlyCorruptPages: async () => 1,
       async restore() {},
       async [Symbol.asyncDispose]() {},
     };
@@ -82,6 +83,8 @@ describe("a benchmark of several cells", () => {
     expect(await second.benchmark.run()).toBeNull();
     expect(moves).toEqual(["512 stream echo,stream", "512 stream echo,stream"]);
     expect(second.benchmark.runs).toBe(8);
+    // Each cell was asked once, the interrupted one when it was complete.
+    expect(second.benchmark.cells.map((cell) => cell.corrupt_pages)).toEqual([1, 1, 1, 1]);
     expect((await measure()).benchmark.runs).toBe(0);
   });
 

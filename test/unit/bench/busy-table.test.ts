@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import {
   busyPage,
   busyTable,
-  describeLimitKept,
+  describeAll,
   isAboutBusyGuests,
 } from "../../../src/bench/busy-table.ts";
 import { limitKept } from "../../../src/bench/move-summary.ts";
@@ -48,7 +48,7 @@ describe("the table of busy guests", () => {
     const rows = lines.filter((line) => line.startsWith("|"));
     expect(rows).toHaveLength(4);
     expect(new Set(rows.map((row) => row.split("|").length)).size).toBe(1);
-    expect(lines).toContain("blackout within its limit: 1 of 1 completed moves (100 %).");
+    expect(lines).toContain("- blackout within its limit: 1 of 1 completed moves (100 %)");
   });
 
   test("counts blackouts of all cells against their limits, and only known ones", () => {
@@ -58,10 +58,25 @@ describe("the table of busy guests", () => {
     ];
     const { within_limit } = summarizeCells(cells);
     expect(within_limit).toEqual({ within: 3, of: 4, share: 0.75 });
-    expect(describeLimitKept(within_limit)).toContain("3 of 4 completed moves (75 %)");
+    expect(describeAll(cells)).toEqual([
+      "blackout within its limit: 3 of 4 completed moves (75 %)",
+    ]);
     const none = limitKept([runWith(null, tooBusy), runWith({ blackout_ms: 1 })]);
     expect(none).toEqual({ within: 0, of: 0, share: null });
-    expect(describeLimitKept(none)).toBeNull();
+    expect(describeAll([cell])).toEqual([]);
+  });
+
+  test("tells of wrong pages where any guest was asked", () => {
+    const corrupt = (corrupt_pages: number) => ({ ...cell, corrupt_pages });
+    expect(summarizeCells([cell]).corrupt_pages).toBeNull();
+    const cells = [cell, corrupt(0), corrupt(2)];
+    expect(summarizeCells(cells)).toMatchObject({
+      corrupt_pages: 2,
+      cells: [{}, {}, { corrupt_pages: 2 }],
+    });
+    expect(describeAll([corrupt(0)])).toEqual([
+      "pages that did not hold what the guest had written: 0",
+    ]);
   });
 
   test("is told of benchmarks that are about them", () => {
