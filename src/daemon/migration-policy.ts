@@ -5,7 +5,10 @@ import type { DaemonConfig } from "./config.ts";
 const settleDeadlineMs = 15_000;
 
 /** Loading what is left after the stop takes a fraction of this; the guest is stopped meanwhile. */
-const takeoverDeadlineMs = 5_000;
+const leastTakeoverMs = 5_000;
+
+/** What is left may take as long as the policy `finish` allows, and that again where the prediction was wrong. */
+const takeoverFactor = 2;
 
 /** What the configuration, and this program, have migrations keep to. */
 export function policyOf(config: DaemonConfig): MigrationPolicy {
@@ -20,6 +23,6 @@ export function policyOf(config: DaemonConfig): MigrationPolicy {
     multifdChannels: migration.multifdChannels,
     compression: migration.compression,
     settleDeadlineMs,
-    takeoverDeadlineMs,
+    takeoverDeadlineMs: Math.max(leastTakeoverMs, takeoverFactor * migration.finishLimitMs),
   };
 }

@@ -1,29 +1,32 @@
 import type { GuestInstance, MigrationProgress } from "../hypervisor/hypervisor.ts";
 import { delay, monotonicMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
+import { longestBudgetMs, type PolicyLimits } from "./convergence-policy.ts";
+import type { Forecast } from "./forecast.ts";
 import type { Pace } from "./pacing.ts";
+import type { PrecopyCourse } from "./precopy-course.ts";
 import { needsReset } from "./resume.ts";
 import { Standstill } from "./standstill.ts";
-
-/** Loading the devices' state and starting again, beside the remaining memory. */
-const deviceAllowanceMs = 10;
 
 /** A stream from which nothing comes for so long is given up; TCP itself would wait for minutes. */
 export const standstillMs = 5_000;
 
-export interface ConvergencePolicy {
-  /** Predicted blackout that is good enough to arm at once. */
-  downtimeLimitMs: number;
-  /** 0 means as fast as the link takes it. */
-  maxBandwidthBytesPerSecond: number;
-  /** Dirty syncs (QEMU's passes) before arming, at least 2. */
-  minimumPasses: number;
+export interface ConvergencePolicy extends PolicyLimits {
   deadlineMs: number;
   /** Only passes after this one count; what an earlier one has left says nothing about what the guest dirtied since. */
   afterPass: number;
   /** False for a guest that its user has paused. */
   running: boolean;
+  /** What the stream has shown before. */
+  course: PrecopyCourse;
 }
+
+/** What is told of a stream under way. */
+export type TellProgress = (
+  progress: MigrationProgress,
+  predictedMs: number | null,
+  forecast: Forecast | null,
+) => void;
 
 /** QEMU stopped the guest before the controller did; the stream has to be given up. */
 export class StoppedByHypervisor extends SojournError {
@@ -39,42 +42,23 @@ export class StoppedByHypervisor extends SojournError {
   }
 }
 
-/** Expected time from STOP to RESUME, from QEMU's own figures. */
-export function predictedBlackoutMs(
-  progress: Pick<MigrationProgress, "remainingBytes">,
-  linkBytesPerSecond: number,
-): number {
-  return (progress.remainingBytes / linkBytesPerSecond) * 1000 + deviceAllowanceMs;
-}
-
-/** Whether to arm after this pass, given what was left after the pass before. Pure. */
-export function isConverged(
-  pass: { number: number; predictedMs: number; previousPredictedMs: number | null },
-  policy: Pick<ConvergencePolicy, "downtimeLimitMs" | "minimumPasses">,
-): boolean {
-  if (pass.number < Math.max(2, policy.minimumPasses)) return false;
-  if (pass.predictedMs <= 3 * deviceAllowanceMs) return true;
-  const stillImproving =
-    pass.previousPredictedMs === null || pass.predictedMs < 0.8 * pass.previousPredictedMs;
-  return pass.predictedMs <= policy.downtimeLimitMs && !stillImproving;
-}
-
 /**
  * Follows the passes of a migration that was just started until it is time to arm, `pace` keeping QEMU from
- * switching over before. A guest that does not run (its user had paused it) has converged as soon as
- * QEMU says so: nothing would run it again by itself.
+ * switching over before; or until it goes on by post-copy, where that is allowed. A guest that does not run (its user had
+ * paused it) has converged as soon as QEMU says so: nothing would run it again by itself.
  * @throws StoppedByHypervisor; SojournError `SOJ_NOT_CONVERGING`, `SOJ_STREAM_STALLED`, `SOJ_MIGRATION_FAILED`.
  */
 export async function awaitConvergence(
   instance: GuestInstance,
   pace: Pace,
   policy: ConvergencePolicy,
-  onProgress: (progress: MigrationProgress, predictedMs: number | null) => void,
+  onProgress: TellProgress,
   signal: AbortSignal,
-): Promise<void> {
-  const deadline = monotonicMs() + policy.deadlineMs;
-  let linkBytesPerSecond = 0;
-  let previousPredictedMs: number | null = null;
+): Promise<"arm" | "post-copy"> {
+  const { course, deadlineMs } = policy;
+  const startedMs = monotonicMs();
+  const mayPostCopy = policy.postCopy && policy.running;
+  const limits = { ...policy, postCopy: mayPostCopy };
   let handledPass = policy.afterPass;
   let lastReport = 0;
   const standstill = new Standstill();
@@ -83,37 +67,39 @@ export async function awaitConvergence(
   for (;;) {
     signal.throwIfAborted();
     const progress = await instance.migrationProgress();
-    if (!policy.running && isAllSent(progress)) return;
+    if (!policy.running && isAllSent(progress)) return "arm";
     if (policy.running && passes.isStanding && instance.sealsStream)
       throw new StoppedByHypervisor();
     refuseEnded(progress);
-    linkBytesPerSecond = Math.max(linkBytesPerSecond, linkSpeed(progress, policy));
-    const predictedMs =
-      progress.dirtySyncCount > 1 ? predictedBlackoutMs(progress, linkBytesPerSecond) : null;
+    course.note(progress);
+    const predictedMs = progress.dirtySyncCount > 1 ? course.predictedMs(progress) : null;
+    const forecast = course.forecast(progress, predictedMs, limits);
     if (monotonicMs() - lastReport > 100) {
       lastReport = monotonicMs();
-      onProgress(progress, predictedMs);
+      onProgress(progress, predictedMs, forecast);
     }
     if (progress.dirtySyncCount === 1) {
       if (endsFirstPass(pace, progress)) {
-        onProgress(progress, null);
-        return await pace.hold(progress.remainingBytes);
+        onProgress(progress, null, null);
+        await pace.hold(progress.remainingBytes);
+        return "arm";
       }
       await pace.approach(progress);
     }
+    const elapsedMs = monotonicMs() - startedMs;
     if (progress.dirtySyncCount > handledPass && predictedMs !== null) {
       handledPass = progress.dirtySyncCount;
-      const pass = { number: handledPass, predictedMs, previousPredictedMs };
-      if (isConverged(pass, policy)) {
-        onProgress(progress, predictedMs);
-        await pace.hold(progress.remainingBytes);
-        return;
-      }
+      const decision = course.decide(progress, elapsedMs / Math.max(deadlineMs, 1), limits);
+      if (decision !== "wait") onProgress(progress, predictedMs, forecast);
+      if (decision === "arm") await pace.hold(progress.remainingBytes);
+      if (decision !== "wait") return decision;
       await pace.nextPass(progress.remainingBytes);
-      previousPredictedMs = predictedMs;
     }
     if (standstill.note(progress.transferredBytes) > standstillMs) throw streamStalled(progress);
-    if (monotonicMs() > deadline) throw notConverging(progress, predictedMs, policy);
+    if (elapsedMs > deadlineMs) {
+      if (mayPostCopy) return "post-copy";
+      throw notConverging(policy, predictedMs, forecast);
+    }
     await passes.next(10, signal);
   }
 }
@@ -164,15 +150,6 @@ export function endsFirstPass(
   return isFirst && remainingBytes > 0 && remainingBytes <= armBelowBytes;
 }
 
-/** Bytes per second that the link takes, as far as is known. */
-export function linkSpeed(
-  progress: MigrationProgress,
-  policy: Pick<ConvergencePolicy, "maxBandwidthBytesPerSecond">,
-): number {
-  if (policy.maxBandwidthBytesPerSecond !== 0) return policy.maxBandwidthBytesPerSecond;
-  return Math.max((progress.bandwidthMbps * 1e6) / 8, 16 * 1024 * 1024);
-}
-
 /** The failure of a stream that stands still. */
 export function streamStalled(progress: MigrationProgress): SojournError {
   return new SojournError(
@@ -186,16 +163,33 @@ export function streamStalled(progress: MigrationProgress): SojournError {
 }
 
 function notConverging(
-  progress: MigrationProgress,
-  predictedMs: number | null,
   policy: ConvergencePolicy,
+  predictedMs: number | null,
+  forecast: Forecast | null,
 ): SojournError {
-  const dirty = ((progress.dirtyBytesPerSecond ?? 0) * 8) / 1e6;
+  const why =
+    predictedMs === null
+      ? "the first pass over its memory was not over"
+      : `predicted blackout ${predictedMs.toFixed(0)} ms, limit ${longestBudgetMs(policy)} ms`;
+  const figures = forecast === null ? why : `${forecast.text}; ${why}`;
+  const seconds = (policy.deadlineMs / 1000).toFixed(0);
   return new SojournError(
     "SOJ_NOT_CONVERGING",
-    `no convergence within ${policy.deadlineMs / 1000} s: the guest dirties ${dirty.toFixed(0)} Mbit/s, the stream moves ${progress.bandwidthMbps.toFixed(0)} Mbit/s, predicted blackout ${predictedMs?.toFixed(0) ?? "unknown"} ms, limit ${policy.downtimeLimitMs} ms`,
-    { hint: "raise migration.downtime_limit_ms or --timeout, or move it when it is less busy" },
+    `policy ${policy.policy}: no convergence within ${seconds} s: ${figures}`,
+    { hint: whatMayHelp(policy) },
   );
+}
+
+function whatMayHelp({ policy }: Pick<PolicyLimits, "policy">): string {
+  const others = "--post-copy, a longer --timeout, or a higher migration.downtime_limit_ms";
+  switch (policy) {
+    case "gentle":
+      return `what may help: --policy balanced or finish, which slow the guest; ${others}`;
+    case "balanced":
+      return `what may help: --policy finish, which slows the guest further and stops it for longer; ${others}`;
+    case "finish":
+      return "what may help: --post-copy, a longer --timeout, or a higher migration.finish_limit_ms";
+  }
 }
 
 /** Wakes the loop as soon as QEMU reports a new pass (MIGRATION_PASS), a new status, or a stop. */

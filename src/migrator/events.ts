@@ -1,4 +1,5 @@
 import type { MigrationProgress } from "../hypervisor/hypervisor.ts";
+import type { Forecast } from "./forecast.ts";
 import type { GateNote, GatePoint } from "./gates.ts";
 import type { DrainReport, TimelineEntry } from "./report.ts";
 
@@ -26,6 +27,10 @@ export interface ProgressEvent {
   dirty_mbps: number | null;
   dirty_syncs: number;
   predicted_blackout_ms: number | null;
+  /** By how much the guest's processors are slowed; absent while they are not. */
+  throttle_percent?: number;
+  /** Absent before the guest's rate is known. */
+  forecast?: Forecast;
   /** Of the guest's flows that were found so far; absent while the destination knows none. */
   flows?: { carried: number; total: number };
 }
@@ -66,8 +71,12 @@ export function progressEvent(
   id: string,
   progress: MigrationProgress,
   predictedMs: number | null,
-  flows: { carried: number; total: number } | null = null,
+  {
+    forecast = null,
+    flows = null,
+  }: { forecast?: Forecast | null; flows?: { carried: number; total: number } | null } = {},
 ): ProgressEvent {
+  const { throttlePercent } = progress;
   return {
     type: "progress",
     id,
@@ -79,6 +88,8 @@ export function progressEvent(
       progress.dirtyBytesPerSecond === null ? null : (progress.dirtyBytesPerSecond * 8) / 1e6,
     dirty_syncs: progress.dirtySyncCount,
     predicted_blackout_ms: predictedMs,
+    ...(throttlePercent === null ? {} : { throttle_percent: throttlePercent }),
+    ...(forecast === null ? {} : { forecast }),
     ...(flows === null ? {} : { flows }),
   };
 }

@@ -45,7 +45,7 @@ export class FollowedCopies {
     if (isStreaming) {
       const progress = await othersProgress(instance);
       this.#facts.finalProgress = progress;
-      this.#facts.onProgress(progress, null);
+      this.#facts.onProgress(progress, null, null);
       if (progress.totalBytes > 0) this.#end.note(progress.remainingBytes, monotonicMs());
     }
     await this.#lock.run(() => this.#step());

@@ -1,5 +1,6 @@
 import { InboundRate } from "./inbound-rate.ts";
 import { unpaced } from "./pacing.ts";
+import { PrecopyCourse } from "./precopy-course.ts";
 import type { MigrationFacts } from "./source-context.ts";
 import { StreamBandwidth } from "./stream-bandwidth.ts";
 import { plainStream } from "./stream-features.ts";
@@ -19,9 +20,14 @@ export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts
     streamAddress: null,
     streamAnswer: undefined,
     streamFeatures: plainStream,
-    linkBytesPerSecond: 0,
     bandwidth: new StreamBandwidth(given.instance, 0),
     linkBefore: null,
+    course: new PrecopyCourse({
+      ...{ capacityBytesPerSecond: 0, limitBytesPerSecond: 0 },
+      heldToBytesPerSecond: () => 0,
+      unsentBytes: () => 0,
+    }),
+    throttledPercent: null,
     tunnel: null,
     tunnelInterface: null,
     clockOffset: null,

@@ -12,7 +12,8 @@ export function reportOf(
   budgetMs: number | null,
   resolved: MigrationReport["resolved"] | null = null,
 ): MigrationReport {
-  const { stoppedMs, resumedMs, timeline, clockOffset } = facts;
+  const { stoppedMs, resumedMs, timeline, clockOffset, throttledPercent } = facts;
+  const { policy } = task.options;
   const { name: strategy } = task.strategy;
   const completed = outcome === "completed";
   return {
@@ -24,6 +25,8 @@ export function reportOf(
     outcome,
     ...(resolved === null || resolved === undefined ? {} : { resolved }),
     ...(strategy === "lossless" ? {} : { strategy }),
+    ...(policy === "balanced" ? {} : { policy }),
+    ...(throttledPercent === null ? {} : { throttled_percent: throttledPercent }),
     tunnel: facts.tunnel,
     timeline: timeline.sorted(),
     ...(facts.gates.length === 0 ? {} : { gates: facts.gates }),

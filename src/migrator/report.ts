@@ -1,5 +1,6 @@
 import type { ProbeResults } from "../probe/results.ts";
 import type { GatePoint } from "./gates.ts";
+import type { PolicyName } from "./migration-options.ts";
 import type { Phase } from "./phases.ts";
 import type { RetirementReason } from "./records.ts";
 import type { StrategyName } from "./strategy.ts";
@@ -84,6 +85,10 @@ export interface MigrationReport {
   resolved?: "source" | "destination";
   /** Only when it is not `lossless`. */
   strategy?: StrategyName;
+  /** Only when it is not `balanced`. */
+  policy?: PolicyName;
+  /** The furthest that the guest's processors were slowed; absent when they were not. */
+  throttled_percent?: number;
   tunnel: { kind: string; datapath: "kernel" | "bpf"; mtu: number } | null;
   timeline: TimelineEntry[];
   /** Absent when no gate was asked. */

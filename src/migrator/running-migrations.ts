@@ -84,8 +84,10 @@ export class RunningMigrations extends Map<string, RunningMigration> {
       resume,
       timeline,
       afterwards,
-      onProgress: (progress, predictedMs) =>
-        tell(progressEvent(task.id, progress, predictedMs, facts.flows?.progress ?? null)),
+      onProgress: (progress, predictedMs, forecast) => {
+        const flows = facts.flows?.progress ?? null;
+        tell(progressEvent(task.id, progress, predictedMs, { forecast, flows }));
+      },
       onGate: tell,
     });
     facts.flows = flowCarrier(this.#context, task, facts);

@@ -1,9 +1,11 @@
 import { delay } from "../platform/clock.ts";
 import { refuseEnded, refuseStanding, StoppedByHypervisor } from "./convergence.ts";
+import { longestBudgetMs } from "./convergence-policy.ts";
 import { interruptible } from "./interruptible.ts";
 import { attachmentOf } from "./network.ts";
 import { rateWindowMs } from "./pacing.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { limitsOf } from "./source-precopy.ts";
 import { DestinationAborted } from "./stall-guard.ts";
 import { conductOf } from "./strategy.ts";
 
@@ -102,10 +104,11 @@ async function confirmDestination(
   facts: MigrationFacts,
   signal: AbortSignal,
 ): Promise<void> {
-  const { downtimeLimitMs, frozenDeadlineMs } = context.policy;
+  const { frozenDeadlineMs } = context.policy;
+  const longestMs = longestBudgetMs(limitsOf(context, task));
   const inbound = {
     packets_per_second: facts.inboundRate.packetsPerSecond,
-    budget_ms: longestArmedMs + Math.max(downtimeLimitMs, frozenDeadlineMs),
+    budget_ms: longestArmedMs + Math.max(longestMs, frozenDeadlineMs),
   };
   const question = { id: task.id, guest: task.guest, epoch: task.epoch, wait_ms: 0, inbound };
   const { state } = await context

@@ -9,6 +9,7 @@ import type { PeerCaller } from "../platform/procedures.ts";
 import type { TunnelInterface, TunnelKind } from "../tunnels/tunnel.ts";
 import type { Afterwards } from "./afterwards.ts";
 import type { ClockOffset } from "./clock-offset.ts";
+import type { TellProgress } from "./convergence.ts";
 import type { GateEvent } from "./events.ts";
 import type { FlowCarrier } from "./flow-carrier.ts";
 import type { GatePoint, Gates } from "./gates.ts";
@@ -17,6 +18,7 @@ import type { HostContext } from "./host-context.ts";
 import type { InboundRate } from "./inbound-rate.ts";
 import type { MigrationOptions } from "./migration-options.ts";
 import type { Pace } from "./pacing.ts";
+import type { PrecopyCourse } from "./precopy-course.ts";
 import type { migrationProcedures } from "./procedures.ts";
 import type { GuestRecord, Renumbering } from "./records.ts";
 import type { repointProcedures } from "./repoint-procedures.ts";
@@ -93,7 +95,7 @@ export interface MigrationFacts {
   timeline: Timeline;
   /** Whatever is not the switchover itself waits here from `pre-switchover` until QEMU was told to go on. */
   afterwards: Afterwards;
-  onProgress(progress: MigrationProgress, predictedMs: number | null): void;
+  onProgress: TellProgress;
   onGate(event: GateEvent): void;
   /** Where all gates have allowed it: nobody is asked twice, however often the stream begins. */
   passedGates: Set<GatePoint>;
@@ -111,12 +113,14 @@ export interface MigrationFacts {
   streamAnswer: StreamAnswer | undefined;
   /** What both sides have set for the stream. */
   streamFeatures: StreamFeatures;
-  /** The fastest that the link was seen or may be taken to be; 0 before that is known. */
-  linkBytesPerSecond: number;
   /** Of the stream that is under way, or was last. */
   bandwidth: StreamBandwidth;
   /** The link's traffic when the stream had not begun; null when it was not looked at. */
   linkBefore: LinkLook | null;
+  /** What the present stream has shown so far. */
+  course: PrecopyCourse;
+  /** The furthest that the guest was throttled; null when it was not. */
+  throttledPercent: number | null;
   tunnel: { kind: TunnelKind; datapath: "kernel" | "bpf"; mtu: number } | null;
   tunnelInterface: TunnelInterface | null;
   /** Of the destination; null when it was not estimated. */

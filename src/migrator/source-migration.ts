@@ -1,5 +1,6 @@
 import { StoppedByHypervisor } from "./convergence.ts";
 import { failureOf, guestGone, Interruption } from "./failures.ts";
+import { StillBusy } from "./last-look.ts";
 import type { Effect, MigrationEvent, MigrationState } from "./migration-state.ts";
 import type { Phase } from "./phases.ts";
 import {
@@ -11,7 +12,6 @@ import {
 import { SourceEffects } from "./source-effects.ts";
 import { GuestGone } from "./source-ending.ts";
 import { type LeasePhase, SourceLease } from "./source-lease.ts";
-import { StillBusy } from "./source-sealing.ts";
 import { DestinationAborted, StallGuard } from "./stall-guard.ts";
 import { keepStoppedAfterRestart } from "./stopped-copy.ts";
 import { isEnded, isPromised, transition } from "./transition.ts";

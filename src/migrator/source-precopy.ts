@@ -1,5 +1,7 @@
 import { monotonicMs } from "../platform/clock.ts";
-import { awaitConvergence, linkSpeed } from "./convergence.ts";
+import { unsentBytes } from "../platform/unsent-bytes.ts";
+import { awaitConvergence } from "./convergence.ts";
+import { type PolicyLimits, throttleOf } from "./convergence-policy.ts";
 import { attachmentOf } from "./network.ts";
 import {
   firstPassBandwidth,
@@ -8,6 +10,7 @@ import {
   precopyDowntimeLimitMs,
   unpaced,
 } from "./pacing.ts";
+import { PrecopyCourse } from "./precopy-course.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import { shareLink } from "./source-share.ts";
 import { StreamBandwidth } from "./stream-bandwidth.ts";
@@ -24,6 +27,7 @@ export async function startPrecopy(
     downtimeLimitMs: precopyDowntimeLimitMs,
     maxBandwidthBytesPerSecond: maxBytesPerSecond,
     features: facts.streamFeatures,
+    throttle: throttleOf(task.options),
   });
   facts.bandwidth = new StreamBandwidth(instance, maxBytesPerSecond);
   if (heldUntilStopped) facts.pace = unpaced;
@@ -38,12 +42,21 @@ export async function startPrecopy(
   await readInboundRate(context, facts);
   const { migrationPort, streamAnswer, streamAddress } = facts;
   const address = streamAddress ?? task.toUnderlayAddress;
+  facts.course = new PrecopyCourse({
+    capacityBytesPerSecond: context.policy.linkBytesPerSecond,
+    limitBytesPerSecond: maxBytesPerSecond,
+    heldToBytesPerSecond: () => facts.bandwidth.bytesPerSecond,
+    unsentBytes: () => unsentBytes(address, migrationPort),
+  });
   await instance.migrateTo(address, migrationPort, task.to, streamAnswer);
   facts.streamStartedMs = monotonicMs();
   facts.flows?.begin();
 }
 
-/** Rounds of precopy until arming is due, judged by passes after `afterPass`. */
+/**
+ * Rounds of precopy until arming is due, judged by passes after `afterPass`. Where it does not converge and may go by
+ * post-copy, `facts.viaPostCopy` is set.
+ */
 export async function converge(
   context: SourceContext,
   task: MigrationTask,
@@ -51,27 +64,47 @@ export async function converge(
   signal: AbortSignal,
   afterPass = 1,
 ): Promise<void> {
-  const { policy } = context;
+  const { course } = facts;
   using _share = await shareLink(context, task, facts);
-  await awaitConvergence(
+  const end = await awaitConvergence(
     facts.instance,
     facts.pace,
     {
-      downtimeLimitMs: policy.downtimeLimitMs,
-      maxBandwidthBytesPerSecond: policy.maxBandwidthBytesPerSecond,
-      minimumPasses: policy.minimumPasses,
-      deadlineMs: facts.passedGates.size > 0 ? timeLeftMs(task, facts) : task.deadlineMs,
-      afterPass,
+      ...limitsOf(context, task),
+      deadlineMs: facts.passedGates.size > 0 ? timeLeftMs(task, facts) : streamTimeMs(task, facts),
+      afterPass: Math.max(afterPass, course.decidedPass),
       running: facts.resume,
+      course,
     },
-    (progress, predictedMs) => {
-      facts.linkBytesPerSecond = Math.max(facts.linkBytesPerSecond, linkSpeed(progress, policy));
+    (progress, predictedMs, forecast) => {
+      const { throttlePercent } = progress;
+      if (throttlePercent !== null)
+        facts.throttledPercent = Math.max(facts.throttledPercent ?? 0, throttlePercent);
       facts.predictedBlackoutMs = predictedMs;
-      facts.onProgress(progress, predictedMs);
+      facts.onProgress(progress, predictedMs, forecast);
       void readInboundRate(context, facts);
     },
     signal,
   );
+  facts.viaPostCopy = end === "post-copy";
+}
+
+/** What the migration's policy allows on this host. */
+export function limitsOf(
+  { policy }: Pick<SourceContext, "policy">,
+  { options }: Pick<MigrationTask, "options">,
+): PolicyLimits {
+  const { downtimeLimitMs, finishLimitMs, minimumPasses } = policy;
+  return { ...options, downtimeLimitMs, finishLimitMs, minimumPasses };
+}
+
+/** A stop that was taken back gives the stream no more time. */
+function streamTimeMs(
+  { deadlineMs }: Pick<MigrationTask, "deadlineMs">,
+  { streamStartedMs }: Pick<MigrationFacts, "streamStartedMs">,
+): number {
+  if (streamStartedMs === null) return deadlineMs;
+  return Math.max(0, streamStartedMs + deadlineMs - monotonicMs());
 }
 
 /** Where gates were waited for, the migration's time limit counts from its start. */

@@ -2,8 +2,10 @@ import type { GuestEvent, GuestInstance } from "../hypervisor/hypervisor.ts";
 import { monotonicMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
 import { within } from "../platform/waiting.ts";
-import { linkSpeed, predictedBlackoutMs, refuseEnded, refuseStanding } from "./convergence.ts";
+import { refuseEnded, refuseStanding } from "./convergence.ts";
+import { shortBlackoutMs } from "./convergence-policy.ts";
 import { rejectionOf } from "./interruptible.ts";
+import { StillBusy } from "./last-look.ts";
 import { paced, precopyDowntimeLimitMs } from "./pacing.ts";
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 import {
@@ -16,11 +18,8 @@ import {
 } from "./source-switchover.ts";
 import { conductOf } from "./strategy.ts";
 
-/** The guest dirties too much to be stopped at the end of this pass: it runs on, and the stream too. */
-export class StillBusy extends Error {}
-
-/** A predicted blackout, or a rest, that no further pass would make much smaller. */
-const [shortMs, littleBytes] = [30, 2 * 1024 * 1024];
+/** A rest that no further pass would make much smaller. */
+const littleBytes = 2 * 1024 * 1024;
 
 /** What is left of the first pass goes at full speed, and longer than this only where something is wrong. */
 const longestPassMs = 30_000;
@@ -53,7 +52,7 @@ export async function stopAtEndOfPass(
   }
   using moments = new Moments(facts);
   // A guest with little left is stopped by its hypervisor before anybody could tell it to.
-  const parameters = { maxBandwidthBytesPerSecond, downtimeLimitMs: shortMs };
+  const parameters = { maxBandwidthBytesPerSecond, downtimeLimitMs: shortBlackoutMs };
   await instance.setOutgoingParameters(parameters);
   await refuseMissed(instance, moments);
   if (facts.pace.armBelowBytes > 0) {
@@ -62,7 +61,7 @@ export async function stopAtEndOfPass(
     // What the stream's end means is for the next step; a guest that is not sent any more is not stopped.
     if (event !== undefined && leftPrecopy(event)) return;
     if (moments.stop === null) await refuseBusy(context, facts);
-  }
+  } else if (moments.stop === null) await refuseOverBudget(context, facts);
   facts.stopIssuedMs = moments.stop?.receivedMs ?? monotonicMs();
   const inTime = <Result>(work: () => Promise<Result>) =>
     within(frozenTimeLeftMs(context, facts), work, () => notStoppedInTime(frozenDeadlineMs));
@@ -104,20 +103,41 @@ export async function sealAtDestination(
   await Promise.all([sealed, changed]).finally(() => facts.afterwards.release());
 }
 
-/** @throws StillBusy when a further pass would make the blackout much shorter; that pass is under way then. */
+/**
+ * At the end of the first pass.
+ * @throws StillBusy when a further pass would make the blackout much shorter; that pass is under way then.
+ */
 async function refuseBusy(context: SourceContext, facts: MigrationFacts): Promise<void> {
-  const { instance } = facts;
+  const { instance, course } = facts;
   const progress = await instance.migrationProgress();
-  const speed = Math.max(facts.linkBytesPerSecond, linkSpeed(progress, context.policy));
-  facts.predictedBlackoutMs = predictedBlackoutMs(progress, speed);
+  facts.predictedBlackoutMs = course.predictedMs(progress);
   const { remainingBytes } = progress;
-  if (facts.predictedBlackoutMs <= shortMs || remainingBytes <= littleBytes) return;
+  if (facts.predictedBlackoutMs <= shortBlackoutMs || remainingBytes <= littleBytes) return;
+  const firstPassBytesPerSecond = course.linkBytesPerSecond;
   const maxBytesPerSecond = context.policy.maxBandwidthBytesPerSecond;
-  const bandwidth = { firstPassBytesPerSecond: speed, maxBytesPerSecond };
-  facts.bandwidth.forget();
+  const bandwidth = { firstPassBytesPerSecond, maxBytesPerSecond };
   facts.pace = paced(instance, bandwidth, facts.bandwidth);
+  await sendOn(facts, remainingBytes);
+}
+
+/**
+ * In a later pass: a stop cannot be taken back here, so that it is looked before.
+ * @throws StillBusy when more is left than when arming was decided, and the guest would stand for too long.
+ */
+async function refuseOverBudget(context: SourceContext, facts: MigrationFacts): Promise<void> {
+  const { instance, course } = facts;
+  const progress = await instance.migrationProgress();
+  const alsoBytes = course.dirtiedIn(course.sinceDecisionMs);
+  if (course.predictedMs(progress, alsoBytes) <= course.budgetMs(context.policy)) return;
+  course.noteReturn();
+  await sendOn(facts, progress.remainingBytes);
+}
+
+async function sendOn(facts: MigrationFacts, remainingBytes: number): Promise<never> {
+  const { instance, pace, bandwidth } = facts;
+  bandwidth.forget();
   await instance.setOutgoingParameters({ downtimeLimitMs: precopyDowntimeLimitMs });
-  await facts.pace.nextPass(remainingBytes);
+  await pace.nextPass(remainingBytes);
   throw new StillBusy();
 }
 

@@ -4,6 +4,7 @@ import { SojournError } from "../platform/errors.ts";
 import { within } from "../platform/waiting.ts";
 import { StoppedByHypervisor } from "./convergence.ts";
 import { rejectionOf } from "./interruptible.ts";
+import { lookOnceMore } from "./last-look.ts";
 import { attachmentOf, redirectRoute } from "./network.ts";
 import type { MigrationFacts, SourceContext } from "./source-context.ts";
 
@@ -14,27 +15,34 @@ export const switchoverLimitMs = 10_000;
 const continueTimeoutMs = 2_000;
 
 /**
- * Stops the guest ourselves, with bandwidth and downtime limit raised in the same breath. The wait
- * for `pre-switchover`, bounded by the frozen deadline, begins before the stop.
- * @throws StoppedByHypervisor when QEMU was faster.
+ * Stops the guest ourselves, with the bandwidth raised in the same breath, and the downtime limit as soon as it is known
+ * that it does not stand for too long. The wait for `pre-switchover`, bounded by the frozen deadline, begins before the stop.
+ * @throws StoppedByHypervisor when QEMU was faster; StillBusy when it runs on.
  */
 export async function stopGuest(context: SourceContext, facts: MigrationFacts): Promise<void> {
   const { instance } = facts;
-  const { frozenDeadlineMs } = context.policy;
+  const { frozenDeadlineMs, maxBandwidthBytesPerSecond } = context.policy;
   facts.preSwitchover = instance.waitForEvent("migration status pre-switchover", leftPrecopy, {
     timeoutMs: frozenDeadlineMs,
   });
   facts.preSwitchover.catch(() => {});
   facts.stopIssuedMs = null;
   if (!facts.resume) return await release(context, facts);
+  facts.bandwidth.forget();
   facts.stopIssuedMs = monotonicMs();
   const stops: GuestEvent[] = [];
   const unlisten = instance.onEvent((event) => {
     if (event.name === "STOP") stops.push(event);
   });
-  const [, , runState] = await within(
+  const [, , runState, left] = await within(
     frozenDeadlineMs,
-    () => Promise.all([release(context, facts), instance.stop(), instance.runState()]),
+    () =>
+      Promise.all([
+        instance.setOutgoingParameters({ maxBandwidthBytesPerSecond }),
+        instance.stop(),
+        instance.runState(),
+        instance.migrationProgress(),
+      ]),
     () => notStoppedInTime(frozenDeadlineMs),
   ).finally(unlisten);
   if (!facts.pace.ownStop.includes(runState)) throw new StoppedByHypervisor();
@@ -44,6 +52,14 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
     facts.resume = false;
     throw pausedByUser(instance.guest);
   }
+  await within(
+    frozenTimeLeftMs(context, facts),
+    async () => {
+      await lookOnceMore(context, facts, left);
+      await release(context, facts);
+    },
+    () => notStoppedInTime(frozenDeadlineMs),
+  );
   facts.stoppedMs = facts.timeline.mark("stop", context.host.name, stampOf(stop));
 }
 

@@ -28,6 +28,11 @@ export class StreamBandwidth {
     this.#present = present;
   }
 
+  /** As it was told, or is about to be. */
+  get bytesPerSecond(): number {
+    return smaller(this.#wanted, this.#share);
+  }
+
   /** For the pace of its passes. @throws SojournError as `setOutgoingParameters`. */
   async set(bytesPerSecond: number): Promise<void> {
     this.#wanted = bytesPerSecond;
@@ -66,7 +71,7 @@ export class StreamBandwidth {
   /** One order at a time, so that the last one given is the last one that QEMU hears. */
   #apply(): Promise<void> {
     const applied = this.#latest.then(async () => {
-      const bytesPerSecond = smaller(this.#wanted, this.#share);
+      const { bytesPerSecond } = this;
       if (bytesPerSecond === this.#present) return;
       // Until the answer nobody knows what it is.
       this.#present = Number.NaN;

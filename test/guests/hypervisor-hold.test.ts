@@ -11,18 +11,23 @@ import {
   StoppedByHypervisor,
 } from "../../src/migrator/convergence.ts";
 import { firstPassBandwidth, type Pace, paced, unpaced } from "../../src/migrator/pacing.ts";
+import { PrecopyCourse } from "../../src/migrator/precopy-course.ts";
 import { migrationStatus, QemuHost } from "../support/qemu-host.ts";
 
 const memoryMib = 128;
 const policy = {
-  downtimeLimitMs: 300,
-  maxBandwidthBytesPerSecond: 0,
-  minimumPasses: 2,
+  ...{ policy: "gentle" as const, postCopy: false, minimumPasses: 2 },
+  ...{ downtimeLimitMs: 300, finishLimitMs: 2_000 },
   deadlineMs: 60_000,
   afterPass: 1,
   running: true,
 };
 const never = new AbortController().signal;
+const unknownLink = {
+  ...{ capacityBytesPerSecond: 0, limitBytesPerSecond: 0 },
+  heldToBytesPerSecond: () => 0,
+  unsentBytes: () => 0,
+};
 
 describe("QEMU does not stop a guest that has nothing left to send", () => {
   let here: QemuHost;
@@ -44,7 +49,8 @@ describe("QEMU does not stop a guest that has nothing left to send", () => {
 
   /** Follows the stream as a migration does, then stops the guest; gives the run state right after. */
   async function convergeAndStop(source: GuestInstance, pace: Pace): Promise<string> {
-    await awaitConvergence(source, pace, policy, () => {}, never);
+    const course = new PrecopyCourse(unknownLink);
+    await awaitConvergence(source, pace, { ...policy, course }, () => {}, never);
     await pace.stoppable(never);
     const ready = migrationStatus(source, "pre-switchover");
     ready.catch(() => {});

@@ -53,7 +53,7 @@ export class StreamingGuest {
   remainingBytes = 1024 * 1024;
   dirtySyncCount = 3;
   /** Bytes that go out between two looks. */
-  #moves = 4096;
+  #moves = 2 ** 20;
   bandwidths: number[] = [];
   cancelled = 0;
   #transferred = 0;

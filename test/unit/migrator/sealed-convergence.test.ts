@@ -6,8 +6,10 @@ import {
   StoppedByHypervisor,
 } from "../../../src/migrator/convergence.ts";
 import { pacedToEnd } from "../../../src/migrator/pacing.ts";
+import { PrecopyCourse } from "../../../src/migrator/precopy-course.ts";
 import { giveBack } from "../../../src/migrator/source-ending.ts";
 import { FakeClock, pass } from "../platform/fake-clock.ts";
+import { limits, unknownLink } from "./course-support.ts";
 import { SealingGuest } from "./sealing-guest.ts";
 
 const megabyte = 2 ** 20;
@@ -19,8 +21,8 @@ function follow(remainingBytes: number, running = true) {
   const instance = guest as unknown as GuestInstance;
   const pace = pacedToEnd(instance, { firstPassBytesPerSecond: 1e8, maxBytesPerSecond: 0 }, 0);
   const policy = {
-    ...{ downtimeLimitMs: 300, maxBandwidthBytesPerSecond: 0, minimumPasses: 2 },
-    ...{ deadlineMs: 60_000, afterPass: 1, running },
+    ...{ ...limits, deadlineMs: 60_000, afterPass: 1, running },
+    course: new PrecopyCourse(unknownLink),
   };
   const ended: { with: unknown } = { with: null };
   awaitConvergence(instance, pace, policy, () => {}, new AbortController().signal).then(
@@ -75,8 +77,8 @@ test("one that stands already when anybody looks is no different", async () => {
   const instance = guest as unknown as GuestInstance;
   const pace = pacedToEnd(instance, { firstPassBytesPerSecond: 1e8, maxBytesPerSecond: 0 }, 0);
   const policy = {
-    ...{ downtimeLimitMs: 300, maxBandwidthBytesPerSecond: 0, minimumPasses: 2 },
-    ...{ deadlineMs: 60_000, afterPass: 1, running: true },
+    ...{ ...limits, deadlineMs: 60_000, afterPass: 1, running: true },
+    course: new PrecopyCourse(unknownLink),
   };
   const following = awaitConvergence(instance, pace, policy, () => {}, AbortSignal.timeout(9_000));
   await expect(following).rejects.toThrow(StoppedByHypervisor);

@@ -1,12 +1,9 @@
 import { expect, test } from "vitest";
 import { StoppedByHypervisor } from "../../../src/migrator/convergence.ts";
 import { noGates } from "../../../src/migrator/gates.ts";
+import { StillBusy } from "../../../src/migrator/last-look.ts";
 import { pacedToEnd } from "../../../src/migrator/pacing.ts";
-import {
-  StillBusy,
-  sealAtDestination,
-  stopAtEndOfPass,
-} from "../../../src/migrator/source-sealing.ts";
+import { sealAtDestination, stopAtEndOfPass } from "../../../src/migrator/source-sealing.ts";
 import { awaitPreSwitchover } from "../../../src/migrator/source-switchover.ts";
 import { FakeClock, pass } from "../platform/fake-clock.ts";
 import { task } from "./example-task.ts";
@@ -71,6 +68,11 @@ test("a busy guest is not stopped: another pass makes less of it, and then it is
   // That pass takes a window at least, and it is not the first: nothing is to be waited for any more.
   expect(guest.bandwidths.at(-1)).toBe(500 * megabyte);
   expect(facts.pace.armBelowBytes).toBe(0);
+  // A stop cannot be taken back here: it is not given while too much is left.
+  stop();
+  await pass(clock, 0);
+  expect([guest.stops, ended.with]).toEqual([0, new StillBusy()]);
+  guest.pass(megabyte);
   stop();
   await pass(clock, 0);
   expect([guest.stops, ended.with]).toEqual([1, "stopped"]);

@@ -38,6 +38,12 @@ const eventSchemas = {
       dirty_mbps: z.number().nullable(),
       dirty_syncs: z.number(),
       predicted_blackout_ms: z.number().nullable(),
+      throttle_percent: z.exactOptional(z.number()).meta({
+        description: "By how much the guest's processors are slowed; absent while they are not",
+      }),
+      forecast: z.exactOptional(z.object({ converges: z.boolean(), text: z.string() })).meta({
+        description: "Whether the precopy is going to end; absent before the guest's rate is known",
+      }),
       flows: z.exactOptional(z.object({ carried: z.number(), total: z.number() })).meta({
         description: "Of the guest's flows found so far; absent until the destination knows any",
       }),

@@ -11,6 +11,7 @@ import type {
   NicAttachment,
   OpenStorage,
   OutgoingParameters,
+  OutgoingPreparation,
   OutgoingReadiness,
   RunState,
   StreamAnswer,
@@ -206,8 +207,8 @@ export class DomainInstance implements LibvirtInstance {
     return await this.#source.offer(destinationHost);
   }
 
-  async prepareOutgoing(parameters: OutgoingParameters): Promise<OutgoingReadiness> {
-    await this.#source.setParameters(parameters);
+  async prepareOutgoing(preparation: OutgoingPreparation): Promise<OutgoingReadiness> {
+    await this.#source.prepare(preparation);
     return { heldUntilStopped: false };
   }
 

@@ -80,7 +80,7 @@ export function progressOf(
       dirtySyncCount < 2 ? null : dirtyPagesPerSecond * (statistics?.pageBytes ?? 4096),
     bandwidthMbps: ((statistics?.memoryBytesPerSecond ?? 0) * 8) / 1e6,
     dirtySyncCount,
-    throttlePercent: null,
+    throttlePercent: statistics?.throttlePercent || null,
     errorText,
   };
 }

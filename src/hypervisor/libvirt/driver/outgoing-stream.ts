@@ -6,6 +6,7 @@ import type {
   OutgoingParameters,
   StreamAnswer,
   StreamOffer,
+  ThrottleParameters,
 } from "../../hypervisor.ts";
 import type { LibvirtConnection } from "../rpc/connection.ts";
 import { LibvirtErrorCode } from "../rpc/constants/error-codes.ts";
@@ -122,6 +123,7 @@ export class OutgoingStream {
     { address, port, host }: StreamTarget,
     answer: StreamAnswer,
     { maxBandwidthBytesPerSecond }: Pick<OutgoingParameters, "maxBandwidthBytesPerSecond">,
+    throttle: ThrottleParameters | null,
   ): void {
     if (this.#phase !== "begun" || host !== this.#destinationHost) {
       throw new Error(`no stream to ${host} was begun`);
@@ -132,9 +134,10 @@ export class OutgoingStream {
       parameters: this.#parameters({
         uri: streamUri(address, port),
         bandwidthMibps: bandwidthMibps(maxBandwidthBytesPerSecond),
+        ...autoConverge(throttle),
       }),
       cookie: Buffer.from(answer.cookie, "base64"),
-      flags: streamFlags(this.#context.stream),
+      flags: streamFlags({ ...this.#context.stream, autoConverge: throttle !== null }),
     };
     this.#phase = "sending";
     const sent = this.#connection.call(domainMigratePerform, args, { timeoutMs: null });
@@ -272,4 +275,11 @@ export class OutgoingStream {
       ...more,
     });
   }
+}
+
+/** libvirt has no word for the furthest: QEMU's own 99 percent. */
+function autoConverge(throttle: ThrottleParameters | null): MigrationParameters {
+  if (throttle === null) return {};
+  const { initialPercent, incrementPercent } = throttle;
+  return { autoConvergeInitial: initialPercent, autoConvergeIncrement: incrementPercent };
 }

@@ -6,8 +6,10 @@ import type {
   MigrationProgress,
   MigrationStatus,
   OutgoingParameters,
+  OutgoingPreparation,
   StreamAnswer,
   StreamOffer,
+  ThrottleParameters,
 } from "../../hypervisor.ts";
 import { LibvirtCallError } from "../rpc/errors.ts";
 import { domainAbortJob } from "../rpc/procedures/jobs.ts";
@@ -36,6 +38,7 @@ export class SourceRole {
   readonly #parametersLock = new AsyncLock();
   #stream: OutgoingStream | null = null;
   #parameters: OutgoingParameters = { downtimeLimitMs: 1, maxBandwidthBytesPerSecond: 0 };
+  #throttle: ThrottleParameters | null = null;
   #latest: JobStatistics | null = null;
   /** The job that goes out is an earlier daemon's. */
   #isInherited = false;
@@ -84,6 +87,13 @@ export class SourceRole {
     return this.#stream.offer;
   }
 
+  /** For the next stream. */
+  async prepare(preparation: OutgoingPreparation): Promise<void> {
+    const { throttle = null, downtimeLimitMs, maxBandwidthBytesPerSecond } = preparation;
+    this.#throttle = throttle;
+    await this.setParameters({ downtimeLimitMs, maxBandwidthBytesPerSecond });
+  }
+
   /** Remembered until a stream runs; of one that has ended nothing can be changed any more. */
   async setParameters(parameters: Partial<OutgoingParameters>): Promise<void> {
     const { downtimeLimitMs, maxBandwidthBytesPerSecond } = parameters;
@@ -108,7 +118,7 @@ export class SourceRole {
         hint,
       );
     }
-    stream.perform(target, answer, this.#parameters);
+    stream.perform(target, answer, this.#parameters, this.#throttle);
     const isInTime = await this.#awaitUnderWay(stream);
     if (stream.hasArrived) return;
     if (stream.isOver) throw streamRefused(target, stream.errorText, this.#options.tls);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { ThrottleParameters } from "../../../../src/hypervisor/hypervisor.ts";
 import type { LibvirtInstance } from "../../../../src/hypervisor/libvirt/driver/libvirt-hypervisor.ts";
 import { LibvirtErrorCode } from "../../../../src/hypervisor/libvirt/rpc/constants/error-codes.ts";
 import { MigrateFlag } from "../../../../src/hypervisor/libvirt/rpc/constants/flags.ts";
@@ -41,10 +42,11 @@ describe("a domain as a source", () => {
   afterEach(() => host[Symbol.asyncDispose]());
 
   /** A stream that QEMU sends. */
-  async function sending() {
+  async function sending(throttle: ThrottleParameters | null = null) {
     const perform = host.hold(domainMigratePerform);
     await web1.offerStream?.("host-b");
-    await web1.prepareOutgoing({ downtimeLimitMs: 1, maxBandwidthBytesPerSecond: 8 * 2 ** 20 });
+    const parameters = { downtimeLimitMs: 1, maxBandwidthBytesPerSecond: 8 * 2 ** 20 };
+    await web1.prepareOutgoing({ ...parameters, throttle });
     const underWay = web1.migrateTo("192.0.2.7", 49_152, "host-b", answer);
     await perform.asked;
     host.isGoingOut = true;
@@ -55,6 +57,16 @@ describe("a domain as a source", () => {
   }
 
   const status = async () => (await web1.migrationProgress()).status;
+
+  test("is slowed by libvirt where that is asked for, in the phase that sends", async () => {
+    const throttle = { initialPercent: 20, incrementPercent: 10, maximumPercent: 80 };
+    await sending(throttle);
+    const { flags } = host.args.get("domain_migrate_perform3_params") as { flags: number };
+    expect(flags & MigrateFlag.autoConverge).not.toBe(0);
+    expect(host.parameters("domain_migrate_perform3_params")).toMatchObject({
+      ...{ "auto_converge.initial": 20, "auto_converge.increment": 10 },
+    });
+  });
 
   test("is sent in libvirt's phases, and is gone when its last one has ended", async () => {
     const perform = await sending();
