@@ -52,6 +52,7 @@ describe("what libvirt says, in QEMU's words", () => {
         parameter.ullong("memory_dirty_rate", 10n),
         parameter.ullong("memory_page_size", 4096n),
         parameter.ullong("memory_iteration", 3n),
+        parameter.int("auto_converge_throttle", 20),
         parameter.string("errmsg", "words"),
       ],
     });
@@ -59,7 +60,7 @@ describe("what libvirt says, in QEMU's words", () => {
     expect(progressOf(statistics, "active", null)).toEqual({
       ...{ status: "active", errorText: null, throttlePercent: null, dirtySyncCount: 3 },
       ...{ transferredBytes: 95_060_270, remainingBytes: 4096, totalBytes: 134_750_208 },
-      ...{ dirtyBytesPerSecond: 40_960, bandwidthMbps: 100 },
+      ...{ dirtyBytesPerSecond: 40_960, bandwidthMbps: 100, throttlePercent: 20 },
     });
     expect(progressOf({ ...statistics, iteration: 1 }, "active", null)).toMatchObject({
       dirtyBytesPerSecond: null,
