@@ -19,8 +19,12 @@ export class ArrivalJournal {
   }
 
   /** On disk when it returns. @throws what `Journal.append` throws; nothing is recorded then. */
-  record(step: "takeover" | "abort" | "finished"): void {
+  record(step: "post-copy" | "takeover" | "abort" | "finished"): void {
     this.#journal.append(this.#recordOf(step));
+  }
+
+  has(step: JournalStep): boolean {
+    return this.#journal.has(this.#identity.id, step);
   }
 
   /** With its source, which alone has a say in it, also when it is over. @throws as `record`. */

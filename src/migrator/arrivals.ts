@@ -92,7 +92,10 @@ export class Arrivals implements Disposable {
       if (monotonicMs() - dueMs > longestPauseMs) return this.#renewLease(entry, secondChanceMs);
       this.#logger.warn(entry.migration.identity, "the source has fallen silent");
       entry.lock
-        .run(() => entry.migration.settle(0))
+        .run(() => entry.migration.giveUp())
+        .then((isOver) => {
+          if (!isOver) this.#renewLease(entry);
+        })
         .catch((error: unknown) => {
           const { identity } = entry.migration;
           this.#logger.error({ ...identity, err: error }, "not given up yet");

@@ -2,15 +2,18 @@ import type { GuestInstance, StreamFeatures, StreamOffer } from "../hypervisor/h
 import { delay, wallClockMs } from "../platform/clock.ts";
 import { preconditionError } from "../platform/errors.ts";
 import type { Logger } from "../platform/log.ts";
+import { waitAtMost } from "../platform/waiting.ts";
 import { ArrivalAddress } from "./arrival-address.ts";
 import { ArrivalJournal } from "./arrival-journal.ts";
 import { ArrivalNetwork } from "./arrival-network.ts";
+import { hasAllMemory, listenAgain, type RecoveryAnswer } from "./arrival-post-copy.ts";
 import { ArrivalState } from "./arrival-state.ts";
 import { ArrivingFlows } from "./arriving-flows.ts";
 import { confirmWithHome } from "./confirm-with-home.ts";
 import { checkEpoch } from "./epochs.ts";
 import { FollowedProcess, followedProcess } from "./followed-process.ts";
 import type { GuestAddresses } from "./guest-addresses.ts";
+import { mayHandOver } from "./handover-question.ts";
 import type { HostContext } from "./host-context.ts";
 import { IncomingProcess, type Listening, type ReceivingProcess } from "./incoming-process.ts";
 import {
@@ -30,6 +33,9 @@ type Identity = { id: string; guest: string; epoch: number };
 
 /** How long after the end of an incoming process its source may ask for a new one. */
 const renewalGraceMs = 3_000;
+
+/** How long a guest that lacks pages may take to say that it runs. */
+const starvingMs = 1_000;
 
 /**
  * The destination's side of one migration. Its QEMU starts paused and runs the guest only through `#takeOver`,
@@ -78,6 +84,7 @@ export class DestinationMigration {
         this.#takeOver().catch(failed("takeover failed"));
       },
       onEnded: (instance) => this.#noteEnded(instance).catch(ended),
+      onStarved: () => this.#logger.warn("the rest of the guest's memory does not come: it waits"),
     };
     const isFollowed = identity.followed === true;
     this.#process = isFollowed
@@ -161,12 +168,59 @@ export class DestinationMigration {
    * Takes over if the stream arrived whole within `graceMs`; otherwise, or when QEMU does not say, aborts. The
    * answer is final. `isPromised`: the source says that it has promised.
    */
-  async settle(graceMs: number, isPromised = false): Promise<DestinationState> {
-    this.#isSealed ||= isPromised;
+  async settle(
+    graceMs: number,
+    { promised = false, postCopy = false } = {},
+  ): Promise<DestinationState> {
+    this.#isSealed ||= promised;
     const loaded = this.state.phase === "incoming" && (await this.#process.isLoadedSoon());
     if (loaded) await this.#takeOver();
     const state = await this.state.wait(this.#process.isAlive() ? graceMs : 0);
-    return state.state === "incoming" ? await this.#abort() : state;
+    if (state.state !== "incoming") return state;
+    // The stream may still bring the guest, which its source cannot have back.
+    const isAwaited = postCopy && this.#process.isAlive() && !(await this.#process.hasFailed());
+    return isAwaited ? state : await this.#abort();
+  }
+
+  /** From here on the source may hand the guest over by post-copy, and nobody else can end the arrival. @throws as `#abort`. */
+  awaitHandover(): void {
+    if (this.state.phase === "incoming" && !this.#journal.has("post-copy")) {
+      this.#journal.record("post-copy");
+    }
+  }
+
+  /** The source is silent. False when it may have handed the guest over: then it is waited for. */
+  async giveUp(): Promise<boolean> {
+    const mayBeHandedOver = this.#journal.has("post-copy") && this.#process.isAlive();
+    if (mayBeHandedOver && !(await this.#process.isLoadedSoon())) {
+      if (await mayHandOver(this.#context, this.#current())) return false;
+    }
+    await this.settle(0);
+    return true;
+  }
+
+  /** Where the source may send the rest of the guest's memory to. @throws as `listenAgain`. */
+  async recoverPostCopy(): Promise<RecoveryAnswer> {
+    if (this.state.decision !== "takeover" && this.state.phase !== "taken-over") throw this.#over();
+    const { instance } = this.#process;
+    if (!instance?.isAlive()) return { state: "gone" };
+    return await listenAgain(instance, this.#streamAddress);
+  }
+
+  get #streamAddress(): string {
+    const { streamAddress, underlayAddress } = this.#context.host;
+    return streamAddress ?? underlayAddress;
+  }
+
+  /** Nothing of the guest's memory comes any more. @throws as `hasAllMemory`, and of a process that cannot be ended. */
+  async losePostCopy(): Promise<"whole" | "ended"> {
+    if (this.state.decision !== "takeover" && this.state.phase !== "taken-over") throw this.#over();
+    const { instance } = this.#process;
+    if (!instance?.isAlive()) return "ended";
+    if (await hasAllMemory(instance, this.#streamAddress)) return "whole";
+    this.#logger.error("alarm: a part of the guest's memory is lost: its process is ended");
+    await this.#process.end();
+    return "ended";
   }
 
   /**
@@ -263,7 +317,7 @@ export class DestinationMigration {
       // What an earlier daemon knew of the source's promise is lost: the source runs its copy once this one has ended.
       const isForUs = instance.sealsStream !== true && (await this.#process.isLoaded());
       if (isForUs) await this.#takeOver();
-      else await this.abort();
+      else if (!this.#journal.has("post-copy")) await this.abort();
     } catch (error) {
       if (instance.isAlive()) throw error;
       await this.recover(undefined, takenOver, networkReady);
@@ -312,7 +366,7 @@ export class DestinationMigration {
 
   /** What follows the recorded takeover: the guest runs, and the network follows it. */
   async #complete(instance: GuestInstance, record: GuestRecord, run: typeof resume): Promise<void> {
-    if (record.migration?.resume) this.state.resumeMs = await run(instance, this.#logger);
+    if (record.migration?.resume) await this.#run(instance, run);
     else this.state.resumeMs = this.#process.resumedMs ?? null;
     this.network.willLand(async () => {
       await this.#networkReady;
@@ -325,6 +379,15 @@ export class DestinationMigration {
     await instance
       .announceSelf()
       .catch((error: unknown) => this.#logger.warn({ err: error }, "no self-announcement"));
+  }
+
+  /** A monitor that waits for missing pages says nothing before its source has heard of the takeover, and sends them. */
+  async #run(instance: GuestInstance, run: typeof resume): Promise<void> {
+    const running = run(instance, this.#logger).then((resumeMs) => {
+      this.state.resumeMs = resumeMs;
+    });
+    if (this.#journal.has("post-copy")) await waitAtMost(starvingMs, running);
+    else await running;
   }
 
   #current() {

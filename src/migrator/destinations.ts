@@ -89,6 +89,7 @@ export class Destinations {
         const migration = this.#arrivals.find(request)?.migration;
         if (migration === undefined) return answerFromJournal(this.#context, request);
         if (request.inbound !== undefined) await migration.expect(request.inbound);
+        if (request.post_copy) migration.awaitHandover();
         return await migration.state.wait(request.wait_ms);
       },
       seal: async (request) => {
@@ -98,15 +99,19 @@ export class Destinations {
       settle: async (request) => {
         const entry = this.#arrivals.find(request);
         if (entry === undefined) return answerFromJournal(this.#context, request);
-        return await entry.lock.run(() =>
-          entry.migration.settle(request.grace_ms, request.promised),
-        );
+        const { grace_ms, promised, post_copy: postCopy } = request;
+        return await entry.lock.run(() => entry.migration.settle(grace_ms, { promised, postCopy }));
       },
       abort: async (request) => {
         const entry = this.#arrivals.find(request);
         if (entry === undefined) return answerFromJournal(this.#context, request);
         return await entry.lock.run(() => entry.migration.abort());
       },
+      "recover-post-copy": async (request) =>
+        (await this.#unfinished(request)?.migration.recoverPostCopy()) ?? { state: "whole" },
+      "lose-post-copy": async (request) => ({
+        copy: (await this.#unfinished(request)?.migration.losePostCopy()) ?? "whole",
+      }),
       verify: async (request) => {
         const migration = this.#unfinished(request)?.migration;
         await migration?.networkSettled();
@@ -199,6 +204,7 @@ export class Destinations {
     }
     await entry.migration.seal();
     await entry.migration.state.wait(10_000);
+    if (this.#context.journal.has(id, "post-copy")) await entry.migration.losePostCopy();
     await entry.lock.run(() => entry.migration.finish());
     this.#arrivals.drop(id);
   }

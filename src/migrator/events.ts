@@ -1,6 +1,7 @@
 import type { MigrationProgress } from "../hypervisor/hypervisor.ts";
 import type { Forecast } from "./forecast.ts";
 import type { GateNote, GatePoint } from "./gates.ts";
+import { isFollowing } from "./post-copy-status.ts";
 import type { DrainReport, TimelineEntry } from "./report.ts";
 
 /** A migration has entered a phase or passed an instant of its switchover. */
@@ -31,6 +32,8 @@ export interface ProgressEvent {
   throttle_percent?: number;
   /** Absent before the guest's rate is known. */
   forecast?: Forecast;
+  /** The guest runs at the destination already, and the rest of its memory follows; absent before. */
+  post_copy?: true;
   /** Of the guest's flows that were found so far; absent while the destination knows none. */
   flows?: { carried: number; total: number };
 }
@@ -90,6 +93,7 @@ export function progressEvent(
     predicted_blackout_ms: predictedMs,
     ...(throttlePercent === null ? {} : { throttle_percent: throttlePercent }),
     ...(forecast === null ? {} : { forecast }),
+    ...(isFollowing(progress.status) ? { post_copy: true as const } : {}),
     ...(flows === null ? {} : { flows }),
   };
 }

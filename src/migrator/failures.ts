@@ -27,6 +27,16 @@ export function guestGone(guest: string): Failure {
   };
 }
 
+/** The failure of a guest whose destination ended while it was handed over by post-copy: neither side has all of it. */
+export function lostInHandover(task: { guest: string; to: string }): Failure {
+  return {
+    step: "await-takeover",
+    code: "SOJ_POST_COPY_LOST",
+    message: `${task.guest}'s process at ${task.to} ended while the guest was handed over to it`,
+    hint: `start it again with sojourn guest start ${task.guest}; see the log of ${task.to}`,
+  };
+}
+
 /** The failure of a guest whose process ended at the destination right after it had been taken over. */
 export function lostAtDestination(task: { guest: string; to: string }): Failure {
   return {

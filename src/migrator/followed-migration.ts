@@ -150,7 +150,10 @@ export class FollowedMigration {
       message: `${this.task.guest}'s process has ended, and ${this.task.to} does not run it`,
       hint: `look at its log at both hosts: /var/log/libvirt/qemu/${this.task.guest}.log`,
     };
-    const rest = new SourceMigration(this.#context, this.task, this.facts, { name: "switchover" });
+    const rest = new SourceMigration(this.#context, this.task, this.facts, {
+      name: "switchover",
+      postCopy: false,
+    });
     return await rest.run({ type: "failed", failure });
   }
 

@@ -94,6 +94,11 @@ export class FollowedProcess implements ReceivingProcess {
     return isLoaded;
   }
 
+  /** libvirt ends a process whose stream has failed. */
+  async hasFailed(): Promise<boolean> {
+    return false;
+  }
+
   async isLoadedSoon(): Promise<boolean> {
     const silent = delay(settleQuestionMs).then(() => false);
     return await Promise.race([this.isLoaded().catch(() => false), silent]);

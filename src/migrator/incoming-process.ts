@@ -5,10 +5,14 @@ import type {
   StreamFeatures,
   StreamOffer,
 } from "../hypervisor/hypervisor.ts";
-import { delay } from "../platform/clock.ts";
+import { delay, monotonicMs } from "../platform/clock.ts";
 import type { HostContext } from "./host-context.ts";
 import { attachmentOf } from "./network.ts";
+import { isFollowing } from "./post-copy-status.ts";
 import type { GuestRecord } from "./records.ts";
+
+/** How long a guest's devices may take to be loaded once all of them are there. */
+const loadingMs = 5_000;
 
 /** How long the monitor may take to say whether the stream is loaded when the source asks for a final word. */
 const settleQuestionMs = 300;
@@ -41,6 +45,7 @@ export interface ReceivingProcess {
   isAlive(): boolean;
   isLoaded(): Promise<boolean>;
   isLoadedSoon(): Promise<boolean>;
+  hasFailed(): Promise<boolean>;
 }
 
 /** The QEMU process that receives a guest: paused, one at a time, replaced when its stream was given up. */
@@ -48,6 +53,7 @@ export class IncomingProcess implements ReceivingProcess {
   readonly #context: Pick<HostContext, "host" | "guests">;
   readonly #onLoaded: () => void;
   readonly #onEnded: (instance: GuestInstance) => void;
+  readonly #onStarved: () => void;
   #instance: GuestInstance | null = null;
 
   constructor(
@@ -57,11 +63,14 @@ export class IncomingProcess implements ReceivingProcess {
       onLoaded: () => void;
       /** A process has ended, whoever ended it. */
       onEnded: (instance: GuestInstance) => void;
+      /** The rest of the guest's memory does not come. */
+      onStarved: () => void;
     },
   ) {
     this.#context = context;
     this.#onLoaded = told.onLoaded;
     this.#onEnded = told.onEnded;
+    this.#onStarved = told.onStarved;
   }
 
   get instance(): GuestInstance | null {
@@ -121,9 +130,23 @@ export class IncomingProcess implements ReceivingProcess {
     return this.#instance?.isAlive() ?? false;
   }
 
+  /** Whether the guest can run: all of it is there, or by post-copy what it cannot run without. */
   async isLoaded(): Promise<boolean> {
-    if (this.#instance === null || !this.#instance.isAlive()) return false;
-    return (await this.#instance.migrationProgress()).status === "completed";
+    const instance = this.#instance;
+    if (instance === null || !instance.isAlive()) return false;
+    const { status } = await instance.migrationProgress();
+    if (!isFollowing(status)) return status === "completed";
+    if (!(await isRunnable(instance))) return false;
+    // A stream that broke while the devices were loaded has failed, and nothing may run what it left.
+    const { status: last } = await instance.migrationProgress();
+    return last === "completed" || isFollowing(last);
+  }
+
+  /** Whether its stream has broken before the guest could run; false when QEMU does not say. */
+  async hasFailed(): Promise<boolean> {
+    const silent = delay(settleQuestionMs).then(() => false);
+    const failed = this.#instance?.migrationProgress().then(({ status }) => status === "failed");
+    return await Promise.race([failed?.catch(() => false) ?? true, silent]);
   }
 
   /** False too when QEMU does not say: the source's guest stands meanwhile, and an abort ends the process first. */
@@ -134,7 +157,26 @@ export class IncomingProcess implements ReceivingProcess {
 
   async #follow(events: AsyncIterable<GuestEvent>): Promise<void> {
     for await (const event of events) {
-      if (event.name === "MIGRATION" && event.data.status === "completed") this.#onLoaded();
+      if (event.name !== "MIGRATION") continue;
+      if (event.data.status === "completed") this.#onLoaded();
+      if (event.data.status === "postcopy-active") void this.#noteRunnable();
+      if (event.data.status === "postcopy-paused") this.#onStarved();
     }
   }
+
+  async #noteRunnable(): Promise<void> {
+    const isLoaded = await this.isLoaded().catch(() => false);
+    if (isLoaded) this.#onLoaded();
+  }
+}
+
+/** QEMU tells of post-copy before it has loaded the guest's devices, which it has received by then. */
+async function isRunnable(instance: GuestInstance): Promise<boolean> {
+  const deadlineMs = monotonicMs() + loadingMs;
+  while (instance.isAlive()) {
+    if ((await instance.runState()) !== "inmigrate") return true;
+    if (monotonicMs() > deadlineMs) return false;
+    await delay(1);
+  }
+  return false;
 }

@@ -16,6 +16,7 @@ export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts
     rest: null,
     predictedBlackoutMs: null,
     viaPostCopy: false,
+    postCopy: null,
     migrationPort: null,
     streamAddress: null,
     streamAnswer: undefined,

@@ -72,13 +72,19 @@ export class Inquiries implements Disposable {
     try {
       journal.refuseHeld(task.guest);
       if (!isPromiseOpen(journal, task.id)) return;
-      if (journal.has(task.id, "taken-over-by-destination")) return;
       if (journal.resolutionOf(task.id) !== null) return;
+      if (journal.has(task.id, "taken-over-by-destination")) return await this.#hearAny(task);
       const { state } = await askForFinalWord(this.#context, task, guests.instance(task.guest));
       logger.info({ migration: task.id, answer: state }, "the destination answers again");
     } catch (error) {
       if (this.#recordOf(task) !== null) throw error;
     }
+  }
+
+  /** One that has taken the guest over needs more than an order only while memory follows: then it has to be there. */
+  async #hearAny({ id, guest, to }: Unfinished): Promise<void> {
+    if (!this.#context.journal.has(id, "post-copy")) return;
+    await this.#context.peer(to).call("migration-facts", { id, guest });
   }
 
   #recordOf({ id, guest }: Unfinished): GuestRecord | null {

@@ -4,6 +4,7 @@ import { z } from "zod";
 const steps = [
   "begin",
   "pausing",
+  "post-copy",
   "promise",
   "taken-over-by-destination",
   "aborted-by-destination",

@@ -1,6 +1,7 @@
 import { delay } from "../platform/clock.ts";
 import { hasCode, preconditionError } from "../platform/errors.ts";
 import type { HostContext } from "./host-context.ts";
+import { mayGoBack } from "./post-copy-status.ts";
 import type { HostMigrationFacts } from "./procedures.ts";
 
 /** A monitor that does not answer within this time leaves the run state unknown. */
@@ -15,8 +16,24 @@ export async function migrationFacts(
   return {
     run_state: await runStateOf(context, guest),
     held: context.journal.isHeld(guest),
+    ...((await hasHandedOver(context, { id, guest })) ? { handed_over: true } : {}),
     journal: lines.map(({ at, role, step, epoch }) => ({ at, role, step, epoch })),
   };
+}
+
+async function hasHandedOver(
+  { guests, journal }: Pick<HostContext, "guests" | "journal">,
+  { id, guest }: { id: string; guest: string },
+): Promise<boolean> {
+  const instance = guests.instance(guest);
+  const isPromised = journal.has(id, "post-copy") && journal.has(id, "promise");
+  if (!isPromised || !instance?.isAlive()) return false;
+  const silent = delay(patienceMs).then(() => true);
+  const asked = instance.migrationProgress().then(
+    ({ status }) => !mayGoBack(status),
+    () => true,
+  );
+  return await Promise.race([asked, silent]);
 }
 
 /** QEMU's word, `none` without a process, `unknown` when it does not say. */

@@ -4,7 +4,8 @@ import type { Outcome } from "./report.ts";
  * The source's side of one migration as a pure state machine.
  *
  * Up to `armed` every failure goes back to the source (`rolling-back`). Entering `switchover` is the
- * promise: from there the source runs the guest again only after `destination-aborted`.
+ * promise: from there the source runs the guest again only after `destination-aborted`. In `post-copy` neither side alone
+ * has the guest: the only ways on are all of its memory at the destination, or its loss.
  */
 export type MigrationState =
   | { name: "planned" }
@@ -12,9 +13,12 @@ export type MigrationState =
   | { name: "prepared" }
   | { name: "precopy" }
   | { name: "armed" }
-  | { name: "switchover" }
-  | { name: "settling"; failure: Failure }
-  | { name: "verifying" }
+  | { name: "switchover"; postCopy: boolean }
+  | { name: "settling"; postCopy: boolean; failure: Failure }
+  /** The guest runs at the destination, and the rest of its memory follows. */
+  | { name: "post-copy" }
+  /** `lost`: why the guest is no more, when its memory could not follow. */
+  | { name: "verifying"; lost: Failure | null }
   | { name: "rolling-back"; ending: "rolled-back" | "cancelled" | "guest-lost"; failure: Failure }
   | { name: "ended"; outcome: Outcome; failure: Failure | null };
 
@@ -35,9 +39,12 @@ export type MigrationEvent =
   | { type: "stopped-by-hypervisor" }
   | { type: "stream-given-up" }
   | { type: "still-busy" }
-  | { type: "pre-switchover" }
+  | { type: "pre-switchover"; postCopy: boolean }
   | { type: "not-promised"; failure: Failure }
   | { type: "destination-resumed" }
+  | { type: "post-copy-completed" }
+  /** One of the two processes has ended while memory was in both: no copy is left, here or there. */
+  | { type: "post-copy-lost"; failure: Failure }
   | { type: "retired" }
   | { type: "rolled-back" }
   | { type: "failed"; failure: Failure }
@@ -67,10 +74,12 @@ export type Effect =
   | "record-pausing"
   | "stop-guest"
   | "await-pre-switchover"
+  | "record-post-copy"
   | "record-promise"
   | "change-route"
   | "continue-migration"
   | "await-takeover"
+  | "await-post-copy"
   | "settle-with-destination"
   | "verify-traffic"
   | "retire-source"

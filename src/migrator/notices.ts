@@ -74,6 +74,7 @@ export class Notices implements Disposable {
         promised: true,
       });
       if (state === "taken-over") {
+        await this.#endPart({ id, guest, epoch }, peer);
         await destination.call("finish", { id, guest, epoch });
         this.#context.logger.info(fields, "the destination knows that the guest is its own");
         return;
@@ -83,6 +84,15 @@ export class Notices implements Disposable {
     }
     this.#context.logger.error(fields, "alarm: the guest was left to a host that does not have it");
     await this.#forgetRedirect(guest, peer);
+  }
+
+  /** By post-copy it may lack a part of its memory, which this host had and has no longer. */
+  async #endPart(identity: { id: string; guest: string; epoch: number }, peer: string) {
+    if (!this.#context.journal.has(identity.id, "post-copy")) return;
+    const { copy } = await this.#context.peer(peer).call("lose-post-copy", identity);
+    if (copy === "whole") return;
+    const fields = { migration: identity.id, guest: identity.guest, destination: peer };
+    this.#context.logger.error(fields, "alarm: the guest lacked a part of its memory; it is ended");
   }
 
   /** Nobody has the guest: it can be started at its home again. */

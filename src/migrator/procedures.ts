@@ -76,6 +76,8 @@ const migrationFacts = z.object({
   run_state: z.string().max(40),
   /** The journal is damaged: some of its records may be missing. */
   held: z.boolean(),
+  /** The process here has handed the guest over by post-copy: it can never run it again. */
+  handed_over: z.boolean().optional(),
   journal: z
     .array(
       z.object({
@@ -152,6 +154,8 @@ export const migrationProcedures = definePeerProcedures({
       ...identity,
       wait_ms: z.int().min(0).max(30_000),
       inbound: expectedInbound.optional(),
+      /** The source is about to hand the guest over by post-copy: from now on its word alone ends the arrival. */
+      post_copy: z.boolean().optional(),
     }),
     response: destinationState,
     timeoutMs: 35_000,
@@ -171,12 +175,37 @@ export const migrationProcedures = definePeerProcedures({
       grace_ms: z.int().min(0).max(10_000),
       /** The source has promised (`seal`). */
       promised: z.boolean().optional(),
+      /** It cannot have the guest back: while the process lives nothing is aborted, and `incoming` is no final answer. */
+      post_copy: z.boolean().optional(),
     }),
     response: destinationState,
     timeoutMs: 20_000,
   },
   /** Aborts in writing unless it has taken over; the answer says which. */
   abort: { request: z.strictObject(identity), response: destinationState, timeoutMs: 30_000 },
+  /**
+   * While the guest's memory follows by post-copy, and its connection is broken: where the next one is awaited. Says instead
+   * when all of it is there, or when its process has ended.
+   */
+  "recover-post-copy": {
+    request: z.strictObject(identity),
+    response: z.discriminatedUnion("state", [
+      z.object({
+        state: z.literal("listening"),
+        address: z.ipv4(),
+        port: z.int().min(1).max(65_535),
+      }),
+      z.object({ state: z.literal("whole") }),
+      z.object({ state: z.literal("gone") }),
+    ]),
+    timeoutMs: 15_000,
+  },
+  /** Nothing of the guest's memory will come any more: a process here that has not all of it ends. */
+  "lose-post-copy": {
+    request: z.strictObject(identity),
+    response: z.object({ copy: z.enum(["whole", "ended"]) }),
+    timeoutMs: 20_000,
+  },
   /** Resolves once this host's network follows the guest; counts packets that its tap had no room for. */
   verify: {
     request: z.strictObject(identity),

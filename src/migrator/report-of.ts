@@ -34,6 +34,14 @@ export function reportOf(
       completed && stoppedMs !== null && resumedMs !== null ? round(resumedMs - stoppedMs) : null,
     total_ms: round(timeline.elapsedMs()),
     transferred_bytes: facts.finalProgress?.transferredBytes ?? null,
+    ...(facts.postCopy === null
+      ? {}
+      : {
+          post_copy: {
+            duration_ms: round(facts.postCopy.durationMs),
+            recovered: facts.postCopy.recovered,
+          },
+        }),
     clock_offset_ms: clockOffset === null ? null : round(clockOffset.offsetMs),
     clock_error_ms: clockOffset === null ? null : round(clockOffset.errorMs),
     packets_dropped: facts.packetsDropped,

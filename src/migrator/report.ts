@@ -96,6 +96,8 @@ export interface MigrationReport {
   blackout_ms: number | null;
   total_ms: number;
   transferred_bytes: number | null;
+  /** How the rest of the memory followed the guest; absent when all of it went before. */
+  post_copy?: { duration_ms: number; recovered: number };
   /** The destination's wall clock minus the source's, and the largest error of that; null when not estimated. */
   clock_offset_ms: number | null;
   clock_error_ms: number | null;

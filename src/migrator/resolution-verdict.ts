@@ -34,6 +34,9 @@ export function refusalOf({ keep, role, isOpen, here, there }: ResolutionCase): 
     if (source.has("taken-over-by-destination")) {
       return "the source has the destination's word that it has taken the guest over";
     }
+    if ((role === "source" ? here : there)?.handed_over) {
+      return "the source has handed the guest over by post-copy, and QEMU never runs its copy again";
+    }
     if (!destination.has("abort") && !destination.has("superseded")) {
       const seen = sightOf(role === "source" ? there : here);
       if (seen !== null) return `${seen} at the destination`;

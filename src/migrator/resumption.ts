@@ -33,14 +33,15 @@ export const answeredLate: Failure = {
 
 /**
  * What an unfinished migration goes on with at its source after a restart, told by the journal alone:
- * before the promise back, after it whatever the destination says (or has said), unless an operator has decided. Pure.
+ * before the promise back, after it whatever the destination says (or has said), unless an operator has decided. What was
+ * handed over by post-copy goes on being so. Pure.
  */
 export function resumptionOf(
   journal: Pick<Journal, "has">,
   id: string,
   failure: Failure = restarted,
 ): { state: MigrationState; event: MigrationEvent } {
-  const state: MigrationState = { name: "switchover" };
+  const state: MigrationState = { name: "switchover", postCopy: journal.has(id, "post-copy") };
   if (journal.has(id, "resolved-source")) {
     return { state, event: { type: "kept-at-source", failure: keptAtSource } };
   }

@@ -110,7 +110,10 @@ async function confirmDestination(
     packets_per_second: facts.inboundRate.packetsPerSecond,
     budget_ms: longestArmedMs + Math.max(longestMs, frozenDeadlineMs),
   };
-  const question = { id: task.id, guest: task.guest, epoch: task.epoch, wait_ms: 0, inbound };
+  const question = {
+    ...{ id: task.id, guest: task.guest, epoch: task.epoch, wait_ms: 0, inbound },
+    ...(facts.viaPostCopy ? { post_copy: true } : {}),
+  };
   const { state } = await context
     .peer(task.to)
     .call("state", question, { signal, timeoutMs: confirmationTimeoutMs });

@@ -106,6 +106,8 @@ export interface MigrationFacts {
   predictedBlackoutMs: number | null;
   /** It does not converge, and may go by post-copy: it is stopped as it is. */
   viaPostCopy: boolean;
+  /** How the rest of its memory followed; null until it has. */
+  postCopy: { durationMs: number; recovered: number } | null;
   migrationPort: number | null;
   /** Where the destination takes the stream; null for its underlay address. */
   streamAddress: string | null;

@@ -20,6 +20,7 @@ import {
   yieldToDestination,
 } from "./source-ending.ts";
 import { askGates } from "./source-gates.ts";
+import { awaitPostCopy, landedMeanwhile, refuseBroken } from "./source-post-copy.ts";
 import { converge, startPrecopy } from "./source-precopy.ts";
 import {
   announceSource,
@@ -130,7 +131,11 @@ export class SourceEffects {
         return;
       case "await-pre-switchover":
         await awaitPreSwitchover(context, facts, signal);
-        return { type: "pre-switchover" };
+        return { type: "pre-switchover", postCopy: facts.viaPostCopy };
+      case "record-post-copy":
+        await refuseBroken(facts.instance, task);
+        await this.#recordWhileStanding("post-copy");
+        return;
       case "record-promise":
         keepStopped(facts.instance, context.logger);
         await this.#promise();
@@ -149,6 +154,9 @@ export class SourceEffects {
         return;
       case "await-takeover":
         return this.#answer(await awaitTakeover(context, task, facts), state);
+      case "await-post-copy":
+        await landedMeanwhile(context, task, facts);
+        return await awaitPostCopy(context, task, facts);
       case "settle-with-destination":
         releaseNetwork(facts);
         return await this.#settle(state);
@@ -193,8 +201,12 @@ export class SourceEffects {
   /** Within the frozen deadline or not at all: until it is given, the guest is ours to run. */
   async #promise(): Promise<void> {
     await this.#guard.beforePromise();
+    await this.#recordWhileStanding("promise");
+  }
+
+  async #recordWhileStanding(step: JournalStep): Promise<void> {
     const leftMs = frozenTimeLeftMs(this.#context, this.#facts);
-    await this.#context.journal.appendWithin(this.#recordOf("promise"), leftMs);
+    await this.#context.journal.appendWithin(this.#recordOf(step), leftMs);
   }
 
   async #settle(state: MigrationState): Promise<MigrationEvent> {

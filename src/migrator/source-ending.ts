@@ -2,10 +2,13 @@ import type { GuestInstance } from "../hypervisor/hypervisor.ts";
 import { delay, monotonicMs } from "../platform/clock.ts";
 import { ExitCode, hasCode, SojournError } from "../platform/errors.ts";
 import { persistently, retry } from "../platform/retry.ts";
+import { lostInHandover } from "./failures.ts";
 import { leaveGuest } from "./forget-flows.ts";
 import { keptRedirect } from "./kept-redirect.ts";
 import { leaveTunnel } from "./leave-tunnel.ts";
+import type { Failure } from "./migration-state.ts";
 import { attachmentOf, deliveryRoute } from "./network.ts";
+import { isHandedOver, mayGoBack } from "./post-copy-status.ts";
 import type { DestinationState } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import { needsReset } from "./resume.ts";
@@ -14,7 +17,15 @@ import { mayRun } from "./stopped-copy.ts";
 import { awaitRepointing, releaseHome, thirdHome, thirdHomeOf } from "./third-home.ts";
 
 /** The guest's process is gone while it was still ours. */
-export class GuestGone extends Error {}
+export class GuestGone extends Error {
+  readonly failure: Failure | undefined;
+
+  /** @param failure why, where that is not its process's end. */
+  constructor(failure?: Failure) {
+    super();
+    this.failure = failure;
+  }
+}
 
 /**
  * Gives the guest back to the source: ends the stream, continues the guest if we paused it, and takes back
@@ -28,11 +39,16 @@ export async function undoAtSource(
 ): Promise<void> {
   const { instance } = facts;
   facts.flows?.stop();
+  let failure: Failure | undefined;
   const { address, bridge } = attachmentOf(context.host, facts.before);
   const run = async () => {
     // What others began is theirs to end.
-    if (instance.isAlive() && !task.followed)
-      await giveBack(facts, context.journal.has(task.id, "pausing"));
+    if (!instance.isAlive() || task.followed) return;
+    const mayBeUnusable = context.journal.has(task.id, "post-copy");
+    if (mayBeUnusable && (await isHandedOver(instance))) {
+      failure = lostInHandover(task);
+      await instance.quit();
+    } else await giveBack(facts, context.journal.has(task.id, "pausing"));
   };
   // The guest first, and for as long as it takes: nobody else may run it, and nothing else would thaw it.
   await retry(run, {
@@ -63,7 +79,7 @@ export async function undoAtSource(
   await context.guests.noteEnded(instance);
   // Its end may have been noted before: then the record that was just restored is of a guest that is nowhere.
   await context.guests.forgetEnded();
-  throw new GuestGone();
+  throw new GuestGone(failure);
 }
 
 /** An operator may have kept the guest here after the destination, and with it a home that is a third host, went on. */
@@ -131,8 +147,21 @@ export async function askForFinalWord(
   const progress = await instance?.migrationProgress().catch(() => null);
   const isHeldHere = progress?.status === "pre-switchover" && instance?.sealsStream !== true;
   const grace_ms = isHeldHere ? 0 : settleGraceMs;
-  const question = { ...identity, grace_ms, promised: context.journal.has(task.id, "promise") };
-  return await context.peer(task.to).call("settle", question, { timeoutMs: 10_000 });
+  const isPostCopy = context.journal.has(task.id, "post-copy");
+  const isSent = isPostCopy && instance?.isAlive() && !(progress && mayGoBack(progress.status));
+  const question = {
+    ...{ ...identity, grace_ms, promised: context.journal.has(task.id, "promise") },
+    ...(isSent ? { post_copy: true } : {}),
+  };
+  const answer = await context.peer(task.to).call("settle", question, { timeoutMs: 10_000 });
+  if (answer.state !== "incoming") return answer;
+  throw new SojournError(
+    "SOJ_POST_COPY_UNDECIDED",
+    `${task.to} has not received ${task.guest} yet`,
+    {
+      retryable: true,
+    },
+  );
 }
 
 /** The destination runs the guest: its network is settled before ours is taken away. */

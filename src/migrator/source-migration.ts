@@ -87,7 +87,7 @@ export class SourceMigration {
     const before = this.#state;
     const { state, effects } = transition(before, event);
     this.#state = state;
-    if (state.name !== before.name) this.#mark(state);
+    if (state.name !== before.name) this.#mark(state, before.name);
     const { id: migration, guest } = this.task;
     const { afterwards } = this.facts;
     afterwards.do(() =>
@@ -100,14 +100,17 @@ export class SourceMigration {
     return effects;
   }
 
-  #mark(state: MigrationState): void {
+  #mark(state: MigrationState, before: MigrationState["name"]): void {
     const { timeline } = this.facts;
     const mark = (phase: Phase) => timeline.mark(phase, this.#context.host.name);
     switch (state.name) {
       case "settling":
         return;
-      case "verifying":
+      case "post-copy":
         mark("resumed");
+        return;
+      case "verifying":
+        if (before !== "post-copy") mark("resumed");
         mark("verifying");
         return;
       case "ended":
@@ -140,7 +143,7 @@ export class SourceMigration {
 
   #eventOf(error: unknown, effect: Effect): MigrationEvent {
     if (error instanceof GuestGone) {
-      return { type: "guest-gone", failure: guestGone(this.task.guest) };
+      return { type: "guest-gone", failure: error.failure ?? guestGone(this.task.guest) };
     }
     if (error instanceof StoppedByHypervisor && this.facts.attempts < maximumAttempts) {
       this.facts.attempts += 1;
@@ -149,7 +152,9 @@ export class SourceMigration {
     if (error instanceof StillBusy) return { type: "still-busy" };
     const failure = failureOf(error, effect);
     this.#context.logger.warn({ migration: this.task.id, step: effect, err: error }, "step failed");
-    if (effect === "record-promise") return { type: "not-promised", failure };
+    if (effect === "record-post-copy" || effect === "record-promise") {
+      return { type: "not-promised", failure };
+    }
     if (error instanceof DestinationAborted) return { type: "destination-aborted", failure };
     if (effect === "settle-with-destination") return { type: "destination-unreachable", failure };
     return { type: "failed", failure };

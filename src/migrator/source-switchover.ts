@@ -55,6 +55,8 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
   await within(
     frozenTimeLeftMs(context, facts),
     async () => {
+      // What is left follows the guest; the low downtime limit keeps QEMU from sending it before.
+      if (facts.viaPostCopy) return await instance.startPostCopy?.();
       await lookOnceMore(context, facts, left);
       await release(context, facts);
     },

@@ -2,15 +2,18 @@ import type { Failure, MigrationEvent, MigrationState } from "./migration-state.
 import { end, rollBack, stay, type Transition } from "./transition-steps.ts";
 
 /** The promise is given, or about to be: forward, unless the destination has aborted in writing. */
-export function fromSwitchover(state: MigrationState, event: MigrationEvent): Transition {
+export function fromSwitchover(
+  state: Extract<MigrationState, { name: "switchover" }>,
+  event: MigrationEvent,
+): Transition {
   switch (event.type) {
     case "destination-resumed":
-      return verify;
+      return state.postCopy ? followPages : verify;
     case "failed":
     case "guest-gone":
     case "destination-unreachable":
       return {
-        state: { name: "settling", failure: event.failure },
+        state: { name: "settling", postCopy: state.postCopy, failure: event.failure },
         effects: ["settle-with-destination"],
       };
     case "destination-aborted":
@@ -26,7 +29,7 @@ export function fromSwitchover(state: MigrationState, event: MigrationEvent): Tr
       };
     case "kept-at-destination":
       return {
-        state: { name: "verifying" },
+        state: { name: "verifying", lost: null },
         effects: ["yield-to-destination", "record-completed"],
       };
     case "started":
@@ -38,6 +41,8 @@ export function fromSwitchover(state: MigrationState, event: MigrationEvent): Tr
     case "stream-given-up":
     case "still-busy":
     case "pre-switchover":
+    case "post-copy-completed":
+    case "post-copy-lost":
     case "retired":
     case "rolled-back":
     case "cancel-requested":
@@ -46,10 +51,13 @@ export function fromSwitchover(state: MigrationState, event: MigrationEvent): Tr
 }
 
 /** Something went wrong after the promise, and the destination is asked what it has done. */
-export function fromSettling(state: MigrationState, event: MigrationEvent): Transition {
+export function fromSettling(
+  state: Extract<MigrationState, { name: "settling" }>,
+  event: MigrationEvent,
+): Transition {
   switch (event.type) {
     case "destination-resumed":
-      return verify;
+      return state.postCopy ? followPages : verify;
     case "destination-aborted":
       return takeBack(event.failure);
     case "destination-unreachable":
@@ -68,6 +76,8 @@ export function fromSettling(state: MigrationState, event: MigrationEvent): Tran
     case "still-busy":
     case "pre-switchover":
     case "not-promised":
+    case "post-copy-completed":
+    case "post-copy-lost":
     case "retired":
     case "rolled-back":
     case "cancel-requested":
@@ -78,16 +88,22 @@ export function fromSettling(state: MigrationState, event: MigrationEvent): Tran
   }
 }
 
-/** The guest runs at the destination. */
-export function fromVerifying(state: MigrationState, event: MigrationEvent): Transition {
+/** The guest runs at the destination and needs this source until all of its memory is there: nothing leads back. */
+export function fromPostCopy(
+  state: Extract<MigrationState, { name: "post-copy" }>,
+  event: MigrationEvent,
+): Transition {
   switch (event.type) {
-    case "retired":
-      return end("completed", null);
-    // The guest runs at the destination whatever cleaning up at the source meets.
+    case "post-copy-completed":
+      return verify;
+    case "post-copy-lost":
+      return { ...verify, state: { name: "verifying", lost: event.failure } };
     case "failed":
-      return end("completed", event.failure);
-    case "guest-gone":
-      return end("guest-lost", event.failure);
+    case "destination-unreachable":
+      return {
+        state: { name: "ended", outcome: "in-doubt", failure: event.failure },
+        effects: ["record-in-doubt"],
+      };
     case "started":
     case "admitted":
     case "prepared":
@@ -99,6 +115,43 @@ export function fromVerifying(state: MigrationState, event: MigrationEvent): Tra
     case "pre-switchover":
     case "not-promised":
     case "destination-resumed":
+    case "destination-aborted":
+    case "retired":
+    case "rolled-back":
+    case "cancel-requested":
+    case "guest-gone":
+    case "kept-at-source":
+    case "kept-at-destination":
+      return stay(state);
+  }
+}
+
+/** The guest runs at the destination, or is lost. */
+export function fromVerifying(
+  state: Extract<MigrationState, { name: "verifying" }>,
+  event: MigrationEvent,
+): Transition {
+  switch (event.type) {
+    case "retired":
+      return state.lost === null ? end("completed", null) : end("guest-lost", state.lost);
+    // The guest runs at the destination whatever cleaning up at the source meets.
+    case "failed":
+      return state.lost === null ? end("completed", event.failure) : end("guest-lost", state.lost);
+    case "guest-gone":
+      return end("guest-lost", state.lost ?? event.failure);
+    case "started":
+    case "admitted":
+    case "prepared":
+    case "precopy-started":
+    case "converging":
+    case "stopped-by-hypervisor":
+    case "stream-given-up":
+    case "still-busy":
+    case "pre-switchover":
+    case "not-promised":
+    case "destination-resumed":
+    case "post-copy-completed":
+    case "post-copy-lost":
     case "rolled-back":
     case "cancel-requested":
     case "destination-aborted":
@@ -110,9 +163,11 @@ export function fromVerifying(state: MigrationState, event: MigrationEvent): Tra
 }
 
 const verify: Transition = {
-  state: { name: "verifying" },
+  state: { name: "verifying", lost: null },
   effects: ["verify-traffic", "retire-source", "record-completed"],
 };
+
+const followPages: Transition = { state: { name: "post-copy" }, effects: ["await-post-copy"] };
 
 /** After the promise, on the destination's written abort: once that is on disk here, a restart need not ask for it. */
 function takeBack(failure: Failure): Transition {

@@ -26,6 +26,8 @@ export function fromPlanned(state: MigrationState, event: MigrationEvent): Trans
     case "pre-switchover":
     case "not-promised":
     case "destination-resumed":
+    case "post-copy-completed":
+    case "post-copy-lost":
     case "retired":
     case "rolled-back":
     case "destination-aborted":
@@ -82,8 +84,12 @@ export function beforePromise(
     case "pre-switchover":
       return state.name === "armed"
         ? {
-            state: { name: "switchover" },
-            effects: ["record-promise", "change-route", "continue-migration", "await-takeover"],
+            state: { name: "switchover", postCopy: event.postCopy },
+            effects: [
+              ...(event.postCopy ? (["record-post-copy"] as const) : []),
+              ...(["record-promise", "change-route"] as const),
+              ...(["continue-migration", "await-takeover"] as const),
+            ],
           }
         : stay(state);
     case "failed":
@@ -98,6 +104,8 @@ export function beforePromise(
     case "admitted":
     case "not-promised":
     case "destination-resumed":
+    case "post-copy-completed":
+    case "post-copy-lost":
     case "retired":
     case "rolled-back":
     case "kept-at-source":

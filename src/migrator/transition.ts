@@ -1,5 +1,10 @@
 import type { MigrationEvent, MigrationState } from "./migration-state.ts";
-import { fromSettling, fromSwitchover, fromVerifying } from "./transition-after-promise.ts";
+import {
+  fromPostCopy,
+  fromSettling,
+  fromSwitchover,
+  fromVerifying,
+} from "./transition-after-promise.ts";
 import { beforePromise, fromPlanned } from "./transition-before-promise.ts";
 import { end, stay, type Transition } from "./transition-steps.ts";
 
@@ -12,7 +17,7 @@ export function isEnded(
 
 /** True once only the destination, or its written abort, may decide. */
 export function isPromised(state: MigrationState): boolean {
-  return state.name === "switchover" || state.name === "settling" || state.name === "verifying";
+  return ["switchover", "settling", "post-copy", "verifying"].includes(state.name);
 }
 
 /**
@@ -32,6 +37,8 @@ export function transition(state: MigrationState, event: MigrationEvent): Transi
       return fromSwitchover(state, event);
     case "settling":
       return fromSettling(state, event);
+    case "post-copy":
+      return fromPostCopy(state, event);
     case "verifying":
       return fromVerifying(state, event);
     case "rolling-back":
@@ -69,6 +76,8 @@ function fromRollingBack(
     case "pre-switchover":
     case "not-promised":
     case "destination-resumed":
+    case "post-copy-completed":
+    case "post-copy-lost":
     case "retired":
     case "cancel-requested":
     case "destination-aborted":

@@ -108,6 +108,7 @@ export class Injection {
       }
       case "reset-stream":
         for (const { stream } of this.#world.copies.all) {
+          if (stream?.following?.isFragile) this.guestKilled = true;
           for (const end of fault.ends) stream?.reset(end);
         }
         return;
@@ -170,6 +171,7 @@ export class Injection {
       .on(name)
       .some((qemu) => qemu.stream instanceof SealedStream && qemu.stream.isOf(qemu));
     const isUnsealed = isSource && (awayMs > longestSilenceMs || !this.#isPromised(name));
+    if (copies.on(name).some(({ stream }) => stream?.isSplit)) this.guestKilled = true;
     for (const qemu of copies.on(name)) qemu.end("killed");
     if (!held) return;
     if (isUnsealed) this.guestKilled = true;

@@ -27,7 +27,8 @@ function doubtsOf(world: World): ToldMigration[] {
 /** Where it can be kept, the wish first; null where that is nowhere. */
 function possible({ copies }: World, { from, to }: ToldMigration, wish: Keep): Keep | null {
   const runsThere = copies.running().some(({ host }) => host === to);
-  const isAtSource = copies.on(from).some(({ runState }) => runState !== "inmigrate");
+  const atSource = copies.on(from).filter(({ runState }) => runState !== "inmigrate");
+  const isAtSource = atSource.some(({ stream }) => !stream?.following);
   if (wish === "destination" && runsThere) return "destination";
   if (isAtSource) return "source";
   return runsThere ? "destination" : null;
@@ -39,10 +40,11 @@ async function decide(world: World, { id, from, to }: ToldMigration, keep: Keep)
   if (daemon === null) return true;
   world.paths.end();
   if (keep === "source") switchOff(world, to as HostName, from);
+  const isSplit = world.copies.on(to).some(({ stream }) => stream?.isSplit);
   world.trace?.(`an operator keeps the guest of ${id} at the ${keep}`);
   try {
     await runningProcess.run(daemon.process, () => daemon.resolutions.decide(id, keep));
-    return true;
+    return !isSplit;
   } catch (error) {
     world.trace?.(`${error}`);
     return keep !== "source";

@@ -12,7 +12,10 @@ export type LinkKind = "control" | "data";
  */
 export const instants = ["stopped", "loaded", "arrived"] as const;
 
-export type Instant = (typeof instants)[number];
+/** The same of post-copy: the guest is handed over, its destination can run it, the last page has left. */
+export const postCopyInstants = ["handed-over", "runnable", "last-page"] as const;
+
+export type Instant = (typeof instants)[number] | (typeof postCopyInstants)[number];
 
 /**
  * When a fault happens: at a time (ms after the migration was asked for), `delayMs` after a gate was first asked or a stream has come so far for the first time, or around the nth durable write that a host
@@ -79,6 +82,8 @@ export interface Schedule {
   held: boolean;
   /** Guests are libvirt's domains, whose streams go to their end by themselves; absent where they are not. */
   seals?: boolean;
+  /** The guest may go by post-copy, and dirties more than the link takes; absent where it does neither. */
+  postCopy?: boolean;
   /** The guest's user has paused it. */
   paused: boolean;
   /** Both daemons are restarted once everything is healed. */
@@ -106,6 +111,12 @@ export function scheduleOf(seed: number): Schedule {
   const seals = sealing.chance(0.3);
   if (seals && sealing.chance(0.3)) drawn.push(restartOf(sealing));
   if (seals && sealing.chance(0.4)) drawn.push(atSwitchover(sealing));
+  const following = random.stream("post-copy");
+  const postCopy = !seals && following.chance(0.4);
+  const around = postCopy ? following.pick([0, 1, 1, 1, 2, 2, 3]) : 0;
+  // Others may keep it from coming so far.
+  if (around > 0 && following.chance(0.7)) drawn.length = 0;
+  for (let made = 0; made < around; made += 1) drawn.push(whilePagesFollow(following));
   const tracked = random.stream("flows");
   const faults = inGates(drawn, gates, random.stream("faults in gates"));
   const schedule: Schedule = {
@@ -119,6 +130,7 @@ export function scheduleOf(seed: number): Schedule {
     duplicates: random.pick([0, 0, 0.05, 0.3]),
     held: random.chance(0.85),
     ...(seals ? { seals } : {}),
+    ...(postCopy ? { postCopy } : {}),
     paused,
     restarts: random.chance(0.6),
     afterwards: !paused && random.chance(0.25) ? [random.pick(hosts)] : [],
@@ -177,6 +189,13 @@ function atSwitchover(random: Random): Fault {
   const fault = random.chance(0.3) ? restartOf(random) : happeningOf(random, pair);
   const delayMs = random.chance(0.3) ? 0 : round(random.between(0, random.pick([2, 8, 30])));
   return { ...fault, when: { instant: random.pick(instants), delayMs } };
+}
+
+/** Around the moment in which the guest is in two processes. */
+function whilePagesFollow(random: Random): Fault {
+  const fault = happeningOf(random, ["host-a", "host-b"]);
+  const delayMs = random.chance(0.3) ? 0 : round(random.between(0, random.pick([2, 20, 100])));
+  return { ...fault, when: { instant: random.pick(postCopyInstants), delayMs } };
 }
 
 function restartOf(random: Random): Fault {

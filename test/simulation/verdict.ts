@@ -6,6 +6,7 @@ import {
   unfinishedMigrations,
 } from "../../src/migrator/journal-record.ts";
 import { guestNetworkOf } from "../../src/migrator/network.ts";
+import { isFollowing } from "../../src/migrator/post-copy-status.ts";
 import type { MigrationSummary } from "../../src/migrator/stored-migration.ts";
 import type { HostName, Schedule } from "./schedule.ts";
 import type { World } from "./world/world.ts";
@@ -82,7 +83,8 @@ function wrongCopies(world: World, schedule: Schedule, guestKilled: boolean): st
   if (!alive.some(({ runState }) => wanted.includes(runState)) && !guestKilled) {
     wrong.push("the guest is nowhere");
   }
-  for (const { name, runState, monitor, protectedBy } of alive) {
+  for (const { name, runState, monitor, protectedBy, status } of alive) {
+    if (isFollowing(status)) wrong.push(`${name} has not all of its memory: ${status}`);
     if (protectedBy !== null) wrong.push(`${name} stays protected from changes`);
     if (!wanted.includes(runState)) wrong.push(`${name} is left over: ${runState}`);
     if (monitor === null) wrong.push(`nobody watches ${name}`);

@@ -6,8 +6,10 @@ import type {
   MigrationProgress,
   NicAttachment,
   OutgoingParameters,
+  OutgoingPreparation,
   OutgoingReadiness,
   RunState,
+  StreamFeatures,
 } from "../../../src/hypervisor/hypervisor.ts";
 import type { Timer } from "../../../src/platform/clock.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
@@ -129,21 +131,58 @@ export class FakeInstance implements GuestInstance {
     if (!process.alive) return await never;
     const qemu = this.qemu;
     if (!qemu.alive) return;
-    qemu.after(1, () => qemu.end("told to quit"));
+    qemu.after(1, () => qemu.command(() => qemu.end("told to quit")));
     this.deliver(graceMs, () => qemu.end("killed by its daemon"));
     await this.ended;
   }
 
-  listenForMigration(): Promise<{ port: number }> {
+  listenForMigration(
+    _address?: string,
+    _sourceHost?: string,
+    wanted?: StreamFeatures,
+  ): Promise<{ port: number; features?: StreamFeatures }> {
     return this.execute(() => {
       const port = 49_152 + this.qemu.pid;
       this.qemu.port = port;
-      return { port };
+      return { port, ...(wanted && { features: wanted }) };
     });
   }
 
-  prepareOutgoing(): Promise<OutgoingReadiness> {
-    return this.execute(() => ({ heldUntilStopped: this.context.held }));
+  streamFeatures(wanted: StreamFeatures): Promise<StreamFeatures> {
+    return this.execute(() => wanted);
+  }
+
+  prepareOutgoing({ features }: OutgoingPreparation): Promise<OutgoingReadiness> {
+    return this.execute(() => {
+      this.qemu.postCopy = features?.postCopy ?? false;
+      return { heldUntilStopped: this.context.held };
+    });
+  }
+
+  startPostCopy(): Promise<void> {
+    return this.execute(() => this.qemu.stream?.startPostCopy?.());
+  }
+
+  pausePostCopy(): Promise<void> {
+    const pause = () => {
+      if (!this.qemu.stream?.following?.pause(this.qemu)) throw this.refused("migrate-pause");
+    };
+    return this.execute(pause, "out-of-band");
+  }
+
+  listenForRecovery(): Promise<{ port: number }> {
+    const listen = () => {
+      const port = this.qemu.stream?.following?.listen() ?? null;
+      if (port === null) throw this.refused("migrate-recover");
+      return { port };
+    };
+    return this.execute(listen, "out-of-band");
+  }
+
+  resumePostCopy(_address: string, port: number): Promise<void> {
+    return this.execute(() => {
+      if (!this.qemu.stream?.following?.resume(port)) throw this.refused("migrate");
+    });
   }
 
   setOutgoingParameters(parameters: Partial<OutgoingParameters>): Promise<void> {
@@ -165,14 +204,25 @@ export class FakeInstance implements GuestInstance {
     return this.execute(() => ({
       status: this.qemu.status,
       transferredBytes: this.qemu.stream?.transferredBytes() ?? 0,
-      remainingBytes: 65_536,
-      totalBytes: 1_048_576,
-      dirtyBytesPerSecond: 0,
+      ...this.#figures(),
+      totalBytes: 134_217_728,
       bandwidthMbps: 1000,
       dirtySyncCount: this.qemu.stream?.dirtySyncs ?? 0,
       throttlePercent: null,
       errorText: null,
     }));
+  }
+
+  /** A guest that is allowed to go by post-copy dirties more than the link takes. */
+  #figures(): Pick<MigrationProgress, "remainingBytes" | "dirtyBytesPerSecond"> {
+    const { postCopy, stream, runState } = this.qemu;
+    if (stream?.following) {
+      return { remainingBytes: stream.following.remainingBytes, dirtyBytesPerSecond: 0 };
+    }
+    const isBusy = postCopy && runState === "running" && (stream?.dirtySyncs ?? 0) > 0;
+    return isBusy
+      ? { remainingBytes: 120_000_000, dirtyBytesPerSecond: 1e9 }
+      : { remainingBytes: 65_536, dirtyBytesPerSecond: 0 };
   }
 
   continueMigration(): Promise<void> {
@@ -197,7 +247,10 @@ export class FakeInstance implements GuestInstance {
   }
 
   /** One command: carried out whoever still listens, answered if its process lives and is not frozen. */
-  protected execute<Result>(work: () => Result): Promise<Result> {
+  protected execute<Result>(
+    work: () => Result,
+    how: "in-band" | "out-of-band" = "in-band",
+  ): Promise<Result> {
     const { process, random } = this.context;
     if (!process.alive) return never;
     const qemu = this.qemu;
@@ -229,14 +282,16 @@ export class FakeInstance implements GuestInstance {
         settle(() => reject(obstacle));
         return;
       }
-      if (!qemu.frozen) {
+      const waits = qemu.frozen || (qemu.hangs && how === "in-band");
+      if (!waits) {
         carryOut();
         return;
       }
       giveUp = this.deliver(answerTimeoutMs, () =>
         reject(qemu.alive ? this.#timeout() : this.gone()),
       );
-      qemu.act(carryOut);
+      if (how === "in-band") qemu.command(carryOut);
+      else qemu.act(carryOut);
     });
     return promise;
   }

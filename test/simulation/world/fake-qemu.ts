@@ -28,6 +28,10 @@ export class FakeQemu {
   readonly clock: VirtualClock;
   alive = true;
   frozen = false;
+  /** Its main loop waits for a page that is missing: it carries no command out but those out of band. */
+  hangs = false;
+  /** The capability is set. */
+  postCopy = false;
   runState: RunState;
   status: MigrationStatus = "none";
   /** Of the guest's history; see `Copies`. */
@@ -45,6 +49,7 @@ export class FakeQemu {
   readonly #copies: Copies;
   readonly #trace: ((text: string) => void) | null;
   #waiting: (() => void)[] = [];
+  #commands: (() => void)[] = [];
 
   constructor(options: QemuOptions) {
     this.host = options.host;
@@ -71,6 +76,25 @@ export class FakeQemu {
     else work();
   }
 
+  /** Carries a command out that came through the monitor. */
+  command(work: () => void): void {
+    this.act(() => {
+      if (this.hangs) this.#commands.push(work);
+      else work();
+    });
+  }
+
+  hang(): void {
+    this.hangs = true;
+    this.#trace?.(`${this.name} hangs`);
+  }
+
+  /** The page is there. */
+  goOn(): void {
+    this.hangs = false;
+    for (const work of this.#commands.splice(0)) this.command(work);
+  }
+
   after(delayMs: number, work: () => void): void {
     this.clock.after(delayMs, () => this.act(work));
   }
@@ -93,6 +117,7 @@ export class FakeQemu {
     if (!this.alive) return;
     this.alive = false;
     this.#waiting = [];
+    this.#commands = [];
     this.#trace?.(`${this.name} ends: ${reason}`);
     this.stream?.processEnded(this);
     this.onEnded?.();

@@ -41,6 +41,8 @@ export interface HostDoors {
   network(process: DaemonProcess): NetworkDoor;
   flows(process: DaemonProcess): FlowDoor;
   gates(): Gates;
+  /** Guests may go by post-copy. */
+  postCopy: boolean;
   onBootFailed(error: unknown): void;
 }
 
@@ -170,7 +172,7 @@ export class SimulatedHost {
     const migrations = new Migrations(source, diskHistory(storage));
     const notices = new Notices(source);
     const resolutions = new Resolutions({ context: source, migrations, destinations, notices });
-    const config = configOf(host);
+    const config = configOf(host, this.#doors.postCopy);
     const starter = new MigrationStarter({
       ...{ config, context: source, migrations, tunnels, peer },
       storage: async () => [],
@@ -203,8 +205,13 @@ export class SimulatedHost {
 }
 
 /** What a starter and the base procedures read of a configuration. */
-function configOf(host: HostFacts): DaemonConfig {
+function configOf(host: HostFacts, postCopy: boolean): DaemonConfig {
   const { name, underlayAddress, guestNetworks } = host;
-  const migration = { tunnel: "ipip", tls: false, timeoutS: 60, options: usualOptions };
+  const migration = {
+    tunnel: "ipip",
+    tls: false,
+    timeoutS: 60,
+    options: { ...usualOptions, postCopy },
+  };
   return { host: { name, underlayAddress }, guestNetworks, migration } as unknown as DaemonConfig;
 }

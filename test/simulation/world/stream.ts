@@ -1,5 +1,6 @@
 import type { RunState } from "../../../src/hypervisor/hypervisor.ts";
 import type { FakeQemu } from "./fake-qemu.ts";
+import { FollowingPages } from "./following-pages.ts";
 import { type Links, type Way, wayOf } from "./links.ts";
 import type { Random } from "./random.ts";
 
@@ -29,6 +30,12 @@ export interface GuestStream {
   reset(end: "source" | "destination"): void;
   /** One of the two processes has ended. */
   processEnded(process: FakeQemu): void;
+  /** `migrate-start-postcopy`. */
+  startPostCopy?(): void;
+  /** Once its guest is handed over by post-copy. */
+  readonly following?: FollowingPages | null;
+  /** Neither side can go on alone, or will be able to in a moment. */
+  readonly isSplit?: boolean;
   /** The libvirtd of one of the two is there again. */
   libvirtdStarted?(process: FakeQemu): void;
 }
@@ -62,6 +69,9 @@ export class Stream implements GuestStream {
   #arrivedMs = 0;
   #movedMs = 0;
   #lookedMs: number;
+  #isLimitHigh = false;
+  #isPostCopy = false;
+  following: FollowingPages | null = null;
 
   constructor(options: StreamOptions) {
     this.#source = options.source;
@@ -78,8 +88,13 @@ export class Stream implements GuestStream {
     this.#send(() => this.#connect());
   }
 
+  get isSplit(): boolean {
+    return this.#isPostCopy && (this.following?.isSplit ?? true);
+  }
+
   /** Moves on as long as anything goes out; in bursts while the bandwidth is held down. */
   transferredBytes(): number {
+    if (this.following !== null) return this.following.transferredBytes;
     const { nowMs } = this.#source.clock;
     const moves = this.#links.isUp("data", this.#way) && !this.#destination?.frozen;
     const { status } = this.#source;
@@ -106,11 +121,26 @@ export class Stream implements GuestStream {
     this.#source.setRunState("paused");
     if (this.#source.status !== "active") return;
     this.#before = "paused";
-    this.#sendRest();
+    if (this.#isLimitHigh || this.#source.postCopy === false) this.#sendRest();
+  }
+
+  /** The guest was stopped: its devices go, and then it is handed over. Where next to nothing is left, all of it goes. */
+  startPostCopy(): void {
+    this.#isPostCopy = this.#random.chance(0.95);
+    if (!this.#isPostCopy) {
+      this.#sendRest();
+      return;
+    }
+    this.#source.after(this.#random.between(0, 10), () => {
+      if (this.#source.status !== "active") return;
+      this.#source.setRunState("finish-migrate");
+      this.#source.setStatus("pre-switchover");
+    });
   }
 
   /** The downtime limit was raised: a guest that runs is stopped by QEMU itself. */
   hurry(): void {
+    this.#isLimitHigh = true;
     if (this.#held) return;
     this.#source.after(this.#random.between(1, 100), () => {
       if (this.#source.status === "active" && this.#source.runState === "running") {
@@ -124,6 +154,14 @@ export class Stream implements GuestStream {
     this.#source.setStatus("device");
     const { run } = this.#source;
     const destination = this.#destination;
+    if (this.#isPostCopy) {
+      this.following = new FollowingPages({
+        ...{ source: this.#source, destination, links: this.#links },
+        ...{ way: this.#way, random: this.#random },
+      });
+      this.following.begin();
+      return;
+    }
     this.#send(() => {
       if (destination === null || !destination.alive || this.#closed) {
         this.#answer(() => this.#break());
@@ -160,7 +198,8 @@ export class Stream implements GuestStream {
 
   /** The connection is reset under one of the two. */
   reset(end: "source" | "destination"): void {
-    if (end === "source") this.#source.act(() => this.#break());
+    if (this.following !== null) this.following.reset(end);
+    else if (end === "source") this.#source.act(() => this.#break());
     else {
       // What had arrived and was not read yet is gone.
       const destination = this.#destination;
@@ -174,7 +213,8 @@ export class Stream implements GuestStream {
 
   /** One of the two processes has ended. */
   processEnded(process: FakeQemu): void {
-    if (process === this.#source) this.#close();
+    if (this.following !== null) this.following.processEnded(process);
+    else if (process === this.#source) this.#close();
     else {
       // Nobody notices at `pre-switchover`: nothing is sent.
       this.#answer(() => {
@@ -212,7 +252,8 @@ export class Stream implements GuestStream {
       }
       this.dirtySyncs += 1;
       this.#source.emit("MIGRATION_PASS", { pass: this.dirtySyncs });
-      if (!this.#held && this.#random.chance(0.15)) this.#stopByItself();
+      const stops = !this.#held && !this.#source.postCopy;
+      if (stops && this.#random.chance(0.15)) this.#stopByItself();
       else if (this.dirtySyncs < this.#lastPass) this.#nextPass();
     });
   }
@@ -246,12 +287,13 @@ export class Stream implements GuestStream {
 
   #end(): void {
     const destination = this.#destination;
-    if (this.#closed) return;
+    if (this.#closed || this.following !== null) return;
     this.#closed = true;
     if (!this.#loaded && destination?.stream === this) destination.end("its stream ended early");
   }
 
   #break(): void {
+    if (this.following !== null) return;
     if (this.#source.stream !== this || !underWay.includes(this.#source.status)) return;
     this.#giveBack();
     this.#source.setStatus("failed");

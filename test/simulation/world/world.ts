@@ -163,6 +163,7 @@ export class World {
       network: (process) => this.#network(process),
       flows: (process) => this.#flows(process),
       gates: () => this.gates.forHost(name),
+      postCopy: this.#schedule.postCopy === true,
       onBootFailed: (error) => this.#bootFailed(name, error),
     });
     host.disk.syncs = this.#mutation.withoutSync !== true;

@@ -67,6 +67,8 @@ const requests: Record<string, Record<string, unknown>> = {
   "reset-flows": identity,
   settle: { ...identity, grace_ms: 0 },
   abort: identity,
+  "recover-post-copy": identity,
+  "lose-post-copy": identity,
   verify: identity,
   "await-repoint": identity,
   finish: identity,

@@ -4,7 +4,10 @@ import type { MigrationEvent, MigrationState } from "../../../src/migrator/migra
 import { isEnded, isPromised, transition } from "../../../src/migrator/transition.ts";
 import { type EventType, events, type StateName, states } from "./transition-table.ts";
 
-const anyEvent = fc.constantFrom(...Object.values(events));
+const anyEvent = fc.constantFrom(...Object.values(events), {
+  type: "pre-switchover",
+  postCopy: true,
+} as const);
 const schedule = fc.array(anyEvent, { maxLength: 60 });
 
 /** The states of a schedule, from `planned` on, each with the event that led to it. */
@@ -30,7 +33,7 @@ describe("whatever happens in whatever order", () => {
           if (!isPromised(before) || state.name !== "rolling-back") continue;
           if (event.type === "not-promised") expect(before.name).toBe("switchover");
           else expect(isWord(event)).toBe(true);
-          expect(before.name).not.toBe("verifying");
+          expect(["verifying", "post-copy"]).not.toContain(before.name);
         }
       }),
     );
@@ -67,6 +70,29 @@ describe("whatever happens in whatever order", () => {
     );
   });
 
+  test("by post-copy a migration is verified, and its source's copy ended, only once all memory is there, or the guest is lost", () => {
+    fc.assert(
+      fc.property(schedule, (events) => {
+        let isPostCopy = false;
+        let isOver = false;
+        for (const { before, event, effects } of walk(events)) {
+          isPostCopy ||= effects.includes("record-post-copy");
+          isOver ||= before.name === "post-copy" && event.type.startsWith("post-copy-");
+          isOver ||= event.type === "kept-at-destination";
+          if (effects.includes("record-completed")) expect(isPostCopy && !isOver).toBe(false);
+        }
+      }),
+    );
+  });
+
+  test("a guest whose memory could not follow is lost, whatever cleaning up meets", () => {
+    const { state } = transition(states["post-copy"], events["post-copy-lost"]);
+    for (const type of ["retired", "failed", "guest-gone"] as const) {
+      const last = transition(state, events[type]).state;
+      expect(isEnded(last) && last.outcome).toBe("guest-lost");
+    }
+  });
+
   test("gates are asked only while the guest runs: before the stop, or once a stop is taken back", () => {
     fc.assert(
       fc.property(schedule, (events) => {
@@ -99,6 +125,7 @@ describe("whatever happens in whatever order", () => {
       precopy: ["converging", "failed", "cancel-requested", "guest-gone"],
       armed: ["pre-switchover", "failed", "cancel-requested", "guest-gone"],
       switchover: ["destination-resumed", "destination-aborted", "failed"],
+      "post-copy": ["post-copy-completed", "post-copy-lost", "failed"],
       settling: ["destination-resumed", "destination-aborted", "destination-unreachable"],
       verifying: ["retired", "failed", "guest-gone"],
       "rolling-back": ["rolled-back", "failed", "guest-gone"],

@@ -44,6 +44,10 @@ const eventSchemas = {
       forecast: z.exactOptional(z.object({ converges: z.boolean(), text: z.string() })).meta({
         description: "Whether the precopy is going to end; absent before the guest's rate is known",
       }),
+      post_copy: z.exactOptional(z.literal(true)).meta({
+        description:
+          "The guest runs at the destination, and the rest of its memory follows; absent before",
+      }),
       flows: z.exactOptional(z.object({ carried: z.number(), total: z.number() })).meta({
         description: "Of the guest's flows found so far; absent until the destination knows any",
       }),
