@@ -84,12 +84,10 @@ export const reportSchema = z
     }),
     total_ms: z.number(),
     transferred_bytes: z.number().nullable(),
-    post_copy: z
-      .exactOptional(z.object({ duration_ms: z.number(), recovered: z.int() }))
-      .meta({
-        description:
-          "How long memory followed the guest, and how often over a new connection; absent when all of it went before",
-      }),
+    post_copy: z.exactOptional(z.object({ duration_ms: z.number(), recovered: z.int() })).meta({
+      description:
+        "How long memory followed the guest, and how often over a new connection; absent when all of it went before",
+    }),
     clock_offset_ms: z.number().nullable(),
     clock_error_ms: z.number().nullable(),
     packets_dropped: z.number().nullable(),
