@@ -7,7 +7,7 @@ import { ask } from "../support/get.ts";
 import { TestLab } from "../support/lab.ts";
 
 const guests = ["web1", "web2", "web3", "web4"];
-const wanted = { host: "host-a", to: ["host-b", "host-c"], parallel: 1 };
+const wanted = { host: "host-a", to: ["host-b", "host-c"] };
 
 let lab: TestLab;
 let gate: ScriptedGate;
@@ -37,7 +37,7 @@ test("a host is emptied through another one's daemon, also when its own is kille
   await expect(asked("POST", "", wanted)).rejects.toThrow("SOJ_EVACUATION_RUNNING");
   await until(
     begun.id,
-    ({ guests }) => count(guests, "moved") === 1 && count(guests, "migrating") === 1,
+    ({ guests }) => count(guests, "moved") > 0 && count(guests, "migrating") > 0,
   );
   expect((await lab.cli(["lab", "kill", "--lab", lab.name, "host-a"])).exitCode).toBe(0);
   await expect(asked("GET", `/${begun.id}`)).rejects.toThrow("no answer from host-a");
