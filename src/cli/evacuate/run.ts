@@ -90,7 +90,9 @@ async function printEnd(
 async function maintenanceNote(client: SojournClient, host: string): Promise<string[]> {
   const summary = await client.showHost(host).catch(() => null);
   return summary?.maintenance
-    ? [`${host} stays in maintenance until, on ${host}: sojourn maintenance off`]
+    ? [
+        `${host} stays in maintenance until, on ${host}: sojourn maintenance off; sojourn maintenance show tells whose traffic still passes it`,
+      ]
     : [];
 }
 

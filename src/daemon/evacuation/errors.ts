@@ -70,7 +70,11 @@ export function nowhere(
       0,
       2_000,
     ),
-    { guestState: "untouched", retryable: true, hint: "name other hosts with --to, or make room" },
+    {
+      guestState: "untouched",
+      retryable: true,
+      hint: "name other hosts with --to, make room, or end a destination's maintenance",
+    },
   );
 }
 

@@ -52,7 +52,8 @@ export function openEvacuations(options: OpenEvacuationsOptions): OpenedEvacuati
     capacityOf: (destination) => capacityOf(host, peer(destination)),
     guestsHere: () => guestsToMove(host, options),
     checkPeer: peer,
-    beginMaintenance: (reason) => maintenance.begin(reason),
+    // An operator who began it before has said why.
+    beginMaintenance: (reason) => maintenance.begin(maintenance.current?.reason ?? reason),
     eventsOf: (id) => migrations.events(id).events,
     linkBytesPerSecond: linkOf(config),
   });
