@@ -16,6 +16,7 @@ import {
   releaseNetwork,
   type SourceContext,
 } from "./source-context.ts";
+import { sharePostCopy } from "./source-share.ts";
 import { Standstill } from "./standstill.ts";
 
 /** Between two readings of how far the rest is. */
@@ -44,6 +45,7 @@ export async function awaitPostCopy(
   facts: MigrationFacts,
 ): Promise<MigrationEvent> {
   const follower = new Follower(context, task, facts);
+  using _share = await sharePostCopy(context, task, facts);
   const beganMs = monotonicMs();
   try {
     for (;;) {

@@ -1,6 +1,7 @@
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
 
 type Sharing = Pick<SourceContext, "shares" | "policy">;
+type SharedTask = Pick<MigrationTask, "toUnderlayAddress" | "options">;
 
 /** Before the stream begins: what others send over its link while nothing is in their way. */
 export async function lookAtLink(
@@ -16,24 +17,45 @@ export async function lookAtLink(
  * Leaves guests' traffic its share of the link until the returned object is disposed of. What the stream may take then stays
  * as it is, until it is lifted for the stop. Null where everything is the stream's.
  */
-export async function shareLink(
-  { shares, policy }: Sharing,
-  { toUnderlayAddress, options }: Pick<MigrationTask, "toUnderlayAddress" | "options">,
+export function shareLink(
+  context: Sharing,
+  task: SharedTask,
   facts: MigrationFacts,
 ): Promise<Disposable | null> {
+  return join(context, task, facts, (bytesPerSecond) => facts.bandwidth.limitTo(bytesPerSecond));
+}
+
+/**
+ * The same while pages follow a guest that runs at the destination. Those that it waits for go at once, whatever the limit
+ * (QAPI `max-postcopy-bandwidth`).
+ */
+export function sharePostCopy(
+  context: Sharing,
+  task: SharedTask,
+  facts: MigrationFacts,
+): Promise<Disposable | null> {
+  const { instance } = facts;
+  return join(context, task, facts, (bytesPerSecond) => {
+    // 0 would be no limit.
+    const limit = bytesPerSecond === null ? 0 : Math.max(1, Math.round(bytesPerSecond));
+    return instance.setOutgoingParameters({ maxPostCopyBandwidthBytesPerSecond: limit });
+  });
+}
+
+async function join(
+  { shares, policy }: Sharing,
+  { toUnderlayAddress, options }: SharedTask,
+  facts: MigrationFacts,
+  limitTo: (bytesPerSecond: number | null) => Promise<void>,
+): Promise<Disposable | null> {
   if (options.guestSharePercent === 0) return null;
-  const { instance, bandwidth, linkBefore } = facts;
+  const { instance, linkBefore } = facts;
   facts.linkBefore = null;
-  return await shares.join(
-    {
-      toAddress: facts.streamAddress ?? toUnderlayAddress,
-      rules: {
-        guestShare: options.guestSharePercent / 100,
-        maxBandwidth: policy.maxBandwidthBytesPerSecond,
-      },
-      sentBytes: async () => (await instance.migrationProgress()).transferredBytes,
-      limitTo: (bytesPerSecond) => bandwidth.limitTo(bytesPerSecond),
-    },
-    linkBefore,
-  );
+  const rules = {
+    guestShare: options.guestSharePercent / 100,
+    maxBandwidth: policy.maxBandwidthBytesPerSecond,
+  };
+  const toAddress = facts.streamAddress ?? toUnderlayAddress;
+  const sentBytes = async () => (await instance.migrationProgress()).transferredBytes;
+  return await shares.join({ toAddress, rules, sentBytes, limitTo }, linkBefore);
 }
