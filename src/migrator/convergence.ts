@@ -13,6 +13,8 @@ export const standstillMs = 5_000;
 
 export interface ConvergencePolicy extends PolicyLimits {
   deadlineMs: number;
+  /** What has passed of that already. */
+  spentMs: number;
   /** Only passes after this one count; what an earlier one has left says nothing about what the guest dirtied since. */
   afterPass: number;
   /** False for a guest that its user has paused. */
@@ -56,7 +58,7 @@ export async function awaitConvergence(
   signal: AbortSignal,
 ): Promise<"arm" | "post-copy"> {
   const { course, deadlineMs } = policy;
-  const startedMs = monotonicMs();
+  const startedMs = monotonicMs() - policy.spentMs;
   const mayPostCopy = policy.postCopy && policy.running;
   const limits = { ...policy, postCopy: mayPostCopy };
   let handledPass = policy.afterPass;

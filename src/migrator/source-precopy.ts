@@ -71,7 +71,8 @@ export async function converge(
     facts.pace,
     {
       ...limitsOf(context, task),
-      deadlineMs: facts.passedGates.size > 0 ? timeLeftMs(task, facts) : streamTimeMs(task, facts),
+      deadlineMs: task.deadlineMs,
+      spentMs: spentMs(facts),
       afterPass: Math.max(afterPass, course.decidedPass),
       running: facts.resume,
       course,
@@ -98,13 +99,17 @@ export function limitsOf(
   return { ...options, downtimeLimitMs, finishLimitMs, minimumPasses };
 }
 
-/** A stop that was taken back gives the stream no more time. */
-function streamTimeMs(
-  { deadlineMs }: Pick<MigrationTask, "deadlineMs">,
-  { streamStartedMs }: Pick<MigrationFacts, "streamStartedMs">,
-): number {
-  if (streamStartedMs === null) return deadlineMs;
-  return Math.max(0, streamStartedMs + deadlineMs - monotonicMs());
+/**
+ * Of the migration's time: since the stream began, so that a stop that was taken back gives it no more; where gates were
+ * waited for, since the migration began.
+ */
+function spentMs({
+  passedGates,
+  timeline,
+  streamStartedMs,
+}: Pick<MigrationFacts, "passedGates" | "timeline" | "streamStartedMs">): number {
+  if (passedGates.size > 0) return timeline.elapsedMs();
+  return streamStartedMs === null ? 0 : monotonicMs() - streamStartedMs;
 }
 
 /** Where gates were waited for, the migration's time limit counts from its start. */

@@ -19,6 +19,7 @@ const policy = {
   ...{ policy: "gentle" as const, postCopy: false, minimumPasses: 2 },
   ...{ downtimeLimitMs: 300, finishLimitMs: 2_000 },
   deadlineMs: 60_000,
+  spentMs: 0,
   afterPass: 1,
   running: true,
 };

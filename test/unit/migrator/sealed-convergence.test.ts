@@ -21,7 +21,7 @@ function follow(remainingBytes: number, running = true) {
   const instance = guest as unknown as GuestInstance;
   const pace = pacedToEnd(instance, { firstPassBytesPerSecond: 1e8, maxBytesPerSecond: 0 }, 0);
   const policy = {
-    ...{ ...limits, deadlineMs: 60_000, afterPass: 1, running },
+    ...{ ...limits, deadlineMs: 60_000, spentMs: 0, afterPass: 1, running },
     course: new PrecopyCourse(unknownLink),
   };
   const ended: { with: unknown } = { with: null };
@@ -77,7 +77,7 @@ test("one that stands already when anybody looks is no different", async () => {
   const instance = guest as unknown as GuestInstance;
   const pace = pacedToEnd(instance, { firstPassBytesPerSecond: 1e8, maxBytesPerSecond: 0 }, 0);
   const policy = {
-    ...{ ...limits, deadlineMs: 60_000, afterPass: 1, running: true },
+    ...{ ...limits, deadlineMs: 60_000, spentMs: 0, afterPass: 1, running: true },
     course: new PrecopyCourse(unknownLink),
   };
   const following = awaitConvergence(instance, pace, policy, () => {}, AbortSignal.timeout(9_000));
