@@ -1,8 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { guestDefinitionFromJson } from "../../src/hypervisor/definition.ts";
-import { guestFiles } from "../../src/lab/guest-image.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestLab } from "../support/lab.ts";
-import { migrationStatus, QemuHost } from "../support/qemu-host.ts";
 
 /** Mbit/s; the guest writes three times as fast, over and over. */
 const linkMbps = 200;
@@ -25,7 +22,7 @@ describe("a guest that writes faster than the link", () => {
     const { exitCode, error, lines } = await lab.migrate("host-a", "web1", "host-b", options);
     expect({ exitCode, error }).toMatchObject({
       exitCode: 4,
-      error: { code: "SOJ_NOT_CONVERGING", guest_state: "running at host-a" },
+      error: { code: "SOJ_NOT_CONVERGING", guest_state: "running-at-source" },
     });
     expect(error?.message).toMatch(
       /policy gentle.* will not converge: dirties \d+ Mbit\/s, link \d+/,
@@ -46,40 +43,5 @@ describe("a guest that writes faster than the link", () => {
     expect(report).toMatchObject({ outcome: "completed", probes: { tcp_echo: { broken: 0 } } });
     expect(report.throttled_percent).toBeGreaterThan(0);
     expect(report.blackout_ms).toBeLessThanOrEqual(downtimeLimitMs);
-  });
-});
-
-describe("QEMU", () => {
-  let here: QemuHost;
-  let there: QemuHost;
-  beforeEach(async () => {
-    [here, there] = [await QemuHost.create(), await QemuHost.create()];
-  });
-  afterEach(async () => {
-    await here[Symbol.asyncDispose]();
-    await there[Symbol.asyncDispose]();
-  });
-
-  test("slows a guest no more once its stream is cancelled", async () => {
-    const { kernel, initrd } = guestFiles({});
-    const append = `console=ttyS0 quiet cryptomgr.notests=1 sojourn.memcheck=16 sojourn.dirty_mbps=600`;
-    const definition = guestDefinitionFromJson({
-      ...{ name: "web1", memory_mib: 96, kernel, initrd, append },
-    });
-    const source = await here.start(definition);
-    const destination = await there.startIncoming(definition);
-    await source.prepareOutgoing({
-      ...{ downtimeLimitMs: 1, maxBandwidthBytesPerSecond: 30e6 },
-      throttle: { initialPercent: 20, incrementPercent: 10, maximumPercent: 80 },
-    });
-    const { port } = await destination.listenForMigration("127.0.0.1", "host-a");
-    await source.migrateTo("127.0.0.1", port, "host-b");
-    const throttled = async () => (await source.migrationProgress()).throttlePercent;
-    await expect.poll(throttled, { timeout: 30_000, interval: 100 }).toBeGreaterThan(0);
-    const cancelled = migrationStatus(source, "cancelled");
-    await source.cancelMigration();
-    await cancelled;
-    expect(await source.runState()).toBe("running");
-    await expect.poll(throttled, { timeout: 2_000 }).toBeNull();
   });
 });
