@@ -24,6 +24,9 @@ const unmeasuredBytesPerSecond = 16 * 1024 * 1024;
 /** Between two looks at what waits in the stream's socket. */
 const queueLookMs = 250;
 
+/** A link is not always as fast as it was seen to be, and a busy host takes its time. */
+const usualCaution = 1.1;
+
 /** By how much a prediction grows with each stop that was taken back. */
 const cautionPerReturn = 1.25;
 
@@ -52,7 +55,7 @@ export class PrecopyCourse {
   readonly #link: LinkKnowledge;
   readonly #estimate = new LinkEstimate();
   #budget: Budget | null = null;
-  #caution = 1;
+  #caution = usualCaution;
   /** The fastest that the hypervisor told of: for streams too short to be measured. */
   #reportedBytesPerSecond = 0;
   #queue = { bytes: 0, atMs: Number.NEGATIVE_INFINITY };

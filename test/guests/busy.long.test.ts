@@ -1,0 +1,44 @@
+import { describe, expect, test } from "vitest";
+import type { MigrationReport } from "../../src/migrator/report.ts";
+import { TestLab } from "../support/lab.ts";
+
+const moves = 10;
+const timeoutMs = 1_800_000;
+/** Milliseconds, as configured by default. */
+const [downtimeLimitMs, finishLimitMs] = [300, 2_000];
+
+/** Mbit/s of the link, and of a guest that writes the same 24 MiB over and over. */
+const cells = [
+  { linkMbps: 100, dirtyMbps: 50, policy: "gentle", limitMs: downtimeLimitMs },
+  { linkMbps: 200, dirtyMbps: 200, policy: "balanced", limitMs: downtimeLimitMs },
+  { linkMbps: 400, dirtyMbps: 800, policy: "balanced", limitMs: downtimeLimitMs },
+  { linkMbps: 200, dirtyMbps: 800, policy: "finish", limitMs: finishLimitMs },
+] as const;
+
+describe.each(cells)("$policy, $dirtyMbps Mbit/s dirtied, link $linkMbps", (cell) => {
+  const { linkMbps, dirtyMbps, policy, limitMs } = cell;
+
+  test(`of the moves that complete, 95 of 100 are within ${limitMs} ms`, {
+    timeout: timeoutMs,
+  }, async () => {
+    const append = `sojourn.memcheck=24 sojourn.dirty_mbps=${dirtyMbps}`;
+    const options = ["--hosts", "2", "--link-mbps", String(linkMbps), "--guest-append", append];
+    await using lab = await TestLab.up(`busylong${process.pid}`, options);
+    const completed: MigrationReport[] = [];
+    let [from, to] = ["host-a", "host-b"] as [string, string];
+    for (let number = 1; number <= moves; number += 1) {
+      const wish = ["--policy", policy, "--timeout", "60", "--probe", "tcp-echo:7@client"];
+      const { report, error } = await lab.migrate(from, "web1", to, wish);
+      if (report === null) expect(error?.code, `move ${number}`).toBe("SOJ_NOT_CONVERGING");
+      else {
+        expect(report.probes.tcp_echo, `move ${number}`).toMatchObject({ broken: 0 });
+        completed.push(report);
+        [from, to] = [to, from];
+      }
+    }
+    const blackouts = completed.map(({ blackout_ms }) => blackout_ms ?? Number.POSITIVE_INFINITY);
+    const within = blackouts.filter((ms) => ms <= limitMs);
+    expect(completed.length, "completed").toBeGreaterThan(0);
+    expect(within.length / blackouts.length, blackouts.join(", ")).toBeGreaterThanOrEqual(0.95);
+  });
+});
