@@ -34,7 +34,9 @@ export function describeProgress(event: ProgressEvent): string {
   if (event.predicted_blackout_ms !== null) {
     parts.push(`blackout ~${event.predicted_blackout_ms.toFixed(0)} ms`);
   }
-  if (event.forecast !== undefined) parts.push(event.forecast.text);
+  // A live line is cut off where the terminal ends: what matters comes first.
+  if (event.forecast?.converges === false) parts.unshift(event.forecast.text);
+  else if (event.forecast !== undefined) parts.push(event.forecast.text);
   else if (event.throttle_percent !== undefined)
     parts.push(`throttling at ${event.throttle_percent} %`);
   return `  ${parts.join(", ")}`;
