@@ -290,7 +290,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   const { showGuest, startMigration } = hostServices;
   const evacuations = openEvacuations({
     ...{ config, guests, records, migrations, maintenance, startMigration, peer, isGuestStanding },
-    ...{ peers: [...context.peers.values()], metrics: metrics.evacuations, logger },
+    ...{ peers: [...context.peers.values()], metrics: metrics.evacuations, routing, logger },
   });
   const handlers = {
     ...baseHandlers(config, hypervisor, maintenance),

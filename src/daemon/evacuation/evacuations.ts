@@ -26,8 +26,8 @@ export interface EvacuationsOptions extends Omit<RunContext, "store" | "isHere" 
   /** From now on no guest comes here. Durable when it returns. */
   beginMaintenance: (reason: string) => void;
   eventsOf: (migration: string) => readonly StreamEvent[];
-  /** Null where it is not known. */
-  linkBytesPerSecond: number | null;
+  /** Of the link to these hosts; null where it is not known. Never throws. */
+  linkBytesPerSecond: (to: readonly string[]) => Promise<number | null>;
 }
 
 /** Evacuations of this host: one at a time, each in a durable file, gone on with after a restart. */
@@ -147,13 +147,14 @@ export class Evacuations implements AsyncDisposable {
 
   /** What there is to move, and where to. @throws SojournError when a destination cannot be one, or none can. */
   async #look({ to }: EvacuationRequest): Promise<Findings> {
-    const { host, checkPeer, guestsHere, capacityOf, linkBytesPerSecond } = this.#options;
+    const { host, checkPeer, guestsHere, capacityOf } = this.#options;
     if (to.includes(host)) throw sameHost(host);
     for (const destination of to) checkPeer(destination);
     const guests = guestsHere();
-    const [loads, destinations] = await Promise.all([
+    const [loads, destinations, linkBytesPerSecond] = await Promise.all([
       measureLoads(guests),
       surveyDestinations(to, capacityOf),
+      this.#options.linkBytesPerSecond(to),
     ]);
     if (destinations.every(({ error }) => error !== null)) {
       throw nowhere(host, toldDestinations(destinations), "no destination takes guests");

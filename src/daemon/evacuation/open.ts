@@ -14,6 +14,7 @@ import type { HostCapacity } from "./destinations.ts";
 import { anchorDestination } from "./errors.ts";
 import { Evacuations, type EvacuationsOptions } from "./evacuations.ts";
 import { guestsToMove } from "./guests.ts";
+import { type LinkOptions, linkBytesPerSecond } from "./link.ts";
 import type { evacuationProcedures } from "./procedures.ts";
 import type { EvacuationServices } from "./schemas.ts";
 import { EvacuationStore } from "./store.ts";
@@ -22,6 +23,7 @@ type Peer = PeerCaller<typeof procedures>;
 
 export interface OpenEvacuationsOptions
   extends GuestPlaces,
+    Pick<LinkOptions, "routing">,
     Pick<EvacuationsOptions, "isGuestStanding" | "logger"> {
   config: DaemonConfig;
   maintenance: Maintenance;
@@ -55,7 +57,7 @@ export function openEvacuations(options: OpenEvacuationsOptions): OpenedEvacuati
     // An operator who began it before has said why.
     beginMaintenance: (reason) => maintenance.begin(maintenance.current?.reason ?? reason),
     eventsOf: (id) => migrations.events(id).events,
-    linkBytesPerSecond: linkOf(config),
+    linkBytesPerSecond: (to) => linkBytesPerSecond(options, to),
   });
   maintenance.evacuation = () => local.current;
   options.metrics.know(() => local.figures);
@@ -72,10 +74,4 @@ async function capacityOf(host: string, peer: Peer): Promise<HostCapacity> {
   const [{ role }, capacity] = await Promise.all([greet(host, peer), peer.call("capacity", {})]);
   if (role === "anchor") throw anchorDestination(peer.peer);
   return capacity;
-}
-
-/** What a stream gets of the link by itself, as configured; null where that says nothing. */
-function linkOf({ migration }: DaemonConfig): number | null {
-  const limits = [migration.linkMbps, migration.maxBandwidthMbps].filter((mbps) => mbps > 0);
-  return limits.length === 0 ? null : (Math.min(...limits) * 1e6) / 8;
 }

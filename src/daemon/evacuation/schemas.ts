@@ -16,6 +16,7 @@ const wish = {
     .min(1)
     .max(mostDestinations)
     .refine((hosts) => new Set(hosts).size === hosts.length, "names a host twice")
+    .meta({ uniqueItems: true })
     .describe("Where the guests may go; which of them goes where follows from free memory"),
   parallel: z
     .exactOptional(z.int().min(1).max(16))

@@ -245,7 +245,7 @@ export class PeerHost implements AsyncDisposable {
             throw preconditionError("SOJ_PEER_UNREACHABLE", "nobody can be called from here");
           },
           ...{ guestsHere: () => [], checkPeer: () => {}, beginMaintenance: count("maintenance") },
-          ...{ eventsOf: () => [], linkBytesPerSecond: null },
+          ...{ eventsOf: () => [], linkBytesPerSecond: async () => null },
         }),
       ),
       ...followHandlers(context, {

@@ -32,7 +32,12 @@ function open(storage: Storage = diskStorage): Evacuations {
 function begun(storage: Storage): Evacuations {
   const logger = createLogger("silent");
   const evacuations = new Evacuations({
-    ...{ host: "host-a", logger, isGuestStanding: () => false, linkBytesPerSecond: 125e6 },
+    ...{
+      host: "host-a",
+      logger,
+      isGuestStanding: () => false,
+      linkBytesPerSecond: async () => 125e6,
+    },
     store: new EvacuationStore(join(folder.path, "evacuations"), storage, logger),
     ...{ ...moves.connect(), eventsOf: () => [] },
     guestsHere: () => moves.here,
