@@ -114,6 +114,7 @@ const resources = {
   "/v1/guests": { name: ["web1", "db"] },
   "/v1/hosts": { name: ["host-a", "host-z"] },
   "/v1/benchmarks": { id: ["b1"] },
+  "/v1/evacuations": { id: ["e5f1c0a9b2d3"] },
   "/v1/webhooks": { name: ["chat"], id: ["msg_1"] },
 };
 
