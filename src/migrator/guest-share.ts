@@ -30,11 +30,14 @@ export interface ShareState {
 /** Between two looks at a link. */
 export const shareIntervalMs = 200;
 
-/** Of the capacity, kept free, so that others can show that they want more. */
-const headroom = 0.1;
+/** Of the capacity, kept free, so that others can show that they want more; the second where there are none. */
+const [headroom, headroomAlone] = [0.15, 0.05];
 
-/** Of the capacity. A link never carries all of it: frames have headers of their own. */
-const congestedFrom = 0.93;
+/**
+ * Of the capacity. A link never carries all of it: frames have headers of their own, and sessions that lose packets pause.
+ * Less than this is what the headroom leaves, or it would be taken for others' demand.
+ */
+const congestedFrom = 0.9;
 
 /** Of the capacity. Less is the acknowledgements, the daemons and whatever else a host says. */
 const competingFrom = 0.05;
@@ -76,7 +79,8 @@ export function nextShare(before: ShareState, latest: LinkRates, rules: ShareRul
 
 function limitOf(state: Omit<ShareState, "limit">, rules: ShareRules): number {
   const capacity = rules.capacity ?? state.highestTotal;
-  const left = capacity * (1 - headroom) - state.demand;
+  const isAlone = state.demand < competingFrom * capacity;
+  const left = capacity * (1 - (isAlone ? headroomAlone : headroom)) - state.demand;
   const limit = Math.max((1 - rules.guestShare) * capacity, left);
   return rules.maxBandwidth === 0 ? limit : Math.min(limit, rules.maxBandwidth);
 }
