@@ -1,10 +1,8 @@
-import type { MigrationProgress } from "../hypervisor/hypervisor.ts";
-
-/** Shorter readings are of the hypervisor's bursts, not of the link. */
-const windowMs = 150;
+/** Shorter readings are of bursts, not of the link. */
+const windowMs = 250;
 
 /** A window that nobody looked into for so long was not one of a stream that was let go. */
-const staleMs = 1_000;
+const staleMs = 1_500;
 
 /** Readings that count; older ones say nothing about what else uses the link now. */
 const mostWindows = 16;
@@ -12,43 +10,48 @@ const mostWindows = 16;
 /** What a stream moves with this share of its limit or more is as fast as it is allowed to be. */
 const atLimit = 0.7;
 
-type Reading = Pick<MigrationProgress, "dirtySyncCount" | "transferredBytes">;
+/** With so much waiting the link has something to carry all the time, whatever pass the stream is in. */
+const busyBytes = 128 * 1024;
+
+/** What a stream has brought to the other side, and what it still has to. */
+export interface LinkReading {
+  /** QEMU's dirty syncs. */
+  pass: number;
+  arrivedBytes: number;
+  queuedBytes: number;
+}
 
 /**
- * What the link carries, from what the stream moved while it had enough to send: within one pass, from the second
- * window on (the first fills the socket's buffer). Three quarters of the readings are not above the estimate, so that a
- * burst counts for little, and a stretch of empty pages, which are sent as a few bytes each, for nothing.
+ * What the link carries, from what arrived while there was enough to send: within one pass, or with enough waiting in the
+ * stream's socket, from the second window on. Three of five readings are not above the estimate, so that a burst counts
+ * for little, and a stretch of empty pages, which are sent as a few bytes each, not for much.
  */
 export class LinkEstimate {
   readonly #rates: number[] = [];
   /** Moved at a limit: the link carries that, and perhaps more. */
   #atLeast = 0;
-  #window: { pass: number; bytes: number; sinceMs: number } | null = null;
+  #window: (LinkReading & { sinceMs: number }) | null = null;
   #isFirst = true;
 
   /** Bytes per second; null before anything was measured. */
   get bytesPerSecond(): number | null {
     const sorted = this.#rates.toSorted((one, other) => one - other);
-    const measured = sorted[Math.floor((sorted.length - 1) * 0.75)] ?? 0;
+    const measured = sorted[Math.floor((sorted.length - 1) * 0.6)] ?? 0;
     return Math.max(measured, this.#atLeast) || null;
   }
 
   /** @param limitBytesPerSecond that the stream was held to since the last reading; 0 for none. */
-  note(
-    { dirtySyncCount: pass, transferredBytes: bytes }: Reading,
-    limitBytesPerSecond: number,
-    nowMs: number,
-  ): void {
+  note(reading: LinkReading, limitBytesPerSecond: number, nowMs: number): void {
     const window = this.#window;
-    const isStale = window !== null && nowMs - window.sinceMs > staleMs;
-    if (window === null || window.pass !== pass || bytes < window.bytes || isStale) {
-      this.#window = { pass, bytes, sinceMs: nowMs };
+    const elapsedMs = nowMs - (window?.sinceMs ?? nowMs);
+    if (window === null || elapsedMs > staleMs || !isBusyBetween(window, reading)) {
+      this.#window = { ...reading, sinceMs: nowMs };
       return;
     }
-    const elapsedMs = nowMs - window.sinceMs;
-    if (elapsedMs < windowMs || bytes === window.bytes) return;
-    this.#window = { pass, bytes, sinceMs: nowMs };
-    if (!this.#isFirst) this.#add(((bytes - window.bytes) / elapsedMs) * 1000, limitBytesPerSecond);
+    const bytes = reading.arrivedBytes - window.arrivedBytes;
+    if (elapsedMs < windowMs || bytes <= 0) return;
+    this.#window = { ...reading, sinceMs: nowMs };
+    if (!this.#isFirst) this.#add((bytes / elapsedMs) * 1000, limitBytesPerSecond);
     this.#isFirst = false;
   }
 
@@ -60,4 +63,9 @@ export class LinkEstimate {
     this.#rates.push(rate);
     if (this.#rates.length > mostWindows) this.#rates.shift();
   }
+}
+
+function isBusyBetween(before: LinkReading, now: LinkReading): boolean {
+  if (before.pass === now.pass) return true;
+  return Math.min(before.queuedBytes, now.queuedBytes) >= busyBytes;
 }

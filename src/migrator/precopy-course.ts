@@ -22,7 +22,7 @@ const armingMs = 100;
 const unmeasuredBytesPerSecond = 16 * 1024 * 1024;
 
 /** Between two looks at what waits in the stream's socket. */
-const queueLookMs = 250;
+const queueLookMs = 100;
 
 /** A link is not always as fast as it was seen to be, and a busy host takes its time. */
 const usualCaution = 1.1;
@@ -79,8 +79,7 @@ export class PrecopyCourse {
   /** Takes a reading. */
   note(progress: Figures): void {
     const nowMs = monotonicMs();
-    if (nowMs - this.#queue.atMs > queueLookMs) this.#lookAtQueue();
-    this.#estimate.note(progress, this.#link.heldToBytesPerSecond(), nowMs);
+    if (nowMs - this.#queue.atMs > queueLookMs) this.#lookAtLink(progress, nowMs);
     const { dirtySyncCount: number, remainingBytes: bytes, bandwidthMbps } = progress;
     const reported = (bandwidthMbps * 1e6) / 8;
     this.#reportedBytesPerSecond = Math.max(this.#reportedBytesPerSecond, reported);
@@ -118,7 +117,7 @@ export class PrecopyCourse {
 
   /** When a pass begins: whether to arm. @param elapsedShare of the migration's time, 0 to 1. */
   decide(progress: Figures, elapsedShare: number, limits: PolicyLimits): Decision {
-    this.#lookAtQueue();
+    this.#lookAtLink(progress, monotonicMs());
     const predictedMs = this.predictedMs(progress, this.dirtiedIn(armingMs));
     const { dirtySyncCount: number, throttlePercent } = progress;
     const converges = this.forecast(progress, predictedMs, limits)?.converges ?? true;
@@ -149,7 +148,16 @@ export class PrecopyCourse {
     this.#caution *= cautionPerReturn;
   }
 
-  #lookAtQueue(): void {
+  /** Just before a stop: what waits in the socket then has to arrive first, and a stream at full speed fills it. */
+  lookAtQueue(): void {
     this.#queue = { bytes: this.#link.unsentBytes(), atMs: monotonicMs() };
+  }
+
+  /** What was written and does not wait any more has arrived. */
+  #lookAtLink({ dirtySyncCount: pass, transferredBytes }: Figures, nowMs: number): void {
+    this.lookAtQueue();
+    const queuedBytes = this.#queue.bytes;
+    const reading = { pass, arrivedBytes: transferredBytes - queuedBytes, queuedBytes };
+    this.#estimate.note(reading, this.#link.heldToBytesPerSecond(), nowMs);
   }
 }

@@ -127,6 +127,7 @@ async function refuseBusy(context: SourceContext, facts: MigrationFacts): Promis
 async function refuseOverBudget(context: SourceContext, facts: MigrationFacts): Promise<void> {
   const { instance, course } = facts;
   const progress = await instance.migrationProgress();
+  course.lookAtQueue();
   const alsoBytes = course.dirtiedIn(course.sinceDecisionMs);
   if (course.predictedMs(progress, alsoBytes) <= course.budgetMs(context.policy)) return;
   course.noteReturn();

@@ -29,6 +29,7 @@ export async function stopGuest(context: SourceContext, facts: MigrationFacts): 
   facts.stopIssuedMs = null;
   if (!facts.resume) return await release(context, facts);
   facts.bandwidth.forget();
+  facts.course.lookAtQueue();
   facts.stopIssuedMs = monotonicMs();
   const stops: GuestEvent[] = [];
   const unlisten = instance.onEvent((event) => {
