@@ -69,21 +69,26 @@ test("cancelled while a gate is silent: at once, and the gate's program ends", a
   await fault.expectHomeAndClean();
 });
 
-test("a busy guest that a gate delays when it is nearly there moves without loss, and stands no longer than another", async () => {
-  gate.say("armed", { decision: "allow" }, { decision: "delay", delay_ms: 2_000 });
-  fault.injected += 1;
-  const probes = ["tcp-stream:19", "packet"].flatMap((probe) => ["--probe", probe]);
-  const delayed = await fault.lab.migrate("host-a", "web1", "host-b", probes);
-  expect(delayed).toMatchObject({ exitCode: 0, error: null });
-  expect(delayed.report?.probes).toMatchObject({ tcp_stream: { broken: 0 }, packet: { lost: 0 } });
-  const plain = await fault.lab.migrate("host-b", "web1", "host-a", ["--no-probe"]);
-  expect(plain).toMatchObject({ exitCode: 0, error: null });
-  const [heldMs, plainMs] = [delayed, plain].map(({ report }) => report?.blackout_ms ?? NaN);
-  console.log(`blackout: ${heldMs} ms after a delay of 2 s, ${plainMs} ms without`);
-  expect(heldMs).toBeLessThan(2 * (plainMs ?? NaN) + 50);
-  expectStopAfterGate(delayed.report);
-  await fault.expectHomeAndClean();
-});
+if (process.env.SOJOURN_FAULTS_ALL) {
+  test("a busy guest that a gate delays when it is nearly there moves without loss, and stands no longer than another", async () => {
+    gate.say("armed", { decision: "allow" }, { decision: "delay", delay_ms: 2_000 });
+    fault.injected += 1;
+    const probes = ["tcp-stream:19", "packet"].flatMap((probe) => ["--probe", probe]);
+    const delayed = await fault.lab.migrate("host-a", "web1", "host-b", probes);
+    expect(delayed).toMatchObject({ exitCode: 0, error: null });
+    expect(delayed.report?.probes).toMatchObject({
+      tcp_stream: { broken: 0 },
+      packet: { lost: 0 },
+    });
+    const plain = await fault.lab.migrate("host-b", "web1", "host-a", ["--no-probe"]);
+    expect(plain).toMatchObject({ exitCode: 0, error: null });
+    const [heldMs, plainMs] = [delayed, plain].map(({ report }) => report?.blackout_ms ?? NaN);
+    console.log(`blackout: ${heldMs} ms after a delay of 2 s, ${plainMs} ms without`);
+    expect(heldMs).toBeLessThan(2 * (plainMs ?? NaN) + 50);
+    expectStopAfterGate(delayed.report);
+    await fault.expectHomeAndClean();
+  });
+}
 
 test("a guest that does nothing at all is not stopped by its QEMU while a gate thinks", async () => {
   await fault.run("host-a", ["sojourn", "guest", "start", "blank"]);

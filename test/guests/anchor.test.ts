@@ -41,17 +41,19 @@ describe("a guest behind an anchor", () => {
     expect(there).toMatchObject({ exitCode: 3, error: { code: "SOJ_HOST_IS_ANCHOR" } });
   });
 
-  test("moves a→b→c→a, the anchor's daemon killed in the middle of each: nothing is broken", async () => {
-    const before = await states();
-    await using session = await openSession(lab, guest);
-    for (const [index, phase] of ["precopy", "resumed", "verifying"].entries()) {
-      const [from = "", to = ""] = [hosts[index], hosts[(index + 1) % 3]];
-      expect(await moveAndKill(from, to, phase)).toMatchObject({ outcome: "completed" });
-      await moreEchoes(session, 20);
-    }
-    expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
-    expect(await states()).toEqual(before);
-  });
+  if (process.env.SOJOURN_FAULTS_ALL) {
+    test("moves a→b→c→a, the anchor's daemon killed in the middle of each: nothing is broken", async () => {
+      const before = await states();
+      await using session = await openSession(lab, guest);
+      for (const [index, phase] of ["precopy", "resumed", "verifying"].entries()) {
+        const [from = "", to = ""] = [hosts[index], hosts[(index + 1) % 3]];
+        expect(await moveAndKill(from, to, phase)).toMatchObject({ outcome: "completed" });
+        await moreEchoes(session, 20);
+      }
+      expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
+      expect(await states()).toEqual(before);
+    });
+  }
 });
 
 describe("a handover to another anchor on the same LAN", () => {
@@ -90,25 +92,27 @@ describe("a handover to another anchor on the same LAN", () => {
     expect(refused.stderr).toContain("SOJ_HANDOVER_EMPTY");
   });
 
-  test("goes on when daemons of both anchors and of the guest's host die in its middle", async () => {
-    await using session = await openSession(lab, guest);
-    const nodes = ["anchor-b", "anchor-a", "host-a"];
-    const pinged = await pingWhile(async () => {
-      await lab.run("anchor-b", ["curl", ...begin("anchor-a")]);
-      for (const node of nodes) {
-        await killDaemon(lab.name, node);
-        await restartDaemon(lab.name, node);
-      }
-      await expect.poll(shown, { timeout: 60_000, interval: 300 }).toMatch(/^(done|undone)$/);
-      await moreEchoes(session, 20);
+  if (process.env.SOJOURN_FAULTS_ALL) {
+    test("goes on when daemons of both anchors and of the guest's host die in its middle", async () => {
+      await using session = await openSession(lab, guest);
+      const nodes = ["anchor-b", "anchor-a", "host-a"];
+      const pinged = await pingWhile(async () => {
+        await lab.run("anchor-b", ["curl", ...begin("anchor-a")]);
+        for (const node of nodes) {
+          await killDaemon(lab.name, node);
+          await restartDaemon(lab.name, node);
+        }
+        await expect.poll(shown, { timeout: 60_000, interval: 300 }).toMatch(/^(done|undone)$/);
+        await moreEchoes(session, 20);
+      });
+      expect(pinged.lost).toBe(0);
+      expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
+      const answering = await Promise.all(
+        ["anchor-a", "anchor-b"].map((node) => lab.run(node, ["ip", "neigh", "show", "proxy"])),
+      );
+      expect(answering.filter((text) => text.includes(guest))).toHaveLength(1);
     });
-    expect(pinged.lost).toBe(0);
-    expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
-    const answering = await Promise.all(
-      ["anchor-a", "anchor-b"].map((node) => lab.run(node, ["ip", "neigh", "show", "proxy"])),
-    );
-    expect(answering.filter((text) => text.includes(guest))).toHaveLength(1);
-  });
+  }
 
   const shown = async () =>
     JSON.parse(await lab.run("anchor-b", ["sojourn", "anchor", "show", "--json"])).state;

@@ -76,31 +76,33 @@ describe("a libvirt domain", () => {
     expect(result).toEqual({ echoed: sent, wrong: null, broken: null, ended: true });
   });
 
-  test("virsh moves it by hand, with the hook in place: the session lives, and it is not started twice", async () => {
-    for (const host of hosts) {
-      const line = await lab.run(host, ["sojourn", "libvirt", "install-hooks"]);
-      expect(line).toMatch(/qemu\.d\/sojourn: installed\n.*systemctl reload libvirtd/);
-      const libvirtd = findLibvirtd(lab.name, host);
-      expect(libvirtd !== null && sendSignal(libvirtd, "SIGHUP")).toBe(true);
-    }
-    const before = await kernels();
-    await using session = await openSession(lab);
-    // Slow enough to be looked at more than once while it is under way.
-    const away = await followed("host-a", ["--bandwidth", "15", "host-b"]);
-    const phases = away.timeline.map(({ phase }) => phase);
-    const seen = ["prepared", "precopy", "stop", "route-change", "resume", "takeover"] as const;
-    expect(phases).toEqual(expect.arrayContaining([...seen]));
-    expect(away.blackout_ms).toBeGreaterThan(0);
-    expect(await guestPlaces()).toEqual({ "host-a": "away", "host-b": "running" });
-    const again = await virsh(lab.name, "host-a", ["start", "web1"], { acceptExitCodes: [1] });
-    expect(again.stderr).toContain("web1 runs at host-b");
+  if (process.env.SOJOURN_FAULTS_ALL) {
+    test("virsh moves it by hand, with the hook in place: the session lives, and it is not started twice", async () => {
+      for (const host of hosts) {
+        const line = await lab.run(host, ["sojourn", "libvirt", "install-hooks"]);
+        expect(line).toMatch(/qemu\.d\/sojourn: installed\n.*systemctl reload libvirtd/);
+        const libvirtd = findLibvirtd(lab.name, host);
+        expect(libvirtd !== null && sendSignal(libvirtd, "SIGHUP")).toBe(true);
+      }
+      const before = await kernels();
+      await using session = await openSession(lab);
+      // Slow enough to be looked at more than once while it is under way.
+      const away = await followed("host-a", ["--bandwidth", "15", "host-b"]);
+      const phases = away.timeline.map(({ phase }) => phase);
+      const seen = ["prepared", "precopy", "stop", "route-change", "resume", "takeover"] as const;
+      expect(phases).toEqual(expect.arrayContaining([...seen]));
+      expect(away.blackout_ms).toBeGreaterThan(0);
+      expect(await guestPlaces()).toEqual({ "host-a": "away", "host-b": "running" });
+      const again = await virsh(lab.name, "host-a", ["start", "web1"], { acceptExitCodes: [1] });
+      expect(again.stderr).toContain("web1 runs at host-b");
 
-    await followed("host-b", ["--p2p", "qemu+tls://host-a/system?pkipath=/etc/libvirt/pki"]);
-    const { sent, ...result } = await session.finish();
-    expect(result).toEqual({ echoed: sent, wrong: null, broken: null, ended: true });
-    expect(await domainStates()).toEqual({ "host-a": "running", "host-b": "unknown" });
-    expect(await kernels()).toEqual(before);
-  });
+      await followed("host-b", ["--p2p", "qemu+tls://host-a/system?pkipath=/etc/libvirt/pki"]);
+      const { sent, ...result } = await session.finish();
+      expect(result).toEqual({ echoed: sent, wrong: null, broken: null, ended: true });
+      expect(await domainStates()).toEqual({ "host-a": "running", "host-b": "unknown" });
+      expect(await kernels()).toEqual(before);
+    });
+  }
 
   /** The report of the migration that `virsh migrate` led to, as the guest's host tells it. */
   async function followed(from: string, [...to]: string[]): Promise<MigrationReport> {

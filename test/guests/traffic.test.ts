@@ -51,28 +51,30 @@ describe("traffic of and around a guest that moves", () => {
     await move(lab, "host-b", "host-a");
   });
 
-  test("with strict reverse-path filtering a session needs our source routing, and has it", async () => {
-    await using _strict = await strictReversePathFilter();
-    await using session = await openSession(lab);
-    await move(lab, "host-a", "host-b");
-    await moreEchoes(session, 50);
-    const droppedBefore = await reversePathDrops();
+  if (process.env.SOJOURN_FAULTS_ALL) {
+    test("with strict reverse-path filtering a session needs our source routing, and has it", async () => {
+      await using _strict = await strictReversePathFilter();
+      await using session = await openSession(lab);
+      await move(lab, "host-a", "host-b");
+      await moreEchoes(session, 50);
+      const droppedBefore = await reversePathDrops();
 
-    const rule = await sourceRule();
-    // A running daemon would put it back at once.
-    await killDaemon(lab.name, "host-b");
-    await lab.run("host-b", ["ip", "rule", "del", ...rule]);
-    // An echo that was under way may still arrive.
-    await expect.poll(reversePathDrops, { timeout: 10_000 }).toBeGreaterThan(droppedBefore);
-    const stalledAt = session.lines.at(-1)?.echoed;
-    await delay(1_000);
-    expect(session.lines.at(-1)?.echoed).toBe(stalledAt);
+      const rule = await sourceRule();
+      // A running daemon would put it back at once.
+      await killDaemon(lab.name, "host-b");
+      await lab.run("host-b", ["ip", "rule", "del", ...rule]);
+      // An echo that was under way may still arrive.
+      await expect.poll(reversePathDrops, { timeout: 10_000 }).toBeGreaterThan(droppedBefore);
+      const stalledAt = session.lines.at(-1)?.echoed;
+      await delay(1_000);
+      expect(session.lines.at(-1)?.echoed).toBe(stalledAt);
 
-    await restartDaemon(lab.name, "host-b");
-    await moreEchoes(session, 100);
-    await move(lab, "host-b", "host-a");
-    expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
-  });
+      await restartDaemon(lab.name, "host-b");
+      await moreEchoes(session, 100);
+      await move(lab, "host-b", "host-a");
+      expect(await session.finish()).toMatchObject({ broken: null, wrong: null });
+    });
+  }
 
   /** The router refuses what comes in at the wrong port, until it is disposed of. */
   async function strictReversePathFilter(): Promise<AsyncDisposable> {
