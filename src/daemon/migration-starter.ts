@@ -20,6 +20,7 @@ import type { Tunnels } from "../tunnels/tunnel.ts";
 import type { DaemonConfig } from "./config.ts";
 import { checkHypervisorsMatch } from "./hypervisor-match.ts";
 import type { procedures } from "./peer-procedures.ts";
+import { checkPostCopy } from "./post-copy-check.ts";
 import { isStreamProtected, protocolVersion } from "./procedures.ts";
 import {
   checkReleased,
@@ -76,7 +77,7 @@ export class MigrationStarter {
     try {
       const { task, warnings } = await this.#taskFor(request, record);
       if (warnings.length > 0)
-        this.#context.logger.warn({ guest: record.guest, warnings }, "storage");
+        this.#context.logger.warn({ guest: record.guest, warnings }, "it is moved all the same");
       const resume = await this.#runs(request.guest);
       // Whoever does not wait hears at once of an address that the guest cannot have.
       if (task.renumber !== undefined) {
@@ -109,7 +110,8 @@ export class MigrationStarter {
       const { kind } = await this.#tunnels.choose(migration.tunnel);
       const home = await this.#askHome({ guest, to }, record, kind);
       const task = this.#newTask({ guest, to }, record, peer.underlay_address, kind, home?.epoch);
-      await this.#migrations.follow({ ...task, followed: true }, record);
+      const options = { ...task.options, postCopy: false };
+      await this.#migrations.follow({ ...task, options, followed: true }, record);
       return task.id;
     } finally {
       this.#reserved.delete(guest);
@@ -237,14 +239,19 @@ export class MigrationStarter {
         `${address} is in a guest network of ${request.to} too: two homes for one address`,
       );
     }
-    const [warnings, { kind }] = await Promise.all([
+    const [warnings, { kind }, arrivesByPostCopy] = await Promise.all([
       this.#checkStorage(request.to, record),
       this.#tunnels.choose(request.tunnel ?? migration.tunnel),
       this.#checkHypervisors(request.to, record),
     ]);
     const home = await this.#askHome(request, record, kind);
     const task = this.#newTask(request, record, peer.underlay_address, kind, home?.epoch);
-    return { task, home, warnings };
+    const checked = await checkPostCopy(this.#context, request, record, task, arrivesByPostCopy);
+    return {
+      task: { ...task, options: checked.options },
+      home,
+      warnings: [...warnings, ...checked.warnings],
+    };
   }
 
   #newTask(
@@ -317,7 +324,8 @@ export class MigrationStarter {
     };
   }
 
-  async #checkHypervisors(to: string, record: GuestRecord): Promise<void> {
+  /** Whether guests may arrive there by post-copy, if the host says so. */
+  async #checkHypervisors(to: string, record: GuestRecord): Promise<boolean | undefined> {
     const { hypervisor: kind } = record.definition;
     const theirs = await this.#peer(to).call("hypervisor", kind === undefined ? {} : { kind });
     const { version, accelerator } = await this.#context.guests.hypervisor.capabilities(kind);
@@ -326,6 +334,7 @@ export class MigrationStarter {
     const destination = { host: to, ...theirs, streamTls: theirs.stream_tls };
     this.#context.logger.info({ guest: record.guest, source, destination }, "hypervisors");
     checkHypervisorsMatch(record.definition, source, destination);
+    return theirs.post_copy;
   }
 
   async #checkStorage(to: string, record: GuestRecord): Promise<string[]> {

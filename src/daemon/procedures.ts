@@ -38,6 +38,8 @@ export const baseProcedures = definePeerProcedures({
       version: z.string().max(200),
       accelerator: z.enum(["kvm", "tcg"]),
       stream_tls: z.boolean(),
+      /** Guests may arrive by post-copy; hosts of earlier releases do not say it. */
+      post_copy: z.boolean().optional(),
     }),
     timeoutMs: 15_000,
   },
@@ -73,8 +75,11 @@ export function baseHandlers(
       // Guests of its that are here still may leave; none comes.
       if (kind === "libvirt" && config.libvirt === null)
         throw libvirtDisabledError(config.host.name);
-      const { version, accelerator } = await hypervisor.capabilities(kind);
-      return { version, accelerator, stream_tls: isStreamProtected(config, kind) };
+      const { version, accelerator, postCopy } = await hypervisor.capabilities(kind);
+      return {
+        ...{ version, accelerator, stream_tls: isStreamProtected(config, kind) },
+        ...(postCopy === undefined ? {} : { post_copy: postCopy }),
+      };
     },
   };
 }

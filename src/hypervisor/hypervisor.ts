@@ -268,6 +268,8 @@ export type HypervisorKind = NonNullable<GuestDefinition["hypervisor"]>;
 export interface HypervisorCapabilities {
   version: string;
   accelerator: "kvm" | "tcg";
+  /** Guests may arrive by post-copy, as far as the kernel is concerned; its process has the last word. */
+  postCopy?: boolean;
 }
 
 /** A process that somebody else started, as it becomes a guest's. */

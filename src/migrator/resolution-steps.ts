@@ -11,8 +11,10 @@ export function plannedSteps(decision: {
   isReachable: boolean;
   /** The guest has no process at `host`. */
   isGone: boolean;
+  /** It was handed over by post-copy, or was about to be: a part of its memory may be at the source alone. */
+  isPostCopy: boolean;
 }): string[] {
-  const { keep, role, isOpen, guest, host, other, isReachable, isGone } = decision;
+  const { keep, role, isOpen, guest, host, other, isReachable, isGone, isPostCopy } = decision;
   if (!isOpen) {
     return [
       `${host} writes the decision into its journal, and may move ${guest} again; the guest stays as it is`,
@@ -22,7 +24,9 @@ export function plannedSteps(decision: {
     return keep === "destination"
       ? [
           `${host} writes the decision into its journal`,
-          `${guest} goes on at ${host}, which does not wait for ${other} any more`,
+          isPostCopy
+            ? `${guest} goes on at ${host} if all of its memory is here; else it is ended, for the rest never comes`
+            : `${guest} goes on at ${host}, which does not wait for ${other} any more`,
         ]
       : [
           `${host} writes the decision into its journal`,
@@ -44,6 +48,11 @@ export function plannedSteps(decision: {
       : [
           `the stopped copy of ${guest} at ${host} is ended for good, and its traffic goes to ${other}`,
           `once ${other} is heard from, it is told that ${guest} is its own`,
+          ...(isPostCopy
+            ? [
+                `memory of ${guest} that is not at ${other} yet is lost, and then ${guest} ends there`,
+              ]
+            : []),
         ];
   return [...first, written, ...effects];
 }

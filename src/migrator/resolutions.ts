@@ -5,6 +5,7 @@ import type { JournalStep } from "./journal-record.ts";
 import { migrationFacts, refuseNotLoaded } from "./migration-facts.ts";
 import type { Migrations } from "./migrations.ts";
 import type { Notices } from "./notices.ts";
+import type { HostMigrationFacts } from "./procedures.ts";
 import type { GuestRecord } from "./records.ts";
 import type { Resolution } from "./resolution.ts";
 import { plannedSteps } from "./resolution-steps.ts";
@@ -67,6 +68,7 @@ export class Resolutions {
           : plannedSteps({
               ...{ keep, role, isOpen, guest, host, other, isReachable: there !== null },
               isGone: here.run_state === "none",
+              isPostCopy: [here, there].some((facts) => hasStep(facts, "post-copy")),
             }),
     };
   }
@@ -227,6 +229,10 @@ export class Resolutions {
   #end(id: string): string | null {
     return this.#migrations.has(id) ? sentenceOfEnd(this.#migrations.get(id)) : null;
   }
+}
+
+function hasStep(facts: HostMigrationFacts | null, wanted: JournalStep): boolean {
+  return facts?.journal.some(({ step }) => step === wanted) ?? false;
 }
 
 /** The peer has understood the question and will not answer it later either. */

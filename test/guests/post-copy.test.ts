@@ -6,7 +6,7 @@ import { type EchoSession, moreEchoes, openSession } from "./support/echo-sessio
 
 /** What the guest writes and checks without pause, and at which pace: more than the stream may carry. */
 const guestOptions = "sojourn.memcheck=24 sojourn.dirty_mbps=400";
-const policy = "[migration]\nmax_bandwidth_mbps = 60";
+const policy = "[migration]\nmax_bandwidth_mbps = 50\ndowntime_limit_ms = 30";
 
 describe("a guest that writes faster than its stream goes", () => {
   let lab: TestLab;

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { findTool, runCommand } from "../../platform/command.ts";
 import { type KvmSupport, kvmSupport, parseQemuVersion, type QemuVersion } from "./accelerator.ts";
 
@@ -21,6 +22,11 @@ export function qemuFacts(qemuBinary?: string): () => Promise<QemuFacts> {
     });
     return known;
   };
+}
+
+/** Whether a process can wait for pages of its memory (CONFIG_USERFAULTFD; Documentation/admin-guide/mm/userfaultfd.rst). */
+export function hasUserfaultfd(): boolean {
+  return existsSync("/proc/sys/vm/unprivileged_userfaultfd");
 }
 
 async function readFacts(qemuBinary?: string): Promise<QemuFacts> {

@@ -27,7 +27,7 @@ import {
 } from "./instance-record.ts";
 import { awaitMonitor, launchQemu } from "./launch.ts";
 import type { PortRange } from "./migration.ts";
-import { type QemuFacts, qemuFacts } from "./qemu-facts.ts";
+import { hasUserfaultfd, type QemuFacts, qemuFacts } from "./qemu-facts.ts";
 import { QemuProcess } from "./qemu-process.ts";
 import { QmpSession } from "./qmp/session.ts";
 import type { StreamTls } from "./stream-tls.ts";
@@ -68,7 +68,8 @@ class QemuHypervisor implements AdoptingHypervisor {
 
   async capabilities(): Promise<HypervisorCapabilities> {
     const { version, kvm } = await this.#facts();
-    return { version: version.text, accelerator: chooseAccelerator("auto", kvm, version) };
+    const accelerator = chooseAccelerator("auto", kvm, version);
+    return { version: version.text, accelerator, postCopy: hasUserfaultfd() };
   }
 
   async start(definition: GuestDefinition, nics: readonly NicAttachment[]): Promise<GuestInstance> {

@@ -23,7 +23,7 @@ export function fakeHypervisor(context: HypervisorContext): Hypervisor {
       ? new FakeInstance(qemu, context)
       : new FakeDomain(qemu, { ...context, libvirtd });
   return {
-    capabilities: async () => ({ version: "10.0.0", accelerator: "tcg" }),
+    capabilities: async () => ({ version: "10.0.0", accelerator: "tcg", postCopy: true }),
     start: () => Promise.reject(new Error("guests are there from the beginning")),
     startIncoming: async (definition, _nics, offer): Promise<GuestInstance> => {
       await context.pause(context.random.between(2, 40));

@@ -112,7 +112,7 @@ test("a guest that is seen running is not let run, or ended, for the other side"
 test("who keeps a guest at a source that has lost it is told that it is lost", () => {
   const names = { guest: "web1", host: "host-a", other: "host-b" };
   const decision = { keep: "source", role: "source", isOpen: true, isReachable: false } as const;
-  const steps = plannedSteps({ ...decision, isGone: true, ...names }).join();
+  const steps = plannedSteps({ ...decision, isGone: true, isPostCopy: false, ...names }).join();
   expect(steps).toContain("it is lost");
   expect(steps).not.toContain("goes on");
 });
@@ -128,10 +128,19 @@ test("every decision is explained", () => {
           isOpen,
           isReachable: false,
           isGone: false,
+          isPostCopy: false,
           ...names,
         });
         expect(steps.join()).toContain("writes the decision into its journal");
       }
     }
   }
+});
+
+test("a copy that was handed over by post-copy is not kept at the source: it could not run", () => {
+  const here = { ...factsOf("source", ...doubt, "post-copy"), handed_over: true };
+  expect(refusalOf({ ...atSource, here, keep: "source" })).toMatch(/handed the guest over/);
+  expect(refusalOf({ ...atSource, here, keep: "destination" })).toBeNull();
+  const there = { ...here, run_state: "finish-migrate" };
+  expect(refusalOf({ ...atDestination, there, keep: "source" })).not.toBeNull();
 });

@@ -79,3 +79,21 @@ test("an operator's written decision comes before everything else", () => {
     effect: "yield-to-destination",
   });
 });
+
+test("by post-copy a restart goes on with what was handed over: to its last page, and never back by itself", () => {
+  const promised: JournalStep[] = ["begin", "pausing", "post-copy", "promise"];
+  expect(firstSteps(...promised)).toEqual({
+    state: "settling",
+    effect: "settle-with-destination",
+  });
+  const followed = { state: "post-copy", effect: "await-post-copy" };
+  expect(firstSteps(...promised, "taken-over-by-destination")).toEqual(followed);
+  expect(firstSteps(...promised, "taken-over-by-destination", "in-doubt")).toEqual(followed);
+});
+
+test("a post-copy that was not promised goes back to the source", () => {
+  expect(firstSteps("begin", "pausing", "post-copy")).toEqual({
+    state: "rolling-back",
+    effect: "undo-at-source",
+  });
+});
