@@ -33,8 +33,7 @@ export class Maintenance implements MaintenanceState {
   constructor(folder: string, logger: Logger, storage: Storage = diskStorage) {
     this.#path = join(folder, "maintenance.json");
     this.#storage = storage;
-    const stored = storage.read(this.#path);
-    this.#current = stored === null ? null : readStored(stored);
+    this.#current = readStored(storage, this.#path);
     if (this.#current?.sinceMs === null)
       logger.warn({ path: this.#path }, "maintenance is taken to be on: the file is damaged");
   }
@@ -87,9 +86,10 @@ export class Maintenance implements MaintenanceState {
   }
 }
 
-function readStored(stored: Buffer): MaintenanceRecord {
+function readStored(storage: Storage, path: string): MaintenanceRecord | null {
   try {
-    return storedSchema.parse(JSON.parse(String(stored)));
+    const stored = storage.read(path);
+    return stored === null ? null : storedSchema.parse(JSON.parse(String(stored)));
   } catch {
     return { sinceMs: null, reason: "its file cannot be read; sojourn maintenance off removes it" };
   }

@@ -1,4 +1,4 @@
-import { mkdtempDisposable, writeFile } from "node:fs/promises";
+import { mkdir, mkdtempDisposable, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -41,6 +41,16 @@ test.each(["", "{", "null", '{"sinceMs":"now","reason":null}'])(
     expect(new Maintenance(folder.path, logger).isOn).toBe(false);
   },
 );
+
+test("so does one that cannot be read at all: the daemon starts", async () => {
+  await using folder = await temporary();
+  await mkdir(join(folder.path, "maintenance.json"));
+  const maintenance = new Maintenance(folder.path, logger);
+  expect(maintenance.current).toMatchObject({ sinceMs: null });
+  expect(() => maintenance.end()).toThrow(
+    expect.objectContaining({ code: "SOJ_MAINTENANCE_UNSTORED" }),
+  );
+});
 
 test("it does not end while the host is emptied", async () => {
   await using folder = await temporary();
