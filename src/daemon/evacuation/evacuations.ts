@@ -13,6 +13,7 @@ import {
 import { measureLoads, type RunningGuest } from "./guests.ts";
 import { bounds, entryOf, type Findings, planOf, queueOf } from "./plan.ts";
 import { progressOf } from "./progress.ts";
+import { advance } from "./queue.ts";
 import { EvacuationRun, type RunContext } from "./run.ts";
 import type { Evacuation, EvacuationPlan, EvacuationRequest } from "./schemas.ts";
 import { evacuationOf, newEvacuationId, type StoredEvacuation } from "./state.ts";
@@ -65,8 +66,9 @@ export class Evacuations implements AsyncDisposable {
   /** Goes on with what an earlier daemon left. */
   begin(): void {
     const left = this.#known.filter(({ ended_ms: endedMs }) => endedMs === null);
-    const [newest] = left;
+    const [newest, ...older] = left;
     if (newest === undefined) return;
+    for (const one of older) this.#endUnstored(one);
     this.#options.logger.warn({ evacuation: newest.id }, "going on");
     try {
       this.#options.beginMaintenance(reasonOf(newest.id));
@@ -126,6 +128,21 @@ export class Evacuations implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true;
     await this.#run?.[Symbol.asyncDispose]();
+  }
+
+  /** A later one was begun after its end, which the disk had not taken: it must not go on, nor count as under way. */
+  #endUnstored(evacuation: StoredEvacuation): void {
+    const { store, logger } = this.#options;
+    const { id } = evacuation;
+    const cancelled = advance(evacuation, { type: "cancel-asked", running: false });
+    const ended = advance(cancelled, { type: "ended", atMs: Math.round(wallClockMs()) });
+    this.#known = this.#known.map((one) => (one.id === id ? ended : one));
+    logger.warn({ evacuation: id }, "over: a later one was begun");
+    try {
+      store.put(ended);
+    } catch (error) {
+      logger.error({ evacuation: id, err: error }, "the evacuation cannot be stored");
+    }
   }
 
   #begin(evacuation: StoredEvacuation): Evacuation {

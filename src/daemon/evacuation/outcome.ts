@@ -1,5 +1,5 @@
 import type { StoredMigration } from "../../migrator/stored-migration.ts";
-import { SojournError } from "../../platform/errors.ts";
+import { hasCode, SojournError } from "../../platform/errors.ts";
 import { evacuationError } from "./errors.ts";
 import type { QueueEvent } from "./queue.ts";
 
@@ -19,7 +19,17 @@ export function outcomeOf(guest: string, ended: EndedMigration, isLeft: boolean)
   const isTakenBack = state === "rolled-back" || state === "cancelled";
   if (isTakenBack && isLeft) return { type: "interrupted", guest, error };
   if (state === "cancelled") return { type: "cancelled", guest, error };
-  return { type: "failed", guest, error, mayRetry: state === "rolled-back" && thrown.retryable };
+  return { type: "failed", guest, error, mayRetry: state === "rolled-back" && mayRetry(thrown) };
+}
+
+/**
+ * Whether the same may succeed later, or to another destination. Somebody else who moves the guest just now may have done so
+ * when its turn comes once more; a destination that has gone into maintenance meanwhile is not the only one. Pure.
+ */
+export function mayRetry(error: SojournError): boolean {
+  return (
+    error.retryable || hasCode(error, "SOJ_GUEST_BUSY") || hasCode(error, "SOJ_HOST_MAINTENANCE")
+  );
 }
 
 function errorOf({ state, error }: EndedMigration): SojournError {

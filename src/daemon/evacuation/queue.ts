@@ -88,6 +88,8 @@ function changeOf(
   event: Exclude<QueueEvent, { type: "found" | "ended" | "cancel-asked" }>,
   isCancelled: boolean,
 ): Partial<StoredGuest> {
+  // What was found out about its turn while that was taken from it.
+  if (guest.state === "cancelled") return {};
   switch (event.type) {
     case "placed":
       return { to: event.to };

@@ -1,6 +1,6 @@
 import type { Migrations } from "../../migrator/migrations.ts";
 import { delay, wallClockMs } from "../../platform/clock.ts";
-import { asSojournError, hasCode, type SojournError } from "../../platform/errors.ts";
+import { asSojournError, type SojournError } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/log.ts";
 import { waitAtMost } from "../../platform/waiting.ts";
 import { untilCalm } from "../inventory/calm-reader.ts";
@@ -12,7 +12,7 @@ import {
   toldDestinations,
 } from "./destinations.ts";
 import { evacuationError, gone, noRoom } from "./errors.ts";
-import { outcomeOf } from "./outcome.ts";
+import { mayRetry, outcomeOf } from "./outcome.ts";
 import { fits, neededMib, placeOne } from "./placement.ts";
 import { advance, isThrough, type QueueEvent, startable } from "./queue.ts";
 import { attemptKey, type StoredEvacuation, type StoredGuest } from "./state.ts";
@@ -151,6 +151,9 @@ export class EvacuationRun implements AsyncDisposable {
     const { attempt, to } = this.#guest(guest);
     const key = attemptKey(this.#evacuation.id, guest, attempt);
     const begunBefore = migrations.byKey(key)?.id;
+    if (begunBefore === undefined && this.#evacuation.cancel !== "nothing") {
+      return await this.#note({ type: "cancelled", guest, error: null });
+    }
     const migration = begunBefore ?? (await startMigration(this.#requestOf(guest, to ?? ""), key));
     this.#stop.signal.throwIfAborted();
     await this.#note({ type: "begun", guest, migration });
@@ -190,9 +193,8 @@ export class EvacuationRun implements AsyncDisposable {
     if (this.#stop.signal.aborted) return;
     const { id } = this.#evacuation;
     this.#context.logger.warn({ evacuation: id, guest, err: error }, "not moved");
-    // Somebody else moves it just now: it may be gone, or free again, when its turn comes once more.
-    const mayRetry = error.retryable || hasCode(error, "SOJ_GUEST_BUSY");
-    await this.#note({ type: "failed", guest, error: evacuationError(error), mayRetry });
+    const isAgain = mayRetry(error);
+    await this.#note({ type: "failed", guest, error: evacuationError(error), mayRetry: isAgain });
   }
 
   async #skip(guest: string): Promise<void> {

@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Evacuations } from "../../../../src/daemon/evacuation/evacuations.ts";
 import type { Evacuation, EvacuationRequest } from "../../../../src/daemon/evacuation/schemas.ts";
+import type { StoredEvacuation } from "../../../../src/daemon/evacuation/state.ts";
 import { EvacuationStore } from "../../../../src/daemon/evacuation/store.ts";
 import { preconditionError } from "../../../../src/platform/errors.ts";
 import { createLogger } from "../../../../src/platform/log.ts";
 import { diskStorage, type Storage } from "../../../../src/platform/storage.ts";
 import { temporaryFolder } from "../../migrator/support.ts";
 import { FakeMoves } from "./fake-moves.ts";
+import { evacuationOfGuests, queued } from "./support.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 let stack: AsyncDisposableStack;
@@ -49,6 +51,12 @@ function begun(storage: Storage): Evacuations {
   });
   evacuations.begin();
   return evacuations;
+}
+
+/** What an earlier daemon has left. */
+function put(evacuation: StoredEvacuation): void {
+  const path = join(folder.path, "evacuations");
+  new EvacuationStore(path, diskStorage, createLogger("silent")).put(evacuation);
 }
 
 const request: EvacuationRequest = { to: ["host-b", "host-c"] };
@@ -101,6 +109,40 @@ describe("an evacuation", () => {
     const attempts = moves.started.filter(({ guest }) => guest === "web1");
     expect(new Set(attempts.map(({ to }) => to)).size).toBe(2);
     expect(moves.started.at(-1)?.guest).toBe("web1");
+  });
+
+  it.each(["refused", "rolled-back"] as const)(
+    "sends a guest elsewhere that a destination in maintenance has %s",
+    async (how) => {
+      moves.fail("web1", how, "SOJ_HOST_MAINTENANCE", false, 1);
+      const evacuations = open();
+      const end = await ended(evacuations, (await evacuations.start(request)).id);
+      expect(end).toMatchObject({ state: "completed" });
+      const attempts = moves.started.filter(({ guest }) => guest === "web1");
+      expect(new Set(attempts.map(({ to }) => to)).size).toBe(2);
+    },
+  );
+
+  it("begins no migration after a restart that was cancelled before it was begun", async () => {
+    const left = { ...queued("web1"), state: "migrating" as const, attempt: 1 };
+    put(evacuationOfGuests([left], { cancel: "queued" }));
+    const evacuations = open();
+    const end = await ended(evacuations, "e0a1b2c3d4e5");
+    expect(end.state).toBe("cancelled");
+    expect(moves.started).toEqual([]);
+  });
+
+  it("does not go on when a later one was begun after its end, which was not stored", async () => {
+    put(evacuationOfGuests([queued("web1")]));
+    const guests = [queued("web2", { home: "host-a" })];
+    put(evacuationOfGuests(guests, { id: "e111111111111", started_ms: 1_767_225_700_000 }));
+    moves.here = moves.here.filter(({ guest }) => guest === "web2");
+    const evacuations = open();
+    const end = await ended(evacuations, "e111111111111");
+    expect(end.state).toBe("completed");
+    expect(evacuations.current).toBeNull();
+    expect(evacuations.find("e0a1b2c3d4e5")?.state).toBe("cancelled");
+    expect(moves.started.map(({ guest }) => guest)).toEqual(["web2"]);
   });
 
   it("goes on after its daemon was killed, wherever that was, and begins no migration twice", async () => {

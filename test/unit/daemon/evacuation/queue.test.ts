@@ -102,6 +102,20 @@ describe("the queue of an evacuation", () => {
     expect(stateOf(left, "web1")).toBe("cancelled");
   });
 
+  it("leaves a guest cancelled whose turn was just being prepared", () => {
+    const cancelled = following(evacuationOfGuests([queued("web1")]), {
+      ...{ type: "cancel-asked", running: false },
+    });
+    const late = following(
+      cancelled,
+      { type: "placed", guest: "web1", to: "host-c" },
+      { type: "failed", guest: "web1", error, mayRetry: true },
+      { type: "skipped", guest: "web1", error },
+    );
+    expect(late.guests).toEqual(cancelled.guests);
+    expect(advance(late, { type: "ended", atMs: 1 }).state).toBe("cancelled");
+  });
+
   it("ends, moves every guest at most once, and keeps to its bounds, whatever happens", () => {
     const ends = fc.constantFrom("moved", "failed", "final", "interrupted", "cancelled", "skipped");
     const steps = fc.infiniteStream(fc.tuple(ends, fc.nat(50), fc.nat(60)));
