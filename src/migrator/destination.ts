@@ -345,7 +345,8 @@ export class DestinationMigration {
     if (instance === null || this.state.phase !== "incoming") return;
     const runsAlready = this.#process.resumedMs !== undefined;
     if (!runsAlready && instance.sealsStream === true && !this.#isSealed) return;
-    if (this.state.decision === "abort") return;
+    // An operator has kept it at its source: the abort follows.
+    if (this.state.decision === "abort" || this.#journal.has("resolved-source")) return;
     if (this.state.decision === "takeover") return await this.state.changed;
     // A process that died once it had loaded everything can run nothing: the source still can, if it is told at once.
     if (!instance.isAlive() || instance.isProcessGone?.() === true) {

@@ -59,7 +59,11 @@ export function refusalOf({ keep, role, isOpen, here, there }: ResolutionCase): 
   if (here.held) return null;
   if (!isOpen) return "nothing of it is left to decide here";
   if (role === "source") return null;
-  if (!own.has("takeover")) return "the destination decides by itself, within its lease";
+  if (!own.has("takeover")) {
+    // One that may be handed over by post-copy is waited for, however long its source is silent.
+    const waits = keep === "source" && own.has("post-copy") && there === null;
+    return waits ? null : "the destination decides by itself, within its lease";
+  }
   return there === null ? null : "its source answers, and ends it by itself";
 }
 

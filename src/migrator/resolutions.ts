@@ -135,6 +135,12 @@ export class Resolutions {
       await refuseNotLoaded(this.#context, guest);
       journal.append({ step: "takeover", migration: id, guest, epoch, role: "destination" });
     }
+    if (keep === "source" && journal.has(id, "takeover") && !journal.has(id, "superseded")) {
+      throw refused(
+        { id, guest, keep },
+        "the destination has just taken the guest over, in writing",
+      );
+    }
     this.#write(id, keep, subject);
     await this.#destinations.goOn(record);
     if (this.#context.records.get(guest)?.migration?.id !== id) return;
@@ -241,7 +247,10 @@ function isRefusal(error: unknown): boolean {
   return !error.retryable && error.exitCode === ExitCode.precondition;
 }
 
-function refused({ id, guest, keep }: Resolution, reason: string): SojournError {
+function refused(
+  { id, guest, keep }: Pick<Resolution, "id" | "guest" | "keep">,
+  reason: string,
+): SojournError {
   return preconditionError(
     "SOJ_RESOLVE_REFUSED",
     `${guest} is not kept at the ${keep}: ${reason}`,

@@ -31,6 +31,16 @@ test("in doubt, with nobody to ask, the operator decides either way", () => {
   expect(refusalOf({ ...atSource, keep: "destination" })).toBeNull();
 });
 
+test("a destination that waits for a silent source to hand over by post-copy may give up", () => {
+  const here = factsOf("destination", "prepared", "post-copy");
+  expect(refusalOf({ ...atDestination, here, keep: "source" })).toBeNull();
+  expect(refusalOf({ ...atDestination, here, keep: "destination" })).toMatch(/decides by itself/);
+  const there = factsOf("source", ...doubt);
+  expect(refusalOf({ ...atDestination, here, there, keep: "source" })).toMatch(/decides by itself/);
+  const plain = factsOf("destination", "prepared");
+  expect(refusalOf({ ...atDestination, here: plain, keep: "source" })).toMatch(/within its lease/);
+});
+
 test.each<[string, JournalStep[], RegExp | null, RegExp | null]>([
   ["has taken over", ["prepared", "takeover"], /taken the guest over/, null],
   ["has aborted", ["prepared", "abort"], null, /given the guest up/],
