@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestLab } from "../support/lab.ts";
 
 /** Mbit/s; the guest writes three times as fast, over and over. */
-const linkMbps = 200;
+const linkMbps = 300;
 const downtimeLimitMs = 300;
 const writer = `sojourn.memcheck=32 sojourn.dirty_mbps=${3 * linkMbps}`;
 
@@ -18,7 +18,7 @@ describe("a guest that writes faster than the link", () => {
   });
 
   test("is left alone by the policy gentle, which says why", async () => {
-    const options = ["--policy", "gentle", "--timeout", "8", "--no-probe"];
+    const options = ["--policy", "gentle", "--timeout", "12", "--no-probe"];
     const { exitCode, error, lines } = await lab.migrate("host-a", "web1", "host-b", options);
     expect({ exitCode, error }).toMatchObject({
       exitCode: 4,
