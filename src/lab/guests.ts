@@ -135,7 +135,7 @@ export async function waitForGuest(
     "SOJ_LAB_GUEST_SILENT",
     `${guestName(number)} was started, but ${address}:7 did not answer the client within ${bootWithinMs} ms`,
     {
-      hint: `see: sojourn lab exec ${firstHost} --lab ${lab} -- sojourn guest show ${guestName(number)}`,
+      hint: `see: sojourn lab exec --lab ${lab} ${firstHost} -- sojourn guest show ${guestName(number)}`,
     },
   );
 }
