@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { MaintenanceStatus, SojournClient } from "../../client/index.ts";
+import { usageError } from "../../platform/errors.ts";
 import { createOutput } from "../output.ts";
 
 interface MaintenanceOptions {
@@ -17,6 +18,7 @@ export function maintenanceCommand(): Command {
     .option("--reason <text>", "for those who look at it later")
     .option("--json", "print JSON, errors too")
     .action(async ({ reason, json }: MaintenanceOptions) => {
+      if (reason === "") throw usageError("--reason is empty", "leave it out where there is none");
       const wanted = { on: true, ...(reason === undefined ? {} : { reason }) };
       print(await (await connect()).setMaintenance(wanted), json);
     });

@@ -25,6 +25,13 @@ afterEach(() => daemon[Symbol.asyncDispose]());
 
 const run = (...args: string[]) => runSojourn(args, { SOJOURN_SOCKET: daemon.socketPath });
 
+test("an empty reason is refused before anybody is asked", async () => {
+  const { exitCode, stderr } = await run("maintenance", "on", "--reason", "");
+  expect(exitCode).toBe(2);
+  expect(stderr).toContain("error: --reason is empty [SOJ_USAGE]");
+  expect(current.on).toBe(false);
+});
+
 test("maintenance begins with a reason, and ends", async () => {
   const on = await run("maintenance", "on", "--reason", "new memory");
   expect(on).toMatchObject({ exitCode: 0 });
