@@ -29,6 +29,7 @@ export async function printPlan(
   output: Output,
 ): Promise<void> {
   const plan = await createClient().planEvacuation(host, request);
+  warnOfPostCopy(request, output);
   output.result(plan, () => describePlan(plan));
   if (plan.guests.some(({ error }) => error !== null)) process.exitCode = ExitCode.precondition;
 }
@@ -38,6 +39,7 @@ export async function startDetached(
   { host, request }: WantedEvacuation,
   output: Output,
 ): Promise<void> {
+  warnOfPostCopy(request, output);
   const begun = await createClient().startEvacuation(host, request);
   output.result({ ...begun, type: "started" }, () => begun.id);
 }
@@ -50,7 +52,7 @@ export async function runEvacuation(wanted: WantedEvacuation, output: Output): P
   const { host, request, abortOnExit } = wanted;
   using interruption = catchInterruption(abortOnExit);
   const client = createClient();
-  if (request.post_copy) output.warning(postCopyRisk);
+  warnOfPostCopy(request, output);
   const begun = await client.startEvacuation(host, request);
   const view = createView(output);
   output.line(`evacuation ${begun.id}: ${host} to ${begun.to.join(", ")}`);
@@ -79,12 +81,16 @@ async function printEnd(
   client: SojournClient,
   ended: Evacuation,
   output: Output,
-  budgetMs?: number,
+  budgetMs = ended.max_outage_ms,
 ): Promise<void> {
   for (const warning of await warningsOf(client, ended, budgetMs)) output.warning(warning);
   const note = output.json ? [] : await maintenanceNote(client, ended.host);
   output.result(ended, () => [describeEvacuation(ended), ...note].join("\n"));
   process.exitCode = exitCodeOf(ended, budgetMs);
+}
+
+function warnOfPostCopy(request: EvacuationRequest, output: Output): void {
+  if (request.post_copy) output.warning(postCopyRisk);
 }
 
 async function maintenanceNote(client: SojournClient, host: string): Promise<string[]> {

@@ -115,6 +115,7 @@ export const evacuationSchema = z
     to: z.array(name),
     parallel: z.int(),
     parallel_per_link: z.int(),
+    max_outage_ms: wish.max_outage_ms.describe("Of each guest; absent where none was asked for"),
     guests: z.array(evacuationGuestSchema),
   })
   .meta({

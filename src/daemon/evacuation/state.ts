@@ -42,11 +42,13 @@ export function attemptKey(evacuation: string, guest: string, attempt: number): 
 
 /** As callers see it. `progressOf` a migration that is under way. Pure. */
 export function evacuationOf(
-  { request: _request, cancel: _cancel, guests, ...told }: StoredEvacuation,
+  { request, cancel: _cancel, guests, ...told }: StoredEvacuation,
   progressOf: (migration: string) => Evacuation["guests"][number]["progress"],
 ): Evacuation {
+  const { max_outage_ms } = request;
   return {
     ...told,
+    ...(max_outage_ms === undefined ? {} : { max_outage_ms }),
     guests: guests.map(({ home: _home, failures: _failures, failed_at: _failedAt, ...guest }) => {
       const isMigrating = guest.state === "migrating" && guest.migration !== null;
       const progress = isMigrating ? progressOf(guest.migration ?? "") : undefined;

@@ -99,12 +99,24 @@ test("before the host is switched off, its reader is told whom that cuts off", a
   expect(exitCode).toBe(8);
 });
 
-test("--post-copy says what it risks before anything begins", async () => {
-  const { asked } = telling(evacuationWith({ ...over, guests: [] }));
-  const { stderr } = await run("evacuate", "host-a", "--to", "host-b", "--post-copy");
-  expect(stderr).toContain("with --post-copy a guest is lost if");
-  expect(asked).toEqual([["host-a", { to: ["host-b"], post_copy: true }]]);
+test("whoever watches it is told of the budget that it was begun with", async () => {
+  const guests = [evacuatedGuest("web1", moved)];
+  telling(evacuationWith({ ...over, max_outage_ms: 20, guests }));
+  const { stderr, exitCode } = await run("evacuation", "watch", "e1");
+  expect(stderr).toContain("web1 stood for 24.1 ms, longer than the budget of 20 ms");
+  expect(exitCode).toBe(8);
 });
+
+test.each<{ how: string[] }>([{ how: [] }, { how: ["--detach"] }, { how: ["--dry-run"] }])(
+  "--post-copy says what it risks: $how",
+  async ({ how }) => {
+    const { asked } = telling(evacuationWith({ ...over, guests: [] }));
+    const { stderr } = await run("evacuate", "host-a", "--to", "host-b", "--post-copy", ...how);
+    expect(stderr).toContain("with --post-copy a guest is lost if");
+    const wanted = ["host-a", { to: ["host-b"], post_copy: true }];
+    expect(asked).toEqual(how.includes("--dry-run") ? [] : [wanted]);
+  },
+);
 
 describe("an interrupted command", () => {
   const interrupted = async (...args: string[]) => {
