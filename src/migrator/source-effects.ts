@@ -149,6 +149,7 @@ export class SourceEffects {
         return;
       case "continue-migration":
         await this.#guard.afterPromise();
+        if (state.name === "switchover" && state.postCopy) await refuseBroken(facts.instance, task);
         if (facts.instance.sealsStream) await sealAtDestination(context, task, facts);
         else await continueMigration(context, facts);
         return;

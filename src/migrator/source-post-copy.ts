@@ -63,7 +63,7 @@ export async function awaitPostCopy(
 
 /**
  * At `pre-switchover`: a destination that has ended since is seen here alone, and a guest that is handed over to it can
- * run nowhere any more.
+ * run nowhere any more. Asked before the promise, and once more right before the handover.
  * @throws SojournError `SOJ_MIGRATION_FAILED`
  */
 export async function refuseBroken(

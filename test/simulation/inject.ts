@@ -108,7 +108,8 @@ export class Injection {
       }
       case "reset-stream":
         for (const { stream } of this.#world.copies.all) {
-          if (stream?.following?.isFragile) this.guestKilled = true;
+          const isFragile = stream?.following?.isFragile ?? stream?.isSplit;
+          if (isFragile) this.guestKilled = true;
           for (const end of fault.ends) stream?.reset(end);
         }
         return;

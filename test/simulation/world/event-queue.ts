@@ -12,6 +12,12 @@ export class EventQueue {
   push(atMs: number, work: () => void): QueuedEvent {
     const event = { atMs, order: this.#order, work };
     this.#order += 1;
+    this.putBack(event);
+    return event;
+  }
+
+  /** One that was popped too early; whoever has it may still cancel it. */
+  putBack(event: QueuedEvent): void {
     const heap = this.#heap;
     let index = heap.length;
     heap.push(event);
@@ -22,7 +28,6 @@ export class EventQueue {
       index = parent;
     }
     heap[index] = event;
-    return event;
   }
 
   /** The next event that was not cancelled. */

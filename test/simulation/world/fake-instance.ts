@@ -209,7 +209,7 @@ export class FakeInstance implements GuestInstance {
       bandwidthMbps: 1000,
       dirtySyncCount: this.qemu.stream?.dirtySyncs ?? 0,
       throttlePercent: null,
-      errorText: null,
+      errorText: this.qemu.errorText,
     }));
   }
 

@@ -34,6 +34,8 @@ export class FakeQemu {
   postCopy = false;
   runState: RunState;
   status: MigrationStatus = "none";
+  /** `error-desc`. */
+  errorText: string | null = null;
   /** Of the guest's history; see `Copies`. */
   run = 0;
   port: number | null = null;

@@ -84,6 +84,7 @@ export class Stream implements GuestStream {
     this.#ran = this.#before === "running";
     this.#lookedMs = this.#source.clock.nowMs;
     this.#source.stream = this;
+    this.#source.errorText = null;
     this.#source.setStatus("setup");
     this.#send(() => this.#connect());
   }
@@ -216,9 +217,10 @@ export class Stream implements GuestStream {
     if (this.following !== null) this.following.processEnded(process);
     else if (process === this.#source) this.#close();
     else {
-      // Nobody notices at `pre-switchover`: nothing is sent.
       this.#answer(() => {
         if (this.#source.status !== "pre-switchover") this.#break();
+        // Nothing is sent, and nothing is told; whoever asks is answered.
+        else this.#source.errorText = "Channel error: Input/output error";
       });
     }
   }

@@ -86,7 +86,7 @@ export class VirtualClock implements Clock {
     const event = this.#queue.pop();
     if (event === null) return true;
     if (event.atMs > untilMs) {
-      if (event.work !== null) this.#queue.push(event.atMs, event.work);
+      this.#queue.putBack(event);
       this.nowMs = untilMs;
       return false;
     }
