@@ -99,7 +99,8 @@ function inNode(lab: string, node: string, command: string[], more: string[] = [
 }
 
 async function followMove(lab: string, percent: number) {
-  const command = ["sojourn", "migrate", "web1", "--to", "host-b", "--json"];
+  // A probe of web1 would be one more stream on the link, and in what reaches the client.
+  const command = ["sojourn", "migrate", "web1", "--to", "host-b", "--json", "--no-probe"];
   const child = inNode(lab, "host-a", command, ["--guest-share", String(percent)]);
   const ended = once(child, "close");
   const moments = new Map<string, number>();

@@ -56,7 +56,7 @@ async function measure(lab: MovingLab): Promise<void> {
       if (options.json) print(JSON.stringify({ type: "run", run, mode: mode.name, ...one }));
       else print(row(mode.name, one));
       // Home again, which nobody measures.
-      await migrate(lab, "host-b", "host-a", ["--guest-share", "0"]);
+      await migrate(lab, "host-b", "host-a", ["--guest-share", "0", "--no-probe"]);
     }
   }
   const [unshaped, shaped] = all.map(({ mode, figures }) => {
