@@ -99,6 +99,7 @@ class Follower {
   #isRecovering = false;
   #pauseMs = pauseMs;
   #nextTryMs = 0;
+  #nextPauseMs = 0;
 
   constructor(context: SourceContext, task: MigrationTask, facts: MigrationFacts) {
     this.#context = context;
@@ -134,6 +135,8 @@ class Follower {
     const isHanging = isReconnecting(progress.status) && sinceMs > handshakeMs;
     // When all is sent and only the answer is missing, QEMU could not begin again: TCP has to get through.
     if ((isDead && progress.remainingBytes > 0) || isHanging) {
+      if (monotonicMs() < this.#nextPauseMs) return null;
+      this.#nextPauseMs = monotonicMs() + standstillMs;
       this.#warn("the rest of the guest's memory stands still: its connection is given up");
       await instance.pausePostCopy?.().catch(() => {});
       return null;

@@ -95,6 +95,8 @@ export interface Schedule {
 /** A migration without any fault is over after about 250 ms. */
 const faultsWithinMs = 450;
 
+const streamEnds = ["source", "destination"] as const;
+
 /** Durable writes of a host in one migration, and some of a recovery. */
 const writes = 14;
 
@@ -193,9 +195,18 @@ function atSwitchover(random: Random): Fault {
 
 /** Around the moment in which the guest is in two processes. */
 function whilePagesFollow(random: Random): Fault {
-  const fault = happeningOf(random, ["host-a", "host-b"]);
+  const pair: readonly HostName[] = ["host-a", "host-b"];
+  const fault = random.chance(0.4) ? brokenStream(random) : happeningOf(random, pair);
   const delayMs = random.chance(0.3) ? 0 : round(random.between(0, random.pick([2, 20, 100])));
   return { ...fault, when: { instant: random.pick(postCopyInstants), delayMs } };
+}
+
+/** What a new connection mends. */
+function brokenStream(random: Random): Happening {
+  if (random.chance(0.5)) return { kind: "reset-stream", ends: [random.pick(streamEnds)] };
+  const links: LinkKind[] = random.chance(0.5) ? ["data"] : ["control", "data"];
+  const forMs = round(random.between(1_000, 20_000));
+  return { kind: "cut", links, from: ["host-a", "host-b"], forMs };
 }
 
 function restartOf(random: Random): Fault {

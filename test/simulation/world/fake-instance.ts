@@ -179,10 +179,19 @@ export class FakeInstance implements GuestInstance {
     return this.execute(listen, "out-of-band");
   }
 
-  resumePostCopy(_address: string, port: number): Promise<void> {
-    return this.execute(() => {
+  /** Resolves once pages follow again. */
+  async resumePostCopy(_address: string, port: number): Promise<void> {
+    const ends = ["postcopy-active", "postcopy-paused", "completed"];
+    const decided = this.waitForEvent(
+      "the end of the handshake",
+      ({ name, data }) => name === "MIGRATION" && ends.includes(String(data.status)),
+      { timeoutMs: 8_000 },
+    );
+    decided.catch(() => {});
+    await this.execute(() => {
       if (!this.qemu.stream?.following?.resume(port)) throw this.refused("migrate");
     });
+    if ((await decided).data.status === "postcopy-paused") throw this.refused("to go on");
   }
 
   setOutgoingParameters(parameters: Partial<OutgoingParameters>): Promise<void> {
