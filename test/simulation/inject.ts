@@ -21,8 +21,7 @@ export class Injection {
   #stopped = false;
   /** Kinds of what happened. */
   readonly injected: string[] = [];
-  /** Faults ended every process from which the guest could have been had, or one that may have run it. */
-  guestKilled = false;
+  #guestKilled = false;
 
   constructor(world: World, faults: readonly Fault[]) {
     this.#world = world;
@@ -39,6 +38,12 @@ export class Injection {
     for (const [name, { disk }] of world.hosts) {
       disk.onDurable = (side, what) => this.#atWrite(name, side, what);
     }
+  }
+
+  /** Faults ended every process from which the guest could have been had, or one that may have run it, or what it lacked. */
+  get guestKilled(): boolean {
+    const { copies } = this.#world;
+    return this.#guestKilled || copies.all.some(({ stream }) => stream?.following?.isBeyondHelp);
   }
 
   stop(): void {
@@ -109,7 +114,7 @@ export class Injection {
       case "reset-stream":
         for (const { stream } of this.#world.copies.all) {
           const isFragile = stream?.following?.isFragile ?? stream?.isSplit;
-          if (isFragile) this.guestKilled = true;
+          if (isFragile) this.#guestKilled = true;
           for (const end of fault.ends) stream?.reset(end);
         }
         return;
@@ -145,7 +150,7 @@ export class Injection {
         return;
       case "resolve":
         void decideDoubts(this.#world, fault.keep).then((lost) => {
-          this.guestKilled ||= lost;
+          this.#guestKilled ||= lost;
         });
         return;
       case "migrate":
@@ -172,12 +177,12 @@ export class Injection {
       .on(name)
       .some((qemu) => qemu.stream instanceof SealedStream && qemu.stream.isOf(qemu));
     const isUnsealed = isSource && (awayMs > longestSilenceMs || !this.#isPromised(name));
-    if (copies.on(name).some(({ stream }) => stream?.isSplit)) this.guestKilled = true;
+    if (copies.on(name).some(({ stream }) => stream?.isSplit)) this.#guestKilled = true;
     for (const qemu of copies.on(name)) qemu.end("killed");
     if (!held) return;
-    if (isUnsealed) this.guestKilled = true;
+    if (isUnsealed) this.#guestKilled = true;
     const alone = this.#faults.length === 1 && !this.#hasTakenOver(name);
-    if (!alone || copies.holders().length === 0) this.guestKilled = true;
+    if (!alone || copies.holders().length === 0) this.#guestKilled = true;
   }
 
   #isPromised(name: HostName): boolean {

@@ -10,9 +10,12 @@ const faults = [
   ...["kill-qemu", "freeze-qemu", "network-fails", "disk-fails", "cancel", "migrate"],
   ...["restart-libvirtd", "resolve"],
 ];
-const outcomes = ["completed", "rolled-back", "cancelled", "in-doubt", "guest-lost", "denied"];
+const outcomes = [
+  ...["completed", "rolled-back", "cancelled", "in-doubt", "guest-lost", "denied"],
+  ...["post-copy", "recovered"],
+];
 
-test(`[rows 1-8, 10-23, 25, 26, 28, 32, 40, 49] ${schedules} schedules of crashes, partitions and stalls: one running copy, a true word, nothing left over`, async () => {
+test(`[rows 1-8, 10-23, 25, 26, 28, 32, 40, 49, 53] ${schedules} schedules of crashes, partitions and stalls: one running copy, a true word, nothing left over`, async () => {
   const report = await runSeeds(1, schedules);
   console.log(describeReport(report));
   expect(report.failures).toEqual([]);

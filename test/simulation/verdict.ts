@@ -49,12 +49,18 @@ export function isInDoubt(world: World): boolean {
   return toldEnds(world).some(({ state }) => state === "in-doubt");
 }
 
-/** How each migration ended at last, and `in-doubt`, or `denied`, for each that ever was. */
+/**
+ * How each migration ended at last, and `in-doubt`, or `denied`, for each that ever was; `post-copy` for each that went so,
+ * and `recovered` where it needed another connection.
+ */
 export function outcomesOf(world: World): string[] {
   const last = toldEnds(world).map(({ state }) => state);
   const doubted = [...world.words.doubted].map(() => "in-doubt");
   const denied = [...world.gates.denied].map(() => "denied");
-  return [...last.filter((state) => state !== "in-doubt"), ...doubted, ...denied];
+  const followed = [...world.words.followed].map(() => "post-copy");
+  const recovered = [...world.words.recovered].map(() => "recovered");
+  const ends = last.filter((state) => state !== "in-doubt");
+  return [...ends, ...doubted, ...denied, ...followed, ...recovered];
 }
 
 /** What the daemons that run now say of migrations. */

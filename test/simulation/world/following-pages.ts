@@ -38,6 +38,8 @@ export class FollowingPages {
   #connection = 0;
   readonly #open = new Set<Side>(["source", "destination"]);
   #recoveryPort = 0;
+  /** The connection broke when nothing was left at the source that it could send again. */
+  isBeyondHelp = false;
   readonly #arrivedMs = { source: 0, destination: 0 };
 
   constructor(options: HandoverOptions) {
@@ -209,6 +211,7 @@ export class FollowingPages {
   #breakSource(): void {
     if (!["postcopy-active", "postcopy-recover"].includes(this.#source.status)) return;
     const isMendable = this.#left > 0;
+    this.isBeyondHelp ||= !isMendable;
     if (!isMendable) this.#source.setRunState("paused");
     this.#source.setStatus(isMendable ? "postcopy-paused" : "failed");
   }

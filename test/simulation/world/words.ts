@@ -13,6 +13,9 @@ export class Words {
   readonly migrations = new Map<string, ToldMigration>();
   /** Those that were in doubt once. */
   readonly doubted = new Set<string>();
+  /** Those by post-copy, and of these such as needed another connection. */
+  readonly followed = new Set<string>();
+  readonly recovered = new Set<string>();
   readonly #copies: Copies;
   readonly #trace: ((text: string) => void) | null;
   readonly #certain = new Map<string, string>();
@@ -27,6 +30,9 @@ export class Words {
     const { id, from, to, state, endedMs } = told;
     const known = this.migrations.get(id);
     this.migrations.set(id, { id, from, to, state, endedMs });
+    const postCopy = told.report?.post_copy;
+    if (postCopy !== undefined) this.followed.add(id);
+    if (postCopy !== undefined && postCopy.recovered > 0) this.recovered.add(id);
     if (endedMs === null || (known?.endedMs != null && known.state === state)) return;
     this.#trace?.(`${id} is told to have ended: ${state} ${told.error?.message ?? ""}`);
     if (state === "in-doubt") {
