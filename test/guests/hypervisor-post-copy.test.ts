@@ -128,23 +128,25 @@ describe("a guest that runs before its memory is there", () => {
     await completed();
   });
 
-  test("gets the rest of it after a link that went silent", async () => {
-    const relay = await takenOver();
-    relay.freeze();
-    await source.pausePostCopy?.();
-    await destination.pausePostCopy?.();
-    // There is nothing left to give up.
-    await Promise.all([source.pausePostCopy?.(), destination.pausePostCopy?.()]);
-    await expect(
-      source.resumePostCopy?.(address, await deafPort(), "host-b"),
-    ).rejects.toMatchObject({
-      code: "SOJ_STREAM_SILENT",
-      retryable: true,
+  if (process.env.SOJOURN_FAULTS_ALL) {
+    test("gets the rest of it after a link that went silent", async () => {
+      const relay = await takenOver();
+      relay.freeze();
+      await source.pausePostCopy?.();
+      await destination.pausePostCopy?.();
+      // There is nothing left to give up.
+      await Promise.all([source.pausePostCopy?.(), destination.pausePostCopy?.()]);
+      await expect(
+        source.resumePostCopy?.(address, await deafPort(), "host-b"),
+      ).rejects.toMatchObject({
+        code: "SOJ_STREAM_SILENT",
+        retryable: true,
+      });
+      expect((await source.migrationProgress()).status).toBe("postcopy-paused");
+      await recover();
+      await completed();
     });
-    expect((await source.migrationProgress()).status).toBe("postcopy-paused");
-    await recover();
-    await completed();
-  });
+  }
 
   test("gets the rest of it while its QEMU does not answer because it waits for a page", async () => {
     const relay = await takenOver();
@@ -179,13 +181,15 @@ describe("a guest that runs before its memory is there is lost", () => {
     await source.quit();
   });
 
-  test("with its source; what it does not need yet still answers, and can be ended", async () => {
-    await takenOver();
-    const paused = migrationStatus(destination, "postcopy-paused");
-    process.kill(source.pid, "SIGKILL");
-    await paused;
-    await destination.quit();
-  });
+  if (process.env.SOJOURN_FAULTS_ALL) {
+    test("with its source; what it does not need yet still answers, and can be ended", async () => {
+      await takenOver();
+      const paused = migrationStatus(destination, "postcopy-paused");
+      process.kill(source.pid, "SIGKILL");
+      await paused;
+      await destination.quit();
+    });
+  }
 });
 
 test("before the switchover it can be given up, and tried again", async () => {
