@@ -5,8 +5,8 @@ import { TestLab } from "../support/lab.ts";
 import { type EchoSession, moreEchoes, openSession } from "./support/echo-session.ts";
 
 /** What the guest writes and checks without pause, and at which pace: more than the stream may carry. */
-const guestOptions = "sojourn.memcheck=24 sojourn.dirty_mbps=400";
-const policy = "[migration]\nmax_bandwidth_mbps = 50\ndowntime_limit_ms = 30";
+const guestOptions = "sojourn.memcheck=32 sojourn.dirty_mbps=400";
+const policy = "[migration]\nmax_bandwidth_mbps = 80\ndowntime_limit_ms = 30";
 
 describe("a guest that writes faster than its stream goes", () => {
   let lab: TestLab;
@@ -80,7 +80,7 @@ describe("a guest that writes faster than its stream goes", () => {
   async function expectWhole(): Promise<void> {
     const address = "http://10.1.0.10/memcheck";
     const told = await lab.run("client", ["busybox", "wget", "-qO-", address]);
-    expect(JSON.parse(told)).toMatchObject({ corruptions: 0, mib: 24 });
+    expect(JSON.parse(told)).toMatchObject({ corruptions: 0, mib: 32 });
   }
 });
 
