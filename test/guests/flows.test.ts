@@ -82,76 +82,78 @@ describe("flows of a guest that moves", () => {
     expect(await stateOfAll()).toEqual(before);
   });
 
-  test("a renumbered guest's older sessions pass home, its newer ones do not, and the redirect goes with the last of the older", async () => {
-    const before = await stateOfAll();
-    const gateway = ["--renumber", "10.2.0.1", "--detach"];
-    const command = ["sojourn", "migrate", "web1", "--to", "host-b", ...gateway];
-    expect(await lab.exec("host-a", command)).toMatchObject({ exitCode: 3 });
-    const old = await openSession(lab);
-    const { report } = await move(lab, "host-a", "host-b", [
-      ...["--no-probe", "--renumber", renumbered],
-    ]);
-    expect(report?.renumbered).toEqual({ from: guest, to: renumbered });
-    await using fresh = await openSession(lab, renumbered);
-    await using call = NodeProgram.start<CallLine>(lab.name, "client", "echo-caller.ts", [
-      `${callPort}`,
-    ]);
-    await call.line(({ from, echoed }) => from === renumbered && echoed > 0);
+  if (process.env.SOJOURN_FAULTS_ALL) {
+    test("a renumbered guest's older sessions pass home, its newer ones do not, and the redirect goes with the last of the older", async () => {
+      const before = await stateOfAll();
+      const gateway = ["--renumber", "10.2.0.1", "--detach"];
+      const command = ["sojourn", "migrate", "web1", "--to", "host-b", ...gateway];
+      expect(await lab.exec("host-a", command)).toMatchObject({ exitCode: 3 });
+      const old = await openSession(lab);
+      const { report } = await move(lab, "host-a", "host-b", [
+        ...["--no-probe", "--renumber", renumbered],
+      ]);
+      expect(report?.renumbered).toEqual({ from: guest, to: renumbered });
+      await using fresh = await openSession(lab, renumbered);
+      await using call = NodeProgram.start<CallLine>(lab.name, "client", "echo-caller.ts", [
+        `${callPort}`,
+      ]);
+      await call.line(({ from, echoed }) => from === renumbered && echoed > 0);
 
-    const all = async () => {
-      const called = call.lines.at(-1)?.echoed ?? 0;
-      await Promise.all([moreEchoes(old, 50), moreEchoes(fresh, 50)]);
-      await call.line(({ echoed }) => echoed > called + 50);
-    };
-    const seen = await seenWhile(all);
-    // In the tunnel and out of it again both ways; the new address never comes near home.
-    expect(seen["host-a"].old).toMatchObject({ there: true, back: true });
-    expect(seen["host-a"].tunnelled).toMatchObject({ there: true, back: true });
-    expect(seen["host-a"].fresh).toEqual({ there: false, back: false });
-    expect(seen["host-b"].fresh).toEqual({ there: true, back: true });
-    expect(seen["host-b"].old).toEqual({ there: false, back: false });
+      const all = async () => {
+        const called = call.lines.at(-1)?.echoed ?? 0;
+        await Promise.all([moreEchoes(old, 50), moreEchoes(fresh, 50)]);
+        await call.line(({ echoed }) => echoed > called + 50);
+      };
+      const seen = await seenWhile(all);
+      // In the tunnel and out of it again both ways; the new address never comes near home.
+      expect(seen["host-a"].old).toMatchObject({ there: true, back: true });
+      expect(seen["host-a"].tunnelled).toMatchObject({ there: true, back: true });
+      expect(seen["host-a"].fresh).toEqual({ there: false, back: false });
+      expect(seen["host-b"].fresh).toEqual({ there: true, back: true });
+      expect(seen["host-b"].old).toEqual({ there: false, back: false });
 
-    for (const host of ["host-a", "host-b"]) {
-      const paths = await pathsAt(host);
-      expect(paths, host).toContainEqual(["192.0.2.2", `${guest}:7`, "redirect"]);
-      if (host === "host-b") {
-        expect(paths).toContainEqual(["192.0.2.2", `${guest}:7`, "direct"]);
-        expect(paths).toContainEqual(["192.0.2.2:7200", guest, "direct"]);
+      for (const host of ["host-a", "host-b"]) {
+        const paths = await pathsAt(host);
+        expect(paths, host).toContainEqual(["192.0.2.2", `${guest}:7`, "redirect"]);
+        if (host === "host-b") {
+          expect(paths).toContainEqual(["192.0.2.2", `${guest}:7`, "direct"]);
+          expect(paths).toContainEqual(["192.0.2.2:7200", guest, "direct"]);
+        }
       }
-    }
 
-    // Somebody who still asks for the old address is served; daemons come and go meanwhile.
-    {
-      await using late = await openSession(lab);
-      for (const host of ["host-a", "host-b"]) await restart(host);
-      await moreEchoes(late, 10);
-      expect(await redirectedAt("host-a")).toBe(2);
-      expect(await late.finish()).toMatchObject({ broken: null, wrong: null });
-    }
-    await moreEchoes(old, 10);
-    expect(await old.finish()).toMatchObject({ broken: null, wrong: null });
-    await expect
-      .poll(async () => (await reportOf(report?.id ?? "")).drain, { timeout: 20_000 })
-      .toMatchObject({ state: "retired", reason: "last-flow", freed: guest });
+      // Somebody who still asks for the old address is served; daemons come and go meanwhile.
+      {
+        await using late = await openSession(lab);
+        for (const host of ["host-a", "host-b"]) await restart(host);
+        await moreEchoes(late, 10);
+        expect(await redirectedAt("host-a")).toBe(2);
+        expect(await late.finish()).toMatchObject({ broken: null, wrong: null });
+      }
+      await moreEchoes(old, 10);
+      expect(await old.finish()).toMatchObject({ broken: null, wrong: null });
+      await expect
+        .poll(async () => (await reportOf(report?.id ?? "")).drain, { timeout: 20_000 })
+        .toMatchObject({ state: "retired", reason: "last-flow", freed: guest });
 
-    await moreEchoes(fresh, 20);
-    const here = await stateOfAll();
-    expect(traceOfGuest(here["host-a"])).toEqual([]);
-    expect(traceOfTunnel(here["host-b"])).toEqual([]);
-    expect(here["host-b"]?.nft).toContain(renumbered);
-    const again = await lab.exec("host-a", ["sojourn", "guest", "start", "web1"]);
-    expect(again).toMatchObject({ exitCode: 3 });
-    expect(again.stderr).toContain("host-b");
+      await moreEchoes(fresh, 20);
+      const here = await stateOfAll();
+      expect(traceOfGuest(here["host-a"])).toEqual([]);
+      expect(traceOfTunnel(here["host-b"])).toEqual([]);
+      expect(here["host-b"]?.nft).toContain(renumbered);
+      const again = await lab.exec("host-a", ["sojourn", "guest", "start", "web1"]);
+      expect(again).toMatchObject({ exitCode: 3 });
+      expect(again.stderr).toContain("host-b");
 
-    const refused = await lab.migrate("host-b", "web1", "host-a", ["--no-probe"]);
-    expect(refused.error).toMatchObject({ code: "SOJ_GUEST_RENUMBERED" });
-    expect(await fresh.finish()).toMatchObject({ broken: null, wrong: null });
-    expect(await call.finish()).toMatchObject({ broken: null, wrong: null });
-    await move(lab, "host-b", "host-a", ["--no-probe", "--release-renumbered"]);
-    await using home = await openSession(lab);
-    expect(await home.finish()).toMatchObject({ broken: null, wrong: null });
-    expect(await stateOfAll()).toEqual(before);
-  });
+      const refused = await lab.migrate("host-b", "web1", "host-a", ["--no-probe"]);
+      expect(refused.error).toMatchObject({ code: "SOJ_GUEST_RENUMBERED" });
+      expect(await fresh.finish()).toMatchObject({ broken: null, wrong: null });
+      expect(await call.finish()).toMatchObject({ broken: null, wrong: null });
+      await move(lab, "host-b", "host-a", ["--no-probe", "--release-renumbered"]);
+      await using home = await openSession(lab);
+      expect(await home.finish()).toMatchObject({ broken: null, wrong: null });
+      expect(await stateOfAll()).toEqual(before);
+    });
+  }
 
   test("a redirect that stays is retired by hand, once it was said whom that cuts off", async () => {
     await using session = await openSession(lab);
