@@ -25,6 +25,7 @@ import { SqliteHistory } from "../migrator/sqlite-history.ts";
 import type { Logger } from "../platform/log.ts";
 import type { PeerCaller, ProcedureHandlers } from "../platform/procedures.ts";
 import { diskStorage } from "../platform/storage.ts";
+import { unsentBytes } from "../platform/unsent-bytes.ts";
 import { waitAtMost } from "../platform/waiting.ts";
 import { removeBarrierLeftovers } from "../routing/barrier/index.ts";
 import { KernelFlowTable } from "../routing/flows/kernel-flow-table.ts";
@@ -155,7 +156,7 @@ export async function composeDaemon(context: DaemonContext): Promise<ComposedDae
   });
   const policy = policyOf(config);
   const shares = new GuestShares(routing, policy.linkBytesPerSecond, logger);
-  const source: SourceContext = { ...shared, peer, policy, gates, shares };
+  const source: SourceContext = { ...shared, peer, policy, gates, shares, unsentBytes };
   const destinations = stack.use(new Destinations(shared));
   const history = stack.use(new SqliteHistory(join(config.paths.state, "history.sqlite"), logger));
   importHistoryFiles(join(config.paths.state, "migrations"), diskStorage, history, logger);

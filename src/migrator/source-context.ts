@@ -36,6 +36,8 @@ export interface SourceContext extends HostContext {
   policy: MigrationPolicy;
   /** Asked at the source alone. */
   gates: Gates;
+  /** What waits in this host's sockets to a TCP port, bytes. */
+  unsentBytes(address: string, port: number): number;
   /** Of the links that streams leave through. */
   shares: GuestShares;
 }

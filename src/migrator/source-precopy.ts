@@ -1,5 +1,4 @@
 import { monotonicMs } from "../platform/clock.ts";
-import { unsentBytes } from "../platform/unsent-bytes.ts";
 import { awaitConvergence } from "./convergence.ts";
 import { type PolicyLimits, throttleOf } from "./convergence-policy.ts";
 import { attachmentOf } from "./network.ts";
@@ -46,7 +45,7 @@ export async function startPrecopy(
     capacityBytesPerSecond: context.policy.linkBytesPerSecond,
     limitBytesPerSecond: maxBytesPerSecond,
     heldToBytesPerSecond: () => facts.bandwidth.bytesPerSecond,
-    unsentBytes: () => unsentBytes(address, migrationPort),
+    unsentBytes: () => context.unsentBytes(address, migrationPort),
   });
   await instance.migrateTo(address, migrationPort, task.to, streamAnswer);
   facts.streamStartedMs = monotonicMs();

@@ -21,6 +21,7 @@ export const mutants = {
     daemon: (journal, hypervisor) => writeAfter(journal, "takeover", hypervisor, "cont"),
   },
   "no-stop-first": {
+    firstSeed: 2_700,
     // Where QEMU itself waits for the stop, the guest would only stand still.
     schedule: { held: false },
     daemon: (_journal, hypervisor) =>
@@ -156,7 +157,7 @@ export const mutants = {
           : await handlers["migration-facts"]?.(request as never, context),
     }),
   },
-  "no-lease": { lostTimerMs: 30_000, leadsTo: /is left over: inmigrate/ },
+  "no-lease": { firstSeed: 600, lostTimerMs: 30_000, leadsTo: /is left over: inmigrate/ },
   "no-fdatasync": { withoutSync: true, firstSeed: 5_000 },
 } satisfies Record<string, Mutation>;
 

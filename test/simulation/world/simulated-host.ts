@@ -167,7 +167,8 @@ export class SimulatedHost {
     const shared = { host, guests, network, records, journal, flows, logger, homes };
     const gates = mutation.gates?.(this.#doors.gates()) ?? this.#doors.gates();
     const shares = new GuestShares(routing, 0, logger);
-    const source: SourceContext = { ...shared, peer, policy, gates, shares };
+    const unsentBytes = () => 0;
+    const source: SourceContext = { ...shared, peer, policy, gates, shares, unsentBytes };
     const destinations = new Destinations(shared);
     const migrations = new Migrations(source, diskHistory(storage));
     const notices = new Notices(source);
