@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { guestDefinitionSchema } from "../hypervisor/definition.ts";
-import { guestShareSchema, policyNames } from "../hypervisor/guest-migration.ts";
+import { guestMigrationSchema } from "../hypervisor/guest-migration.ts";
 import { namePattern } from "../platform/names.ts";
 import { definePeerProcedures } from "../platform/procedures.ts";
 import { tunnelKinds } from "../tunnels/tunnel.ts";
@@ -29,12 +29,6 @@ const cookie = z
 /** Of hypervisors that have more to tell each other than the definition (`StreamOffer`). */
 const offer = z.strictObject({ description: z.string().max(131_072), cookie });
 const answer = z.strictObject({ cookie });
-
-const optionsWish = {
-  policy: z.enum(policyNames).optional(),
-  post_copy: z.boolean().optional(),
-  guest_share: guestShareSchema.optional(),
-};
 
 const preparation = z.strictObject({
   ...identity,
@@ -260,7 +254,7 @@ export const delegationProcedures = definePeerProcedures({
       drain_idle_s: z.number().positive().optional(),
       drain_cap_s: z.number().min(0).optional(),
       release_renumbered: z.boolean().optional(),
-      ...optionsWish,
+      ...guestMigrationSchema.shape,
       idempotency: z
         .strictObject({ key: z.string().min(1).max(64), request: z.string().max(2_000) })
         .optional(),
@@ -285,7 +279,7 @@ export const delegationProcedures = definePeerProcedures({
       drain_idle_s: z.number().positive().optional(),
       drain_cap_s: z.number().min(0).optional(),
       release_renumbered: z.boolean().optional(),
-      ...optionsWish,
+      ...guestMigrationSchema.shape,
     }),
     response: z.object({ plan: z.unknown() }),
     timeoutMs: 30_000,
