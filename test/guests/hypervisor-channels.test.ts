@@ -1,52 +1,37 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { layOutStreamCredentials } from "../../src/daemon/stream-credentials.ts";
-import type { GuestDefinition } from "../../src/hypervisor/definition.ts";
 import type { GuestInstance, StreamFeatures } from "../../src/hypervisor/hypervisor.ts";
-import { createTestAuthority, type TestAuthority } from "../support/host-certificates.ts";
-import { firmwareGuest, migrationStatus, QemuHost } from "../support/qemu-host.ts";
+import { migrationStatus, type QemuHost } from "../support/qemu-host.ts";
 import { openStreamRelay } from "../support/stream-relay.ts";
+import { ContentGuest } from "./support/content-guest.ts";
 
 const compressed: StreamFeatures = { postCopy: false, multifdChannels: 2, compression: "zstd" };
 const slow = { downtimeLimitMs: 1, maxBandwidthBytesPerSecond: 1_000_000 };
 const address = "127.0.0.1";
 const contentBytes = 16 * 2 ** 20;
 
-let authority: TestAuthority;
-let folder: string;
 /** Memory that compresses to a fraction, and is not zero. */
-let definition: GuestDefinition;
+let guest: ContentGuest;
 let owned: AsyncDisposableStack;
 let source: GuestInstance;
 let destination: GuestInstance;
 
 beforeAll(async () => {
-  authority = await createTestAuthority("host-a", "host-b");
-  folder = await mkdtemp("/tmp/channels-");
-  const file = join(folder, "content");
-  await writeFile(file, Buffer.alloc(contentBytes, "the same again and again; "));
-  const loader = `loader,file=${file},addr=0x1000000,force-raw=on`;
-  definition = firmwareGuest({ extra_arguments: ["-device", loader] });
+  guest = await ContentGuest.create(
+    Buffer.alloc(contentBytes, "the same again and again; "),
+    0x1000000,
+  );
 });
-afterAll(async () => {
-  await authority[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => guest?.[Symbol.asyncDispose]());
 beforeEach(async () => {
   owned = new AsyncDisposableStack();
-  source = await (await hostOf("host-a")).start(definition);
-  destination = await (await hostOf("host-b")).startIncoming(definition);
+  source = await (await hostOf("host-a")).start(guest.definition);
+  destination = await (await hostOf("host-b")).startIncoming(guest.definition);
 });
 afterEach(() => owned.disposeAsync());
 
-async function hostOf(name: string): Promise<QemuHost> {
-  const files = authority.hosts[name];
-  if (files === undefined) throw new Error(`${name} has no certificate`);
-  const credentials = await mkdtemp(`${folder}/credentials-`);
-  await layOutStreamCredentials(credentials, files);
-  return owned.use(await QemuHost.create({ folder: credentials }));
+async function hostOf(name: "host-a" | "host-b"): Promise<QemuHost> {
+  return owned.use(await guest.host(name));
 }
 
 test("a guest moves over several channels, compressed and protected; strangers are turned away", async () => {

@@ -1,18 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { layOutStreamCredentials } from "../../src/daemon/stream-credentials.ts";
-import type { GuestDefinition } from "../../src/hypervisor/definition.ts";
 import type { GuestEvent, GuestInstance } from "../../src/hypervisor/hypervisor.ts";
 import { listenForRecovery } from "../../src/hypervisor/qemu/post-copy.ts";
 import { QmpConnection } from "../../src/hypervisor/qemu/qmp/connection.ts";
-import { createTestAuthority, type TestAuthority } from "../support/host-certificates.ts";
-import { firmwareGuest, migrationStatus, QemuHost } from "../support/qemu-host.ts";
+import { migrationStatus, type QemuHost } from "../support/qemu-host.ts";
 import { openStreamRelay, type StreamRelay } from "../support/stream-relay.ts";
+import { ContentGuest } from "./support/content-guest.ts";
 
 const features = { postCopy: true, multifdChannels: 0, compression: "none" } as const;
 const slow = {
@@ -26,40 +23,26 @@ const content = { start: 0x1000000, bytes: 32 * 2 ** 20 };
 /** Of the content, sent last. */
 const lastPage = content.start + content.bytes - 4096;
 
-let authority: TestAuthority;
-let folder: string;
-let definition: GuestDefinition;
+let guest: ContentGuest;
 let owned: AsyncDisposableStack;
 let source: GuestInstance;
 let destination: GuestInstance;
 let destinationHost: QemuHost;
 
 beforeAll(async () => {
-  authority = await createTestAuthority("host-a", "host-b");
-  folder = await mkdtemp("/tmp/post-copy-");
-  const file = join(folder, "content");
-  await writeFile(file, randomBytes(content.bytes));
-  const loader = `loader,file=${file},addr=${content.start},force-raw=on`;
-  definition = firmwareGuest({ extra_arguments: ["-device", loader] });
+  guest = await ContentGuest.create(randomBytes(content.bytes), content.start);
 });
-afterAll(async () => {
-  await authority[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => guest?.[Symbol.asyncDispose]());
 beforeEach(async () => {
   owned = new AsyncDisposableStack();
-  source = await (await hostOf("host-a")).start(definition);
+  source = await (await hostOf("host-a")).start(guest.definition);
   destinationHost = await hostOf("host-b");
-  destination = await destinationHost.startIncoming(definition);
+  destination = await destinationHost.startIncoming(guest.definition);
 });
 afterEach(() => owned.disposeAsync());
 
-async function hostOf(name: string): Promise<QemuHost> {
-  const files = authority.hosts[name];
-  if (files === undefined) throw new Error(`${name} has no certificate`);
-  const credentials = await mkdtemp(`${folder}/credentials-`);
-  await layOutStreamCredentials(credentials, files);
-  return owned.use(await QemuHost.create({ folder: credentials }));
+async function hostOf(name: "host-a" | "host-b"): Promise<QemuHost> {
+  return owned.use(await guest.host(name));
 }
 
 /** The guest runs at the destination, most of its memory is still at the source. */
@@ -155,7 +138,7 @@ describe("a guest that runs before its memory is there", () => {
     const paused = migrationStatus(source, "postcopy-paused");
     relay.cut();
     await paused;
-    const page = { val: lastPage, size: 4096, filename: join(folder, "page") };
+    const page = { val: lastPage, size: 4096, filename: join(guest.folder, "page") };
     const touched = monitor.execute("pmemsave", page);
     const silent = monitor.execute("query-status", undefined, 300);
     await expect(silent).rejects.toMatchObject({ code: "SOJ_HYPERVISOR_TIMEOUT" });
@@ -206,7 +189,7 @@ test("before the switchover it can be given up, and tried again", async () => {
   await source.cont();
   expect(await source.runState()).toBe("running");
   await destination.ended;
-  destination = await destinationHost.startIncoming(definition);
+  destination = await destinationHost.startIncoming(guest.definition);
   await takenOver();
   await completed();
 });
