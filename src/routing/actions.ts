@@ -14,6 +14,7 @@ export type Change =
   | { kind: "add-link"; name: string; linkKind: "bridge" | "tun" }
   | { kind: "set-link"; name: string; set: LinkSettings }
   | { kind: "remove-link"; name: string }
+  | { kind: "add-address"; device: string; address: string }
   | { kind: "add-route" | "replace-route" | "remove-route"; route: KernelRoute }
   | { kind: "add-rule" | "remove-rule"; rule: KernelRule }
   | { kind: "set-neighbour" | "remove-neighbour"; neighbour: Neighbour }

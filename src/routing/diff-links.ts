@@ -1,3 +1,4 @@
+import { dummyAddress } from "../platform/dummy-address.ts";
 import { derivedMac } from "../platform/names.ts";
 import { type Action, bridge, ip, type LinkSettings } from "./actions.ts";
 import type { Bridge, DesiredState, Tap } from "./desired.ts";
@@ -33,9 +34,7 @@ export function isOurLink(link: Pick<KernelLink, "name" | "kind">): boolean {
 /** @throws SojournError `SOJ_ROUTING_FOREIGN`, `SOJ_ROUTING_NO_DEVICE`. */
 export function makeLinks(kernel: KernelState, desired: DesiredState): Action[] {
   const links = new Map(kernel.links.map((link) => [link.name, link]));
-  const bridges = desired.bridges.flatMap((one) =>
-    makeBridge(one, links.get(one.name), kernel.hasIpv6),
-  );
+  const bridges = desired.bridges.flatMap((one) => makeBridge(one, links.get(one.name), kernel));
   const taps = desired.taps.flatMap((tap) => {
     const master = links.get(tap.bridge);
     const isDesired = desired.bridges.some(({ name }) => name === tap.bridge);
@@ -54,13 +53,15 @@ export function removeLinks(kernel: KernelState, desired: DesiredState): Action[
     effect: "remove",
     change: { kind: "remove-link", name: link.name },
     run: ip("link", "del", "dev", link.name),
-    undo: remake(link, kernel.hasIpv6).flatMap((action) =>
-      action.run === null ? [] : [action.run],
-    ),
+    undo: remake(link, kernel).flatMap((action) => (action.run === null ? [] : [action.run])),
   }));
 }
 
-function makeBridge(wanted: Bridge, existing: KernelLink | undefined, hasIpv6: boolean): Action[] {
+function makeBridge(
+  wanted: Bridge,
+  existing: KernelLink | undefined,
+  { hasIpv6, addresses }: Pick<KernelState, "hasIpv6" | "addresses">,
+): Action[] {
   const { name } = wanted;
   const mac = bridgeMac(wanted);
   if (existing === undefined) {
@@ -75,11 +76,14 @@ function makeBridge(wanted: Bridge, existing: KernelLink | undefined, hasIpv6: b
         undo: [ip("link", "del", "dev", name)],
       },
       ...noAddresses(name, hasIpv6),
+      addDummyAddress(name),
       setLink(name, { mac, up: true }, ["up"], null),
     ];
   }
   if (!isOurLink(existing)) throw foreignObject(`the interface ${name}`);
+  const hasAddress = addresses.some((one) => one.device === name && one.address === dummyAddress);
   return [
+    ...(hasAddress ? [] : [addDummyAddress(name)]),
     ...(existing.mac === mac
       ? []
       : [setLink(name, { mac }, ["address", mac], ["address", existing.mac ?? mac])]),
@@ -138,15 +142,16 @@ function makeTap(
   ];
 }
 
-function remake(link: KernelLink, hasIpv6: boolean): Action[] {
-  if (link.kind === "bridge")
-    return makeBridge({ name: link.name, mac: link.mac }, undefined, hasIpv6);
+function remake(link: KernelLink, kernel: KernelState): Action[] {
+  if (link.kind === "bridge") {
+    return makeBridge({ name: link.name, mac: link.mac }, undefined, kernel);
+  }
   const { name, txQueueLength, master } = link;
   return makeTap(
     { name, bridge: master ?? "", txQueueLength },
     undefined,
     link.mtu,
-    hasIpv6,
+    kernel.hasIpv6,
   ).filter(
     ({ change }) => master !== null || !(change.kind === "set-link" && "learning" in change.set),
   );
@@ -158,6 +163,16 @@ function setLink(name: string, set: LinkSettings, args: string[], back: string[]
     change: { kind: "set-link", name, set },
     run: ip("link", "set", "dev", name, ...args),
     undo: back === null ? [] : [ip("link", "set", "dev", name, ...back)],
+  };
+}
+
+/** Comes and goes with its bridge. */
+function addDummyAddress(device: string): Action {
+  return {
+    effect: "make",
+    change: { kind: "add-address", device, address: dummyAddress },
+    run: ip("address", "replace", `${dummyAddress}/32`, "scope", "host", "dev", device),
+    undo: [],
   };
 }
 

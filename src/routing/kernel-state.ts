@@ -15,6 +15,12 @@ export interface KernelLink {
   learning: boolean | null;
 }
 
+/** An IPv4 address of a device. */
+export interface KernelAddress {
+  device: string;
+  address: string;
+}
+
 export interface KernelRoute extends Route {
   protocol: number;
   metric: number;
@@ -58,6 +64,7 @@ export interface KernelState {
   /** False where the kernel has no IPv6 or was started without it. */
   hasIpv6: boolean;
   links: KernelLink[];
+  addresses: KernelAddress[];
   routes: KernelRoute[];
   rules: KernelRule[];
   neighbours: KernelNeighbour[];

@@ -1,3 +1,4 @@
+import { dummyAddress } from "../platform/dummy-address.ts";
 import { noUnderlay } from "./errors.ts";
 import { checkSpec, linkGroup, tunnelName } from "./identity.ts";
 import { type Link, readLinks } from "./inspect.ts";
@@ -103,7 +104,7 @@ async function settingSteps(run: Run, recipe: Recipe, context: RecipeContext): P
     actions.push(setLink(run, name, ...arp, "addrgenmode", "none"));
   }
   if (link === null || !(await hasDummyAddress(run, name))) {
-    actions.push(command(run, "ip", "address", "replace", ...dummyAddress, "dev", name));
+    actions.push(command(run, "ip", "address", "replace", ...ownAddress, "dev", name));
   }
   const wanted = sysctls(name);
   if (link === null || !(await haveValues(run, wanted))) {
@@ -112,16 +113,12 @@ async function settingSteps(run: Run, recipe: Recipe, context: RecipeContext): P
   return actions.map((action) => ({ action, undo: null }));
 }
 
-/**
- * The IPv4 dummy address (RFC 7600, section 4.8), never chosen as a source. On a device without any address the
- * kernel's loose reverse-path filter is a strict one (`no_addr` in net/ipv4/fib_frontend.c), and a packet that
- * comes out of a tunnel and goes back into it, as in the switchover of a guest that returns home, would be dropped.
- */
-const dummyAddress = ["192.0.0.8/32", "scope", "host"];
+/** What comes out of a tunnel and goes back into it, as in the switchover of a guest that returns home, passes. */
+const ownAddress = [`${dummyAddress}/32`, "scope", "host"];
 
 async function hasDummyAddress(run: Run, name: string): Promise<boolean> {
   const { stdout } = await run("ip", ["-o", "-4", "address", "show", "dev", name]);
-  return stdout.includes(` ${dummyAddress[0]} `);
+  return stdout.includes(` ${ownAddress[0]} `);
 }
 
 /**

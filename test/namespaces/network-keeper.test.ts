@@ -31,6 +31,7 @@ const changes: [string, string][] = [
   ["a tunnel's address that is deleted", `ip address flush dev ${tunnel}`],
   ["a guest's bridge that is deleted", `ip link del ${bridge}`],
   ["a guest's bridge with another address", `ip link set ${bridge} address 52:54:00:aa:aa:aa`],
+  ["a guest's bridge without its dummy address", `ip address flush dev ${bridge}`],
   ["a guest's tap that leaves its bridge", `ip link set ${tap} nomaster`],
   ["a guest's neighbour entry that is deleted", `ip neigh del 10.2.0.20 dev ${bridge}`],
   ["a guest's bridge entry that is deleted", `bridge fdb del 52:54:00:00:00:14 dev ${tap} master`],

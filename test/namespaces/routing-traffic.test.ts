@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { incomingTable } from "../../src/routing/desired.ts";
 import { packetsWhile } from "../support/capture.ts";
 import {
   awayBridge,
@@ -34,6 +35,21 @@ test.each(["vxlan", "direct"] as const)(
     expect(await ping(client, guest)).toHaveLength(3);
   },
 );
+
+test("what a guest sends before its landing's route is there goes home", async () => {
+  await using hosts = await createTwoHosts("vxlan");
+  await hosts.planeA.apply(homeState(hosts));
+  await hosts.planeB.apply(awayState(hosts, incomingTable));
+  await plugGuest(hosts, hosts.b, awayBridge);
+  expect(await ping(hosts.guest, "192.0.2.2")).toHaveLength(3);
+
+  // Without it the kernel's check of sources drops them all; its routes go with a device's last address.
+  await hosts.b.ip(`address flush dev ${awayBridge}`);
+  expect(await ping(hosts.guest, "192.0.2.2")).toEqual([]);
+  const { made } = await hosts.planeB.apply(awayState(hosts, incomingTable));
+  expect(made).toContain(`ip address replace 192.0.0.8/32 scope host dev ${awayBridge}`);
+  expect(await ping(hosts.guest, "192.0.2.2")).toHaveLength(3);
+});
 
 test("the gateway that is not there is answered for at once; the guest's own address is not", async () => {
   await using hosts = await createTwoHosts("vxlan");

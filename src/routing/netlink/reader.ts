@@ -1,10 +1,12 @@
 import type {
+  KernelAddress,
   KernelFdbEntry,
   KernelLink,
   KernelNeighbour,
   KernelRoute,
   KernelRule,
 } from "../kernel-state.ts";
+import { addressDumpRequest, decodeAddress } from "./addresses.ts";
 import { decodeLink, linkDumpRequest, linkIndexRequest, linkRequest } from "./links.ts";
 import { decodeFdbEntry, decodeNeighbour, neighbourDumpRequest } from "./neighbours.ts";
 import { decodeRoute, decodeRouteLookup, routeDumpRequest, routeLookupRequest } from "./routes.ts";
@@ -13,19 +15,25 @@ import { MessageType, NetlinkError, type RouteNetlink } from "./socket.ts";
 
 export interface NetlinkSnapshot {
   links: KernelLink[];
+  addresses: KernelAddress[];
   routes: KernelRoute[];
   rules: KernelRule[];
   neighbours: KernelNeighbour[];
   fdb: KernelFdbEntry[];
 }
 
-/** Reads links, routes of all tables, rules, neighbours with proxies, and bridge tables. */
+/** Reads links, IPv4 addresses, routes of all tables, rules, neighbours with proxies, and bridge tables. */
 export async function readSnapshot(netlink: RouteNetlink): Promise<NetlinkSnapshot> {
   const decodedLinks = (
     await netlink.dump("link list", MessageType.getLink, linkDumpRequest())
   ).map(decodeLink);
   const names = new Map(decodedLinks.map((link) => [link.index, link.name]));
   const linkName = (index: number) => names.get(index) ?? `if${index}`;
+  const addresses = await netlink.dump(
+    "address list",
+    MessageType.getAddress,
+    addressDumpRequest(),
+  );
   const routes = await netlink.dump("route list", MessageType.getRoute, routeDumpRequest());
   const rules = await netlink.dump("rule list", MessageType.getRule, ruleDumpRequest());
   const neighbours = await dumpNeighbours(netlink, "neighbours");
@@ -36,6 +44,7 @@ export async function readSnapshot(netlink: RouteNetlink): Promise<NetlinkSnapsh
       ...link,
       master: masterIndex === null ? null : linkName(masterIndex),
     })),
+    addresses: addresses.map((bytes) => decodeAddress(bytes, linkName)).filter(isPresent),
     routes: routes.map((bytes) => decodeRoute(bytes, linkName)).filter(isPresent),
     rules: rules.map(decodeRule),
     neighbours: [...neighbours, ...proxies]

@@ -9,6 +9,7 @@ export const MessageType = {
   newLink: 16,
   getLink: 18,
   setLink: 19,
+  getAddress: 22,
   newNeighbour: 28,
   deleteNeighbour: 29,
   getNeighbour: 30,

@@ -16,6 +16,7 @@ export class ModelKernel {
     this.#state = structuredClone({
       hasIpv6: true,
       links: ["eth0", "tun0", "tun1", "sjv000000001", "guests0"].map(someLink),
+      addresses: [],
       routes: [],
       rules: [],
       neighbours: [],
@@ -108,6 +109,10 @@ export class ModelKernel {
       case "remove-link":
         remove(state.links, ({ name }) => name === change.name);
         state.fdb = state.fdb.filter(({ device }) => device !== change.name);
+        state.addresses = state.addresses.filter(({ device }) => device !== change.name);
+        return;
+      case "add-address":
+        state.addresses.push({ device: change.device, address: change.address });
         return;
       case "add-route":
         state.routes.push(change.route);

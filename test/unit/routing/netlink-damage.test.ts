@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { SojournError } from "../../../src/platform/errors.ts";
+import { addressDumpRequest, decodeAddress } from "../../../src/routing/netlink/addresses.ts";
 import { decodeCounters, decodeLink, linkDumpRequest } from "../../../src/routing/netlink/links.ts";
 import {
   decodeFdbEntry,
@@ -55,6 +56,14 @@ const kinds: [string, Kind][] = [
   [
     "rule",
     { headerBytes: 12, decode: decodeRule, request: [MessageType.getRule, ruleDumpRequest()] },
+  ],
+  [
+    "address",
+    {
+      headerBytes: 8,
+      decode: (bytes) => decodeAddress(bytes, linkName),
+      request: [MessageType.getAddress, addressDumpRequest()],
+    },
   ],
   [
     "neighbour",

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { SojournError } from "../../../src/platform/errors.ts";
 import { isWholeReply } from "../../../src/routing/barrier/probe.ts";
 import { emptyDesiredState, type Route } from "../../../src/routing/desired.ts";
+import { decodeAddress } from "../../../src/routing/netlink/addresses.ts";
 import { decodeCounters, decodeLink } from "../../../src/routing/netlink/links.ts";
 import { decodeFdbEntry, decodeNeighbour } from "../../../src/routing/netlink/neighbours.ts";
 import {
@@ -24,6 +25,7 @@ test.each([
   ["rule", (bytes: Buffer) => decodeRule(bytes)],
   ["link", (bytes: Buffer) => decodeLink(bytes)],
   ["link's statistics", (bytes: Buffer) => decodeCounters(bytes)],
+  ["address", (bytes: Buffer) => decodeAddress(bytes, linkName)],
   ["neighbour", (bytes: Buffer) => decodeNeighbour(bytes, linkName)],
   ["bridge entry", (bytes: Buffer) => decodeFdbEntry(bytes, linkName)],
 ])("any bytes are a %s or a typed error", (_kind, decode) => {
