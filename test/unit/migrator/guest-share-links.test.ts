@@ -31,7 +31,8 @@ function stream(guestShare: number, rules: Partial<ShareRules> = {}) {
   const shared: SharedStream = {
     toAddress: "172.16.2.2",
     rules: { guestShare, maxBandwidth: 0, ...rules },
-    sentBytes: async () => 0,
+    // It comes to what is not the share.
+    sentBytes: async () => (1 - guestShare) * capacity * (monotonicMs() / 1000),
     limitTo: async (bytesPerSecond) => void told.push(bytesPerSecond),
   };
   return { shared, told };
