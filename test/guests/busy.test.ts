@@ -17,21 +17,6 @@ describe("a guest that writes faster than the link", () => {
     await lab?.[Symbol.asyncDispose]();
   });
 
-  test("is left alone by the policy gentle, which says why", async () => {
-    const options = ["--policy", "gentle", "--timeout", "12", "--no-probe"];
-    const { exitCode, error, lines } = await lab.migrate("host-a", "web1", "host-b", options);
-    expect({ exitCode, error }).toMatchObject({
-      exitCode: 4,
-      error: { code: "SOJ_NOT_CONVERGING", guest_state: "running-at-source" },
-    });
-    expect(error?.message).toMatch(
-      /policy gentle.* will not converge: dirties \d+ Mbit\/s, link \d+/,
-    );
-    const progress = lines.filter(({ type }) => type === "progress");
-    expect(progress.at(-1)).toMatchObject({ forecast: { converges: false } });
-    expect(progress.filter((line) => "throttle_percent" in line)).toEqual([]);
-  });
-
   test("is slowed by balanced until it moves within the limit, or left alone; its session lives", async () => {
     const probe = ["--probe", "tcp-echo:7@client"];
     const options = ["--timeout", "25", ...probe];
