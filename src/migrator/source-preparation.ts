@@ -42,6 +42,7 @@ export async function prepareDestination(
   const prepared = await peer.call("prepare", preparation, { signal });
   facts.migrationPort = prepared.migration_port;
   facts.streamAddress = prepared.migration_address ?? null;
+  if (facts.streamAddress !== null) await lookAtLink(context, task, facts);
   facts.streamAnswer = prepared.answer;
   facts.streamFeatures = agreedFeatures(task, offered, prepared.stream);
   facts.renumbered = renumberedBy(task, prepared.renumbered);

@@ -6,11 +6,11 @@ type SharedTask = Pick<MigrationTask, "toUnderlayAddress" | "options">;
 /** Before the stream begins: what others send over its link while nothing is in their way. */
 export async function lookAtLink(
   { shares }: Pick<SourceContext, "shares">,
-  task: Pick<MigrationTask, "toUnderlayAddress" | "options">,
-  facts: Pick<MigrationFacts, "linkBefore">,
+  task: SharedTask,
+  facts: Pick<MigrationFacts, "linkBefore" | "streamAddress">,
 ): Promise<void> {
   if (task.options.guestSharePercent === 0) return;
-  facts.linkBefore = await shares.look(task.toUnderlayAddress);
+  facts.linkBefore = await shares.look(facts.streamAddress ?? task.toUnderlayAddress);
 }
 
 /**
