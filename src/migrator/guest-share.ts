@@ -25,8 +25,6 @@ export interface ShareState {
   /** What others would send if nobody was in their way, as far as they have shown it lately. */
   demand: number;
   highestTotal: number;
-  /** Times what is the stream's due; 1 unless it is crowded out. */
-  allowance: number;
 }
 
 /** Between two looks at a link. */
@@ -53,16 +51,9 @@ const demandDecay = 0.5 ** (shareIntervalMs / 2000);
 /** Of the latest look in the averages: QEMU sends in bursts, one every 100 ms. */
 const weightOfLatest = 0.5;
 
-/**
- * QEMU sends what it may in bursts with pauses between (one in 100 ms), and sessions that send without pause take what it does
- * not fill: with a limit that is its due it comes to less. These are the factors by which the limit follows, with every look:
- * up while it has clearly less than its due and others have their share, down as far as others have less, or at most so far.
- */
-const crowdedOut = { below: 0.9, up: 1.25, down: 0.6 };
-
 /** Before the first look; `others` (bytes per second) is what left through the device without the stream. Pure. */
 export function beginShare(others: number, rules: ShareRules): ShareState {
-  const state = { limit: null, rates: null, demand: others, highestTotal: others, allowance: 1 };
+  const state = { limit: null, rates: null, demand: others, highestTotal: others };
   return { ...state, limit: rules.capacity === null ? null : limitOf(state, rules) };
 }
 
@@ -81,34 +72,16 @@ export function nextShare(before: ShareState, latest: LinkRates, rules: ShareRul
   const isCongested = competes && isFull && suffers;
   const shown = Math.max(others, demandDecay * before.demand);
   const demand = isCongested ? Math.max(shown, rules.guestShare * capacity) : shown;
-  const allowance = nextAllowance(before, rates, { ...rules, capacity }, competes && isFull);
-  const state = { limit: before.limit, rates, demand, highestTotal, allowance };
+  const state = { limit: before.limit, rates, demand, highestTotal };
   const limits = rules.capacity !== null || isCongested || (before.limit !== null && competes);
   return { ...state, limit: limits ? limitOf(state, rules) : null };
-}
-
-function nextAllowance(
-  { allowance, limit }: ShareState,
-  { stream, total }: LinkRates,
-  { guestShare, capacity }: { guestShare: number; capacity: number },
-  isFull: boolean,
-): number {
-  if (limit === null) return 1;
-  if (!isFull) return Math.max(1, allowance * crowdedOut.down);
-  const [others, theirs] = [total - stream, guestShare * capacity];
-  if (others < theirs) return Math.max(1, allowance * Math.max(crowdedOut.down, others / theirs));
-  const isCrowdedOut = stream < crowdedOut.below * (1 - guestShare) * capacity;
-  if (!isCrowdedOut) return allowance;
-  // The limit is never more than the link carries.
-  return Math.min(allowance * crowdedOut.up, 1 / (1 - guestShare));
 }
 
 function limitOf(state: Omit<ShareState, "limit">, rules: ShareRules): number {
   const capacity = rules.capacity ?? state.highestTotal;
   const isAlone = state.demand < competingFrom * capacity;
   const left = capacity * (1 - (isAlone ? headroomAlone : headroom)) - state.demand;
-  const due = Math.max((1 - rules.guestShare) * capacity, left);
-  const limit = Math.max(due, Math.min(capacity, due * state.allowance));
+  const limit = Math.max((1 - rules.guestShare) * capacity, left);
   return rules.maxBandwidth === 0 ? limit : Math.min(limit, rules.maxBandwidth);
 }
 
