@@ -38,7 +38,7 @@ export class FollowingPages {
   #connection = 0;
   readonly #open = new Set<Side>(["source", "destination"]);
   #recoveryPort = 0;
-  /** The connection broke when nothing was left at the source that it could send again. */
+  /** The destination was gone when the guest was handed over, or the connection broke with nothing left to send again. */
   isBeyondHelp = false;
   readonly #arrivedMs = { source: 0, destination: 0 };
 
@@ -71,8 +71,11 @@ export class FollowingPages {
   /** `migrate-continue`. */
   begin(): void {
     const destination = this.#destination;
-    // The source stays `device` for ever, and nobody can run it.
-    if (!destination?.alive) return;
+    if (!destination?.alive) {
+      // The source stays `device` for ever, and nobody can run it.
+      this.isBeyondHelp = true;
+      return;
+    }
     this.#source.after(this.#random.between(0, 0.5), () => {
       this.#source.setStatus("postcopy-active");
       this.#source.note("handed-over");
