@@ -1,4 +1,5 @@
 import type { MigrationPolicy } from "../migrator/source-context.ts";
+import { toBytesPerSecond } from "../platform/rates.ts";
 import type { DaemonConfig } from "./config.ts";
 
 /** After the promise, a destination that stays silent for this long leaves the migration in doubt. */
@@ -16,10 +17,10 @@ export function policyOf(config: DaemonConfig): MigrationPolicy {
   return {
     frozenDeadlineMs: migration.frozenDeadlineMs,
     downtimeLimitMs: migration.downtimeLimitMs,
-    maxBandwidthBytesPerSecond: Math.round((migration.maxBandwidthMbps * 1e6) / 8),
+    maxBandwidthBytesPerSecond: Math.round(toBytesPerSecond(migration.maxBandwidthMbps)),
     minimumPasses: migration.minimumPasses,
     finishLimitMs: migration.finishLimitMs,
-    linkBytesPerSecond: Math.round((migration.linkMbps * 1e6) / 8),
+    linkBytesPerSecond: Math.round(toBytesPerSecond(migration.linkMbps)),
     multifdChannels: migration.multifdChannels,
     compression: migration.compression,
     settleDeadlineMs,

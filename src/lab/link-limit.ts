@@ -1,4 +1,5 @@
 import { runCommand } from "../platform/command.ts";
+import { toMbps } from "../platform/rates.ts";
 import { namespaceName } from "./layout.ts";
 
 /** Mbit/s. Above it the machine itself is slower than the limit. */
@@ -44,7 +45,7 @@ async function readLimit(lab: string, { node, device }: LinkEnd): Promise<number
   const { stdout } = await runCommand("tc", args);
   const found = JSON.parse(stdout) as { handle?: string; options?: { rate?: number } }[];
   const ours = found.find((qdisc) => qdisc.handle === handle);
-  return ((ours?.options?.rate ?? 0) * 8) / 1e6;
+  return toMbps(ours?.options?.rate ?? 0);
 }
 
 async function tc(

@@ -1,4 +1,5 @@
 import type { MigrationProgress } from "../hypervisor/hypervisor.ts";
+import { toMbps } from "../platform/rates.ts";
 import type { Forecast } from "./forecast.ts";
 import type { GateNote, GatePoint } from "./gates.ts";
 import { isFollowing } from "./post-copy-status.ts";
@@ -87,8 +88,7 @@ export function progressEvent(
     remaining_bytes: progress.remainingBytes,
     total_bytes: progress.totalBytes,
     bandwidth_mbps: progress.bandwidthMbps,
-    dirty_mbps:
-      progress.dirtyBytesPerSecond === null ? null : (progress.dirtyBytesPerSecond * 8) / 1e6,
+    dirty_mbps: progress.dirtyBytesPerSecond === null ? null : toMbps(progress.dirtyBytesPerSecond),
     dirty_syncs: progress.dirtySyncCount,
     predicted_blackout_ms: predictedMs,
     ...(throttlePercent === null ? {} : { throttle_percent: throttlePercent }),

@@ -1,3 +1,4 @@
+import { toMbps } from "../platform/rates.ts";
 /** Whether a precopy is going to end, and why. */
 export interface Forecast {
   converges: boolean;
@@ -37,5 +38,5 @@ function throttling({ throttlePercent }: ForecastFigures): string {
 }
 
 function mbps(bytesPerSecond: number): string {
-  return ((bytesPerSecond * 8) / 1e6).toFixed(0);
+  return toMbps(bytesPerSecond).toFixed(0);
 }

@@ -1,5 +1,6 @@
 import type { MigrationProgress } from "../hypervisor/hypervisor.ts";
 import { monotonicMs } from "../platform/clock.ts";
+import { toBytesPerSecond } from "../platform/rates.ts";
 import {
   afterPass,
   type Budget,
@@ -81,7 +82,7 @@ export class PrecopyCourse {
     const nowMs = monotonicMs();
     if (nowMs - this.#queue.atMs > queueLookMs) this.#lookAtLink(progress, nowMs);
     const { dirtySyncCount: number, remainingBytes: bytes, bandwidthMbps } = progress;
-    const reported = (bandwidthMbps * 1e6) / 8;
+    const reported = toBytesPerSecond(bandwidthMbps);
     this.#reportedBytesPerSecond = Math.max(this.#reportedBytesPerSecond, reported);
     if (number === this.#pass?.number) return;
     const passes = Math.max(number - (this.#pass?.number ?? 0), 1);

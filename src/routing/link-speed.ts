@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { toBytesPerSecond } from "../platform/rates.ts";
 
 /** One entry for each device of this network namespace. */
 const devicesFolder = "/sys/class/net";
@@ -20,7 +21,7 @@ export async function readLinkSpeed(
   const text = await readFile(join(folder, device, "speed"), "utf8").catch(() => "");
   const mbps = /^[1-9][0-9]{0,7}\n?$/.test(text) ? Number(text) : 0;
   // Where the driver does not know it: SPEED_UNKNOWN, as an unsigned number in older kernels.
-  return mbps > 0 ? (mbps * 1e6) / 8 : null;
+  return mbps > 0 ? toBytesPerSecond(mbps) : null;
 }
 
 /** Whether the device is a machine's, or stands on one that is (a VLAN, a bond, a bridge with such a port). */

@@ -1,4 +1,5 @@
 import type { PeerCaller } from "../../platform/procedures.ts";
+import { toBytesPerSecond } from "../../platform/rates.ts";
 import type { RoutingPlane } from "../../routing/desired.ts";
 import { greet } from "../anchors.ts";
 import type { DaemonConfig } from "../config.ts";
@@ -35,5 +36,5 @@ export async function linkBytesPerSecond(
 }
 
 function bytes(mbps: number): number {
-  return (mbps * 1e6) / 8;
+  return toBytesPerSecond(mbps);
 }

@@ -1,3 +1,4 @@
+import { toMbps } from "../../../platform/rates.ts";
 import type { MigrationProgress, MigrationStatus } from "../../hypervisor.ts";
 import { JobField, JobOperation, JobType } from "../rpc/constants/jobs.ts";
 import {
@@ -78,7 +79,7 @@ export function progressOf(
     totalBytes: statistics?.memoryTotalBytes ?? 0,
     dirtyBytesPerSecond:
       dirtySyncCount < 2 ? null : dirtyPagesPerSecond * (statistics?.pageBytes ?? 4096),
-    bandwidthMbps: ((statistics?.memoryBytesPerSecond ?? 0) * 8) / 1e6,
+    bandwidthMbps: toMbps(statistics?.memoryBytesPerSecond ?? 0),
     dirtySyncCount,
     throttlePercent: statistics?.throttlePercent || null,
     errorText,
