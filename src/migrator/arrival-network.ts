@@ -69,11 +69,11 @@ export class ArrivalNetwork {
     this.#stillness?.[Symbol.dispose]();
     this.#stillness = this.#context.network.postponeRepairs(longestArrivalMs);
     try {
-      const { tap } = attachmentOf(this.#context.host, record());
-      this.#queue = new TapQueue(this.#context.network.routing, tap);
+      const { tap, mac } = attachmentOf(this.#context.host, record());
+      this.#queue = new TapQueue(this.#context.network.routing, tap, mac);
       await this.#queue.expect(inbound);
     } catch (error) {
-      this.#logger.warn({ err: error }, "the tap's queue is as it was");
+      this.#logger.warn({ err: error }, "the tap's queue is not prepared");
     }
   }
 

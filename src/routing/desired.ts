@@ -252,6 +252,8 @@ export interface RoutingPlane extends AsyncDisposable {
   lengthenQueue(device: string, length: number): Promise<void>;
   /** Throws away what waits in a tap's queue. @throws SojournError */
   emptyQueue(device: string): Promise<void>;
+  /** Puts a frame that nobody needs into the tap of a guest that does not run yet (prime-tap.ts). @throws SojournError, CommandError */
+  primeTap(device: string, mac: string): Promise<void>;
   /** The local address and device that this host uses to reach `address`. */
   routeTo(address: string): Promise<{ device: string; sourceAddress: string }>;
   /** MAC address of a link; null when there is none. */

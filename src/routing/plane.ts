@@ -16,6 +16,7 @@ import { LoadedTables } from "./loaded-tables.ts";
 import { lookUpRoute, readLink, readSnapshot } from "./netlink/reader.ts";
 import { RouteNetlink } from "./netlink/socket.ts";
 import { checkAddress, checkDevice, normalise } from "./normalise.ts";
+import { primeTap } from "./prime-tap.ts";
 import { RefusedPackets } from "./refused-packets.ts";
 import { copySetName } from "./ruleset.ts";
 import { type SysctlMemory, SysctlStore } from "./sysctl-memory.ts";
@@ -110,6 +111,7 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
     linkSpeed: (device) => readLinkSpeed(checkDevice(device)),
     lengthenQueue: (device, length) => lengthenQueue(netlink, checkDevice(device), length),
     refusedPackets: () => refused.read(),
+    primeTap: (device, mac) => primeTap(checkDevice(device), mac),
     emptyQueue: (device) => emptyQueue(netlink, checkDevice(device)),
     routeTo: (address) => routeTo(netlink, checkAddress(address)),
     addressUser: (device, address) =>

@@ -62,6 +62,7 @@ export async function openPlaneIn(
     linkSpeed: (device) => call("linkSpeed", device) as ReturnType<RoutingPlane["linkSpeed"]>,
     refusedPackets: () => call("refusedPackets") as ReturnType<RoutingPlane["refusedPackets"]>,
     lengthenQueue: (device, length) => call("lengthenQueue", device, length) as Promise<void>,
+    primeTap: (device, mac) => call("primeTap", device, mac) as Promise<void>,
     emptyQueue: (device) => call("emptyQueue", device) as Promise<void>,
     routeTo: (address) => call("routeTo", address) as ReturnType<RoutingPlane["routeTo"]>,
     openBarrierResponder: (options) => openEnd("openBarrierResponder", options),

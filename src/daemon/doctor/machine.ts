@@ -13,7 +13,7 @@ import { checkFirewall, readFirewall, readStreamPorts } from "./firewall/checks.
 import { checkFlowSpace } from "./host/flow-space.ts";
 import { type Interface, readInterfaces } from "./host/interfaces.ts";
 import { checkNamespaces, checkNftables, checkTunnels } from "./host/kernel.ts";
-import { checkAnnouncing, checkLanGateway } from "./host/lan.ts";
+import { checkLanGateway } from "./host/lan.ts";
 import { checkLibvirt } from "./host/libvirt.ts";
 import { checkClock, checkFileLimit, checkPrivileges, checkTools } from "./host/machine.ts";
 import {
@@ -84,7 +84,6 @@ async function examineNetwork(
     attempt(about("flow-space"), checkFlowSpace),
     attempt(about("firewall"), () => examineFirewall(config, interfaces), "skipped"),
     ...config.guestNetworks.map((network) => examineGateway(network, interfaces)),
-    config.guestNetworks.some(({ port }) => port !== undefined) ? [checkAnnouncing()] : [],
   ]);
   return groups.flat();
 }

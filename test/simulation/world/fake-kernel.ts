@@ -143,6 +143,7 @@ export function fakeRouting(kernel: FakeKernel, door: NetworkDoor): RoutingPlane
     linkSpeed: async () => null,
     lengthenQueue: async () => {},
     emptyQueue: async () => {},
+    primeTap: async () => {},
     routeTo: async () => ({ device: "eth0", sourceAddress: "" }),
     linkMac: async () => "52:54:00:00:01:01",
     neighbourMac: async () => "52:54:00:00:01:01",

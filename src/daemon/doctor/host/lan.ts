@@ -1,11 +1,9 @@
 import { contains } from "../../../migrator/subnet.ts";
-import { findTool } from "../../../platform/command.ts";
-import { asSojournError } from "../../../platform/errors.ts";
 import { neighbourMac } from "../../../routing/ask-neighbour.ts";
 import { RouteNetlink } from "../../../routing/netlink/socket.ts";
 import type { GuestNetwork } from "../../config.ts";
 import type { DoctorCheck } from "../../services.ts";
-import { fail, ok, skipped, type Topic, warn } from "../check.ts";
+import { fail, ok, skipped, type Topic } from "../check.ts";
 import type { Interface } from "./interfaces.ts";
 
 /** A guest network whose gateway is another machine. */
@@ -40,19 +38,6 @@ export function lanFaults(
     faults.push(fail(topic, `this host has no address of ${subnet} on it`, { hint }));
   }
   return faults;
-}
-
-/** The program that tells LANs where guests are. */
-export function checkAnnouncing(): DoctorCheck {
-  const topic: Topic = {
-    ...{ id: "tool", subject: "socat", name: "socat" },
-    why: "The daemon announces with it to a LAN where guests are that have moved; without it switches flood what they are sent.",
-  };
-  try {
-    return ok(topic, findTool("socat"));
-  } catch (thrown) {
-    return warn(topic, asSojournError(thrown).message, { mend: "apt-get install socat" });
-  }
 }
 
 /** Whether the gateway of a LAN answers this host's ARP: its MAC address is what guests know it by, wherever they are. */

@@ -4,7 +4,7 @@ import { asSojournError } from "../../../platform/errors.ts";
 import type { DoctorCheck } from "../../services.ts";
 import { fail, ok, skipped, type Topic, warn } from "../check.ts";
 
-const tools = ["ip", "tc", "bridge", "nft", "openssl", "flock", "ping", "ss", "setpriv"];
+const tools = ["ip", "tc", "bridge", "nft", "openssl", "flock", "ping", "ss", "setpriv", "socat"];
 
 /** Programs that this host must have. */
 export function checkTools(): DoctorCheck[] {
