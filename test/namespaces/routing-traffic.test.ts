@@ -7,6 +7,8 @@ import {
   countEchoRequests,
   createTwoHosts,
   guest,
+  guestMac,
+  guestPort,
   homeState,
   oldGatewayMac,
   ping,
@@ -49,6 +51,20 @@ test("what a guest sends before its landing's route is there goes home", async (
   const { made } = await hosts.planeB.apply(awayState(hosts, incomingTable));
   expect(made).toContain(`ip address replace 192.0.0.8/32 scope host dev ${awayBridge}`);
   expect(await ping(hosts.guest, "192.0.2.2")).toHaveLength(3);
+});
+
+test("a tap is primed with one frame, for the guest's MAC address and of no protocol", async () => {
+  await using hosts = await createTwoHosts("vxlan");
+  await hosts.planeB.apply(awayState(hosts, incomingTable));
+  await plugGuest(hosts, hosts.b, awayBridge);
+  const heard = await packetsWhile(
+    hosts.guest,
+    "eth0",
+    `ether proto 0x88b5 and ether dst ${guestMac}`,
+    () => hosts.planeB.primeTap(guestPort, guestMac),
+  );
+  // Of a protocol that tcpdump does not know it shows the bytes too.
+  expect(heard.filter((line) => !/^\s*0x/.test(line))).toHaveLength(1);
 });
 
 test("the gateway that is not there is answered for at once; the guest's own address is not", async () => {
