@@ -41,8 +41,8 @@ const group = (name: string, pace: Pace) => ({
 /** Unit tests mostly wait; the simulation fills the gaps, at a lower priority. */
 const sideBySide = { order: 0, workers: 4 };
 /** Those of network namespaces wait for most of their time, too, for timers and one another's processes. */
-const inPairs = (order: number) => ({ order, workers: 2 });
-/** Tests that measure, run QEMU or whole labs share two cores: one file at a time. */
+const inThrees = (order: number) => ({ order, workers: 3 });
+/** Tests that measure, or share a lab, have two cores for themselves: one file at a time. */
 const alone = (order: number) => ({ order, workers: 1 });
 
 /** Of network namespaces, those that demand something of outages, delays or paces, or send as much as they can. */
@@ -51,14 +51,21 @@ const measuring = [
   ...["probe-kinds", "routing-traffic"],
 ].map((name) => `test/namespaces/${name}.test.ts`);
 
+/** Of guests, those that demand nothing of outages and rates, and have labs of their own or none. */
+const unmeasured = [
+  ...["busy-guests", "docs", "docs-programs", "evacuation", "hooks", "image", "orchestrator"],
+  ...["post-copy", "storage", "stream-ports", "stream-tls", "hypervisor-*"],
+].map((name) => `test/guests/${name}.test.ts`);
+
 export default defineConfig({
   test: {
     projects: [
       group("unit", { ...sideBySide, timeoutMs: 20_000, isolate: false }),
       group("simulation", { ...sideBySide, timeoutMs: 900_000 }),
-      group("namespaces", { ...inPairs(1), timeoutMs: 60_000, except: measuring }),
+      group("namespaces", { ...inThrees(1), timeoutMs: 60_000, except: measuring }),
+      group("guests-unmeasured", { ...inThrees(1), timeoutMs: 240_000, files: unmeasured }),
       group("namespaces-alone", { ...alone(2), timeoutMs: 60_000, files: measuring }),
-      group("guests", { ...alone(3), timeoutMs: 240_000, usesLabs: true }),
+      group("guests", { ...alone(3), timeoutMs: 240_000, except: unmeasured, usesLabs: true }),
       group("faults", { ...alone(4), timeoutMs: 240_000, usesLabs: true }),
     ],
     reporters: ["default"],
