@@ -30,7 +30,7 @@ test("scripts/test sets up, then checks format, lint and types, then runs all te
   // What is beside the simulation is told while that one runs.
   const calls = [
     ...checks,
-    "vitest run --project unit --project namespaces*",
+    "vitest run --project unit --project namespaces* --project guests-unmeasured",
     "vitest run --project faults",
     "vitest run --project simulation",
     "vitest run --project guests",

@@ -33,11 +33,11 @@ it("answers one question after the other", async () => {
 
 it("is given up when it hangs, with what it was about to do", async () => {
   using child = new ExpendableProcess(program(perLine("console.log('#/mnt/away/disk.img');")));
-  await expect(child.ask({}, 1_500)).rejects.toMatchObject({
+  await expect(child.ask({}, 4_000)).rejects.toMatchObject({
     code: "SOJ_STORAGE_SILENT",
     exitCode: 3,
     retryable: true,
-    message: "/mnt/away/disk.img did not answer within 1500 ms",
+    message: "/mnt/away/disk.img did not answer within 4000 ms",
   });
 });
 
