@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What a project of tests shares the machine with. */
 interface Pace {
@@ -51,14 +52,27 @@ const measuring = [
   ...["probe-kinds", "routing-traffic"],
 ].map((name) => `test/namespaces/${name}.test.ts`);
 
-/** Of guests, those that demand nothing of outages and rates, and have labs of their own or none. */
+/** Of guests, those that demand nothing of outages, and little of rates, and have labs of their own or none. */
 const unmeasured = [
   ...["busy-guests", "docs", "docs-programs", "evacuation", "hooks", "image", "orchestrator"],
   ...["post-copy", "storage", "stream-ports", "stream-tls", "hypervisor-*"],
 ].map((name) => `test/guests/${name}.test.ts`);
 
+/** What takes longest of what runs side by side: begun last, it would run on alone. */
+const longest =
+  /\/(docs|post-copy|evacuation|tunnels-neighbours|doctor|lab-libvirt|exit-codes|api-properties)\.test\.ts$/;
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification) => Number(longest.test(moduleId));
+    return sorted.toSorted((one, other) => isLong(other) - isLong(one));
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       group("unit", { ...sideBySide, timeoutMs: 20_000, isolate: false }),
       group("simulation", { ...sideBySide, timeoutMs: 900_000 }),

@@ -1,5 +1,5 @@
 import { runCommand } from "../platform/command.ts";
-import { toMbps } from "../platform/rates.ts";
+import { toBytesPerSecond, toMbps } from "../platform/rates.ts";
 import { namespaceName } from "./layout.ts";
 
 /** Mbit/s. Above it the machine itself is slower than the limit. */
@@ -34,7 +34,7 @@ export async function ensureLinkLimit(lab: string, end: LinkEnd, mbps: number): 
 /** Words of `tc qdisc replace dev DEVICE root …` for a link of so many Mbit/s. Pure. */
 export function limiter(mbps: number): string[] {
   // What the link carries in 2 ms, so that a late timer costs no throughput.
-  const burstBytes = Math.max(largestPacketBytes, Math.round((mbps * 1e6 * 0.002) / 8));
+  const burstBytes = Math.max(largestPacketBytes, Math.round(toBytesPerSecond(mbps) * 0.002));
   const words = ["handle", handle, "tbf", "rate", `${mbps}mbit`];
   return [...words, "burst", String(burstBytes), "latency", `${queueMs}ms`];
 }

@@ -1,6 +1,7 @@
 import { startTimer } from "../platform/clock.ts";
 import type { Logger } from "../platform/log.ts";
 import { persistently } from "../platform/retry.ts";
+import { waitAtMost } from "../platform/waiting.ts";
 import {
   type BarrierEnd,
   type BarrierReturn,
@@ -16,6 +17,9 @@ import { type ExpectedInbound, TapQueue } from "./tap-queue.ts";
 /** From the source's last question before the stop until the guest has landed, as far as repairs wait for it. */
 const longestArrivalMs = 10_000;
 
+/** Sending one frame takes a process; the source waits for the answer to its last question not much longer. */
+const longestPrimingMs = 250;
+
 /** How long after a removal was given up it is tried again: until then no other migration of the guest can come here. */
 const removeAgainMs = 10_000;
 
@@ -25,6 +29,7 @@ export class ArrivalNetwork {
   readonly #logger: Logger;
   #barrier: BarrierEnd | null = null;
   #queue: TapQueue | null = null;
+  #isPrimed = false;
   #stillness: Disposable | null = null;
   #landing: (() => Promise<void>) | null = null;
   #settled: Promise<void> = Promise.resolve();
@@ -69,12 +74,29 @@ export class ArrivalNetwork {
     this.#stillness?.[Symbol.dispose]();
     this.#stillness = this.#context.network.postponeRepairs(longestArrivalMs);
     try {
-      const { tap, mac } = attachmentOf(this.#context.host, record());
-      this.#queue = new TapQueue(this.#context.network.routing, tap, mac);
+      const { tap } = attachmentOf(this.#context.host, record());
+      this.#queue = new TapQueue(this.#context.network.routing, tap);
       await this.#queue.expect(inbound);
     } catch (error) {
-      this.#logger.warn({ err: error }, "the tap's queue is not prepared");
+      this.#logger.warn({ err: error }, "the tap's queue is as it was");
     }
+    if (!this.#isPrimed) await this.prime(record());
+  }
+
+  /**
+   * Whatever is first in the tap of a process that waits for its guest is lost (`primeTap`): a frame that nobody needs is to be
+   * that, or the guest may be sent its first packet while it stands. Without it the guest comes all the same; late it does no harm.
+   */
+  async prime(record: GuestRecord): Promise<void> {
+    const { tap, mac } = attachmentOf(this.#context.host, record);
+    const primed = this.#context.network.routing.primeTap(tap, mac).then(
+      () => {
+        this.#isPrimed = true;
+      },
+      (error: unknown) =>
+        this.#logger.warn({ err: error }, "the guest may lose a packet: its tap is not primed"),
+    );
+    await waitAtMost(longestPrimingMs, primed);
   }
 
   /** Packets for the guest that its tap had no room for since then; null when that is not known. */

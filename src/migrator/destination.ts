@@ -126,7 +126,10 @@ export class DestinationMigration {
     if (!this.state.isOpen) throw this.#over();
     this.#isLoaded = false;
     await this.#process.discard();
-    return await this.#process.start(this.#current(), { offer, features: this.#features });
+    const record = this.#current();
+    const listening = await this.#process.start(record, { offer, features: this.#features });
+    await this.network.prime(record);
+    return listening;
   }
 
   async openBarrier(barrierAddress: string, homeBarrierAddress?: string): Promise<void> {
@@ -150,6 +153,7 @@ export class DestinationMigration {
       ...record,
       hosting: { ...record.hosting, stage: "incoming" },
     });
+    if (!this.isFollowed) await this.network.prime(record);
   }
 
   /** Makes room for packets that will wait in the tap. */

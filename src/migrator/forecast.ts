@@ -1,4 +1,5 @@
 import { toMbps } from "../platform/rates.ts";
+
 /** Whether a precopy is going to end, and why. */
 export interface Forecast {
   converges: boolean;

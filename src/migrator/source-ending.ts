@@ -286,8 +286,8 @@ async function keepRedirect(
 /**
  * Ends the stream if there is one, and lets the guest run if we may. Nothing but the monitor is waited for: the guest
  * stands meanwhile.
- * @param mayBeOurStop false when we have not told QEMU to stop the guest: one that is `paused` then, or after a stop of ours
- * that was taken back, was paused by its user during the migration, and stays so.
+ * @param mayBeOurStop false when we have not told QEMU to stop the guest: one that is `paused` then, or after a stop that
+ * this daemon took back itself (`runsOn`), was paused by its user during the migration, and stays so.
  */
 export async function giveBack(
   facts: Pick<MigrationFacts, "instance" | "resume" | "runsOn">,

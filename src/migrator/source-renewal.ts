@@ -22,7 +22,6 @@ export async function renewDestination(
     facts.resume = false;
     throw pausedByUser(task.guest);
   }
-  facts.runsOn = facts.resume;
   await context.network.routing.disarm(attachmentOf(context.host, facts.before).address);
   releaseNetwork(facts);
   const identity = { id: task.id, guest: task.guest, epoch: task.epoch };

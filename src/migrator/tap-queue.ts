@@ -18,23 +18,17 @@ export function queueLengthFor({ packets_per_second, budget_ms }: ExpectedInboun
   return Math.min(longest, Math.max(shortest, wanted));
 }
 
-type QueueRouting = Pick<
-  RoutingPlane,
-  "linkCounters" | "lengthenQueue" | "emptyQueue" | "primeTap"
->;
+type QueueRouting = Pick<RoutingPlane, "linkCounters" | "lengthenQueue" | "emptyQueue">;
 
 /** A destination's tap, in which packets wait for the guest. */
 export class TapQueue {
   readonly #routing: QueueRouting;
   readonly #tap: string;
-  readonly #mac: string;
   #droppedBefore: number | null = null;
 
-  /** @param mac the guest's. */
-  constructor(routing: QueueRouting, tap: string, mac: string) {
+  constructor(routing: QueueRouting, tap: string) {
     this.#routing = routing;
     this.#tap = tap;
-    this.#mac = mac;
   }
 
   /** Before the first packet has to wait. */
@@ -42,8 +36,6 @@ export class TapQueue {
     this.#droppedBefore = (await this.#routing.linkCounters(this.#tap))?.txDropped ?? null;
     await this.#routing.lengthenQueue(this.#tap, queueLengthFor(inbound));
     if (inbound.afresh === true) await this.#routing.emptyQueue(this.#tap);
-    // Whatever is first in the tap is lost; a guest that hardly anybody sends to may be sent its first packet while it stands.
-    await this.#routing.primeTap(this.#tap, this.#mac);
   }
 
   /** Packets that found the queue full since `expect`; null when that is not known. */

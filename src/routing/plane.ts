@@ -111,7 +111,7 @@ export async function openRoutingPlane(options: RoutingPlaneOptions): Promise<Ro
     linkSpeed: (device) => readLinkSpeed(checkDevice(device)),
     lengthenQueue: (device, length) => lengthenQueue(netlink, checkDevice(device), length),
     refusedPackets: () => refused.read(),
-    primeTap: (device, mac) => primeTap(checkDevice(device), mac),
+    primeTap: async (device, mac) => primeTap(checkDevice(device), mac),
     emptyQueue: (device) => emptyQueue(netlink, checkDevice(device)),
     routeTo: (address) => routeTo(netlink, checkAddress(address)),
     addressUser: (device, address) =>

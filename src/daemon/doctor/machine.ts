@@ -15,7 +15,13 @@ import { type Interface, readInterfaces } from "./host/interfaces.ts";
 import { checkNamespaces, checkNftables, checkTunnels } from "./host/kernel.ts";
 import { checkLanGateway } from "./host/lan.ts";
 import { checkLibvirt } from "./host/libvirt.ts";
-import { checkClock, checkFileLimit, checkPrivileges, checkTools } from "./host/machine.ts";
+import {
+  checkClock,
+  checkFileLimit,
+  checkFrameSender,
+  checkPrivileges,
+  checkTools,
+} from "./host/machine.ts";
 import {
   arrivalInterface,
   checkArrivals,
@@ -59,6 +65,7 @@ export async function examineBareMachine(role: HostRole = "host"): Promise<Docto
   const groups = await Promise.all([
     attempt(about("root"), checkPrivileges),
     checkTools(),
+    role === "anchor" ? [] : [checkFrameSender()],
     attempt(about("tunnels"), checkTunnels),
     attempt(about("kernel-nftables"), checkNftables),
     attempt(about("kernel-namespaces"), checkNamespaces),
@@ -83,9 +90,15 @@ async function examineNetwork(
     attempt(about("forwarding"), () => checkSwitches(devices)),
     attempt(about("flow-space"), checkFlowSpace),
     attempt(about("firewall"), () => examineFirewall(config, interfaces), "skipped"),
+    isAnchorOnLan(config) ? [checkFrameSender()] : [],
     ...config.guestNetworks.map((network) => examineGateway(network, interfaces)),
   ]);
   return groups.flat();
+}
+
+/** A host has been asked for it with what needs no configuration. */
+function isAnchorOnLan({ host, guestNetworks }: DaemonConfig): boolean {
+  return host.role === "anchor" && guestNetworks.some(({ port }) => port !== undefined);
 }
 
 function examineGateway(

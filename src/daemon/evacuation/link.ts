@@ -20,8 +20,8 @@ export async function linkBytesPerSecond(
   to: readonly string[],
 ): Promise<number | null> {
   const { linkMbps, maxBandwidthMbps } = config.migration;
-  const speeds = linkMbps > 0 ? [bytes(linkMbps)] : await Promise.all(to.map(speedTo));
-  const limits = [...speeds, maxBandwidthMbps > 0 ? bytes(maxBandwidthMbps) : null];
+  const speeds = linkMbps > 0 ? [toBytesPerSecond(linkMbps)] : await Promise.all(to.map(speedTo));
+  const limits = [...speeds, maxBandwidthMbps > 0 ? toBytesPerSecond(maxBandwidthMbps) : null];
   const known = limits.filter((limit) => limit !== null);
   return known.length === 0 ? null : Math.min(...known);
 
@@ -33,8 +33,4 @@ export async function linkBytesPerSecond(
       return null;
     }
   }
-}
-
-function bytes(mbps: number): number {
-  return toBytesPerSecond(mbps);
 }

@@ -72,8 +72,8 @@ export class FollowingPages {
   begin(): void {
     const destination = this.#destination;
     if (!destination?.alive) {
-      // The source stays `device` for ever, and nobody can run it.
-      this.isBeyondHelp = true;
+      // The source stays `device` for ever, and nobody can run it: its own fault where it was told before.
+      this.isBeyondHelp = this.#source.errorText === null;
       return;
     }
     this.#source.after(this.#random.between(0, 0.5), () => {

@@ -4,23 +4,30 @@ import { asSojournError } from "../../../platform/errors.ts";
 import type { DoctorCheck } from "../../services.ts";
 import { fail, ok, skipped, type Topic, warn } from "../check.ts";
 
-const tools = ["ip", "tc", "bridge", "nft", "openssl", "flock", "ping", "ss", "setpriv", "socat"];
+const tools = ["ip", "tc", "bridge", "nft", "openssl", "flock", "ping", "ss", "setpriv"];
 
 /** Programs that this host must have. */
 export function checkTools(): DoctorCheck[] {
-  return tools.map((tool) => {
-    const topic: Topic = {
-      ...{ id: "tool", subject: tool, name: tool },
-      why: "The daemon runs it to read or change this host's network.",
-    };
-    try {
-      return ok(topic, findTool(tool));
-    } catch (thrown) {
-      const { message, hint } = asSojournError(thrown);
-      const mend = /^apt-get install \S+/.exec(hint ?? "")?.[0];
-      return fail(topic, message, mend === undefined ? { hint } : { hint, mend });
-    }
-  });
+  const why = "The daemon runs it to read or change this host's network.";
+  return tools.map((tool) => checkTool(tool, why));
+}
+
+/** What sends frames as they are: needed where guests arrive, and on a LAN. */
+export function checkFrameSender(): DoctorCheck {
+  const taps =
+    "The daemon sends a frame with it into the tap of a guest that arrives, without which the guest may lose a packet";
+  return checkTool("socat", `${taps}; and it tells a LAN where guests are that have moved.`);
+}
+
+function checkTool(tool: string, why: string): DoctorCheck {
+  const topic: Topic = { id: "tool", subject: tool, name: tool, why };
+  try {
+    return ok(topic, findTool(tool));
+  } catch (thrown) {
+    const { message, hint } = asSojournError(thrown);
+    const mend = /^apt-get install \S+/.exec(hint ?? "")?.[0];
+    return fail(topic, message, mend === undefined ? { hint } : { hint, mend });
+  }
 }
 
 const privileges: Topic = {
