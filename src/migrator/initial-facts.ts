@@ -38,7 +38,6 @@ export function initialFacts(given: Pick<MigrationFacts, Given>): MigrationFacts
     attempts: 0,
     carriedBytes: null,
     stopIssuedMs: null,
-    runsOn: false,
     stoppedMs: null,
     resumedMs: null,
     preSwitchover: null,

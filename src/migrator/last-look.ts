@@ -15,7 +15,7 @@ const certainShare = 0.5;
 /** A page that is on its way, and an answer of the monitor's, beside the time that is expected. */
 const slackMs = 20;
 
-type Facts = Pick<MigrationFacts, "instance" | "course" | "stopIssuedMs" | "runsOn" | "pace">;
+type Facts = Pick<MigrationFacts, "instance" | "course" | "stopIssuedMs" | "pace">;
 
 /**
  * Once the guest stands, and before anything is promised: how long it would stand in all. Until that is known to be
@@ -67,7 +67,6 @@ async function runOn(
   const predictedMs = course.predictedMs(left);
   course.noteReturn();
   facts.stopIssuedMs = null;
-  facts.runsOn = true;
   logger.info({ guest: instance.guest, stoodMs, predictedMs }, "too much left: it runs on");
   await pace.nextPass(left.remainingBytes);
   throw new StillBusy();

@@ -139,8 +139,6 @@ export interface MigrationFacts {
   carriedBytes: number | null;
   /** Monotonic; when QEMU was told to stop the guest. Null for a guest that stood already. */
   stopIssuedMs: number | null;
-  /** This daemon took a stop of its own back, and no other has followed: if the guest stands now, its user has paused it. */
-  runsOn: boolean;
   /** The source's STOP and the destination's RESUME, in ms since the start of the timeline. */
   stoppedMs: number | null;
   resumedMs: number | null;

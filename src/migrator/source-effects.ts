@@ -126,7 +126,6 @@ export class SourceEffects {
         return;
       case "stop-guest":
         await this.#guard.beforeStop();
-        facts.runsOn = false;
         if (facts.instance.sealsStream) await stopAtEndOfPass(context, facts, signal);
         else await stopGuest(context, facts);
         return;

@@ -286,11 +286,11 @@ async function keepRedirect(
 /**
  * Ends the stream if there is one, and lets the guest run if we may. Nothing but the monitor is waited for: the guest
  * stands meanwhile.
- * @param mayBeOurStop false when we have not told QEMU to stop the guest: one that is `paused` then, or after a stop that
- * this daemon took back itself (`runsOn`), was paused by its user during the migration, and stays so.
+ * @param mayBeOurStop false when we have not told QEMU to stop the guest: one that is `paused` then was paused by its
+ * user during the migration, and stays so.
  */
 export async function giveBack(
-  facts: Pick<MigrationFacts, "instance" | "resume" | "runsOn">,
+  facts: Pick<MigrationFacts, "instance" | "resume">,
   mayBeOurStop: boolean,
 ): Promise<void> {
   const { instance } = facts;
@@ -299,7 +299,7 @@ export async function giveBack(
   if (!facts.resume) return;
   const state = await instance.runState();
   if (state === "running" || needsReset(state)) return;
-  if ((mayBeOurStop && !facts.runsOn) || state !== "paused") await instance.cont();
+  if (mayBeOurStop || state !== "paused") await instance.cont();
 }
 
 const moving = ["setup", "active", "pre-switchover", "device", "cancelling"];

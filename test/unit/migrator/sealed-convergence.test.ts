@@ -96,10 +96,7 @@ test("of a guest that its user had paused all may be on its way already", async 
 test("a stream that was only offered is ended too: the guest would stay bound to it", async () => {
   const guest = new SealingGuest();
   guest.status = "none";
-  await giveBack(
-    { instance: guest as unknown as GuestInstance, resume: true, runsOn: false },
-    true,
-  );
+  await giveBack({ instance: guest as unknown as GuestInstance, resume: true }, true);
   expect([guest.cancelled, guest.state]).toEqual([1, "running"]);
 });
 
@@ -112,10 +109,7 @@ test("a stream that arrives before it hears of its end hears of it once more", a
     guest.status = guest.cancelled === 1 ? "cancelling" : "cancelled";
     if (guest.cancelled === 2) guest.state = "running";
   };
-  const given = giveBack(
-    { instance: guest as unknown as GuestInstance, resume: true, runsOn: false },
-    true,
-  );
+  const given = giveBack({ instance: guest as unknown as GuestInstance, resume: true }, true);
   await pass(clock, 20);
   expect([guest.cancelled, guest.state]).toEqual([1, "postmigrate"]);
   guest.status = "pre-switchover";
