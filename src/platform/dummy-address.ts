@@ -4,3 +4,6 @@
  * tunnel, before the route to its sender leads there too, would be dropped.
  */
 export const dummyAddress = "192.0.0.8";
+
+/** Words of `ip address replace … dev DEVICE` (ip-address(8)). */
+export const dummyAddressWords = [`${dummyAddress}/32`, "scope", "host"] as const;

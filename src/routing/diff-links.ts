@@ -1,4 +1,4 @@
-import { dummyAddress } from "../platform/dummy-address.ts";
+import { dummyAddress, dummyAddressWords } from "../platform/dummy-address.ts";
 import { derivedMac } from "../platform/names.ts";
 import { type Action, bridge, ip, type LinkSettings } from "./actions.ts";
 import type { Bridge, DesiredState, Tap } from "./desired.ts";
@@ -75,7 +75,7 @@ function makeBridge(
         run: ip("link", "add", "name", name, "address", mac, ...arp, ...shape),
         undo: [ip("link", "del", "dev", name)],
       },
-      ...noAddresses(name, hasIpv6),
+      ...noLinkLocalAddress(name, hasIpv6),
       addDummyAddress(name),
       setLink(name, { mac, up: true }, ["up"], null),
     ];
@@ -109,7 +109,7 @@ function makeTap(
         run: ip("tuntap", "add", "dev", name, "mode", "tap"),
         undo: [ip("link", "del", "dev", name)],
       },
-      ...noAddresses(name, hasIpv6),
+      ...noLinkLocalAddress(name, hasIpv6),
       setLink(
         name,
         { mac, txQueueLength: tap.txQueueLength, master: tap.bridge },
@@ -171,13 +171,13 @@ function addDummyAddress(device: string): Action {
   return {
     effect: "make",
     change: { kind: "add-address", device, address: dummyAddress },
-    run: ip("address", "replace", `${dummyAddress}/32`, "scope", "host", "dev", device),
+    run: ip("address", "replace", ...dummyAddressWords, "dev", device),
     undo: [],
   };
 }
 
 /** Without it the kernel would announce an IPv6 link-local address of its own. */
-function noAddresses(name: string, hasIpv6: boolean): Action[] {
+function noLinkLocalAddress(name: string, hasIpv6: boolean): Action[] {
   return hasIpv6 ? [setLink(name, {}, ["addrgenmode", "none"], null)] : [];
 }
 

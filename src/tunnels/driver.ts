@@ -1,4 +1,4 @@
-import { dummyAddress } from "../platform/dummy-address.ts";
+import { dummyAddressWords } from "../platform/dummy-address.ts";
 import { noUnderlay } from "./errors.ts";
 import { checkSpec, linkGroup, tunnelName } from "./identity.ts";
 import { type Link, readLinks } from "./inspect.ts";
@@ -104,7 +104,7 @@ async function settingSteps(run: Run, recipe: Recipe, context: RecipeContext): P
     actions.push(setLink(run, name, ...arp, "addrgenmode", "none"));
   }
   if (link === null || !(await hasDummyAddress(run, name))) {
-    actions.push(command(run, "ip", "address", "replace", ...ownAddress, "dev", name));
+    actions.push(command(run, "ip", "address", "replace", ...dummyAddressWords, "dev", name));
   }
   const wanted = sysctls(name);
   if (link === null || !(await haveValues(run, wanted))) {
@@ -113,12 +113,10 @@ async function settingSteps(run: Run, recipe: Recipe, context: RecipeContext): P
   return actions.map((action) => ({ action, undo: null }));
 }
 
-/** What comes out of a tunnel and goes back into it, as in the switchover of a guest that returns home, passes. */
-const ownAddress = [`${dummyAddress}/32`, "scope", "host"];
-
+/** With it, what comes out of a tunnel and goes back into it, as in the switchover of a guest that returns home, passes. */
 async function hasDummyAddress(run: Run, name: string): Promise<boolean> {
   const { stdout } = await run("ip", ["-o", "-4", "address", "show", "dev", name]);
-  return stdout.includes(` ${ownAddress[0]} `);
+  return stdout.includes(` ${dummyAddressWords[0]} `);
 }
 
 /**

@@ -4,7 +4,8 @@ import { checkAddress, checkMac } from "../normalise.ts";
 export const frameBytes = 60;
 
 const everybody = "ff:ff:ff:ff:ff:ff";
-const etherType = { arp: 0x0806, rarp: 0x8035 } as const;
+/** The last is Local Experimental EtherType 1 (IEEE 802, clause 9.2.4), which is no protocol. */
+const etherType = { arp: 0x0806, rarp: 0x8035, localExperimental: 0x88b5 } as const;
 const operation = { request: 1, reply: 2, reverseRequest: 3 } as const;
 
 /**
@@ -43,6 +44,12 @@ export function portFrame(mac: string): Buffer {
   return frame(everybody, mac, etherType.rarp, operation.reverseRequest, nobody, nobody);
 }
 
+/** For one machine alone, which ignores it. @throws SojournError `SOJ_ROUTING_BAD_STATE`. */
+export function idleFrame({ to, source }: { to: string; source: string }): Buffer {
+  checkMac(to);
+  return emptyFrame(to, source, etherType.localExperimental);
+}
+
 interface Party {
   mac: string;
   address: string;
@@ -56,16 +63,23 @@ function frame(
   sender: Party,
   target: Party,
 ): Buffer {
-  for (const mac of [source, sender.mac]) checkMac(mac);
-  const bytes = Buffer.alloc(frameBytes);
-  bytes.set(macBytes(to), 0);
-  bytes.set(macBytes(source), 6);
-  bytes.writeUInt16BE(type, 12);
+  const bytes = emptyFrame(to, source, type);
+  checkMac(sender.mac);
   // Ethernet and IPv4, with the lengths of their addresses.
   bytes.set([0, 1, 8, 0, 6, 4], 14);
   bytes.writeUInt16BE(what, 20);
   bytes.set([...macBytes(sender.mac), ...addressBytes(sender.address)], 22);
   bytes.set([...macBytes(target.mac), ...addressBytes(target.address)], 32);
+  return bytes;
+}
+
+/** With its header alone (IEEE 802.3, clause 3.1.1). */
+function emptyFrame(to: string, source: string, type: number): Buffer {
+  checkMac(source);
+  const bytes = Buffer.alloc(frameBytes);
+  bytes.set(macBytes(to), 0);
+  bytes.set(macBytes(source), 6);
+  bytes.writeUInt16BE(type, 12);
   return bytes;
 }
 

@@ -1,16 +1,14 @@
 import type { KernelAddress } from "../kernel-state.ts";
 import { addressOf, malformed, parseAttributes } from "./attributes.ts";
+import { ipv4DumpRequest, ipv4Family } from "./ipv4.ts";
 
 /** linux/if_addr.h */
 const ifa = { local: 2 } as const;
-const ipv4Family = 2;
 const headerBytes = 8;
 
 /** A request for all IPv4 addresses. */
 export function addressDumpRequest(): Buffer {
-  const header = Buffer.alloc(headerBytes);
-  header[0] = ipv4Family;
-  return header;
+  return ipv4DumpRequest(headerBytes);
 }
 
 /** Null for an address of another family. @throws SojournError `SOJ_NETLINK_MALFORMED`. */

@@ -7,13 +7,13 @@ import {
   numberOf,
   parseAttributes,
 } from "./attributes.ts";
+import { ipv4Family } from "./ipv4.ts";
 
 /** linux/neighbour.h: NDA_…, NUD_…, NTF_… */
 const nda = { destination: 1, linkAddress: 2, master: 9, protocol: 12 } as const;
 const state = { incomplete: 0x01, reachable: 0x02, failed: 0x20, noArp: 0x40, permanent: 0x80 };
 const useFlag = 0x01;
 const proxyFlag = 0x08;
-const ipv4Family = 2;
 const bridgeFamily = 7;
 const headerBytes = 12;
 

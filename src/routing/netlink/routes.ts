@@ -9,6 +9,7 @@ import {
   numberOf,
   parseAttributes,
 } from "./attributes.ts";
+import { ipv4DumpRequest, ipv4Family } from "./ipv4.ts";
 
 /** linux/rtnetlink.h: RTA_…, RTAX_…, RTN_…, RT_SCOPE_…, RTM_F_…, RTNH_F_… */
 const rta = {
@@ -27,14 +28,11 @@ const routeTypes = ["unicast", "unreachable", "throw"] as const;
 const scope = { universe: 0, link: 253, nowhere: 255 } as const;
 const clonedFlag = 0x200;
 const onlinkFlag = 4;
-const ipv4Family = 2;
 const headerBytes = 12;
 
 /** A request for all IPv4 routes of all tables. */
 export function routeDumpRequest(): Buffer {
-  const header = Buffer.alloc(headerBytes);
-  header[0] = ipv4Family;
-  return header;
+  return ipv4DumpRequest(headerBytes);
 }
 
 /** `struct rtmsg` with attributes for adding or replacing `route`; `linkIndex` null only without device. */

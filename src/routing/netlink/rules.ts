@@ -8,6 +8,7 @@ import {
   numberOf,
   parseAttributes,
 } from "./attributes.ts";
+import { ipv4DumpRequest } from "./ipv4.ts";
 import { prefixText } from "./routes.ts";
 
 /** linux/fib_rules.h: FRA_… */
@@ -40,7 +41,6 @@ const unusualAttributes = [
 ];
 const toTable = 1;
 const invertFlag = 2;
-const ipv4Family = 2;
 const headerBytes = 12;
 const noSuppression = 0xffffffff;
 /** Routes whose prefixes are no longer than this are passed over: all but those to single addresses. */
@@ -48,9 +48,7 @@ const hostRoutesOnly = 31;
 
 /** A request for all IPv4 rules. */
 export function ruleDumpRequest(): Buffer {
-  const header = Buffer.alloc(headerBytes);
-  header[0] = ipv4Family;
-  return header;
+  return ipv4DumpRequest(headerBytes);
 }
 
 /** @throws SojournError `SOJ_NETLINK_MALFORMED`. */
