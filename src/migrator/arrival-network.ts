@@ -88,6 +88,7 @@ export class ArrivalNetwork {
    * that, or the guest may be sent its first packet while it stands. Without it the guest comes all the same; late it does no harm.
    */
   async prime(record: GuestRecord): Promise<void> {
+    this.#isPrimed = false;
     const { tap, mac } = attachmentOf(this.#context.host, record);
     const primed = this.#context.network.routing.primeTap(tap, mac).then(
       () => {

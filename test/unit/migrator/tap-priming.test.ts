@@ -41,6 +41,20 @@ test("one that cannot be primed is no reason to refuse the guest, and is tried a
   expect(primed).toHaveLength(2);
 });
 
+test("that a former process was primed is nothing to the next, whose tap was not", async () => {
+  let works = true;
+  const { primed, arrival: arriving } = arrival(() =>
+    works ? Promise.resolve() : Promise.reject(new Error("the device has no room")),
+  );
+  await arriving.prime(record);
+  works = false;
+  await arriving.prime(record);
+  works = true;
+  await arriving.expect(() => record, inbound);
+  await arriving.expect(() => record, inbound);
+  expect(primed).toHaveLength(3);
+});
+
 test("nor is it waited for until the source gives its question up", async () => {
   using clock = new FakeClock();
   const { arrival: arriving } = arrival(() => new Promise(() => {}));
