@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { guestDefinitionSchema } from "../hypervisor/definition.ts";
+import { namePattern } from "../platform/names.ts";
 import { tunnelKinds } from "../tunnels/tunnel.ts";
 
 const address = z.ipv4();
@@ -13,7 +14,7 @@ export const tunnelSpecSchema = z.strictObject({
 
 /** The host whose subnet owns the guest's address, as every host that handles the guest knows it. */
 export const homeSchema = z.strictObject({
-  host: z.string(),
+  host: z.string().regex(namePattern),
   underlayAddress: address,
   /** Of home's bridge: the guest's ARP entries name it wherever the guest is. */
   gatewayMac: z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/),

@@ -281,6 +281,14 @@ test("what was said once and is said again changes nothing", async () => {
   expect(host.steps()).toEqual(["prepared", "abort"]);
 });
 
+test("a preparation for a guest whose home is no peer is refused, and nothing is allocated for it", async () => {
+  const home = { ...preparation.home, host: "host-x" };
+  const reply = await host.post("prepare", JSON.stringify({ ...preparation, home }));
+  expect(reply.body).toMatchObject({ code: "SOJ_HOST_UNKNOWN" });
+  expect(host.allocated).toEqual([]);
+  expect(host.steps()).toEqual(["prepared", "abort"]);
+});
+
 test("the same preparation twice at once prepares once", async () => {
   const body = JSON.stringify(preparation);
   const replies = await Promise.all([1, 2, 3].map(() => host.post("prepare", body)));

@@ -15,6 +15,7 @@ import { IdempotentStarts } from "../../../src/daemon/idempotency.ts";
 import type { HostDescription } from "../../../src/daemon/inventory/host-description.ts";
 import { followHandlers } from "../../../src/daemon/libvirt-hooks/followed.ts";
 import { ownCapacity } from "../../../src/daemon/maintenance/capacity.ts";
+import { peerLookup } from "../../../src/daemon/peer-lookup.ts";
 import { procedures } from "../../../src/daemon/peer-procedures.ts";
 import { startPeerServer } from "../../../src/daemon/peer-server.ts";
 import type { IssuedCertificate } from "../../../src/daemon/pki.ts";
@@ -177,8 +178,17 @@ export class PeerHost implements AsyncDisposable {
         },
       },
     };
+    const homes = { peer: peerLookup("host-b", new Map()) };
     const context = {
-      ...{ host: hostB, guests, network, records: this.records, journal: this.journal, logger },
+      ...{
+        host: hostB,
+        homes,
+        guests,
+        network,
+        records: this.records,
+        journal: this.journal,
+        logger,
+      },
       ...{ policy: {}, peer: () => null, flows: untracked },
     } as unknown as HostContext;
     const destinations = this.#stack.use(new Destinations(context));
