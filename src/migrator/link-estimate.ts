@@ -10,6 +10,9 @@ const mostWindows = 16;
 /** What a stream moves with this share of its limit or more is as fast as it is allowed to be. */
 const atLimit = 0.7;
 
+/** So many readings of a stream that was free to move more, and did not, tell that the link does not carry it any more. */
+const refutations = 4;
+
 /** With so much waiting the link has something to carry all the time, whatever pass the stream is in. */
 const busyBytes = 128 * 1024;
 
@@ -28,8 +31,8 @@ export interface LinkReading {
  */
 export class LinkEstimate {
   readonly #rates: number[] = [];
-  /** Moved at a limit: the link carries that, and perhaps more. */
-  #atLeast = 0;
+  /** Moved at a limit: the link carries that, and perhaps more. `refuted`: slower readings since then. */
+  #atLeast = { rate: 0, refuted: 0 };
   #window: (LinkReading & { sinceMs: number }) | null = null;
   #isFirst = true;
 
@@ -37,7 +40,7 @@ export class LinkEstimate {
   get bytesPerSecond(): number | null {
     const sorted = this.#rates.toSorted((one, other) => one - other);
     const measured = sorted[Math.floor((sorted.length - 1) * 0.6)] ?? 0;
-    return Math.max(measured, this.#atLeast) || null;
+    return Math.max(measured, this.#atLeast.rate) || null;
   }
 
   /** @param limitBytesPerSecond that the stream was held to since the last reading; 0 for none. */
@@ -57,9 +60,11 @@ export class LinkEstimate {
 
   #add(rate: number, limit: number): void {
     if (limit > 0 && rate >= atLimit * limit) {
-      this.#atLeast = Math.max(this.#atLeast, rate);
+      if (rate >= this.#atLeast.rate) this.#atLeast = { rate, refuted: 0 };
       return;
     }
+    if (rate < this.#atLeast.rate) this.#atLeast.refuted += 1;
+    if (this.#atLeast.refuted >= refutations) this.#atLeast = { rate: 0, refuted: 0 };
     this.#rates.push(rate);
     if (this.#rates.length > mostWindows) this.#rates.shift();
   }

@@ -13,13 +13,13 @@ const [link, queued] = [25e6, 2e6];
 function readings(
   estimate: LinkEstimate,
   rates: readonly number[],
-  { limit = 0, passMs = Number.POSITIVE_INFINITY, queuedBytes = 0 } = {},
+  { limit = (_rate: number): number => 0, passMs = Number.POSITIVE_INFINITY, queuedBytes = 0 } = {},
 ): void {
   let arrivedBytes = 0;
   rates.forEach((rate, index) => {
     arrivedBytes += rate / 100;
     const pass = 1 + Math.floor((index * 10) / passMs);
-    estimate.note({ pass, arrivedBytes, queuedBytes }, limit, index * 10);
+    estimate.note({ pass, arrivedBytes, queuedBytes }, limit(rate), index * 10);
   });
 }
 
@@ -46,9 +46,20 @@ describe("what the link carries", () => {
 
   test("is at least what a stream moves that is held back", () => {
     const estimate = new LinkEstimate();
-    readings(estimate, of(10e6, 100), { limit: 10e6 });
-    readings(estimate, of(1e6, 100), { limit: 1e6 });
+    readings(estimate, [...of(10e6, 100), ...of(1e6, 300)], { limit: (rate) => rate });
     expect(estimate.bytesPerSecond).toBeCloseTo(10e6, -5);
+  });
+
+  test("is not what it carried once, when a stream that may move more does not any longer", () => {
+    for (const [slowerMs, rate] of [
+      [700, 10e6],
+      [2_000, 3e6],
+    ] as const) {
+      const estimate = new LinkEstimate();
+      const rates = [...of(10e6, 100), ...of(3e6, slowerMs / 10)];
+      readings(estimate, rates, { limit: () => 10e6 });
+      expect(estimate.bytesPerSecond).toBeCloseTo(rate, -5);
+    }
   });
 
   test("is never more than the fastest reading", () => {
