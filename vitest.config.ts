@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { mostSharedLabs } from "./test/support/shared-lab-name.ts";
 
 /** What a project of tests shares the machine with. */
 interface Pace {
@@ -43,7 +44,7 @@ const group = (name: string, pace: Pace) => ({
 const sideBySide = { order: 0, workers: 4 };
 /** Those of network namespaces wait for most of their time, too, for timers and one another's processes. */
 const inThrees = (order: number) => ({ order, workers: 3 });
-/** Tests that measure, or share a lab, have two cores for themselves: one file at a time. */
+/** Tests that measure have two cores for themselves: one file at a time. */
 const alone = (order: number) => ({ order, workers: 1 });
 
 /** Of network namespaces, those that demand something of outages, delays or paces, or send as much as they can. */
@@ -80,7 +81,7 @@ export default defineConfig({
       group("guests-unmeasured", { ...inThrees(1), timeoutMs: 240_000, files: unmeasured }),
       group("namespaces-alone", { ...alone(2), timeoutMs: 60_000, files: measuring }),
       group("guests", { ...alone(3), timeoutMs: 240_000, except: unmeasured, usesLabs: true }),
-      group("faults", { ...alone(4), timeoutMs: 240_000, usesLabs: true }),
+      group("faults", { order: 4, workers: mostSharedLabs, timeoutMs: 240_000, usesLabs: true }),
     ],
     reporters: ["default"],
   },

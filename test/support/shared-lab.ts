@@ -1,20 +1,17 @@
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { daemonOf } from "./daemon-of.ts";
 import { configurationPath, TestLab } from "./lab.ts";
+import { sharedLabName } from "./shared-lab-name.ts";
 
-/** Each checkout has its own, so that tests of two may run at once. */
-export const sharedLabName = `shared-${createHash("sha256")
-  .update(import.meta.dirname)
-  .digest("hex")
-  .slice(0, 8)}`;
+/** As vitest counts its workers. */
+const labName = sharedLabName(Number(process.env.VITEST_POOL_ID ?? 1));
 
 const hosts = ["host-a", "host-b"] as const;
 
 /**
  * A lab of two hosts with web1 at home for all files that have no wishes of their own: to build one takes longer than
- * most tests. The first file builds it, one that finds it in disorder builds it anew, and the end of the run removes
- * it (shared-lab-removal.ts). Disposing of it leaves it.
+ * most tests. Each worker has one: its first file builds it, one that finds it in disorder builds it anew, and the end of the
+ * run removes it (shared-lab-removal.ts). Disposing of it leaves it.
  */
 export async function sharedLab(): Promise<TestLab> {
   return (await standingSharedLab()) ?? (await newSharedLab());
@@ -22,25 +19,23 @@ export async function sharedLab(): Promise<TestLab> {
 
 /** The same where it stands and is in order. */
 export async function standingSharedLab(): Promise<TestLab | null> {
-  return (await isInOrder()) ? TestLab.shared(sharedLabName) : null;
+  return (await isInOrder()) ? TestLab.shared(labName) : null;
 }
 
 /** The same, built anew. */
 export async function newSharedLab(): Promise<TestLab> {
-  await TestLab.up(sharedLabName, ["--hosts", "2"]);
-  return TestLab.shared(sharedLabName);
+  await TestLab.up(labName, ["--hosts", "2"]);
+  return TestLab.shared(labName);
 }
 
 /** Its guest runs at home, nothing is under way, and its daemons have the configuration that they came with. */
 async function isInOrder(): Promise<boolean> {
   try {
     const [home, ...others] = await Promise.all(
-      hosts.map((host) => daemonOf(sharedLabName, host).listGuests()),
+      hosts.map((host) => daemonOf(labName, host).listGuests()),
     );
     const open = await Promise.all(
-      hosts.map((host) =>
-        Array.fromAsync(daemonOf(sharedLabName, host).eachMigration({ isOpen: true })),
-      ),
+      hosts.map((host) => Array.fromAsync(daemonOf(labName, host).eachMigration({ isOpen: true }))),
     );
     return (
       home?.find(({ name }) => name === "web1")?.state === "running" &&
@@ -54,5 +49,5 @@ async function isInOrder(): Promise<boolean> {
 }
 
 function hasPolicy(host: string): boolean {
-  return readFileSync(configurationPath(sharedLabName, host), "utf8").includes("[migration]");
+  return readFileSync(configurationPath(labName, host), "utf8").includes("[migration]");
 }
