@@ -76,7 +76,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     projects: [
       group("unit", { ...sideBySide, timeoutMs: 20_000, isolate: false }),
-      group("simulation", { ...sideBySide, timeoutMs: 900_000 }),
+      group("simulation", { ...sideBySide, timeoutMs: 1_800_000 }),
       group("namespaces", { ...inThrees(1), timeoutMs: 60_000, except: measuring }),
       group("guests-unmeasured", { ...inThrees(1), timeoutMs: 240_000, files: unmeasured }),
       group("namespaces-alone", { ...alone(2), timeoutMs: 60_000, files: measuring }),

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { describeReport } from "./describe-report.ts";
 import { runSeeds } from "./run-schedules.ts";
 
-const schedules = 48_000;
+const schedules = 30_000;
 
 /** Kinds of faults, and of ends, that prove nothing when they hardly happen. */
 const faults = [
