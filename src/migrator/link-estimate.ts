@@ -10,7 +10,7 @@ const mostWindows = 16;
 /** What a stream moves with this share of its limit or more is as fast as it is allowed to be. */
 const atLimit = 0.7;
 
-/** So many readings of a stream that was free to move more, and did not, tell that the link does not carry it any more. */
+/** So many readings of a stream that had more to send, and was free to, tell that the link does not carry it any more. */
 const refutations = 4;
 
 /** With so much waiting the link has something to carry all the time, whatever pass the stream is in. */
@@ -54,16 +54,17 @@ export class LinkEstimate {
     const bytes = reading.arrivedBytes - window.arrivedBytes;
     if (elapsedMs < windowMs || bytes <= 0) return;
     this.#window = { ...reading, sinceMs: nowMs };
-    if (!this.#isFirst) this.#add((bytes / elapsedMs) * 1000, limitBytesPerSecond);
+    const isLinkFull = isQueuedBetween(window, reading);
+    if (!this.#isFirst) this.#add((bytes / elapsedMs) * 1000, limitBytesPerSecond, isLinkFull);
     this.#isFirst = false;
   }
 
-  #add(rate: number, limit: number): void {
+  #add(rate: number, limit: number, isLinkFull: boolean): void {
     if (limit > 0 && rate >= atLimit * limit) {
       if (rate >= this.#atLeast.rate) this.#atLeast = { rate, refuted: 0 };
       return;
     }
-    if (rate < this.#atLeast.rate) this.#atLeast.refuted += 1;
+    if (isLinkFull && rate < this.#atLeast.rate) this.#atLeast.refuted += 1;
     if (this.#atLeast.refuted >= refutations) this.#atLeast = { rate: 0, refuted: 0 };
     this.#rates.push(rate);
     if (this.#rates.length > mostWindows) this.#rates.shift();
@@ -71,6 +72,9 @@ export class LinkEstimate {
 }
 
 function isBusyBetween(before: LinkReading, now: LinkReading): boolean {
-  if (before.pass === now.pass) return true;
+  return before.pass === now.pass || isQueuedBetween(before, now);
+}
+
+function isQueuedBetween(before: LinkReading, now: LinkReading): boolean {
   return Math.min(before.queuedBytes, now.queuedBytes) >= busyBytes;
 }
