@@ -214,26 +214,20 @@ export class HostNetwork {
   }
 
   async #apply(): Promise<void> {
-    const records = this.#records.all();
-    const before = this.#interfaces;
-    const interfaces = await this.#ensureTunnels(records);
-    const needed = new Map(interfaces.map((tunnel) => [tunnelKey(tunnel.spec), tunnel]));
-    // One that is no longer needed is known until it is removed.
-    this.#interfaces = new Map([...before, ...needed]);
+    const before = new Set(this.#interfaces.keys());
+    const needed = requiredTunnels(this.#records.all());
     try {
+      await this.#ensureTunnels(needed);
       await this.#applyRouting();
     } catch (error) {
-      for (const [key, tunnel] of this.#interfaces) {
-        if (!before.has(key)) await this.#tunnels.remove(tunnel.spec);
-      }
-      this.#interfaces = before;
+      // One that cannot be removed now stays known: the next change removes it.
+      await this.#removeTunnels((key) => !before.has(key)).catch((cause: unknown) =>
+        this.#logger.warn({ err: cause }, "a tunnel that nobody needs is still there"),
+      );
       throw error;
     }
-    for (const [key, tunnel] of before) {
-      if (needed.has(key)) continue;
-      await this.#tunnels.remove(tunnel.spec);
-      this.#interfaces.delete(key);
-    }
+    const wanted = new Set(needed.map(tunnelKey));
+    await this.#removeTunnels((key) => !wanted.has(key));
     await this.#warm();
   }
 
@@ -280,20 +274,20 @@ export class HostNetwork {
     return this.#routing.warm(this.#needed().map((tunnel) => tunnel.interfaceName));
   }
 
-  async #ensureTunnels(records: readonly GuestRecord[]): Promise<TunnelInterface[]> {
-    const needed: TunnelInterface[] = [];
-    const made: TunnelSpec[] = [];
-    try {
-      for (const spec of requiredTunnels(records)) {
-        const known = this.#interfaces.get(tunnelKey(spec));
-        needed.push(known ?? (await this.#tunnels.ensure(spec)));
-        if (known === undefined) made.push(spec);
-      }
-    } catch (error) {
-      for (const spec of made) await this.#tunnels.remove(spec);
-      throw error;
+  /** One that is made is known from then on until it is removed, needed or not. */
+  async #ensureTunnels(specs: readonly TunnelSpec[]): Promise<void> {
+    for (const spec of specs) {
+      const key = tunnelKey(spec);
+      if (!this.#interfaces.has(key)) this.#interfaces.set(key, await this.#tunnels.ensure(spec));
     }
-    return needed;
+  }
+
+  async #removeTunnels(isUnwanted: (key: string) => boolean): Promise<void> {
+    for (const [key, { spec }] of this.#interfaces) {
+      if (!isUnwanted(key)) continue;
+      await this.#tunnels.remove(spec);
+      this.#interfaces.delete(key);
+    }
   }
 }
 

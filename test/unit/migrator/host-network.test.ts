@@ -15,12 +15,30 @@ const running: GuestRecord = { ...recordOf("web1", 10), hosting };
 let folder: { path: string } & Disposable;
 let records: RecordStore;
 let network: HostNetwork;
+/** Of tunnels, by whom they lead to; and what cannot be done at present. */
+let present: Set<string>;
+let failing: Set<string>;
 
 beforeEach(() => {
   folder = temporaryFolder();
   records = new RecordStore(folder.path);
+  present = new Set();
+  failing = new Set();
   const routing = { apply: async () => [], warm: async () => {}, deleteRoute: async () => {} };
-  const tunnels = { ensure: async (spec: typeof aToB) => tunnelOf(spec), remove: async () => {} };
+  const check = (work: string) => {
+    if (failing.has(work)) throw new Error(`${work} failed`);
+  };
+  const tunnels = {
+    ensure: async (spec: typeof aToB) => {
+      check(`ensure ${spec.remoteAddress}`);
+      present.add(spec.remoteAddress);
+      return tunnelOf(spec);
+    },
+    remove: async (spec: typeof aToB) => {
+      check(`remove ${spec.remoteAddress}`);
+      present.delete(spec.remoteAddress);
+    },
+  };
   const kernel = [tunnels as unknown as Tunnels, routing as unknown as RoutingPlane] as const;
   network = new HostNetwork(hostA, ...kernel, records, createLogger("silent"));
 });
@@ -58,4 +76,20 @@ test("a landing that waited for the network brings back no guest that was supers
   });
   await Promise.all([landing, change]);
   expect(records.get("web1")).toBe(superseded);
+});
+
+test("a tunnel that could not be taken back after another failed is removed by the next change", async () => {
+  const third = { ...aToB, remoteAddress: "172.16.3.2" };
+  failing = new Set(["ensure 172.16.3.2", "remove 172.16.2.2"]);
+  const wanted = {
+    ...recordOf("web1", 10),
+    redirect: { host: "host-c", tunnel: third },
+    hosting: { ...hosting, sourceTunnel: aToB },
+  } as GuestRecord;
+  await expect(network.change(wanted)).rejects.toThrow("ensure 172.16.3.2 failed");
+  expect(present).toEqual(new Set(["172.16.2.2"]));
+  expect(records.get("web1")).toBeUndefined();
+  failing = new Set();
+  await network.change(running);
+  expect(present).toEqual(new Set());
 });
