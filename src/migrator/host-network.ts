@@ -1,3 +1,4 @@
+import { startTimer } from "../platform/clock.ts";
 import { asSojournError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { Logger } from "../platform/log.ts";
@@ -11,6 +12,9 @@ import { Postponements } from "./postponements.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
 
+/** How long after a tunnel could not be removed it is tried again. */
+const removeAgainMs = 10_000;
+
 /** Keeps this host's tunnels and routing as its guest records ask. */
 export class HostNetwork {
   readonly #host: HostFacts;
@@ -20,7 +24,11 @@ export class HostNetwork {
   readonly #logger: Logger;
   readonly #lock = new AsyncLock();
   readonly #postponements = new Postponements();
+  /** There, whole, and needed. */
   #interfaces = new Map<string, TunnelInterface>();
+  /** Perhaps there, or a part of them, and not to be relied on: once nobody needs them until they are removed. */
+  readonly #leftovers = new Map<string, TunnelSpec>();
+  #isRemovalDue = false;
 
   constructor(
     host: HostFacts,
@@ -50,13 +58,10 @@ export class HostNetwork {
   async changeWhileHeld(record: GuestRecord): Promise<void> {
     const before = this.#records.get(record.guest);
     this.#records.put(record);
-    try {
-      await this.#apply();
-    } catch (error) {
+    await this.#applyOr(() => {
       if (before === undefined) this.#records.remove(record.guest);
       else this.#records.put(before);
-      throw error;
-    }
+    });
   }
 
   /**
@@ -66,12 +71,9 @@ export class HostNetwork {
   async restoreWhileHeld(record: GuestRecord): Promise<void> {
     const before = this.#records.get(record.guest);
     this.#putOrRemember(record);
-    try {
-      await this.#apply();
-    } catch (error) {
+    await this.#applyOr(() => {
       if (before !== undefined) this.#putOrRemember(before);
-      throw error;
-    }
+    });
   }
 
   /**
@@ -89,7 +91,7 @@ export class HostNetwork {
   /** The same for a caller that holds `hold()`. */
   async forgetWhileHeld(guest: string): Promise<void> {
     this.#records.remove(guest);
-    await this.#apply();
+    await this.#applyOr(() => {});
   }
 
   /** Makes the kernel as the records say: at start, when nothing is known of it. */
@@ -213,21 +215,21 @@ export class HostNetwork {
     }
   }
 
-  async #apply(): Promise<void> {
+  /** Makes the kernel as the records say; where that fails, as they say after `restore`, as far as tunnels go. */
+  async #applyOr(restore: () => void): Promise<void> {
     const before = new Set(this.#interfaces.keys());
-    const needed = requiredTunnels(this.#records.all());
     try {
-      await this.#ensureTunnels(needed);
+      await this.#ensureTunnels();
       await this.#applyRouting();
     } catch (error) {
-      // One that cannot be removed now stays known: the next change removes it.
-      await this.#removeTunnels((key) => !before.has(key)).catch((cause: unknown) =>
-        this.#logger.warn({ err: cause }, "a tunnel that nobody needs is still there"),
-      );
+      try {
+        restore();
+      } finally {
+        await this.#keepTunnels(before);
+      }
       throw error;
     }
-    const wanted = new Set(needed.map(tunnelKey));
-    await this.#removeTunnels((key) => !wanted.has(key));
+    await this.#keepTunnels();
     await this.#warm();
   }
 
@@ -274,20 +276,57 @@ export class HostNetwork {
     return this.#routing.warm(this.#needed().map((tunnel) => tunnel.interfaceName));
   }
 
-  /** One that is made is known from then on until it is removed, needed or not. */
-  async #ensureTunnels(specs: readonly TunnelSpec[]): Promise<void> {
-    for (const spec of specs) {
+  /** Those that are not known to be there whole are looked at anew, and may be there in part if that fails. */
+  async #ensureTunnels(): Promise<void> {
+    for (const spec of requiredTunnels(this.#records.all())) {
       const key = tunnelKey(spec);
-      if (!this.#interfaces.has(key)) this.#interfaces.set(key, await this.#tunnels.ensure(spec));
+      if (this.#interfaces.has(key)) continue;
+      this.#leftovers.set(key, spec);
+      this.#interfaces.set(key, await this.#tunnels.ensure(spec));
+      this.#leftovers.delete(key);
     }
   }
 
-  async #removeTunnels(isUnwanted: (key: string) => boolean): Promise<void> {
+  /** Removes those that the records do not need, but `others`. */
+  async #keepTunnels(others: ReadonlySet<string> = new Set()): Promise<void> {
+    const needed = this.#neededKeys();
     for (const [key, { spec }] of this.#interfaces) {
-      if (!isUnwanted(key)) continue;
-      await this.#tunnels.remove(spec);
+      if (needed.has(key) || others.has(key)) continue;
       this.#interfaces.delete(key);
+      this.#leftovers.set(key, spec);
     }
+    if (!this.#isRemovalDue) await this.#removeLeftovers();
+  }
+
+  /** One that cannot be removed now is in nobody's way, and is no reason to refuse a change that the kernel has followed. */
+  async #removeLeftovers(): Promise<void> {
+    const needed = this.#neededKeys();
+    for (const [key, spec] of this.#leftovers) {
+      // What is needed may carry packets, however it is.
+      if (needed.has(key)) continue;
+      try {
+        await this.#tunnels.remove(spec);
+        this.#leftovers.delete(key);
+      } catch (error) {
+        this.#logger.warn({ tunnel: key, err: error }, "a tunnel that nobody needs is still there");
+        this.#removeLater();
+      }
+    }
+  }
+
+  #neededKeys(): Set<string> {
+    return new Set(requiredTunnels(this.#records.all()).map(tunnelKey));
+  }
+
+  #removeLater(): void {
+    if (this.#isRemovalDue) return;
+    this.#isRemovalDue = true;
+    const remove = async () => {
+      this.#isRemovalDue = false;
+      if (this.#postponements.areInForce) this.#removeLater();
+      else await this.#removeLeftovers();
+    };
+    startTimer(() => void this.#lock.run(remove), removeAgainMs, false);
   }
 }
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { HostNetwork } from "../../../src/migrator/host-network.ts";
 import { land } from "../../../src/migrator/landing.ts";
 import { RecordStore } from "../../../src/migrator/record-store.ts";
@@ -7,6 +7,7 @@ import { delay } from "../../../src/platform/clock.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import type { RoutingPlane } from "../../../src/routing/desired.ts";
 import type { Tunnels } from "../../../src/tunnels/tunnel.ts";
+import { FakeClock, pass } from "../platform/fake-clock.ts";
 import { aToB, hostA, recordOf, runningAtHome, temporaryFolder, tunnelOf } from "./support.ts";
 
 const hosting = runningAtHome;
@@ -78,18 +79,53 @@ test("a landing that waited for the network brings back no guest that was supers
   expect(records.get("web1")).toBe(superseded);
 });
 
-test("a tunnel that could not be taken back after another failed is removed by the next change", async () => {
+describe("a tunnel that could not be taken back after another failed", () => {
   const third = { ...aToB, remoteAddress: "172.16.3.2" };
-  failing = new Set(["ensure 172.16.3.2", "remove 172.16.2.2"]);
-  const wanted = {
-    ...recordOf("web1", 10),
-    redirect: { host: "host-c", tunnel: third },
-    hosting: { ...hosting, sourceTunnel: aToB },
-  } as GuestRecord;
-  await expect(network.change(wanted)).rejects.toThrow("ensure 172.16.3.2 failed");
-  expect(present).toEqual(new Set(["172.16.2.2"]));
-  expect(records.get("web1")).toBeUndefined();
-  failing = new Set();
+  const toThird = { host: "host-c", tunnel: third };
+  const hostingFromB = { ...hosting, sourceTunnel: aToB };
+
+  async function failToChange(): Promise<void> {
+    failing = new Set(["ensure 172.16.3.2", "remove 172.16.2.2"]);
+    const wanted = { ...running, redirect: toThird, hosting: hostingFromB } as GuestRecord;
+    await expect(network.change(wanted)).rejects.toThrow("ensure 172.16.3.2 failed");
+    expect(present).toEqual(new Set(["172.16.2.2"]));
+    expect(records.get("web1")).toBeUndefined();
+    expect(network.knownInterface(aToB)).toBeNull();
+  }
+
+  test("keeps no other change from being made, and is removed later", async () => {
+    using clock = new FakeClock();
+    await failToChange();
+    await network.change(running);
+    expect(records.get("web1")).toBe(running);
+    await pass(clock, 10_000);
+    expect(present).toEqual(new Set(["172.16.2.2"]));
+    failing = new Set();
+    await pass(clock, 10_000);
+    expect(present).toEqual(new Set());
+  });
+
+  test("is looked at anew by a change that needs it, and stays then", async () => {
+    using clock = new FakeClock();
+    await failToChange();
+    failing = new Set(["ensure 172.16.2.2"]);
+    const wanted = { ...running, hosting: hostingFromB };
+    await expect(network.change(wanted)).rejects.toThrow("ensure 172.16.2.2 failed");
+    failing = new Set();
+    await network.change(wanted);
+    expect(network.knownInterface(aToB)).not.toBeNull();
+    await pass(clock, 20_000);
+    expect(present).toEqual(new Set(["172.16.2.2"]));
+  });
+});
+
+test("a change whose old tunnel cannot be removed is made all the same", async () => {
+  using clock = new FakeClock();
+  await network.change({ ...running, hosting: { ...hosting, sourceTunnel: aToB } });
+  failing = new Set(["remove 172.16.2.2"]);
   await network.change(running);
+  expect(records.get("web1")).toBe(running);
+  failing = new Set();
+  await pass(clock, 10_000);
   expect(present).toEqual(new Set());
 });
