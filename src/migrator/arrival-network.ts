@@ -30,6 +30,8 @@ export class ArrivalNetwork {
   #barrier: BarrierEnd | null = null;
   #queue: TapQueue | null = null;
   #isPrimed = false;
+  /** The latest: one that was begun for a former process says nothing of this one's tap. */
+  #priming: object | null = null;
   #stillness: Disposable | null = null;
   #landing: (() => Promise<void>) | null = null;
   #settled: Promise<void> = Promise.resolve();
@@ -88,11 +90,13 @@ export class ArrivalNetwork {
    * that, or the guest may be sent its first packet while it stands. Without it the guest comes all the same; late it does no harm.
    */
   async prime(record: GuestRecord): Promise<void> {
+    const priming = {};
+    this.#priming = priming;
     this.#isPrimed = false;
     const { tap, mac } = attachmentOf(this.#context.host, record);
     const primed = this.#context.network.routing.primeTap(tap, mac).then(
       () => {
-        this.#isPrimed = true;
+        this.#isPrimed ||= this.#priming === priming;
       },
       (error: unknown) =>
         this.#logger.warn({ err: error }, "the guest may lose a packet: its tap is not primed"),

@@ -31,16 +31,14 @@ export interface LinkReading {
  */
 export class LinkEstimate {
   readonly #rates: number[] = [];
-  /** Moved at a limit: the link carries that, and perhaps more. `refuted`: slower readings since then. */
-  #atLeast = { rate: 0, refuted: 0 };
+  /** Moved at a limit: the link carries that, and perhaps more. `slower`: what a full link carried since then. */
+  #atLeast = { rate: 0, slower: [] as number[] };
   #window: (LinkReading & { sinceMs: number }) | null = null;
   #isFirst = true;
 
   /** Bytes per second; null before anything was measured. */
   get bytesPerSecond(): number | null {
-    const sorted = this.#rates.toSorted((one, other) => one - other);
-    const measured = sorted[Math.floor((sorted.length - 1) * 0.6)] ?? 0;
-    return Math.max(measured, this.#atLeast.rate) || null;
+    return Math.max(typicalOf(this.#rates), this.#atLeast.rate) || null;
   }
 
   /** @param limitBytesPerSecond that the stream was held to since the last reading; 0 for none. */
@@ -60,15 +58,26 @@ export class LinkEstimate {
   }
 
   #add(rate: number, limit: number, isLinkFull: boolean): void {
+    const atLeast = this.#atLeast;
     if (limit > 0 && rate >= atLimit * limit) {
-      if (rate >= this.#atLeast.rate) this.#atLeast = { rate, refuted: 0 };
+      if (rate >= atLimit * atLeast.rate) {
+        this.#atLeast = { rate: Math.max(rate, atLeast.rate), slower: [] };
+      }
       return;
     }
-    if (isLinkFull && rate < this.#atLeast.rate) this.#atLeast.refuted += 1;
-    if (this.#atLeast.refuted >= refutations) this.#atLeast = { rate: 0, refuted: 0 };
+    if (isLinkFull && rate < atLeast.rate) atLeast.slower.push(rate);
+    if (atLeast.slower.length >= refutations) {
+      this.#atLeast = { rate: typicalOf(atLeast.slower), slower: [] };
+    }
     this.#rates.push(rate);
     if (this.#rates.length > mostWindows) this.#rates.shift();
   }
+}
+
+/** Three of five are not above it; 0 where there are none. */
+function typicalOf(rates: readonly number[]): number {
+  const sorted = rates.toSorted((one, other) => one - other);
+  return sorted[Math.floor((sorted.length - 1) * 0.6)] ?? 0;
 }
 
 function isBusyBetween(before: LinkReading, now: LinkReading): boolean {

@@ -12,7 +12,7 @@ let fault: FaultLab;
 recordEachFault(() => fault);
 
 beforeAll(async () => {
-  fault = await FaultLab.up("fault-stranger");
+  fault = await FaultLab.up("fault-stranger-runs");
   await redefineGuest(fault, { extra_arguments: operatorArguments });
 });
 

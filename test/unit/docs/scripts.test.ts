@@ -40,8 +40,9 @@ test("scripts/test sets up, then checks format, lint and types, then runs all te
   expect(chosen.calls.at(-1)).toBe("vitest run --project unit");
   const failed = await callsOf(line, { FAILING: "tsc" });
   expect(failed).toEqual({ exitCode: 1, calls: checks });
-  // One project that fails keeps no other one from being run.
-  expect(await callsOf(line, { FAILING: "vitest" })).toEqual({ exitCode: 1, calls });
+  // One project that fails keeps no other one from being run, and what each of them told is at the end once more.
+  const told = [...calls, ...calls.slice(checks.length)];
+  expect(await callsOf(line, { FAILING: "vitest" })).toEqual({ exitCode: 1, calls: told });
   expect(await callsOf(line, { SETUP_STATUS: "3" })).toEqual({ exitCode: 3, calls: ["setup"] });
 });
 

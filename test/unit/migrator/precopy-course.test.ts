@@ -13,13 +13,17 @@ const [link, queued] = [25e6, 2e6];
 function readings(
   estimate: LinkEstimate,
   rates: readonly number[],
-  { limit = (_rate: number): number => 0, passMs = Number.POSITIVE_INFINITY, queuedBytes = 0 } = {},
+  {
+    limit = (_rate: number): number => 0,
+    passMs = Number.POSITIVE_INFINITY,
+    queueOf = (_rate: number): number => 0,
+  } = {},
 ): void {
   let arrivedBytes = 0;
   rates.forEach((rate, index) => {
     arrivedBytes += rate / 100;
     const pass = 1 + Math.floor((index * 10) / passMs);
-    estimate.note({ pass, arrivedBytes, queuedBytes }, limit(rate), index * 10);
+    estimate.note({ pass, arrivedBytes, queuedBytes: queueOf(rate) }, limit(rate), index * 10);
   });
 }
 
@@ -40,13 +44,14 @@ describe("what the link carries", () => {
     readings(short, of(link, 300), { passMs: 50 });
     expect(short.bytesPerSecond).toBeNull();
     // What waits in the socket shows that the link is busy all the same.
-    readings(short, of(link, 300), { passMs: 50, queuedBytes: queued });
+    readings(short, of(link, 300), { passMs: 50, queueOf: () => queued });
     expect(short.bytesPerSecond).toBeCloseTo(link, -5);
   });
 
   test("is at least what a stream moves that is held back", () => {
     const estimate = new LinkEstimate();
-    readings(estimate, [...of(10e6, 100), ...of(1e6, 300)], { limit: (rate) => rate });
+    const limit = (rate: number) => rate;
+    readings(estimate, [...of(10e6, 100), ...of(1e6, 300)], { limit, queueOf: () => queued });
     expect(estimate.bytesPerSecond).toBeCloseTo(10e6, -5);
   });
 
@@ -54,13 +59,29 @@ describe("what the link carries", () => {
     const estimate = (slowMs: number, queuedBytes: number) => {
       const one = new LinkEstimate();
       const rates = [...of(10e6, 100), ...of(3e6, slowMs / 10)];
-      readings(one, rates, { limit: () => 10e6, queuedBytes });
+      readings(one, rates, { limit: () => 10e6, queueOf: () => queuedBytes });
       return one.bytesPerSecond;
     };
     expect(estimate(700, queued)).toBeCloseTo(10e6, -5);
     expect(estimate(2_000, queued)).toBeCloseTo(3e6, -5);
     // Nothing waits: those were empty pages, not the link.
     expect(estimate(2_000, 0)).toBeCloseTo(10e6, -5);
+  });
+
+  test("is not less than a full link carried, however many empty pages there were before", () => {
+    const estimate = new LinkEstimate();
+    const rates = [...of(12e6, 200), ...of(1e6, 400), ...of(5e6, 150)];
+    const limit = (rate: number) => (rate === 12e6 ? rate : 15e6);
+    readings(estimate, rates, { limit, queueOf: (rate) => (rate === 5e6 ? queued : 0) });
+    expect(estimate.bytesPerSecond).toBeCloseTo(5e6, -5);
+  });
+
+  test("is what it was when others have filled it for a moment, now and then", () => {
+    const estimate = new LinkEstimate();
+    const once = [...of(10e6, 150), ...of(3e6, 60)];
+    const rates = [...once, ...once, ...once, ...once];
+    readings(estimate, rates, { limit: () => 10e6, queueOf: () => queued });
+    expect(estimate.bytesPerSecond).toBeCloseTo(10e6, -5);
   });
 
   test("is never more than the fastest reading", () => {

@@ -55,7 +55,22 @@ test("that a former process was primed is nothing to the next, whose tap was not
   expect(primed).toHaveLength(3);
 });
 
-test("nor is it waited for until the source gives its question up", async () => {
+test("nor is one that was begun for the former process, and is done later", async () => {
+  using clock = new FakeClock();
+  const former = Promise.withResolvers<void>();
+  const endings = [() => former.promise, () => Promise.reject(new Error("no socat"))];
+  const { primed, arrival: arriving } = arrival(async () => endings.shift()?.());
+  const waiting = arriving.prime(record);
+  await pass(clock, 300);
+  await waiting;
+  await arriving.prime(record);
+  former.resolve();
+  await pass(clock, 0);
+  await arriving.expect(() => record, inbound);
+  expect(primed).toHaveLength(3);
+});
+
+test("a tap's priming is not waited for until the source gives its question up", async () => {
   using clock = new FakeClock();
   const { arrival: arriving } = arrival(() => new Promise(() => {}));
   let answered = false;
