@@ -309,7 +309,9 @@ export class HostNetwork {
         this.#leftovers.delete(key);
       } catch (error) {
         this.#logger.warn({ tunnel: key, err: error }, "a tunnel that nobody needs is still there");
-        this.#removeLater();
+        // What somebody else has put in its place is not ours to remove.
+        if (asSojournError(error).code === "SOJ_TUNNEL_FOREIGN") this.#leftovers.delete(key);
+        else this.#removeLater();
       }
     }
   }

@@ -4,6 +4,7 @@ import { land } from "../../../src/migrator/landing.ts";
 import { RecordStore } from "../../../src/migrator/record-store.ts";
 import type { GuestRecord } from "../../../src/migrator/records.ts";
 import { delay } from "../../../src/platform/clock.ts";
+import { SojournError } from "../../../src/platform/errors.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 import type { RoutingPlane } from "../../../src/routing/desired.ts";
 import type { Tunnels } from "../../../src/tunnels/tunnel.ts";
@@ -19,15 +20,20 @@ let network: HostNetwork;
 /** Of tunnels, by whom they lead to; and what cannot be done at present. */
 let present: Set<string>;
 let failing: Set<string>;
+let failureCode: `SOJ_${string}`;
+let asked: string[];
 
 beforeEach(() => {
   folder = temporaryFolder();
   records = new RecordStore(folder.path);
   present = new Set();
   failing = new Set();
+  failureCode = "SOJ_TUNNEL_FAILED";
+  asked = [];
   const routing = { apply: async () => [], warm: async () => {}, deleteRoute: async () => {} };
   const check = (work: string) => {
-    if (failing.has(work)) throw new Error(`${work} failed`);
+    asked.push(work);
+    if (failing.has(work)) throw new SojournError(failureCode, `${work} failed`);
   };
   const tunnels = {
     ensure: async (spec: typeof aToB) => {
@@ -128,4 +134,14 @@ test("a change whose old tunnel cannot be removed is made all the same", async (
   failing = new Set();
   await pass(clock, 10_000);
   expect(present).toEqual(new Set());
+});
+
+test("somebody else's device in a tunnel's place is left to them", async () => {
+  using clock = new FakeClock();
+  failing = new Set(["ensure 172.16.2.2", "remove 172.16.2.2"]);
+  failureCode = "SOJ_TUNNEL_FOREIGN";
+  const wanted = { ...running, hosting: { ...hosting, sourceTunnel: aToB } };
+  await expect(network.change(wanted)).rejects.toMatchObject({ code: "SOJ_TUNNEL_FOREIGN" });
+  await pass(clock, 60_000);
+  expect(asked).toEqual(["ensure 172.16.2.2", "remove 172.16.2.2"]);
 });
