@@ -35,10 +35,12 @@ export function sharePostCopy(
   facts: MigrationFacts,
 ): Promise<Disposable | null> {
   const { instance } = facts;
-  return join(context, task, facts, (bytesPerSecond) => {
+  const { maxBandwidthBytesPerSecond: most } = context.policy;
+  return join(context, task, facts, (share) => {
     // 0 would be no limit.
-    const limit = bytesPerSecond === null ? 0 : Math.max(1, Math.round(bytesPerSecond));
-    return instance.setOutgoingParameters({ maxPostCopyBandwidthBytesPerSecond: limit });
+    const limit = share === null ? most : Math.max(1, Math.round(share));
+    const bytesPerSecond = most === 0 ? limit : Math.min(limit, most);
+    return instance.setOutgoingParameters({ maxPostCopyBandwidthBytesPerSecond: bytesPerSecond });
   });
 }
 

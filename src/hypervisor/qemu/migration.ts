@@ -77,8 +77,11 @@ export async function prepareOutgoing(
   await requireFeatures(execute, features);
   await setThrottle(execute, throttle);
   const set = await setCapabilities(execute, outgoingCapabilities, [heldCapability]);
-  const unlimited = features.postCopy ? { maxPostCopyBandwidthBytesPerSecond: 0 } : {};
-  await setOutgoingParameters(execute, { ...unlimited, ...parameters });
+  const { maxBandwidthBytesPerSecond } = parameters;
+  const following = features.postCopy
+    ? { maxPostCopyBandwidthBytesPerSecond: maxBandwidthBytesPerSecond }
+    : {};
+  await setOutgoingParameters(execute, { ...following, ...parameters });
   return { heldUntilStopped: set.includes(heldCapability) };
 }
 

@@ -92,6 +92,14 @@ describe("what a stream may use", () => {
     expect(qemu.on).toEqual(["events", "return-path", "pause-before-switchover"]);
   });
 
+  test("pages that follow a guest keep to the stream's limit from the first one on", async () => {
+    const qemu = new SettingsOfQemu(...everything, "postcopy-ram");
+    const features = { ...noFeatures, postCopy: true };
+    const limited = { ...outgoing, maxBandwidthBytesPerSecond: 10e6, features };
+    await prepareOutgoing(qemu.execute, limited);
+    expect(qemu.parameters.get("max-postcopy-bandwidth")).toBe(10e6);
+  });
+
   test("what the destination has set and this QEMU cannot is refused", async () => {
     const qemu = new SettingsOfQemu(...everything, "multifd");
     qemu.compressions = ["none"];
