@@ -56,7 +56,7 @@ const measuring = [
 /** Of guests, those that demand nothing of outages, and little of rates, and have labs of their own or none. */
 const unmeasured = [
   ...["busy-guests", "docs", "docs-programs", "evacuation", "hooks", "image", "orchestrator"],
-  ...["post-copy", "storage", "stream-ports", "stream-tls"],
+  ...["post-copy", "storage", "stream-ports"],
   ...["channels", "lifecycle", "migration", "post-copy", "restart"].map((of) => `hypervisor-${of}`),
 ].map((name) => `test/guests/${name}.test.ts`);
 
