@@ -29,9 +29,8 @@ export class ArrivalNetwork {
   readonly #logger: Logger;
   #barrier: BarrierEnd | null = null;
   #queue: TapQueue | null = null;
-  #isPrimed = false;
   /** The latest: one that was begun for a former process says nothing of this one's tap. */
-  #priming: object | null = null;
+  #priming = { isDone: false };
   #stillness: Disposable | null = null;
   #landing: (() => Promise<void>) | null = null;
   #settled: Promise<void> = Promise.resolve();
@@ -82,7 +81,7 @@ export class ArrivalNetwork {
     } catch (error) {
       this.#logger.warn({ err: error }, "the tap's queue is as it was");
     }
-    if (!this.#isPrimed) await this.prime(record());
+    if (!this.#priming.isDone) await this.prime(record());
   }
 
   /**
@@ -90,13 +89,12 @@ export class ArrivalNetwork {
    * that, or the guest may be sent its first packet while it stands. Without it the guest comes all the same; late it does no harm.
    */
   async prime(record: GuestRecord): Promise<void> {
-    const priming = {};
+    const priming = { isDone: false };
     this.#priming = priming;
-    this.#isPrimed = false;
     const { tap, mac } = attachmentOf(this.#context.host, record);
     const primed = this.#context.network.routing.primeTap(tap, mac).then(
       () => {
-        this.#isPrimed ||= this.#priming === priming;
+        priming.isDone = true;
       },
       (error: unknown) =>
         this.#logger.warn({ err: error }, "the guest may lose a packet: its tap is not primed"),

@@ -1,5 +1,5 @@
 import { startTimer } from "../platform/clock.ts";
-import { asSojournError } from "../platform/errors.ts";
+import { asSojournError, hasCode } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { Logger } from "../platform/log.ts";
 import type { PlanLine } from "../platform/plan-line.ts";
@@ -295,12 +295,11 @@ export class HostNetwork {
       this.#interfaces.delete(key);
       this.#leftovers.set(key, spec);
     }
-    if (!this.#isRemovalDue) await this.#removeLeftovers();
+    if (!this.#isRemovalDue) await this.#removeLeftovers(needed);
   }
 
   /** One that cannot be removed now is in nobody's way, and is no reason to refuse a change that the kernel has followed. */
-  async #removeLeftovers(): Promise<void> {
-    const needed = this.#neededKeys();
+  async #removeLeftovers(needed = this.#neededKeys()): Promise<void> {
     for (const [key, spec] of this.#leftovers) {
       // What is needed may carry packets, however it is.
       if (needed.has(key)) continue;
@@ -310,7 +309,7 @@ export class HostNetwork {
       } catch (error) {
         this.#logger.warn({ tunnel: key, err: error }, "a tunnel that nobody needs is still there");
         // What somebody else has put in its place is not ours to remove.
-        if (asSojournError(error).code === "SOJ_TUNNEL_FOREIGN") this.#leftovers.delete(key);
+        if (hasCode(error, "SOJ_TUNNEL_FOREIGN")) this.#leftovers.delete(key);
         else this.#removeLater();
       }
     }

@@ -1,4 +1,5 @@
 import type { MigrationFacts, MigrationTask, SourceContext } from "./source-context.ts";
+import { smallerLimit, wholeShare } from "./stream-bandwidth.ts";
 
 type Sharing = Pick<SourceContext, "shares" | "policy">;
 type SharedTask = Pick<MigrationTask, "toUnderlayAddress" | "options">;
@@ -36,12 +37,11 @@ export function sharePostCopy(
 ): Promise<Disposable | null> {
   const { instance } = facts;
   const { maxBandwidthBytesPerSecond: most } = context.policy;
-  return join(context, task, facts, (share) => {
-    // 0 would be no limit.
-    const limit = share === null ? most : Math.max(1, Math.round(share));
-    const bytesPerSecond = most === 0 ? limit : Math.min(limit, most);
-    return instance.setOutgoingParameters({ maxPostCopyBandwidthBytesPerSecond: bytesPerSecond });
-  });
+  return join(context, task, facts, (share) =>
+    instance.setOutgoingParameters({
+      maxPostCopyBandwidthBytesPerSecond: smallerLimit(most, wholeShare(share)),
+    }),
+  );
 }
 
 async function join(

@@ -30,7 +30,7 @@ export class StreamBandwidth {
 
   /** As it was told, or is about to be. */
   get bytesPerSecond(): number {
-    return smaller(this.#wanted, this.#share);
+    return smallerLimit(this.#wanted, this.#share);
   }
 
   /** For the pace of its passes. @throws SojournError as `setOutgoingParameters`. */
@@ -41,7 +41,7 @@ export class StreamBandwidth {
 
   /** What guests' traffic leaves it; null: everything. @throws SojournError as `setOutgoingParameters`. */
   async limitTo(bytesPerSecond: number | null): Promise<void> {
-    this.#share = bytesPerSecond === null ? null : Math.max(1, Math.round(bytesPerSecond));
+    this.#share = wholeShare(bytesPerSecond);
     await this.#apply();
   }
 
@@ -83,7 +83,13 @@ export class StreamBandwidth {
   }
 }
 
-function smaller(wanted: number, share: number | null): number {
+/** A share in whole bytes per second, never 0, which would be no limit. */
+export function wholeShare(bytesPerSecond: number | null): number | null {
+  return bytesPerSecond === null ? null : Math.max(1, Math.round(bytesPerSecond));
+}
+
+/** Of a limit in bytes per second (0: none) and a share (null: everything) what counts. */
+export function smallerLimit(wanted: number, share: number | null): number {
   if (share === null) return wanted;
   return wanted === 0 ? share : Math.min(wanted, share);
 }
