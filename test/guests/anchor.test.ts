@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Handover } from "../../src/daemon/handover/schemas.ts";
 import { killDaemon, labNodePrefix, restartDaemon } from "../../src/lab/index.ts";
 import { findTool } from "../../src/platform/command.ts";
@@ -58,6 +58,8 @@ describe("a guest behind an anchor", () => {
 
 describe("a handover to another anchor on the same LAN", () => {
   test("says what it would do, and does nothing", async () => {
+    // Some seconds after a start the anchor asks whether it has succeeded; until then the guest is busy.
+    await vi.waitFor(() => handOver("anchor-a", "anchor-b", ["--dry-run"]), 30_000);
     const before = await states();
     const planned = await handOver("anchor-a", "anchor-b", ["--dry-run"]);
     const guests = [{ guest: "web1", address: guest, host: "host-a" }];

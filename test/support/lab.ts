@@ -66,11 +66,12 @@ export class TestLab implements AsyncDisposable {
     return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
   }
 
-  /** The same; throws what the command said when it fails. */
+  /** The same; throws what the command said when it fails (with --json errors are on its standard output). */
   async run(node: string, command: readonly string[]): Promise<string> {
     const { exitCode, stdout, stderr } = await this.exec(node, command);
     if (exitCode === 0) return stdout;
-    throw new Error(`${node}: ${command.join(" ")}: exit ${exitCode}: ${stderr}`);
+    const said = stderr.trim() === "" ? stdout : stderr;
+    throw new Error(`${node}: ${command.join(" ")}: exit ${exitCode}: ${said.slice(-2_000)}`);
   }
 
   /** `sojourn migrate … --json` from a node. */
