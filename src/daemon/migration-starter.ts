@@ -1,5 +1,4 @@
-import { refuseHandedOver } from "../migrator/handover/errors.ts";
-import { anchorError, type HostRole } from "../migrator/host-role.ts";
+import { anchorError } from "../migrator/host-role.ts";
 import { maintenanceError } from "../migrator/maintenance.ts";
 import { newMigrationId } from "../migrator/migration-id.ts";
 import { optionsOf } from "../migrator/migration-options.ts";
@@ -11,14 +10,15 @@ import type { MigrationTask, SourceContext } from "../migrator/source-context.ts
 import { outgoingRecord, preparationOf } from "../migrator/source-preparation.ts";
 import type { Idempotency } from "../migrator/stored-migration.ts";
 import { lossless } from "../migrator/strategy.ts";
-import { thirdHome } from "../migrator/third-home.ts";
-import { hasCode, preconditionError, type SojournError, usageError } from "../platform/errors.ts";
+import { preconditionError, type SojournError } from "../platform/errors.ts";
 import type { PlanLine } from "../platform/plan-line.ts";
 import type { PeerCaller } from "../platform/procedures.ts";
 import { ourProtocol } from "../routing/desired.ts";
 import type { Tunnels } from "../tunnels/tunnel.ts";
 import type { DaemonConfig } from "./config.ts";
+import { askHome, type HomePlan } from "./home-plan.ts";
 import { checkHypervisorsMatch } from "./hypervisor-match.ts";
+import { movableGuest } from "./movable-guest.ts";
 import type { procedures } from "./peer-procedures.ts";
 import { checkPostCopy } from "./post-copy-check.ts";
 import { isStreamProtected, protocolVersion } from "./procedures.ts";
@@ -31,14 +31,6 @@ import {
 } from "./renumber-request.ts";
 import type { MigrationPlan, MigrationRequest } from "./services.ts";
 import type { StorageCheck } from "./storage/storage-check.ts";
-
-/** What a home that is a third host has to do with a move. */
-interface HomePlan {
-  host: string;
-  epoch: number;
-  prepare: PlanLine[];
-  repoint: PlanLine[];
-}
 
 /** Checks a request for a guest that runs here, and starts or plans its migration. */
 export class MigrationStarter {
@@ -104,11 +96,9 @@ export class MigrationStarter {
     try {
       const { host, migration } = this.#config;
       await checkReleased({ guest, to }, record, this.#context);
-      const greeting = { protocol_version: protocolVersion, host: host.name };
-      const peer = await this.#peer(to).call("hello", greeting);
-      refuseAtPeer(peer, guest, to);
+      const peer = await this.#greet({ guest, to });
       const { kind } = await this.#tunnels.choose(migration.tunnel);
-      const home = await this.#askHome({ guest, to }, record, kind);
+      const home = await askHome(host.name, this.#peer, { guest, to }, record, kind);
       const task = this.#newTask({ guest, to }, record, peer.underlay_address, kind, home?.epoch);
       const options = { ...task.options, postCopy: false };
       await this.#migrations.follow({ ...task, options, followed: true }, record);
@@ -162,47 +152,11 @@ export class MigrationStarter {
   }
 
   #check(request: MigrationRequest): GuestRecord {
-    const { guest, to } = request;
-    const here = this.#config.host.name;
-    const { guests, records } = this.#context;
-    const record = records.get(guest);
-    const { hypervisor } = guests.definition(guest);
-    this.#context.journal.refuseHeld(guest);
-    const running = this.#migrations.runningOf(guest);
-    if (this.#reserved.has(guest) || running !== undefined || record?.migration) {
-      throw this.#busy(guest, running ?? record?.migration?.id);
-    }
-    if (!record?.hosting || guests.instance(guest) === undefined) {
-      throw preconditionError("SOJ_GUEST_NOT_RUNNING", `${guest} ${guests.placeOf(guest)}`, {
-        hint: hypervisor === "libvirt" ? `virsh start ${guest}` : `sojourn guest start ${guest}`,
-      });
-    }
-    refuseHandedOver(record);
-    if (to === here) {
-      throw preconditionError("SOJ_GUEST_THERE", `${guest} is on ${here} already`, {
-        hint: `nothing to do; elsewhere: sojourn migrate ${guest} --to HOST`,
-      });
-    }
-    const isBetweenOthers = thirdHome(here, record, to) !== null;
-    if (isBetweenOthers && request.strategy !== undefined && request.strategy.name !== "lossless") {
-      throw usageError(
-        `${guest} is away from its home ${record.home.host}: between two other hosts it moves with strategy lossless only`,
-      );
-    }
-    if (isBetweenOthers && record.hosting.retired === true) {
-      throw preconditionError(
-        "SOJ_REDIRECT_RETIRED",
-        `${guest} is at ${here} for good: nothing leads here from its home ${record.home.host}, and nothing would lead to ${to}`,
-        { guestState: "untouched", hint: `sojourn migrate ${guest} --to ${record.home.host}` },
-      );
-    }
-    if (record.definition.nics.length !== 1 || record.definition.nics[0]?.addresses.length !== 1) {
-      throw preconditionError(
-        "SOJ_GUEST_ADDRESS",
-        `${guest} needs one NIC with one address to move`,
-      );
-    }
-    return record;
+    return movableGuest(this.#context, request, (record) => {
+      const running = this.#migrations.runningOf(request.guest) ?? record?.migration?.id;
+      if (running === undefined && !this.#reserved.has(request.guest)) return;
+      throw this.#busy(request.guest, running);
+    });
   }
 
   #busy(guest: string, id: string | undefined): SojournError {
@@ -218,6 +172,16 @@ export class MigrationStarter {
     );
   }
 
+  /** @throws SojournError of a destination that takes no guests. */
+  async #greet({ guest, to }: Pick<MigrationRequest, "guest" | "to">) {
+    const greeting = { protocol_version: protocolVersion, host: this.#config.host.name };
+    const peer = await this.#peer(to).call("hello", greeting);
+    const what = `${guest} cannot go to ${to}`;
+    if (peer.role === "anchor") throw anchorError(to, what);
+    if (peer.maintenance) throw maintenanceError(to, what);
+    return peer;
+  }
+
   async #taskFor(
     request: MigrationRequest,
     record: GuestRecord,
@@ -227,9 +191,7 @@ export class MigrationStarter {
     renumberOf(request, record, this.#config);
     await checkTracked(request, this.#context);
     await checkReleased(request, record, this.#context);
-    const greeting = { protocol_version: protocolVersion, host: host.name };
-    const peer = await this.#peer(request.to).call("hello", greeting);
-    refuseAtPeer(peer, request.guest, request.to);
+    const peer = await this.#greet(request);
     const [address = ""] = record.definition.nics[0]?.addresses[0]?.split("/") ?? [];
     const subnets = peer.guest_subnets.map((subnet) => ({ subnet, gateway: "", bridge: "" }));
     const ownsAddress = guestNetworkOf({ ...this.#context.host, guestNetworks: subnets }, address);
@@ -244,7 +206,7 @@ export class MigrationStarter {
       this.#tunnels.choose(request.tunnel ?? migration.tunnel),
       this.#checkHypervisors(request.to, record),
     ]);
-    const home = await this.#askHome(request, record, kind);
+    const home = await askHome(host.name, this.#peer, request, record, kind);
     const task = this.#newTask(request, record, peer.underlay_address, kind, home?.epoch);
     const checked = await checkPostCopy(this.#context, request, record, task, arrivesByPostCopy);
     return {
@@ -276,39 +238,6 @@ export class MigrationStarter {
       options: optionsOf([request, record.definition.migration], migration.options),
       ...(renumber === undefined ? {} : { renumber }),
     };
-  }
-
-  /**
-   * Asks a home that is a third host, which has its own part in the move; null for another.
-   * @throws SojournError `SOJ_HOME_UNREACHABLE`, or what home has against it.
-   */
-  async #askHome(
-    { guest, to, renumber }: MigrationRequest,
-    record: GuestRecord,
-    tunnel_kind: MigrationTask["tunnelKind"],
-  ): Promise<HomePlan | null> {
-    const home = thirdHome(this.#config.host.name, record, to);
-    if (home === null) return null;
-    try {
-      const wanted = {
-        guest,
-        to,
-        tunnel_kind,
-        ...(renumber === undefined ? {} : { renumber: true }),
-      };
-      const plan = await this.#peer(home).call("plan-repoint", wanted);
-      return { host: home, ...plan };
-    } catch (error) {
-      if (!hasCode(error, "SOJ_PEER_UNREACHABLE")) throw error;
-      throw preconditionError(
-        "SOJ_HOME_UNREACHABLE",
-        `${home}, ${guest}'s home, does not answer: nobody else can send the guest's packets to ${to}`,
-        {
-          ...{ cause: error, retryable: true, guestState: "untouched" },
-          hint: `${guest} runs on at ${this.#config.host.name}; start ${home}'s daemon, then try again`,
-        },
-      );
-    }
   }
 
   async #switchLine(task: MigrationTask, before: GuestRecord): Promise<PlanLine> {
@@ -348,15 +277,4 @@ export class MigrationStarter {
     if (state === "running" || state === "paused") return state === "running";
     throw preconditionError("SOJ_GUEST_NOT_RUNNING", `${guest} is ${state ?? "gone"}`);
   }
-}
-
-/** What a destination says of itself in its greeting may be enough. */
-function refuseAtPeer(
-  { role, maintenance }: { role: HostRole; maintenance: boolean },
-  guest: string,
-  to: string,
-): void {
-  const what = `${guest} cannot go to ${to}`;
-  if (role === "anchor") throw anchorError(to, what);
-  if (maintenance) throw maintenanceError(to, what);
 }

@@ -6,7 +6,7 @@ import { waitAtMost } from "../platform/waiting.ts";
 import { ArrivalAddress } from "./arrival-address.ts";
 import { ArrivalJournal } from "./arrival-journal.ts";
 import { ArrivalNetwork } from "./arrival-network.ts";
-import { hasAllMemory, listenAgain, type RecoveryAnswer } from "./arrival-post-copy.ts";
+import { ArrivalRest } from "./arrival-rest.ts";
 import { ArrivalState } from "./arrival-state.ts";
 import { ArrivingFlows } from "./arriving-flows.ts";
 import { confirmWithHome } from "./confirm-with-home.ts";
@@ -49,6 +49,7 @@ export class DestinationMigration {
   readonly state = new ArrivalState();
   readonly #journal: ArrivalJournal;
   readonly #process: ReceivingProcess;
+  readonly #rest: ArrivalRest;
   readonly network: ArrivalNetwork;
   readonly flows: ArrivingFlows;
   #landsLate = false;
@@ -90,6 +91,8 @@ export class DestinationMigration {
     this.#process = isFollowed
       ? followedProcess(context, told)
       : new IncomingProcess(context, told);
+    const { streamAddress, underlayAddress } = context.host;
+    this.#rest = new ArrivalRest(this.#process, streamAddress ?? underlayAddress, this.#logger);
   }
 
   /** Others began it, with libvirt. */
@@ -203,28 +206,10 @@ export class DestinationMigration {
     return true;
   }
 
-  /** Where the source may send the rest of the guest's memory to. @throws as `listenAgain`. */
-  async recoverPostCopy(): Promise<RecoveryAnswer> {
+  /** What of the guest's memory comes after it. @throws SojournError `SOJ_MIGRATION_OVER` of a guest that was not taken over. */
+  get rest(): ArrivalRest {
     if (this.state.decision !== "takeover" && this.state.phase !== "taken-over") throw this.#over();
-    const { instance } = this.#process;
-    if (!instance?.isAlive()) return { state: "gone" };
-    return await listenAgain(instance, this.#streamAddress);
-  }
-
-  get #streamAddress(): string {
-    const { streamAddress, underlayAddress } = this.#context.host;
-    return streamAddress ?? underlayAddress;
-  }
-
-  /** Nothing of the guest's memory comes any more. @throws as `hasAllMemory`, and of a process that cannot be ended. */
-  async losePostCopy(): Promise<"whole" | "ended"> {
-    if (this.state.decision !== "takeover" && this.state.phase !== "taken-over") throw this.#over();
-    const { instance } = this.#process;
-    if (!instance?.isAlive()) return "ended";
-    if (await hasAllMemory(instance, this.#streamAddress)) return "whole";
-    this.#logger.error("alarm: a part of the guest's memory is lost: its process is ended");
-    await this.#process.end();
-    return "ended";
+    return this.#rest;
   }
 
   /**

@@ -1,5 +1,4 @@
-import { startTimer } from "../platform/clock.ts";
-import { asSojournError, hasCode } from "../platform/errors.ts";
+import { asSojournError } from "../platform/errors.ts";
 import { AsyncLock } from "../platform/lock.ts";
 import type { Logger } from "../platform/log.ts";
 import type { PlanLine } from "../platform/plan-line.ts";
@@ -7,28 +6,21 @@ import type { RoutingPlane } from "../routing/desired.ts";
 import type { KernelWatch } from "../routing/watch/kernel-watch.ts";
 import type { TunnelInterface, TunnelSpec, Tunnels } from "../tunnels/tunnel.ts";
 import { desiredNetwork } from "./desired-network.ts";
-import { type HostFacts, requiredTunnels, tunnelKey } from "./network.ts";
+import { HostTunnels } from "./host-tunnels.ts";
+import type { HostFacts } from "./network.ts";
 import { Postponements } from "./postponements.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { GuestRecord } from "./records.ts";
 
-/** How long after a tunnel could not be removed it is tried again. */
-const removeAgainMs = 10_000;
-
 /** Keeps this host's tunnels and routing as its guest records ask. */
 export class HostNetwork {
   readonly #host: HostFacts;
-  readonly #tunnels: Tunnels;
+  readonly #tunnels: HostTunnels;
   readonly #routing: RoutingPlane;
   readonly #records: RecordStore;
   readonly #logger: Logger;
   readonly #lock = new AsyncLock();
   readonly #postponements = new Postponements();
-  /** There, whole, and needed. */
-  #interfaces = new Map<string, TunnelInterface>();
-  /** Perhaps there, or a part of them, and not to be relied on: once nobody needs them until they are removed. */
-  readonly #leftovers = new Map<string, TunnelSpec>();
-  #isRemovalDue = false;
 
   constructor(
     host: HostFacts,
@@ -38,10 +30,14 @@ export class HostNetwork {
     logger: Logger,
   ) {
     this.#host = host;
-    this.#tunnels = tunnels;
     this.#routing = routing;
     this.#records = records;
     this.#logger = logger;
+    this.#tunnels = new HostTunnels({
+      ...{ tunnels, records, logger },
+      inTurn: (change) => this.#lock.run(change),
+      isGuestExpected: () => this.isGuestExpected,
+    });
   }
 
   get routing(): RoutingPlane {
@@ -105,22 +101,7 @@ export class HostNetwork {
    * could be made as it should be stays so.
    */
   async reconcileWhileHeld(): Promise<void> {
-    let failure: unknown = null;
-    const interfaces = new Map<string, TunnelInterface>();
-    for (const spec of requiredTunnels(this.#records.all())) {
-      const key = tunnelKey(spec);
-      try {
-        interfaces.set(key, await this.#tunnels.ensure(spec));
-      } catch (error) {
-        const known = this.#interfaces.get(key);
-        if (known === undefined) throw error;
-        // The other guests' networks do not wait for this one's tunnel.
-        interfaces.set(key, known);
-        failure ??= error;
-      }
-    }
-    this.#interfaces = interfaces;
-    for (const name of await this.#unwantedTunnels()) await this.#tunnels.removeByName(name);
+    let failure = await this.#tunnels.ensureAll();
     try {
       await this.#applyRouting();
     } catch (error) {
@@ -175,17 +156,17 @@ export class HostNetwork {
 
   /** The interface of a tunnel that a stored record needs. */
   tunnelInterface(spec: TunnelSpec): TunnelInterface {
-    return lookUp(this.#interfaces, spec);
+    return this.#tunnels.interfaceOf(spec);
   }
 
   /** The same for one that may not have been made yet: null then. */
   knownInterface(spec: TunnelSpec): TunnelInterface | null {
-    return this.#interfaces.get(tunnelKey(spec)) ?? null;
+    return this.#tunnels.knownInterface(spec);
   }
 
   /** A tunnel as it is, or would be. Changes nothing. */
-  async describeTunnel(spec: TunnelSpec): Promise<TunnelInterface> {
-    return this.knownInterface(spec) ?? (await this.#tunnels.describe(spec));
+  describeTunnel(spec: TunnelSpec): Promise<TunnelInterface> {
+    return this.#tunnels.describe(spec);
   }
 
   /** What storing `record` would do to this host, as lines a person can read. Changes nothing. */
@@ -194,14 +175,8 @@ export class HostNetwork {
       ...this.#records.all().filter((known) => known.guest !== record.guest),
       record,
     ];
-    const lines: PlanLine[] = [];
-    const planned = new Map(this.#interfaces);
-    for (const spec of requiredTunnels(records)) {
-      if (planned.has(tunnelKey(spec))) continue;
-      lines.push(...(await this.#tunnels.plan(spec)));
-      planned.set(tunnelKey(spec), await this.#tunnels.describe(spec));
-    }
-    const desired = desiredNetwork(this.#host, records, (spec) => lookUp(planned, spec));
+    const { lines, interfaceOf } = await this.#tunnels.plan(records);
+    const desired = desiredNetwork(this.#host, records, interfaceOf);
     return [...lines, ...(await this.#routing.plan(desired))];
   }
 
@@ -217,50 +192,37 @@ export class HostNetwork {
 
   /** Makes the kernel as the records say; where that fails, as they say after `restore`, as far as tunnels go. */
   async #applyOr(restore: () => void): Promise<void> {
-    const before = new Set(this.#interfaces.keys());
+    const before = this.#tunnels.keys();
     try {
-      await this.#ensureTunnels();
+      await this.#tunnels.ensure();
       await this.#applyRouting();
     } catch (error) {
       try {
         restore();
       } finally {
-        await this.#keepTunnels(before);
+        await this.#tunnels.keep(before);
       }
       throw error;
     }
-    await this.#keepTunnels();
+    await this.#tunnels.keep();
     await this.#warm();
   }
 
   async #differences(): Promise<string[]> {
-    const lines: PlanLine[] = [];
-    for (const { spec } of this.#needed()) lines.push(...(await this.#tunnels.plan(spec)));
+    const lines = await this.#tunnels.differences();
     lines.push(...(await this.#routing.plan(this.#desired())));
-    const unwanted = (await this.#unwantedTunnels()).map((name) => `ip link del dev ${name}`);
+    const unwanted = (await this.#tunnels.unwanted()).map((name) => `ip link del dev ${name}`);
     return [...lines.map(({ command }) => command), ...unwanted];
-  }
-
-  async #unwantedTunnels(): Promise<string[]> {
-    const wanted = new Set(this.#needed().map(({ interfaceName: name }) => name));
-    return (await this.#tunnels.list()).filter((name) => !wanted.has(name));
   }
 
   /** The devices that carry the tunnels; what cannot be reached now has none. */
   async #tunnelDevices(): Promise<string[]> {
     const devices = new Set<string>();
-    for (const { spec } of this.#needed()) {
+    for (const { spec } of this.#tunnels.needed()) {
       const route = await this.#routing.routeTo(spec.remoteAddress).catch(() => null);
       if (route !== null) devices.add(route.device);
     }
     return [...devices];
-  }
-
-  /** Without those that could not be removed yet. */
-  #needed(): TunnelInterface[] {
-    return requiredTunnels(this.#records.all()).flatMap(
-      (spec) => this.#interfaces.get(tunnelKey(spec)) ?? [],
-    );
   }
 
   #desired() {
@@ -273,66 +235,6 @@ export class HostNetwork {
   }
 
   #warm(): Promise<void> {
-    return this.#routing.warm(this.#needed().map((tunnel) => tunnel.interfaceName));
+    return this.#routing.warm(this.#tunnels.needed().map((tunnel) => tunnel.interfaceName));
   }
-
-  /** Those that are not known to be there whole are looked at anew, and may be there in part if that fails. */
-  async #ensureTunnels(): Promise<void> {
-    for (const spec of requiredTunnels(this.#records.all())) {
-      const key = tunnelKey(spec);
-      if (this.#interfaces.has(key)) continue;
-      this.#leftovers.set(key, spec);
-      this.#interfaces.set(key, await this.#tunnels.ensure(spec));
-      this.#leftovers.delete(key);
-    }
-  }
-
-  /** Removes those that the records do not need, but `others`. */
-  async #keepTunnels(others: ReadonlySet<string> = new Set()): Promise<void> {
-    const needed = this.#neededKeys();
-    for (const [key, { spec }] of this.#interfaces) {
-      if (needed.has(key) || others.has(key)) continue;
-      this.#interfaces.delete(key);
-      this.#leftovers.set(key, spec);
-    }
-    if (!this.#isRemovalDue) await this.#removeLeftovers(needed);
-  }
-
-  /** One that cannot be removed now is in nobody's way, and is no reason to refuse a change that the kernel has followed. */
-  async #removeLeftovers(needed = this.#neededKeys()): Promise<void> {
-    for (const [key, spec] of this.#leftovers) {
-      // What is needed may carry packets, however it is.
-      if (needed.has(key)) continue;
-      try {
-        await this.#tunnels.remove(spec);
-        this.#leftovers.delete(key);
-      } catch (error) {
-        this.#logger.warn({ tunnel: key, err: error }, "a tunnel that nobody needs is still there");
-        // What somebody else has put in its place is not ours to remove.
-        if (hasCode(error, "SOJ_TUNNEL_FOREIGN")) this.#leftovers.delete(key);
-        else this.#removeLater();
-      }
-    }
-  }
-
-  #neededKeys(): Set<string> {
-    return new Set(requiredTunnels(this.#records.all()).map(tunnelKey));
-  }
-
-  #removeLater(): void {
-    if (this.#isRemovalDue) return;
-    this.#isRemovalDue = true;
-    const remove = async () => {
-      this.#isRemovalDue = false;
-      if (this.#postponements.areInForce) this.#removeLater();
-      else await this.#removeLeftovers();
-    };
-    startTimer(() => void this.#lock.run(remove), removeAgainMs, false);
-  }
-}
-
-function lookUp(interfaces: ReadonlyMap<string, TunnelInterface>, spec: TunnelSpec) {
-  const found = interfaces.get(tunnelKey(spec));
-  if (found === undefined) throw new Error(`no tunnel ${tunnelKey(spec)}`);
-  return found;
 }

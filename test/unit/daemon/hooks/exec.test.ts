@@ -119,10 +119,12 @@ describe("programs of the hooks folder", () => {
     await until(async () => (await deliveries())[0]?.state === "dead");
     expect(host.logged).toContainEqual(expect.objectContaining({ endedBy: "timeout" }));
     await host.end();
+    // Its time may have been over before it had told anything.
+    const { length: told } = await lines();
     host.config = {};
     host.begin();
     host.report("completed", "m2");
-    await until(async () => (await lines()).length === 2);
+    await until(async () => (await lines()).length > told);
     const startMs = Date.now();
     await host.end();
     expect(Date.now() - startMs).toBeLessThan(2_500);

@@ -132,7 +132,7 @@ export function rememberedEnd(change: Partial<StoredMigration>): StoredMigration
 }
 
 /** Polls until something holds; for what no event tells. */
-export async function until(holds: () => boolean | Promise<boolean>, mostMs = 5_000) {
+export async function until(holds: () => boolean | Promise<boolean>, mostMs = 15_000) {
   const endMs = Date.now() + mostMs;
   while (!(await holds())) {
     if (Date.now() > endMs) throw new Error(`not within ${mostMs} ms`);
