@@ -33,6 +33,8 @@ const group = (name: string, pace: Pace) => ({
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "build", "compile-cache") },
     testTimeout: pace.timeoutMs,
     hookTimeout: pace.timeoutMs,
+    // A busy machine is no failure: what is awaited is late there.
+    expect: { poll: { timeout: Math.min(pace.timeoutMs / 2, 60_000) } },
     isolate: pace.isolate ?? true,
     maxWorkers: pace.workers,
     sequence: { groupOrder: pace.order },

@@ -16,6 +16,9 @@ import { preconditionError } from "../../../../src/platform/errors.ts";
 import { fixture } from "../../hypervisor/domain-xml/fixtures.ts";
 import { aToB, definitionOf, hostA, recordOf } from "../../migrator/support.ts";
 
+/** On a busy machine. */
+const awaitedMs = 10_000;
+
 const facts = readDomain(fixture("lab-migratable"));
 const { uuid } = facts;
 const nic = { mac: "52:54:00:77:7b:59", addresses: ["10.1.0.10/24"], gateway: "10.1.0.1" };
@@ -92,7 +95,7 @@ function bed(world: World) {
 
 test("a guest that runs when the daemon starts is taken in on the tap that it has", async () => {
   const { takeBack } = bed({ running: [web1] });
-  await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1), awaitedMs);
   expect(takeBack.mock.calls[0]?.slice(0, 2)).toEqual([definition, "lv-web1"]);
 });
 
@@ -111,7 +114,7 @@ test("libvirt's start makes it a guest again; an arrival, a stranger and QEMU's 
   await new Promise(setImmediate);
   expect(takeBack).not.toHaveBeenCalled();
   start("web1", "booted");
-  await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1), awaitedMs);
 });
 
 test.each([
@@ -120,7 +123,7 @@ test.each([
 ])("a domain with another %s than the guest's is not it, and that is told", async (_, other) => {
   const { takeBack, warn, start } = bed({ running: [other] });
   start("web1", "booted");
-  await vi.waitFor(() => expect(warn).toHaveBeenCalled());
+  await vi.waitFor(() => expect(warn).toHaveBeenCalled(), awaitedMs);
   expect(warn.mock.calls[0]?.[0]).toMatchObject({ guest: "web1", found: { name: other.name } });
   expect(takeBack).not.toHaveBeenCalled();
 });
@@ -136,7 +139,7 @@ test("a start that comes before its end is cleaned up after, and a libvirt that 
   };
   const { takeBack, error } = bed(world);
   await vi.waitFor(() => expect(takeBack.mock.settledResults.at(-1)?.type).toBe("fulfilled"), {
-    timeout: 4_000,
+    timeout: awaitedMs,
   });
   expect(error).not.toHaveBeenCalled();
 });
@@ -144,13 +147,13 @@ test("a start that comes before its end is cleaned up after, and a libvirt that 
 test("one that is away and runs here too is left with an alarm, until it is away no more", async () => {
   const record = { ...recordOf("web1", 10), redirect: { host: "host-b", tunnel: aToB } };
   const { takeBack, error, start, forget } = bed({ running: [web1], record });
-  await vi.waitFor(() => expect(error).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(error).toHaveBeenCalledTimes(1), awaitedMs);
   start("web1", "booted");
-  await vi.waitFor(() => expect(error).toHaveBeenCalledTimes(2));
+  await vi.waitFor(() => expect(error).toHaveBeenCalledTimes(2), awaitedMs);
   expect(error.mock.calls[0]?.[1]).toMatch(/^alarm: .*away at another host/);
   expect(takeBack).not.toHaveBeenCalled();
   forget();
-  await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1), awaitedMs);
 });
 
 test.each([
@@ -168,7 +171,7 @@ test.each([
       running: [{ ...web1, ...other } as RunningDomain],
       ...place,
     });
-    await vi.waitFor(() => expect(error).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(error).toHaveBeenCalledTimes(1), awaitedMs);
     expect(takeBack).not.toHaveBeenCalled();
   },
 );
@@ -193,7 +196,10 @@ test.each([
   };
   const instance = { ...endedInstance(definition), isAlive: () => true };
   const { takeBack, drop, error } = bed({ running: [web1], record, instance });
-  await vi.waitFor(() => expect(takeBack.mock.calls.map(([, on]) => on)).toEqual(expected));
+  await vi.waitFor(
+    () => expect(takeBack.mock.calls.map(([, on]) => on)).toEqual(expected),
+    awaitedMs,
+  );
   await new Promise(setImmediate);
   expect(error).not.toHaveBeenCalled();
   expect(drop).toHaveBeenCalledTimes(expected.length);
