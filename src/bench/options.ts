@@ -1,3 +1,4 @@
+import { leastMemoryMib } from "../lab/guests.ts";
 import { maxLinkMbps } from "../lab/link-limit.ts";
 import { type PolicyName, policyNames } from "../migrator/migration-options.ts";
 import { usageError } from "../platform/errors.ts";
@@ -68,7 +69,10 @@ export function planBench(flags: BenchFlags, where: { inLab: boolean }): BenchPl
       strategies,
     ),
     rounds: numberOf("--runs", flags.runs ?? "10", { least: 1, most: limits.runs }),
-    memoryMib: numbersOf("--memory", flags.memory, { least: 64, most: limits.memoryMib }),
+    memoryMib: numbersOf("--memory", flags.memory, {
+      least: leastMemoryMib,
+      most: limits.memoryMib,
+    }),
     dirtyMbytesPerSecond: dirtyRatesOf(flags.dirty, linkMbps),
     load: wordsOf(
       "--load",

@@ -18,6 +18,7 @@ import {
   guestAddress,
   guestDefinitionPath,
   guestName,
+  leastMemoryMib,
   maxGuests,
   startGuest,
   type UpGuest,
@@ -149,7 +150,12 @@ function checkRequest(lab: string, options: UpOptions): Request {
   anchorNames(options.anchors ?? anchors);
   const home = checkGuestHome(options.guestHome, anchors, record);
   const guests = inRange("guests", options.guests ?? 1, 0, maxGuests);
-  const memoryMib = inRange("MiB of guest memory", options.memoryMib ?? 128, 64, 65_536);
+  const memoryMib = inRange(
+    "MiB of guest memory",
+    options.memoryMib ?? 128,
+    leastMemoryMib,
+    65_536,
+  );
   const append = options.guestAppend ?? "";
   if (append.length > 1000 || /\p{Cc}/u.test(append)) {
     throw usageError("the guest's kernel arguments are one line of at most 1000 characters");

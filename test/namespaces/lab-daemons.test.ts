@@ -67,6 +67,7 @@ describe("guests", () => {
     expect(missing.code).toBe(3);
     expect(JSON.parse(missing.stdout)).toMatchObject({ code: "SOJ_LAB_IMAGE_MISSING" });
     expect((await on("up", "--hosts", "9")).code).toBe(2);
+    expect((await on("up", "--memory", "64")).code).toBe(2);
     expect((await on("up", "--guest-overlay", "/no/such/folder")).code).toBe(2);
   });
 });

@@ -152,7 +152,7 @@ function upOptions(command: Command): Command {
   return command
     .option("--hosts <n>", "hosts, each in its own subnet (1 to 8)", wholeNumber)
     .option("--guests <n>", "guests web1, web2, … on host-a", wholeNumber)
-    .option("--memory <MiB>", "memory of each guest", wholeNumber)
+    .option("--memory <MiB>", "memory of each guest (from 80)", wholeNumber)
     .option("--guest-overlay <dir>", "files laid over the guest's, /etc/rc.local is run")
     .option("--guest-kernel <file>", "another kernel")
     .option("--guest-initrd <file>", "another initial RAM disk")

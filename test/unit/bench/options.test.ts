@@ -76,7 +76,7 @@ describe("the flags", () => {
     [{ load: "echo,load" }, /--load/],
     [{ tunnel: "carrier-pigeon" }, /--tunnel/],
     [{ scriptBandwidth: "0" }, /--script-bandwidth/],
-    [{ memory: range(64, 12), dirty: range(0, 11) }, /132 combinations/],
+    [{ memory: range(80, 12), dirty: range(0, 11) }, /132 combinations/],
     [{ dirty: "1x" }, /add --link-mbps|link whose limit/],
     [{ dirty: "x", linkMbps: "100" }, /--dirty/],
     [{ dirty: "0x", linkMbps: "100" }, /--dirty/],
