@@ -139,6 +139,7 @@ export async function kernelState(
     fdb: lines(read.fdb?.replaceAll(/^.* master .*\n?/gm, "").trim()),
     // Listed in the order in which they were loaded.
     nft: (read.nft ?? "")
+      .replace(/packets \d+ bytes \d+/g, "packets N bytes N")
       .split(/\n(?=table )/)
       .toSorted()
       .join("\n"),
