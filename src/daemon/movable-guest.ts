@@ -40,7 +40,7 @@ export function movableGuest(
   return record;
 }
 
-/** Of a guest that leaves for a host that is not its home either. */
+/** @throws SojournError of what a guest that is away from home cannot do on its way to a third host. */
 function refuseBetweenOthers(
   here: string,
   { guest, to, strategy }: Pick<MigrationRequest, "guest" | "to" | "strategy">,

@@ -11,7 +11,7 @@ import { labNodePrefix } from "./nodes.ts";
 /** Every guest of a fresh lab starts here. */
 export const firstHost = "host-a";
 export const maxGuests = 64;
-/** With less the lab's guest does not get through its boot: the kernel and its initial file system need that. */
+/** With less the lab's own guest does not get through its boot: its kernel and initial file system need that. */
 export const leastMemoryMib = 80;
 const bootWithinMs = 60_000;
 

@@ -1,7 +1,9 @@
 import type { GuestInstance } from "../hypervisor/hypervisor.ts";
 import { delay, monotonicMs } from "../platform/clock.ts";
 import { SojournError } from "../platform/errors.ts";
+import type { Logger } from "../platform/log.ts";
 import { retry } from "../platform/retry.ts";
+import type { ReceivingProcess } from "./incoming-process.ts";
 
 /** A process whose main loop waits for a missing page does not answer; one that does needs less. */
 const answerMs = 500;
@@ -16,6 +18,41 @@ const lookMs = 50;
 export type RecoveryAnswer =
   | { state: "listening"; address: string; port: number }
   | { state: "whole" | "gone" };
+
+/** The post-copy of a guest that runs here already: the rest of its memory follows. */
+export class ArrivalPostCopy {
+  readonly #process: Pick<ReceivingProcess, "instance" | "end">;
+  readonly #address: string;
+  readonly #logger: Logger;
+
+  /** @param address where this host takes streams. */
+  constructor(
+    process: Pick<ReceivingProcess, "instance" | "end">,
+    address: string,
+    logger: Logger,
+  ) {
+    this.#process = process;
+    this.#address = address;
+    this.#logger = logger;
+  }
+
+  /** Where the source may send the rest to now. @throws as `listenAgain`. */
+  async recover(): Promise<RecoveryAnswer> {
+    const { instance } = this.#process;
+    if (!instance?.isAlive()) return { state: "gone" };
+    return await listenAgain(instance, this.#address);
+  }
+
+  /** Nothing more comes. @throws as `hasAllMemory`, and of a process that cannot be ended. */
+  async lose(): Promise<"whole" | "ended"> {
+    const { instance } = this.#process;
+    if (!instance?.isAlive()) return "ended";
+    if (await hasAllMemory(instance, this.#address)) return "whole";
+    this.#logger.error("alarm: a part of the guest's memory is lost: its process is ended");
+    await this.#process.end();
+    return "ended";
+  }
+}
 
 /**
  * Gives the connection up over which nothing comes, and awaits another. Asks nothing for which QEMU's main loop is needed

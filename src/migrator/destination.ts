@@ -6,7 +6,7 @@ import { waitAtMost } from "../platform/waiting.ts";
 import { ArrivalAddress } from "./arrival-address.ts";
 import { ArrivalJournal } from "./arrival-journal.ts";
 import { ArrivalNetwork } from "./arrival-network.ts";
-import { ArrivalRest } from "./arrival-rest.ts";
+import { ArrivalPostCopy } from "./arrival-post-copy.ts";
 import { ArrivalState } from "./arrival-state.ts";
 import { ArrivingFlows } from "./arriving-flows.ts";
 import { confirmWithHome } from "./confirm-with-home.ts";
@@ -49,7 +49,7 @@ export class DestinationMigration {
   readonly state = new ArrivalState();
   readonly #journal: ArrivalJournal;
   readonly #process: ReceivingProcess;
-  readonly #rest: ArrivalRest;
+  readonly #postCopy: ArrivalPostCopy;
   readonly network: ArrivalNetwork;
   readonly flows: ArrivingFlows;
   #landsLate = false;
@@ -92,7 +92,8 @@ export class DestinationMigration {
       ? followedProcess(context, told)
       : new IncomingProcess(context, told);
     const { streamAddress, underlayAddress } = context.host;
-    this.#rest = new ArrivalRest(this.#process, streamAddress ?? underlayAddress, this.#logger);
+    const address = streamAddress ?? underlayAddress;
+    this.#postCopy = new ArrivalPostCopy(this.#process, address, this.#logger);
   }
 
   /** Others began it, with libvirt. */
@@ -206,10 +207,10 @@ export class DestinationMigration {
     return true;
   }
 
-  /** What of the guest's memory comes after it. @throws SojournError `SOJ_MIGRATION_OVER` of a guest that was not taken over. */
-  get rest(): ArrivalRest {
+  /** @throws SojournError `SOJ_MIGRATION_OVER` of a guest that was not taken over. */
+  get postCopy(): ArrivalPostCopy {
     if (this.state.decision !== "takeover" && this.state.phase !== "taken-over") throw this.#over();
-    return this.#rest;
+    return this.#postCopy;
   }
 
   /**

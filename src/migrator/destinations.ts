@@ -108,9 +108,9 @@ export class Destinations {
         return await entry.lock.run(() => entry.migration.abort());
       },
       "recover-post-copy": async (request) =>
-        (await this.#unfinished(request)?.migration.rest.recover()) ?? { state: "whole" },
+        (await this.#unfinished(request)?.migration.postCopy.recover()) ?? { state: "whole" },
       "lose-post-copy": async (request) => ({
-        copy: (await this.#unfinished(request)?.migration.rest.lose()) ?? "whole",
+        copy: (await this.#unfinished(request)?.migration.postCopy.lose()) ?? "whole",
       }),
       verify: async (request) => {
         const migration = this.#unfinished(request)?.migration;
@@ -204,7 +204,7 @@ export class Destinations {
     }
     await entry.migration.seal();
     await entry.migration.state.wait(10_000);
-    if (this.#context.journal.has(id, "post-copy")) await entry.migration.rest.lose();
+    if (this.#context.journal.has(id, "post-copy")) await entry.migration.postCopy.lose();
     await entry.lock.run(() => entry.migration.finish());
     this.#arrivals.drop(id);
   }

@@ -96,8 +96,8 @@ export class HostTunnels {
 
   /**
    * Looks at every needed tunnel anew, and removes all others of ours.
-   * @returns what kept one that was known before from being as it should; null when nothing did.
-   * @throws SojournError what keeps one from being made.
+   * @returns why one that was known before could not be looked at or mended; null when all are whole.
+   * @throws SojournError of one that cannot be made, and of those of ours that cannot be listed or removed.
    */
   async ensureAll(): Promise<unknown> {
     let failure: unknown = null;

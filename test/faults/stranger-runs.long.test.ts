@@ -26,7 +26,7 @@ test("[rows 24] an operator lets a guest without a disk run at the source after 
   fault.injected += 1;
   await operatorSays(fault, "host-a", ["cont"]);
   await expect
-    .poll(() => fault.lab.log("host-a"), { interval: 20 })
+    .poll(() => fault.lab.log("host-a"), { interval: 20, timeout: 1_000 })
     .toContain("alarm: the source's copy ran after the promise; it is stopped");
   expect(await operatorSays(fault, "host-a", ["info status"])).toContain("VM status: paused");
   await halted.goOn();

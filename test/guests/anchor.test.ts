@@ -58,9 +58,9 @@ describe("a guest behind an anchor", () => {
 
 describe("a handover to another anchor on the same LAN", () => {
   test("says what it would do, and does nothing", async () => {
+    const before = await states();
     // Some seconds after a start the anchor asks whether it has succeeded; until then the guest is busy.
     await vi.waitFor(() => handOver("anchor-a", "anchor-b", ["--dry-run"]), 30_000);
-    const before = await states();
     const planned = await handOver("anchor-a", "anchor-b", ["--dry-run"]);
     const guests = [{ guest: "web1", address: guest, host: "host-a" }];
     expect(planned).toMatchObject({ state: "planned", guests });

@@ -43,9 +43,9 @@ describe.each(cells)("$policy, $dirtyMbps Mbit/s dirtied, link $linkMbps", (cell
     }
     const blackouts = completed.map(({ blackout_ms }) => blackout_ms ?? Number.POSITIVE_INFINITY);
     const within = blackouts.filter((ms) => ms <= limitMs);
-    if (!mayStay) expect(completed.length, "completed").toBeGreaterThan(0);
+    console.info(`${policy}: ${completed.length} of ${moves}, ms: ${blackouts.join(", ")}`);
+    if (!mayStay) expect(completed.length, "completed").toBeGreaterThanOrEqual(0.9 * moves);
     const enough = 0.95 * blackouts.length;
     expect(within.length, blackouts.join(", ")).toBeGreaterThanOrEqual(enough);
-    console.info(`${policy}: ${completed.length} of ${moves}, ms: ${blackouts.join(", ")}`);
   });
 });

@@ -10,7 +10,7 @@ export function benchCommand(): Command {
     .description("measure what moves cost a guest's peers, in a lab or with a guest of this host")
     .option("--strategies <a,b>", "ways to move, and controls (lossless,same-subnet,pause)")
     .option("--runs <n>", "runs of each strategy (10)")
-    .option("--memory <MiB,…>", "memory of the lab's guest (128)")
+    .option("--memory <MiB,…>", "memory of the lab's guest (128, from 80)")
     .option(
       "--dirty <MBps|TIMESx,…>",
       "megabytes a second that the lab's guest writes (0), or times what the link takes: 0.5x",

@@ -28,7 +28,7 @@ describe("keepalive", () => {
 
   test("a libvirt that is alive is pinged, one that is silent is given up", async () => {
     const libvirt = await open({ intervalMs: 15, mostUnanswered: 3 });
-    await expect.poll(() => fake.keepalives.length).toBeGreaterThan(4);
+    await expect.poll(() => fake.keepalives.length, { timeout: 2_000 }).toBeGreaterThan(4);
     expect(libvirt.isOpen).toBe(true);
     fake.isAwake = false;
     expect(await libvirt.closed).toMatchObject({ code: "SOJ_LIBVIRT_CLOSED", retryable: true });
