@@ -60,8 +60,8 @@ describe("a handover to another anchor on the same LAN", () => {
   test("says what it would do, and does nothing", async () => {
     const before = await states();
     // Some seconds after a start the anchor asks whether it has succeeded; until then the guest is busy.
-    await vi.waitFor(() => handOver("anchor-a", "anchor-b", ["--dry-run"]), 30_000);
-    const planned = await handOver("anchor-a", "anchor-b", ["--dry-run"]);
+    const plan = () => handOver("anchor-a", "anchor-b", ["--dry-run"]);
+    const planned = await vi.waitFor(plan, 30_000);
     const guests = [{ guest: "web1", address: guest, host: "host-a" }];
     expect(planned).toMatchObject({ state: "planned", guests });
     expect(await states()).toEqual(before);

@@ -7,12 +7,13 @@ const timeoutMs = 1_800_000;
 const [downtimeLimitMs, finishLimitMs] = [300, 2_000];
 
 /**
- * Mbit/s of the link, and of a guest that writes the same 24 MiB over and over. One that writes by the clock keeps its pace
- * with a fifth of its time: where that is the link's or more, `balanced` may leave it alone each time.
+ * Mbit/s of the link, and of a guest that writes the same 24 MiB over and over. One that writes by the clock makes up
+ * for the time in which it is throttled: where its pace is the link's or more, `balanced` may leave it alone each time.
  */
 const cells = [
   { linkMbps: 100, dirtyMbps: 50, policy: "gentle", limitMs: downtimeLimitMs, moves: 10 },
   { linkMbps: 200, dirtyMbps: 100, policy: "balanced", limitMs: downtimeLimitMs, moves: 10 },
+  { linkMbps: 200, dirtyMbps: 200, policy: "balanced", limitMs: downtimeLimitMs, moves: 4 },
   { linkMbps: 400, dirtyMbps: 800, policy: "balanced", limitMs: downtimeLimitMs, moves: 4 },
   { linkMbps: 200, dirtyMbps: 800, policy: "finish", limitMs: finishLimitMs, moves: 10 },
 ] as const;

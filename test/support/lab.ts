@@ -5,6 +5,7 @@ import type { MigrationEvent } from "../../src/daemon/services.ts";
 import { downLab, labNodePrefix } from "../../src/lab/index.ts";
 import type { MigrationReport } from "../../src/migrator/report.ts";
 import type { ErrorRecord } from "../../src/platform/errors.ts";
+import { comparableRuleset } from "./ruleset.ts";
 
 const program = fileURLToPath(new URL("../../bin/sojourn", import.meta.url));
 
@@ -137,12 +138,7 @@ export async function kernelState(
     permanentNeighbours: lines(read.permanentNeighbours),
     proxies: lines(read.proxies),
     fdb: lines(read.fdb?.replaceAll(/^.* master .*\n?/gm, "").trim()),
-    // Listed in the order in which they were loaded.
-    nft: (read.nft ?? "")
-      .replace(/packets \d+ bytes \d+/g, "packets N bytes N")
-      .split(/\n(?=table )/)
-      .toSorted()
-      .join("\n"),
+    nft: comparableRuleset(read.nft ?? ""),
     qdiscs: lines(read.qdiscs),
     filters: read.filters ?? "",
     namespaces: read.namespaces ?? "",

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { type CommandOptions, type CommandResult, runCommand } from "../../src/platform/command.ts";
+import { comparableRuleset } from "./ruleset.ts";
 
 /** Node 24 as installed in this checkout, for programs that tests start in a namespace. */
 export const nodePath = fileURLToPath(new URL("../../node_modules/.bin/node", import.meta.url));
@@ -92,7 +93,7 @@ export async function describeNamespace(namespace: Namespace): Promise<Record<st
     neighbours,
     proxies,
     fdb,
-    ruleset: inOrder(ruleset.replaceAll(/packets \d+ bytes \d+/g, "")),
+    ruleset: comparableRuleset(ruleset),
   };
 }
 
@@ -106,14 +107,6 @@ async function endProcesses(name: string): Promise<void> {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   }
-}
-
-/** Tables are listed in the order in which they were loaded. */
-function inOrder(ruleset: string): string {
-  return ruleset
-    .split(/^(?=table )/m)
-    .toSorted()
-    .join("");
 }
 
 function withoutIndexes(text: string): string {

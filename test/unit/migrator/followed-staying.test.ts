@@ -3,9 +3,6 @@ import { hasStayed } from "../../../src/migrator/followed-staying.ts";
 import { SojournError } from "../../../src/platform/errors.ts";
 import { createLogger } from "../../../src/platform/log.ts";
 
-/** On a busy machine. */
-const awaitedMs = 10_000;
-
 const task = { id: "m1", guest: "web1", epoch: 3, to: "host-b" };
 const held = new SojournError("SOJ_LIBVIRT_HOLDS_GUEST", "libvirt still receives web1 here");
 const silent = new SojournError("SOJ_PEER_UNREACHABLE", "host-b does not answer");
@@ -42,7 +39,7 @@ test.each([
   { answer: "taken-over", what: "runs" },
 ])("one whose process ends while the destination $what it has left", async ({ answer }) => {
   const { asked, call, end } = scene(answer);
-  await vi.waitFor(() => expect(call).toHaveBeenCalled(), awaitedMs);
+  await expect.poll(() => call).toHaveBeenCalled();
   end();
   expect(await asked).toBe(false);
 });

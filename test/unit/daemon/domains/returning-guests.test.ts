@@ -16,9 +16,6 @@ import { preconditionError } from "../../../../src/platform/errors.ts";
 import { fixture } from "../../hypervisor/domain-xml/fixtures.ts";
 import { aToB, definitionOf, hostA, recordOf } from "../../migrator/support.ts";
 
-/** On a busy machine. */
-const awaitedMs = 10_000;
-
 const facts = readDomain(fixture("lab-migratable"));
 const { uuid } = facts;
 const nic = { mac: "52:54:00:77:7b:59", addresses: ["10.1.0.10/24"], gateway: "10.1.0.1" };
@@ -95,7 +92,7 @@ function bed(world: World) {
 
 test("a guest that runs when the daemon starts is taken in on the tap that it has", async () => {
   const { takeBack } = bed({ running: [web1] });
-  await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1), awaitedMs);
+  await expect.poll(() => takeBack).toHaveBeenCalledTimes(1);
   expect(takeBack.mock.calls[0]?.slice(0, 2)).toEqual([definition, "lv-web1"]);
 });
 
@@ -114,7 +111,7 @@ test("libvirt's start makes it a guest again; an arrival, a stranger and QEMU's 
   await new Promise(setImmediate);
   expect(takeBack).not.toHaveBeenCalled();
   start("web1", "booted");
-  await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1), awaitedMs);
+  await expect.poll(() => takeBack).toHaveBeenCalledTimes(1);
 });
 
 test.each([
@@ -123,7 +120,7 @@ test.each([
 ])("a domain with another %s than the guest's is not it, and that is told", async (_, other) => {
   const { takeBack, warn, start } = bed({ running: [other] });
   start("web1", "booted");
-  await vi.waitFor(() => expect(warn).toHaveBeenCalled(), awaitedMs);
+  await expect.poll(() => warn).toHaveBeenCalled();
   expect(warn.mock.calls[0]?.[0]).toMatchObject({ guest: "web1", found: { name: other.name } });
   expect(takeBack).not.toHaveBeenCalled();
 });
@@ -138,22 +135,20 @@ test("a start that comes before its end is cleaned up after, and a libvirt that 
     return world.running;
   };
   const { takeBack, error } = bed(world);
-  await vi.waitFor(() => expect(takeBack.mock.settledResults.at(-1)?.type).toBe("fulfilled"), {
-    timeout: awaitedMs,
-  });
+  await expect.poll(() => takeBack.mock.settledResults.at(-1)?.type).toBe("fulfilled");
   expect(error).not.toHaveBeenCalled();
 });
 
 test("one that is away and runs here too is left with an alarm, until it is away no more", async () => {
   const record = { ...recordOf("web1", 10), redirect: { host: "host-b", tunnel: aToB } };
   const { takeBack, error, start, forget } = bed({ running: [web1], record });
-  await vi.waitFor(() => expect(error).toHaveBeenCalledTimes(1), awaitedMs);
+  await expect.poll(() => error).toHaveBeenCalledTimes(1);
   start("web1", "booted");
-  await vi.waitFor(() => expect(error).toHaveBeenCalledTimes(2), awaitedMs);
+  await expect.poll(() => error).toHaveBeenCalledTimes(2);
   expect(error.mock.calls[0]?.[1]).toMatch(/^alarm: .*away at another host/);
   expect(takeBack).not.toHaveBeenCalled();
   forget();
-  await vi.waitFor(() => expect(takeBack).toHaveBeenCalledTimes(1), awaitedMs);
+  await expect.poll(() => takeBack).toHaveBeenCalledTimes(1);
 });
 
 test.each([
@@ -171,7 +166,7 @@ test.each([
       running: [{ ...web1, ...other } as RunningDomain],
       ...place,
     });
-    await vi.waitFor(() => expect(error).toHaveBeenCalledTimes(1), awaitedMs);
+    await expect.poll(() => error).toHaveBeenCalledTimes(1);
     expect(takeBack).not.toHaveBeenCalled();
   },
 );
@@ -196,10 +191,7 @@ test.each([
   };
   const instance = { ...endedInstance(definition), isAlive: () => true };
   const { takeBack, drop, error } = bed({ running: [web1], record, instance });
-  await vi.waitFor(
-    () => expect(takeBack.mock.calls.map(([, on]) => on)).toEqual(expected),
-    awaitedMs,
-  );
+  await expect.poll(() => takeBack.mock.calls.map(([, on]) => on)).toEqual(expected);
   await new Promise(setImmediate);
   expect(error).not.toHaveBeenCalled();
   expect(drop).toHaveBeenCalledTimes(expected.length);
